@@ -1,0 +1,57 @@
+"""What was read back or measured from something that Kapok made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pipelines.media import Colour
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFacts:
+    codec: str
+    channels: int
+    sample_rate_hz: int
+    loudness_lkfs: float | None
+    true_peak_dbtp: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionFacts:
+    """A finished file as a second tool reads it; picture fields are `None` for sound alone."""
+
+    codec: str | None
+    width: int | None
+    height: int | None
+    frame_rate: Fraction | None
+    frames: int | None
+    pix_fmt: str | None
+    colour: Colour
+    duration_s: Fraction
+    bitrate_bps: int
+    size_bytes: int
+    sha256: str
+    audio: tuple[AudioFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One full-reference score of one rendition; `equal` is set for `framemd5` alone."""
+
+    metric: str  # "vmaf", "xpsnr", "ssim", "framemd5"
+    model: str | None
+    mean: float | None
+    harmonic_mean: float | None
+    p5: float | None
+    frames: int
+    equal: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFiles:
+    """Paths relative to the package's folder."""
+
+    hls: str
+    dash: str
+    files: tuple[str, ...]

@@ -1,0 +1,186 @@
+"""What a file holds, as frozen values. Colour words are ffprobe's names; times are exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+DynamicRange = Literal["sdr", "hlg", "pq"]
+FieldOrder = Literal["progressive", "tt", "bb"]
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """The signalled colour; `None` where the stream says nothing."""
+
+    primaries: str | None = None
+    transfer: str | None = None
+    matrix: str | None = None
+    range: str | None = None
+
+    @property
+    def dynamic_range(self) -> DynamicRange:
+        """HLG and PQ by their transfer (ITU-T H.273 codes 18 and 16); everything else is SDR."""
+        return {"arib-std-b67": "hlg", "smpte2084": "pq"}.get(self.transfer or "", "sdr")  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class MasteringDisplay:
+    """SMPTE ST 2086: x, y chromaticities and luminances in cd/m², as exact fractions."""
+
+    red: tuple[Fraction, Fraction]
+    green: tuple[Fraction, Fraction]
+    blue: tuple[Fraction, Fraction]
+    white: tuple[Fraction, Fraction]
+    min_luminance_cd_m2: Fraction
+    max_luminance_cd_m2: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class ContentLight:
+    max_cll_cd_m2: int
+    max_fall_cd_m2: int
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTrack:
+    """One picture track. `width` and `height` are as stored, before rotation and pixel aspect."""
+
+    index: int
+    codec: str
+    codec_profile: str | None
+    width: int
+    height: int
+    pix_fmt: str
+    bit_depth: int
+    frame_rate: Fraction
+    colour: Colour
+    sample_aspect_ratio: Fraction = Fraction(1)
+    rotation_deg: int = 0
+    field_order: FieldOrder | None = None
+    start_s: Fraction = Fraction(0)
+    container_frames: int | None = None
+    mastering_display: MasteringDisplay | None = None
+    content_light: ContentLight | None = None
+    dolby_vision: bool = False
+    hdr10_plus: bool = False
+    hdr_vivid: bool = False
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        """Width and height in square pixels after rotation, both even."""
+        width = round(self.width * self.sample_aspect_ratio / 2) * 2
+        size = (width, round(self.height / 2) * 2)
+        return size if self.rotation_deg % 180 == 0 else (size[1], size[0])
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTrack:
+    index: int
+    codec: str
+    channels: int
+    layout: str | None
+    sample_rate_hz: int
+    bit_depth: int | None = None
+    language: str | None = None
+    start_s: Fraction = Fraction(0)
+    duration_s: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """The answer of `probe`: the container and its tracks. Claims of the file, not yet measured."""
+
+    format_name: str
+    size_bytes: int
+    duration_s: Fraction | None
+    video: tuple[VideoTrack, ...]
+    audio: tuple[AudioTrack, ...]
+    timecode: str | None = None
+    sandbox: str = "none"
+
+    @property
+    def picture(self) -> VideoTrack | None:
+        """The picture track that the plan uses: the first one that is not a cover image."""
+        return self.video[0] if self.video else None
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """Frames between two cuts, half-open. `complexity` is the mean absolute luma change a frame, 0–1."""
+
+    start_frame: int
+    end_frame: int
+    complexity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loudness:
+    """ITU-R BS.1770 over one track; `None` where it was silent or too short to gate."""
+
+    track: int
+    integrated_lkfs: float | None
+    range_lu: float | None
+    true_peak_dbtp: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Code values at the source's own bit depth, and the share of samples outside legal range."""
+
+    luma_min: float
+    luma_mean: float
+    luma_max: float
+    saturation_max: float
+    out_of_range_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """A picture made from the source: a poster candidate, best first."""
+
+    name: str
+    width: int
+    height: int
+    time_s: float
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Storyboard:
+    vtt: str
+    images: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What one decode of the source measured. `frames` and times are what really decodes.
+
+    `duration_s` is frames ÷ rate with a picture, the decoded sound's length without one.
+    `first_picture_s` and `audio_start_s` are on the file's own clock: their difference is the
+    A/V offset that every rendition must keep.
+    """
+
+    duration_s: Fraction
+    frames: int = 0
+    frame_rate: Fraction | None = None
+    constant_frame_rate: bool = True
+    first_picture_s: Fraction = Fraction(0)
+    audio_start_s: tuple[Fraction, ...] = ()
+    field_order: FieldOrder = "progressive"
+    shots: tuple[Shot, ...] = ()
+    black: tuple[Span, ...] = ()
+    freeze: tuple[Span, ...] = ()
+    levels: Levels | None = None
+    loudness: tuple[Loudness, ...] = ()
+    posters: tuple[SourceImage, ...] = ()
+    storyboard: Storyboard | None = None
+    waveform: str | None = None
+    findings: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Makes the sample clips on demand: deterministic and free of any licence."""

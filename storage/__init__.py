@@ -1,0 +1,1 @@
+"""Catalogue, object store and settings: everything that outlives a process."""

@@ -1,0 +1,327 @@
+"""The tables of the catalogue, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC on both databases: SQLite forgets the zone, so it is put back when read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the base class passes it
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the base class passes it
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+Big = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: Json, list[Any]: Json}  # noqa: RUF012 - SQLAlchemy reads it once
+
+
+class Organisation(Base):
+    __tablename__ = "organisations"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """Only the SHA-256 of a key is stored; a key of role `centre` is named after its centre."""
+
+    __tablename__ = "api_keys"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(20))
+    key_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class Upload(Base):
+    """`asset_id` and `key` are reserved when the upload begins; the asset row comes after proof."""
+
+    __tablename__ = "uploads"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
+    state: Mapped[str] = mapped_column(String(20))  # open, complete, verified, rejected, aborted, expired
+    asset_id: Mapped[str] = mapped_column(String(40))
+    job_id: Mapped[str | None] = mapped_column(String(40))
+    title: Mapped[str] = mapped_column(Text)
+    file_name: Mapped[str] = mapped_column(Text)
+    size_bytes: Mapped[int] = mapped_column(Big)
+    part_size_bytes: Mapped[int] = mapped_column(Big)
+    key: Mapped[str] = mapped_column(Text)
+    store_upload_id: Mapped[str] = mapped_column(Text)
+    declared: Mapped[dict[str, Any]]  # {"sha256": …, "md5": …}: what the client or the sidecar says
+    request: Mapped[dict[str, Any]]  # ladder or profiles, zone, metadata
+    error: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]
+    __table_args__ = (Index("uploads_by_state", "state", "expires_at"),)
+
+
+class Asset(Base):
+    __tablename__ = "assets"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    state: Mapped[str] = mapped_column(String(20))  # processing, ready, failed, cancelled
+    title: Mapped[str] = mapped_column(Text)
+    search_text: Mapped[str] = mapped_column(Text)  # lower-case title, file name and metadata values
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata")
+    file_name: Mapped[str] = mapped_column(Text)
+    source_key: Mapped[str] = mapped_column(Text)
+    size_bytes: Mapped[int] = mapped_column(Big)
+    sha256: Mapped[str] = mapped_column(String(64))
+    media: Mapped[dict[str, Any] | None]  # pipelines.media.MediaInfo
+    inspection: Mapped[dict[str, Any] | None]  # pipelines.media.Inspection; images under inspection_prefix
+    inspection_prefix: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(Integer, default=1)  # ETag of the editable fields
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    __table_args__ = (
+        Index("assets_by_date", "organisation_id", "created_at", "id"),
+        Index("assets_by_state", "organisation_id", "state", "created_at", "id"),
+    )
+
+
+class Job(Base):
+    """`asset_id` is empty until the upload's bytes are proven."""
+
+    __tablename__ = "jobs"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    upload_id: Mapped[str | None] = mapped_column(ForeignKey("uploads.id"))
+    asset_id: Mapped[str | None] = mapped_column(ForeignKey("assets.id"), index=True)
+    state: Mapped[str] = mapped_column(String(20))  # queued, running, cancelling, done, failed, cancelled
+    request: Mapped[dict[str, Any]]
+    plan: Mapped[dict[str, Any] | None]  # pipelines.plan.Plan
+    error: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (Index("jobs_by_date", "organisation_id", "created_at", "id"),)
+
+
+class Step(Base):
+    """One node of a job. Claimed by a conditional update that raises `epoch`."""
+
+    __tablename__ = "steps"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    queue: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column(String(200))  # what a person reads: "encode chunk 1 of 1"
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(20))  # waiting, ready, running, done, failed, cancelled
+    epoch: Mapped[int] = mapped_column(Integer, default=0)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)  # counted against max_attempts; epoch is not
+    max_attempts: Mapped[int] = mapped_column(Integer, default=4)
+    worker: Mapped[str | None] = mapped_column(String(200))
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]  # back-off of a transient error
+    sent_at: Mapped[datetime | None]
+    progress: Mapped[dict[str, Any] | None]  # {"share", "note", "frames", "fps", "eta_s"}
+    result: Mapped[dict[str, Any] | None]
+    error: Mapped[dict[str, Any] | None]  # {"code", "detail", "retryable"}
+    log_tail: Mapped[str | None] = mapped_column(Text)
+    command: Mapped[list[Any] | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("steps_by_state", "state", "lease_until"),
+        Index("steps_unsent", "state", "sent_at"),
+    )
+
+
+class StepDependency(Base):
+    __tablename__ = "step_dependencies"
+    step_id: Mapped[str] = mapped_column(ForeignKey("steps.id"), primary_key=True)
+    depends_on_id: Mapped[str] = mapped_column(ForeignKey("steps.id"), primary_key=True, index=True)
+
+
+class Rendition(Base):
+    __tablename__ = "renditions"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    asset_id: Mapped[str] = mapped_column(ForeignKey("assets.id"), index=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    profile: Mapped[str] = mapped_column(String(100))
+    profile_version: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(20))  # planned, ready, failed, cancelled
+    rung: Mapped[dict[str, Any]]  # pipelines.plan.Rung
+    key: Mapped[str | None] = mapped_column(Text)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    size_bytes: Mapped[int | None] = mapped_column(Big)
+    facts: Mapped[dict[str, Any] | None]  # pipelines.facts.RenditionFacts
+    commands: Mapped[list[Any] | None]  # argv lists, encode first
+    tools: Mapped[dict[str, Any] | None]  # tool -> version
+    error: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+    ready_at: Mapped[datetime | None]
+    __table_args__ = (UniqueConstraint("job_id", "profile", name="one_rendition_a_profile"),)
+
+
+class MeasurementRow(Base):
+    __tablename__ = "measurements"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    rendition_id: Mapped[str] = mapped_column(ForeignKey("renditions.id"), index=True)
+    metric: Mapped[str] = mapped_column(String(40))
+    model: Mapped[str | None] = mapped_column(String(100))
+    values: Mapped[dict[str, Any]]  # pipelines.facts.Measurement
+    created_at: Mapped[datetime]
+
+
+class PackageRow(Base):
+    __tablename__ = "packages"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    asset_id: Mapped[str] = mapped_column(ForeignKey("assets.id"), index=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    prefix: Mapped[str] = mapped_column(Text)
+    hls: Mapped[str] = mapped_column(Text)  # relative to prefix
+    dash: Mapped[str] = mapped_column(Text)
+    files: Mapped[list[Any]]  # [{"path", "sha256", "size_bytes"}]
+    created_at: Mapped[datetime]
+
+
+class Review(Base):
+    __tablename__ = "reviews"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    asset_id: Mapped[str] = mapped_column(ForeignKey("assets.id"), index=True)
+    stage: Mapped[str] = mapped_column(String(20))  # first, second, final
+    reviewer: Mapped[str] = mapped_column(String(200))
+    decision: Mapped[str] = mapped_column(String(20))
+    opinion: Mapped[str] = mapped_column(Text)
+    hashes: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class RightsWindow(Base):
+    __tablename__ = "rights_windows"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    asset_id: Mapped[str] = mapped_column(ForeignKey("assets.id"), index=True)
+    holder: Mapped[str] = mapped_column(String(200))
+    territory: Mapped[str] = mapped_column(String(100))
+    platforms: Mapped[list[Any]]
+    starts_at: Mapped[datetime | None]
+    ends_at: Mapped[datetime | None]
+    derivatives_permitted: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class Zone(Base):
+    __tablename__ = "zones"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    title: Mapped[str] = mapped_column(Text)
+    required_profiles: Mapped[list[Any]]  # any one of these must be ready
+    centres: Mapped[list[Any] | None]  # names that may pull; None: every centre of the organisation
+    created_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("organisation_id", "name", name="one_zone_a_name"),)
+
+
+class Publication(Base):
+    """An asset in a zone. `manifest` lists exact files: [{rendition_id, key, path, sha256, size_bytes}]."""
+
+    __tablename__ = "publications"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    asset_id: Mapped[str] = mapped_column(ForeignKey("assets.id"), index=True)
+    zone_id: Mapped[str] = mapped_column(ForeignKey("zones.id"), index=True)
+    state: Mapped[str] = mapped_column(String(20))  # published, withdrawn
+    manifest: Mapped[dict[str, Any]]
+    manifest_key: Mapped[str] = mapped_column(Text)
+    event_seq: Mapped[int] = mapped_column(Big, index=True)  # place in the change feed
+    created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class Receipt(Base):
+    __tablename__ = "receipts"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    publication_id: Mapped[str] = mapped_column(ForeignKey("publications.id"), index=True)
+    centre: Mapped[str] = mapped_column(String(200))
+    files: Mapped[list[Any]]  # [{"path", "sha256"}] as the centre verified them
+    created_at: Mapped[datetime]
+
+
+class WebhookEndpoint(Base):
+    __tablename__ = "webhook_endpoints"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    url: Mapped[str] = mapped_column(Text)
+    event_types: Mapped[list[Any]]
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class Delivery(Base):
+    __tablename__ = "deliveries"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    webhook_endpoint_id: Mapped[str] = mapped_column(ForeignKey("webhook_endpoints.id"), index=True)
+    event_seq: Mapped[int] = mapped_column(Big)
+    state: Mapped[str] = mapped_column(String(20))
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    last_status: Mapped[int | None] = mapped_column(Integer)
+    created_at: Mapped[datetime]
+
+
+class Event(Base):
+    """Append-only; `hash` covers the row and `previous_hash`, so the rows form a chain."""
+
+    __tablename__ = "events"
+    seq: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    organisation_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    actor: Mapped[str] = mapped_column(String(200))  # api key id, worker name or "system"
+    type: Mapped[str] = mapped_column(String(60))  # "asset.ready"
+    subject: Mapped[str] = mapped_column(String(40), index=True)
+    payload: Mapped[dict[str, Any]]
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class IdempotencyRecord(Base):
+    """The answer that a POST with this Idempotency-Key got the first time."""
+
+    __tablename__ = "idempotency_records"
+    organisation_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int] = mapped_column(Integer)
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]

@@ -1,0 +1,88 @@
+"""`kapok demo` as a stranger runs it, re-checked by tools that are not Kapok."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stack as stacks
+
+pytestmark = [pytest.mark.services, pytest.mark.media, pytest.mark.slow]
+
+CHECKER = Path(__file__).parents[3] / "shared" / "tools" / "check_demo.py"
+
+
+def demo(keep: Path, *options: str) -> dict[str, Any]:
+    """Run the demo and return its one JSON object."""
+    done = stacks.kapok("demo", "--json", "--keep", str(keep), *options, env={}, timeout_s=900)
+    assert done.returncode == 0, done.stderr[-4000:]
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def check(result: dict[str, Any], keep: Path, *options: str) -> str:
+    """What the outside checker prints; the test fails with its list of differences."""
+    if not CHECKER.is_file():
+        pytest.skip(f"{CHECKER} is absent: the demo ran, nobody re-checked it from outside")
+    record = keep / "result.json"
+    record.write_text(json.dumps(result))
+    argv = [sys.executable, str(CHECKER), str(record), *options]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_demo_plays_both_halves(tmp_path: Path) -> None:
+    """A 4K HLG programme to zone and centre, a tape to a lossless master (the one 4K test)."""
+    result = demo(tmp_path)
+    profiles = {r["profile"]: r for r in result["renditions"]}
+    assert profiles["cn4k-hevc-hlg"]["color_transfer"] == "arib-std-b67"
+    assert (profiles["cn4k-hevc-hlg"]["width"], profiles["cn4k-hevc-hlg"]["height"]) == (3840, 2160)
+    assert profiles["hd-avc-sdr"]["color_transfer"] == "bt709"
+    check(result, tmp_path, "--source", result["source"]["path"])
+    heritage = result["heritage"]
+    master = next(r for r in heritage["renditions"] if r["profile"] == "archive-ffv1")
+    assert {"metric": "framemd5", "equal": True}.items() <= master["measurements"][0].items()
+    check(heritage, tmp_path, "--source", heritage["source"]["path"])
+
+
+@pytest.mark.parametrize(
+    "shared_clip",
+    [
+        "street_432p_avc.mp4",
+        "jellyfish_360p_avs3_10bit.mkv",
+        "tracks_720p50_422_8xmono.mp4",
+        "studio_1080p25_422_stereo96k.mp4",
+    ],
+    indirect=True,
+)
+def test_each_real_clip_goes_through(shared_clip: Path, tmp_path: Path) -> None:
+    """The default ladder of each clip, compared with its source from outside."""
+    result = demo(tmp_path, "--input", str(shared_clip))
+    check(result, tmp_path, "--source", str(shared_clip))
+
+
+@pytest.mark.parametrize("shared_clip", ["parkwalk_2160p50_avs3.ts"], indirect=True)
+def test_a_4k_avs3_transport_stream_without_sound_goes_through(
+    shared_clip: Path, tmp_path: Path
+) -> None:
+    """AVS3 in TS starts at 1.48 s, has no sound, and is SDR: the HLG rung is refused by name."""
+    result = demo(
+        *(tmp_path, "--input", str(shared_clip), "--profiles", "cn4k-hevc-hlg,mobile-540p"),
+    )
+    options = ("--source", str(shared_clip), "--expect-refused", "cn4k-hevc-hlg")
+    check(result, tmp_path, *options)
+
+
+@pytest.mark.parametrize("shared_clip", ["studio_1080p25_422_stereo96k.mp4"], indirect=True)
+def test_an_hd_source_is_never_sold_as_uhd(shared_clip: Path, tmp_path: Path) -> None:
+    """1080p SDR is refused by the UHD profile, and the archive copy is proven lossless."""
+    result = demo(
+        *(tmp_path, "--input", str(shared_clip), "--profiles", "cn4k-hevc-hlg,archive-ffv1"),
+    )
+    options = ("--source", str(shared_clip), "--expect-refused", "cn4k-hevc-hlg")
+    check(result, tmp_path, *options)

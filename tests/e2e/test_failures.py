@@ -1,0 +1,124 @@
+"""Machines die, servers go away, people change their minds: nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import servers
+import stack as stacks
+
+pytestmark = [pytest.mark.services, pytest.mark.media, pytest.mark.slow]
+
+RUNGS = ("mobile-1080p", "mobile-720p", "mobile-540p")
+
+
+def start_job(stack: stacks.Stack, clip: Path) -> str:
+    """Upload through the CLI and return the job's id."""
+    job_id: str = stack.upload(clip, "--profiles", ",".join(RUNGS), "--title", clip.name)["job_id"]
+    return job_id
+
+
+def assert_finished_once(stack: stacks.Stack, job_id: str) -> None:
+    """Every rung is ready exactly once, and no ffmpeg is left running."""
+    job = stack.wait_job(job_id)
+    assert job["state"] == "done", (job, stack.steps(job_id), stack.logs())
+    renditions = stack.renditions(job["asset_id"])
+    assert sorted(r["profile"] for r in renditions) == sorted(RUNGS)
+    assert {r["state"] for r in renditions} == {"ready"}
+    assert stacks.ffmpeg_processes(str(stack.folder)) == []
+
+
+def worker_of(stack: stacks.Stack, step: dict[str, object]) -> stacks.Process:
+    """The process whose child encodes."""
+    for process in stack.workers or [stack.api]:
+        if any("ffmpeg" in line for _, line in stacks.descendants(process.pid)):
+            return process
+    raise AssertionError(f"nobody encodes {step}")
+
+
+def test_kill_9_of_the_embedded_service_in_the_middle_of_an_encode(
+    embedded: stacks.Stack, long_clip: Path
+) -> None:
+    """The restarted service finishes the job after the lease has run out."""
+    job_id = start_job(embedded, long_clip)
+    embedded.wait_encoding(job_id)
+    embedded.api.kill9()
+    time.sleep(1)
+    assert stacks.ffmpeg_processes(str(embedded.folder)) == []
+    embedded.api.start()
+    embedded.wait_ready()
+    assert_finished_once(embedded, job_id)
+
+
+def test_kill_9_of_a_worker_in_the_middle_of_an_encode(
+    distributed: stacks.Stack, long_clip: Path
+) -> None:
+    """The other worker finishes the job after the lease has run out."""
+    job_id = start_job(distributed, long_clip)
+    step = distributed.wait_encoding(job_id)
+    victim = worker_of(distributed, step)
+    victim.kill9()
+    time.sleep(1)
+    assert not any("ffmpeg" in line for _, line in stacks.descendants(victim.pid))
+    assert_finished_once(distributed, job_id)
+    encode = next(s for s in distributed.steps(job_id) if s["kind"] == "encode")
+    assert encode["epoch"] == 2
+
+
+def test_redis_killed_with_its_data_gone(
+    distributed: stacks.Stack, own_redis: servers.Redis, long_clip: Path
+) -> None:
+    """The queue is a hint: the sweeper sends again what the dead Redis forgot."""
+    job_id = start_job(distributed, long_clip)
+    distributed.wait_encoding(job_id)
+    own_redis.server.kill()
+    time.sleep(2)
+    own_redis.server.start()
+    assert_finished_once(distributed, job_id)
+
+
+@pytest.mark.parametrize("which", ["minio", "postgres"])
+def test_a_server_stopped_for_20_seconds(
+    distributed: stacks.Stack,
+    minio_server: servers.Minio,
+    postgres_server: servers.Postgres,
+    long_clip: Path,
+    which: str,
+) -> None:
+    """Store or catalogue goes away in the middle and comes back; the job still ends well."""
+    server = {"minio": minio_server.server, "postgres": postgres_server.server}[which]
+    job_id = start_job(distributed, long_clip)
+    distributed.wait_encoding(job_id)
+    server.stop()
+    time.sleep(20)
+    server.start()
+    assert_finished_once(distributed, job_id)
+
+
+def test_cancel_leaves_no_ffmpeg_after_two_seconds(embedded: stacks.Stack, long_clip: Path) -> None:
+    """The job says `cancelled`, and its process group is dead."""
+    job_id = start_job(embedded, long_clip)
+    embedded.wait_encoding(job_id)
+    assert stacks.ffmpeg_processes(str(embedded.folder))
+    done = embedded.cli("job", "cancel", job_id)
+    assert done.returncode == 0, done.stderr
+    stacks.wait_until(
+        lambda: not stacks.ffmpeg_processes(str(embedded.folder)), 2, "every ffmpeg is dead"
+    )
+    assert embedded.wait_job(job_id, 10)["state"] == "cancelled"
+
+
+def test_retry_of_a_cancelled_job_finishes_it(embedded: stacks.Stack, long_clip: Path) -> None:
+    """`kapok job retry` goes on from what was finished."""
+    job_id = start_job(embedded, long_clip)
+    embedded.wait_encoding(job_id)
+    embedded.cli("job", "cancel", job_id)
+    embedded.wait_job(job_id, 10)
+    inspected = next(s for s in embedded.steps(job_id) if s["kind"] == "inspect")
+    done = embedded.cli("job", "retry", job_id)
+    assert done.returncode == 0, done.stderr
+    assert_finished_once(embedded, job_id)
+    again = next(s for s in embedded.steps(job_id) if s["kind"] == "inspect")
+    assert again["epoch"] == inspected["epoch"]

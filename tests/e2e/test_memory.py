@@ -1,0 +1,79 @@
+"""Large files and idle services stay small in memory."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import stack as stacks
+
+pytestmark = [pytest.mark.services, pytest.mark.slow]
+
+MEBIBYTE = 1 << 20
+
+
+class Peak:
+    """Watches a process's resident memory until told to stop."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.bytes, self._stop = pid, 0, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.05):
+            try:
+                self.bytes = max(self.bytes, stacks.rss_bytes(self.pid))
+            except OSError:
+                return  # the process has ended
+
+    def stop(self) -> int:
+        self._stop.set()
+        self._thread.join()
+        return self.bytes
+
+
+def test_the_service_idles_below_300_mb_in_all(embedded: stacks.Stack) -> None:
+    """API, workers and sweeper together, children included."""
+    time.sleep(3)
+    pids = [embedded.api.pid, *(pid for pid, _ in stacks.descendants(embedded.api.pid))]
+    assert sum(stacks.rss_bytes(pid) for pid in pids) < 300 * MEBIBYTE
+
+
+def test_uploading_4_gib_keeps_api_and_client_below_200_mb(tmp_path: Path) -> None:
+    """The API alone (`kapok api` on the embedded store) and the CLI, watched all the way."""
+    import servers
+
+    big = tmp_path / "big.mxf"
+    with big.open("wb") as out:
+        out.truncate(4 << 30)
+    port = servers.free_port()
+    env = {"KAPOK_DATA": str(tmp_path / "data")}
+    api = stacks.Process(["api", "--port", str(port)], env, tmp_path / "api.log")
+    api.start()
+    stack = stacks.Stack(
+        tmp_path,
+        f"http://127.0.0.1:{port}",
+        api,
+        [],
+        {**env, "KAPOK_URL": f"http://127.0.0.1:{port}"},
+    )
+    try:
+        stack.wait_ready()
+        client = subprocess.Popen(
+            [stacks.KAPOK, "upload", str(big), "--json"],
+            env=stacks.clean_environment(stack.cli_env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        peaks = Peak(api.pid), Peak(client.pid)
+        out, err = client.communicate(timeout=600)
+        api_bytes, client_bytes = (peak.stop() for peak in peaks)
+        assert client.returncode == 0, (out, err, api.text()[-2000:])
+        assert api_bytes < 200 * MEBIBYTE
+        assert client_bytes < 200 * MEBIBYTE
+    finally:
+        stack.stop()

@@ -1,0 +1,1 @@
+"""Dramatiq broker, actors and the step engine (claim, lease, retry, sweep)."""
