@@ -26,7 +26,7 @@ def make(path: Path, *argv: str) -> Path:
 
 @pytest.fixture(scope="session")
 def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of 320x180 at 25 frames a second with a tone: through the whole way in seconds."""
+    """Two seconds of 320x180 at 25 fps with a tone: through the whole way in seconds."""
     return make(
         tmp_path_factory.mktemp("clips") / "short.mp4",
         *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=2"),

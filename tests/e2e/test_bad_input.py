@@ -274,6 +274,6 @@ def test_a_good_file_still_goes_through_after_all_that(
     done = service.cli("upload", str(short_clip), "--wait", "--json")
     assert done.returncode == 0, (done.stdout, done.stderr)
     answer = json.loads(done.stdout)
-    assert answer["asset"]["sha256"] == hashlib.sha256(short_clip.read_bytes()).hexdigest()
+    assert answer["sha256"] == hashlib.sha256(short_clip.read_bytes()).hexdigest()
     assert answer["job"]["state"] == "done"
     assert {r["state"] for r in answer["renditions"]} == {"ready"}

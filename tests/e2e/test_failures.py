@@ -16,7 +16,8 @@ RUNGS = ("mobile-1080p", "mobile-720p", "mobile-540p")
 
 def start_job(stack: stacks.Stack, clip: Path) -> str:
     """Upload through the CLI and return the job's id."""
-    job_id: str = stack.upload(clip, "--profiles", ",".join(RUNGS), "--title", clip.name)["job_id"]
+    options = ("--profiles", ",".join(RUNGS), "--title", clip.name)
+    job_id: str = stack.upload(clip, *options)["job"]["id"]
     return job_id
 
 

@@ -1,0 +1,60 @@
+"""Where the service is and which key opens it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kapok.connection import Connection, resolve
+from kapok.errors import FileMissing, NoApiKey
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "admin.key").write_text("kpk_admin\n")
+    (folder / "service.json").write_text(json.dumps({"url": "http://127.0.0.1:4711", "pid": 1}))
+    return folder
+
+
+def test_a_data_folder_alone_is_enough(data: Path) -> None:
+    """On the service's own machine KAPOK_DATA names both the address and the key."""
+    found = resolve(environment={"KAPOK_DATA": str(data)})
+
+    assert found == Connection("http://127.0.0.1:4711", "kpk_admin")
+
+
+def test_flags_win_over_the_environment(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.key").write_text("kpk_other")
+    environment = {"KAPOK_URL": "http://b", "KAPOK_API_KEY": "kpk_env", "KAPOK_DATA": str(data)}
+
+    found = resolve("http://a/", tmp_path / "other.key", environment)
+
+    assert found == Connection("http://a", "kpk_other")
+
+
+def test_the_environment_wins_over_the_data_folder(data: Path) -> None:
+    environment = {"KAPOK_URL": "http://b", "KAPOK_API_KEY": "kpk_env", "KAPOK_DATA": str(data)}
+
+    assert resolve(environment=environment) == Connection("http://b", "kpk_env")
+
+
+def test_a_key_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("kpk_file\n")
+    environment = {"KAPOK_URL": "http://b", "KAPOK_API_KEY_FILE": str(tmp_path / "key")}
+
+    assert resolve(environment=environment).api_key == "kpk_file"
+
+
+def test_the_admin_key_never_goes_to_another_machine(data: Path) -> None:
+    """`--url` elsewhere with a data folder at hand: the key at hand is not that service's."""
+    with pytest.raises(NoApiKey, match="KAPOK_API_KEY"):
+        resolve("https://elsewhere.example", environment={"KAPOK_DATA": str(data)})
+
+
+def test_a_key_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileMissing, match=r"gone\.key"):
+        resolve("http://a", tmp_path / "gone.key", {})

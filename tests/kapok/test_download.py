@@ -1,0 +1,127 @@
+"""The download of one file: resumed, proven, and only then given its name."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from pathlib import Path
+
+import pytest
+from fake_service import FakeService
+
+from kapok.download import SignedFile, download
+from kapok.errors import ApiError
+from kapok.transfer import Transfer, follow
+from kapok.transport import Transport
+from pipelines.errors import HashMismatch
+
+DATA = random.Random(2).randbytes(3 * (1 << 20) + 77)
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+class Signer:
+    """Gives a new URL each time, as a service does, and counts."""
+
+    def __init__(self, service: FakeService, sha256: str = SHA256) -> None:
+        service.objects["a/file"] = DATA
+        self.file = SignedFile(f"{service.url}/objects/a/file", sha256, len(DATA))
+        self.calls = 0
+
+    def __call__(self) -> SignedFile:
+        self.calls += 1
+        return self.file
+
+
+def fetch(transport: Transport, signer: Signer, target: Path) -> Path:
+    return follow(download(transport.http, transport.url, signer, target), None)
+
+
+def test_a_file_arrives_whole_under_its_name_alone(
+    service: FakeService, transport: Transport, tmp_path: Path
+) -> None:
+    target = tmp_path / "new" / "file.mp4"
+
+    assert fetch(transport, Signer(service), target) == target
+
+    assert target.read_bytes() == DATA
+    assert [path.name for path in target.parent.iterdir()] == ["file.mp4"]
+
+
+def test_a_broken_download_goes_on_where_it_ended(
+    service: FakeService, transport: Transport, tmp_path: Path
+) -> None:
+    """What an earlier run left is hashed, and only the rest is asked for."""
+    (tmp_path / ".file.mp4.partial").write_bytes(DATA[:1_000_000])
+    seen: list[Transfer] = []
+    target = tmp_path / "file.mp4"
+
+    follow(download(transport.http, transport.url, Signer(service), target), seen.append)
+
+    assert target.read_bytes() == DATA
+    assert {progress.resumed_bytes for progress in seen} == {1_000_000}
+
+
+def test_leftovers_of_another_file_are_thrown_away(
+    service: FakeService, transport: Transport, tmp_path: Path
+) -> None:
+    """A partial file whose start is wrong costs one more download, never a wrong result."""
+    (tmp_path / ".file.mp4.partial").write_bytes(b"x" * 1000)
+
+    fetch(transport, Signer(service), tmp_path / "file.mp4")
+
+    assert (tmp_path / "file.mp4").read_bytes() == DATA
+    assert service.count("GET /objects") == 2
+
+
+def test_leftovers_that_are_too_long_are_emptied(
+    service: FakeService, transport: Transport, tmp_path: Path
+) -> None:
+    (tmp_path / ".file.mp4.partial").write_bytes(DATA + b"more")
+
+    fetch(transport, Signer(service), tmp_path / "file.mp4")
+
+    assert (tmp_path / "file.mp4").read_bytes() == DATA
+
+
+def test_a_file_that_is_there_already_is_proven_and_left(
+    service: FakeService, transport: Transport, tmp_path: Path
+) -> None:
+    (tmp_path / "file.mp4").write_bytes(DATA)
+
+    fetch(transport, Signer(service), tmp_path / "file.mp4")
+
+    assert service.count("GET /objects") == 0
+
+
+def test_a_wrong_hash_never_gets_the_name(
+    service: FakeService, transport: Transport, tmp_path: Path
+) -> None:
+    """Tried twice from the start, then an error; the folder stays clean."""
+    with pytest.raises(HashMismatch, match=r"file\.mp4"):
+        fetch(transport, Signer(service, sha256="0" * 64), tmp_path / "file.mp4")
+
+    assert not list(tmp_path.glob("*file*"))
+    assert service.count("GET /objects") == 2
+
+
+def test_an_expired_url_is_signed_again(
+    service: FakeService, transport: Transport, tmp_path: Path
+) -> None:
+    service.faults = {"GET /objects": [403, 503]}
+    signer = Signer(service)
+
+    fetch(transport, signer, tmp_path / "file.mp4")
+
+    assert signer.calls == 3
+
+
+def test_an_object_that_is_gone_ends_the_download(
+    service: FakeService, transport: Transport, tmp_path: Path
+) -> None:
+    service.faults = {"GET /objects": [404] * 9}
+
+    with pytest.raises(ApiError) as caught:
+        fetch(transport, Signer(service), tmp_path / "file.mp4")
+
+    assert caught.value.status == 404
+    assert service.count("GET /objects") == 3

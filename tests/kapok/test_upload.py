@@ -1,0 +1,231 @@
+"""The upload of one file, against a small real HTTP service with faults."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_service import FakeService
+
+from kapok.errors import ApiError, FileChanged, FileMissing
+from kapok.transfer import Transfer, follow
+from kapok.transport import Transport
+from kapok.upload import Uploaded, UploadRequest, upload
+from pipelines.errors import EmptyFile, HashMismatch
+
+SIZE = 5 * (1 << 20) + 12_345
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "节目 1.mov"
+    path.write_bytes(random.Random(1).randbytes(SIZE))
+    return path
+
+
+def send(transport: Transport, path: Path, **more: object) -> Uploaded:
+    return follow(upload(transport, UploadRequest(path, "节目", **more)), None)  # type: ignore[arg-type]
+
+
+def test_what_arrives_is_the_file_and_its_hash_comes_from_the_same_run(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """The stored parts joined are the file; `complete` tells the SHA-256 that was computed."""
+    sent = send(transport, file)
+
+    assert service.content(sent.upload_id) == file.read_bytes()
+    assert sent.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert service.uploads[sent.upload_id]["sha256"] == sent.sha256
+    assert (sent.asset_id, sent.job_id) == ("ast_upl_1", "job_upl_1")
+
+
+def test_parts_go_in_parallel_but_never_more_than_asked(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """Six parts, two threads: at no time are three of them under way."""
+    follow(upload(transport, UploadRequest(file, "x"), parallel=2), None)
+
+    assert 1 <= service.most_concurrent <= 2
+    assert service.count("PUT") == 6
+
+
+def test_a_broken_connection_and_a_500_are_tried_again_with_fresh_urls(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """One part is cut in its middle, one gets a 503: both arrive, each with a new signature."""
+    service.faults = {"PUT /put/upl_1/2": [0], "PUT /put/upl_1/4": [503]}
+
+    sent = send(transport, file)
+
+    assert service.content(sent.upload_id) == file.read_bytes()
+    assert service.count("PUT") == 8
+    assert len({line for line in service.requests if line.startswith("PUT")}) == 8
+
+
+def test_an_expired_url_is_replaced(service: FakeService, transport: Transport, file: Path) -> None:
+    """A store says 403 to a signature whose time is over; the next one is good."""
+    service.faults = {"PUT /put/upl_1/1": [403]}
+
+    sent = send(transport, file)
+
+    assert service.content(sent.upload_id) == file.read_bytes()
+
+
+def test_a_store_that_always_refuses_ends_the_upload(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """Three fresh signatures refused in a row are no expiry: the store's own answer is raised."""
+    service.faults = {"PUT /put/upl_1/1": [403] * 9}
+
+    with pytest.raises(ApiError, match="as asked") as caught:
+        send(transport, file)
+
+    assert caught.value.code == "fault_403"
+
+
+def test_a_second_run_sends_only_what_the_store_lacks(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """After a kill in the middle, the store's part list decides; the hash still covers all."""
+    killed = upload(transport, UploadRequest(file, "节目"), parallel=1)
+    while not service.parts.get("upl_1"):
+        next(killed)
+    killed.close()
+    stored = len(service.parts["upl_1"])
+    assert stored < 6
+    puts = service.count("PUT")
+
+    seen: list[Transfer] = []
+    sent = follow(upload(transport, UploadRequest(file, "节目")), seen.append)
+
+    assert sent.upload_id == "upl_1"
+    assert service.content("upl_1") == file.read_bytes()
+    assert service.count("PUT") - puts == 6 - stored
+    assert seen[0].resumed_bytes == stored * service.part_size
+    assert seen[-1].done_bytes == SIZE
+
+
+def test_a_kill_after_complete_finds_the_job_again(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """The answer of `complete` is lost twice; the job that it started is still the answer."""
+    service.faults = {"POST /v1/uploads/upl_1/complete": []}
+    state = service.uploads
+
+    def lose(progress: Transfer) -> None:
+        if progress.done_bytes == SIZE:
+            state["upl_1"].update(state="complete", job_id="job_upl_1")
+
+    sent = follow(upload(transport, UploadRequest(file, "节目")), lose)
+
+    assert sent.job_id == "job_upl_1"
+
+
+def test_another_title_is_another_upload(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """What is resumed is an intent: the same file with other wishes begins anew."""
+    broken = upload(transport, UploadRequest(file, "one"))
+    next(broken)
+    broken.close()
+
+    sent = follow(upload(transport, UploadRequest(file, "two")), None)
+
+    assert sent.upload_id == "upl_2"
+
+
+def test_no_resume_gives_the_old_upload_back(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """`--no-resume` aborts what was begun, so that no parts lie around until they expire."""
+    broken = upload(transport, UploadRequest(file, "x"))
+    next(broken)
+    broken.close()
+
+    sent = follow(upload(transport, UploadRequest(file, "x"), resume=False), None)
+
+    assert service.uploads["upl_1"]["state"] == "aborted"
+    assert sent.upload_id == "upl_2"
+
+
+def test_a_file_that_is_not_what_its_owner_says_is_never_completed(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """The museum's MD5 differs: the upload is aborted and the text names both values."""
+    with pytest.raises(HashMismatch, match=r"0{32}"):
+        send(transport, file, checksums={"md5": "0" * 32})
+
+    assert service.uploads["upl_1"]["state"] == "aborted"
+    assert service.count("POST /v1/uploads/upl_1/complete") == 0
+
+
+def test_the_owners_checksums_go_along(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """A good sidecar is declared to the service, which proves it over the stored bytes again."""
+    md5 = hashlib.md5(file.read_bytes()).hexdigest()
+
+    sent = send(transport, file, checksums={"md5": md5.upper()})
+
+    assert service.uploads[sent.upload_id]["md5"] == md5.upper()
+
+
+def test_a_file_that_changes_while_it_is_sent_is_refused(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """A recorder still writes: nothing is completed, and the text says to wait."""
+    sending = upload(transport, UploadRequest(file, "x"))
+    next(sending)
+    with file.open("ab") as more:
+        more.write(b"more")
+
+    with pytest.raises(FileChanged, match="try again"):
+        follow(sending, None)
+
+    assert service.count("POST /v1/uploads/upl_1/complete") == 0
+
+
+def test_an_empty_file_is_refused_before_anything_is_asked(
+    service: FakeService, transport: Transport, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.mov").touch()
+
+    with pytest.raises(EmptyFile):
+        send(transport, tmp_path / "empty.mov")
+
+    assert service.requests == []
+
+
+def test_a_missing_file_and_a_folder_say_so(transport: Transport, tmp_path: Path) -> None:
+    for path in (tmp_path / "no.mov", tmp_path):
+        with pytest.raises(FileMissing, match=path.name):
+            send(transport, path)
+
+
+def test_progress_never_counts_a_byte_twice(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """A part that broke gives its bytes back before they are sent again."""
+    service.faults = {"PUT /put/upl_1/3": [0, 500]}
+    seen: list[Transfer] = []
+
+    follow(upload(transport, UploadRequest(file, "x")), seen.append)
+
+    assert max(progress.done_bytes for progress in seen) == SIZE
+    assert {progress.total_bytes for progress in seen} == {SIZE}
+
+
+def test_leaving_an_upload_ends_its_threads(
+    service: FakeService, transport: Transport, file: Path
+) -> None:
+    """Ctrl-C closes the generator; no sender keeps the process alive."""
+    import threading
+
+    sending: Iterator[Transfer] = upload(transport, UploadRequest(file, "x"))
+    next(sending)
+    sending.close()  # type: ignore[attr-defined]
+
+    assert not [t for t in threading.enumerate() if t.name.startswith("kapok-part")]

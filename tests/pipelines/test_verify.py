@@ -1,0 +1,365 @@
+"""A rendition with anything wrong is refused, and every disagreement is named."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import VerificationFailed
+from pipelines.facts import RenditionFacts
+from pipelines.media import Colour, ContentLight, MasteringDisplay
+from pipelines.plan import Plan, Rung
+from pipelines.progress import finish
+from pipelines.verify import verify
+from tests.pipelines import handmade
+from tests.pipelines.handmade import PLAN, RIGHT, RUNG, STEREO, TAGS, VIDEO, Recipe, encode
+
+pytestmark = pytest.mark.media
+
+LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-g", "1", "-slicecrc", "1")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return handmade.make_source(tmp_path_factory.mktemp("source"))
+
+
+def checked(path: Path, source: Path, rung: Rung = RUNG, plan: Plan = PLAN) -> RenditionFacts:
+    return finish(verify(path, rung, plan, source))
+
+
+def refusal(path: Path, source: Path, rung: Rung = RUNG, plan: Plan = PLAN) -> str:
+    with pytest.raises(VerificationFailed) as refused:
+        checked(path, source, rung, plan)
+    return str(refused.value)
+
+
+def test_a_rendition_as_planned_gives_its_facts(source: Path, tmp_path: Path) -> None:
+    """What the file says, not what the plan says, becomes the facts."""
+    path = encode(source, tmp_path / "right.mp4")
+    facts = checked(path, source)
+    assert (facts.codec, facts.width, facts.height, facts.pix_fmt) == ("h264", 320, 180, "yuv420p")
+    assert (facts.frames, facts.frame_rate, facts.duration_s) == (50, 25, 2)
+    assert facts.colour == Colour("bt709", "bt709", "bt709", "tv")
+    assert facts.size_bytes == path.stat().st_size
+    assert facts.bitrate_bps == facts.size_bytes * 4
+    assert len(facts.sha256) == 64
+    sound = facts.audio[0]
+    assert (sound.codec, sound.channels, sound.sample_rate_hz) == ("aac", 2, 48000)
+    assert sound.loudness_lkfs == pytest.approx(-13, abs=1)
+    assert sound.true_peak_dbtp == pytest.approx(-5, abs=1)
+
+
+WRONG_PICTURES = {
+    "one frame missing": (
+        Recipe(picture="select='not(eq(n,20))'"),
+        ["49 frames decode, 50 planned", "frame 20 is at 0.8400 s, planned 0.8000 s"],
+    ),
+    "one frame missing, the rest moved up": (
+        Recipe(picture="select='not(eq(n,20))',setpts=N/25/TB"),
+        ["49 frames decode, 50 planned"],
+    ),
+    "one frame twice": (
+        Recipe(picture="loop=loop=1:size=1:start=20,setpts=N/25/TB"),
+        ["51 frames decode, 50 planned"],
+    ),
+    "one frame missing and another twice": (
+        Recipe(
+            picture="select='not(eq(n,10))',setpts=N/25/TB,"
+            "loop=loop=1:size=1:start=30,setpts=N/25/TB"
+        ),
+        ["frame 10 shows source frame 11, planned 10"],
+    ),
+    "two frames swapped": (
+        Recipe(picture="shuffleframes=0 1 3 2 4"),
+        ["frame 2 shows source frame 3, planned 2", "frame 3 shows source frame 2, planned 3"],
+    ),
+    "wrong transfer": (
+        Recipe(tags=TAGS.replace("color_trc=bt709", "color_trc=smpte170m")),
+        [
+            "colour transfer is smpte170m, bt709 planned",
+            "colour transfer in the stream is smpte170m, bt709 planned",
+            "colour transfer in the container is smpte170m, bt709 planned",
+        ],
+    ),
+    "untagged": (
+        Recipe(tags="setparams=color_primaries=unknown:color_trc=unknown:colorspace=unknown"),
+        ["colour primaries is None, bt709 planned", "colour matrix is None, bt709 planned"],
+    ),
+    "wrong pixel format": (
+        Recipe(pix_fmt="yuv422p"),
+        ["pix_fmt is yuv422p, yuv420p planned", "codec profile is High 4:2:2, high planned"],
+    ),
+    "wrong size": (
+        Recipe(picture="scale=160:90"),
+        ["width is 160, 320 planned", "height is 90, 180 planned"],
+    ),
+    "key frames too far apart": (
+        Recipe(codec=("-c:v", "libx264", "-preset", "veryfast", "-g", "40")),
+        ["key frames lie 40 frames apart, at most 25 planned"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_PICTURES)
+def test_a_wrong_picture_is_refused(fault: str, source: Path, tmp_path: Path) -> None:
+    """Each fault is named with what the file has and what was planned."""
+    recipe, words = WRONG_PICTURES[fault]
+    text = refusal(encode(source, tmp_path / "wrong.mp4", recipe), source)
+    assert [word for word in words if word not in text] == []
+
+
+WRONG_SOUNDS = {
+    "mono": (
+        Recipe(audio_codec=("-c:a", "aac", "-ac", "1")),
+        "audio track 0: channels is 1, 2 planned",
+    ),
+    "60 ms late": (
+        Recipe(sound="adelay=60:all=1,atrim=end=2"),
+        "audio track 0: the sound is +60.0 ms off the source",
+    ),
+    "60 ms early": (
+        Recipe(sound="atrim=start=0.06,asetpts=PTS-STARTPTS,apad=whole_dur=2"),
+        "audio track 0: the sound is -60.0 ms off the source",
+    ),
+    "late by the priming of AAC": (
+        Recipe(sound="adelay=1024S:all=1,atrim=end=2"),
+        "audio track 0: the sound is +21.",
+    ),
+    "missing": (Recipe(audio_codec=("-an",)), "0 audio tracks, 1 planned"),
+    "silent": (Recipe(sound="volume=0"), "audio track 0: channel 0 is silent"),
+    "one side silent": (Recipe(sound="pan=stereo|c0=c0"), "audio track 0: channel 1 is silent"),
+    "sides swapped": (
+        Recipe(sound="channelmap=1|0"),
+        "audio track 0: channel 0 carries the source's channel 1",
+    ),
+    "another sound": (
+        Recipe(sound="aeval=0.2*random(2)|0.2*random(3):c=same"),
+        "audio track 0: the sound is not the source's",
+    ),
+    "short": (
+        Recipe(sound="atrim=end=1.5"),
+        "audio track 0: lasts 1.500 s, 2.000 s planned",
+    ),
+    "at another rate": (
+        Recipe(audio_codec=("-c:a", "aac", "-ar", "44100")),
+        "audio track 0: sample rate is 44100, 48000 planned",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_SOUNDS)
+def test_wrong_sound_is_refused(fault: str, source: Path, tmp_path: Path) -> None:
+    """Also where the container's numbers are all right and only the samples have moved."""
+    recipe, words = WRONG_SOUNDS[fault]
+    assert words in refusal(encode(source, tmp_path / "wrong.mp4", recipe), source)
+
+
+def test_sound_that_the_container_delays_is_refused(source: Path, tmp_path: Path) -> None:
+    """The samples are right, and the edit list puts them late."""
+    right = encode(source, tmp_path / "right.mp4")
+    late = tmp_path / "late.mp4"
+    handmade.call(
+        *("-i", right, "-itsoffset", "0.1", "-i", right),
+        *("-map", "0:v", "-map", "1:a", "-c", "copy", late),
+    )
+    assert "audio track 0: starts at 0.079 s" in refusal(late, source)  # 0.1 less the priming
+
+
+@pytest.mark.parametrize("share", [0.98, 0.5, 0.01])
+def test_a_truncated_file_is_refused(share: float, source: Path, tmp_path: Path) -> None:
+    """With its index in front a cut file still opens, so that only decoding shows it."""
+    path = encode(source, tmp_path / "cut.mp4", replace(RIGHT, output=("-movflags", "+faststart")))
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    assert refusal(path, source).startswith("hd-avc-sdr cannot be read back: ")
+
+
+def test_damaged_bytes_are_refused(source: Path, tmp_path: Path) -> None:
+    """A decoder would conceal them; here the first damaged packet ends it."""
+    path = encode(source, tmp_path / "damaged.mp4")
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 400] = b"\x55" * 400
+    path.write_bytes(data)
+    assert refusal(path, source).startswith("hd-avc-sdr cannot be read back: ")
+
+
+def test_the_sample_entry_has_to_be_hvc1(source: Path, tmp_path: Path) -> None:
+    """ffmpeg's default for HEVC in MP4 is hev1, which Apple's players refuse."""
+    codec = (
+        "-c:v",
+        "libx265",
+        "-preset",
+        "ultrafast",
+        "-x265-params",
+        "log-level=none",
+        "-g",
+        "25",
+    )
+    path = encode(source, tmp_path / "hev1.mp4", replace(RIGHT, codec=codec))
+    video = replace(VIDEO, codec="hevc", codec_profile="main")
+    assert "sample entry is hev1" in refusal(path, source, replace(RUNG, video=video))
+
+
+def test_an_hdr_rendition_carries_its_static_metadata(source: Path, tmp_path: Path) -> None:
+    """ST 2086 and MaxCLL are compared with the plan; a file without them is refused."""
+    colour = Colour("bt2020", "smpte2084", "bt2020nc", "tv")
+    tags = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv"
+    master = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+
+    def recipe(parameters: str) -> Recipe:
+        return replace(
+            RIGHT,
+            tags=tags,
+            pix_fmt="yuv420p10le",
+            codec=(
+                *("-c:v", "libx265", "-preset", "ultrafast", "-g", "25", "-tag:v", "hvc1"),
+                *("-x265-params", f"log-level=none:keyint=25{parameters}"),
+            ),
+        )
+
+    def at(x: int, y: int) -> tuple[Fraction, Fraction]:
+        return (Fraction(x, 50000), Fraction(y, 50000))  # the unit of the SEI message
+
+    display = MasteringDisplay(
+        red=at(34000, 16000),
+        green=at(13250, 34500),
+        blue=at(7500, 3000),
+        white=at(15635, 16450),
+        min_luminance_cd_m2=Fraction(50, 10000),
+        max_luminance_cd_m2=Fraction(1000),
+    )
+    video = replace(
+        VIDEO,
+        codec="hevc",
+        codec_profile="main10",
+        pix_fmt="yuv420p10le",
+        colour=colour,
+        mastering_display=display,
+        content_light=ContentLight(1000, 400),
+    )
+    rung = replace(RUNG, video=video)
+    told = recipe(f":master-display={master}:max-cll=1000,400")
+    assert checked(encode(source, tmp_path / "hdr.mp4", told), source, rung).colour == colour
+    text = refusal(encode(source, tmp_path / "bare.mp4", recipe("")), source, rung)
+    assert "mastering display is None" in text
+    assert "content light is None, ContentLight(max_cll_cd_m2=1000, max_fall_cd_m2=400)" in text
+
+
+def test_a_level_above_the_planned_one_is_refused(source: Path, tmp_path: Path) -> None:
+    """A player that is promised 3.1 may not be given 4.0; a lower level harms nobody."""
+    codec = (*RIGHT.codec, "-level", "4.0")
+    path = encode(source, tmp_path / "level.mp4", replace(RIGHT, codec=codec))
+    text = refusal(path, source, replace(RUNG, video=replace(VIDEO, level="3.1")))
+    assert "level is 4, at most 3.1 planned" in text
+    checked(path, source, replace(RUNG, video=replace(VIDEO, level="4.1")))
+
+
+def test_a_rendition_over_its_bitrate_cap_is_refused(source: Path, tmp_path: Path) -> None:
+    """The cap holds over the whole file, plus what the decoder's buffer holds."""
+    path = encode(source, tmp_path / "fat.mp4")
+    video = replace(VIDEO, max_bitrate_bps=50_000, buffer_bits=50_000)
+    text = refusal(path, source, replace(RUNG, video=video))
+    assert re.search(r"\d\.\d\d Mb/s, capped at 0\.05", text)
+
+
+def test_half_the_frame_rate_keeps_every_second_frame(source: Path, tmp_path: Path) -> None:
+    """Frame n of a rung at half rate is source frame 2n, and its neighbour is refused."""
+    video = replace(VIDEO, frames=25, frame_rate=Fraction(25, 2), rate_divisor=2, gop_frames=13)
+    rung = replace(RUNG, video=video)
+    codec = ("-c:v", "libx264", "-preset", "veryfast", "-g", "12")
+    even = replace(RIGHT, codec=codec, picture="select='not(mod(n,2))'")
+    odd = replace(RIGHT, codec=codec, picture="select='mod(n,2)',setpts=PTS-STARTPTS")
+    assert checked(encode(source, tmp_path / "even.mp4", even), source, rung).frames == 25
+    text = refusal(encode(source, tmp_path / "odd.mp4", odd), source, rung)
+    assert "frame 1 shows source frame 3, planned 2" in text
+
+
+def test_places_in_a_long_source_are_found_by_seeking(tmp_path: Path) -> None:
+    """Head, middle and tail of a source are compared; one lost frame between them shows."""
+    source = handmade.make_source(tmp_path, frames=150)
+    plan = replace(PLAN, frames=150, duration_s=Fraction(6))
+    rung = replace(RUNG, video=replace(VIDEO, frames=150))
+    checked(encode(source, tmp_path / "right.mp4"), source, rung, plan)
+    late = "select='not(eq(n,40))',setpts=N/25/TB,tpad=stop=1:stop_mode=clone"
+    text = refusal(
+        encode(source, tmp_path / "late.mp4", replace(RIGHT, picture=late)), source, rung, plan
+    )
+    assert "frame 63 shows source frame 64, planned 63" in text
+
+
+def test_a_clock_that_starts_late_moves_nothing(tmp_path: Path) -> None:
+    """An MPEG-TS whose first picture is at 10 s, with sound that began 110 ms before it."""
+    plain = handmade.make_source(tmp_path)
+    source = tmp_path / "late.ts"
+    handmade.call(
+        *("-i", plain, "-itsoffset", "-0.1", "-i", plain, "-map", "0:v", "-map", "1:a"),
+        *("-c:v", "libx264", "-qp", "4", "-preset", "ultrafast", "-c:a", "mp2", "-b:a", "384k"),
+        *("-output_ts_offset", "10", "-muxdelay", "0", source),
+    )
+    plan = replace(PLAN, first_picture_s=Fraction(10), audio_start_s=(Fraction(989, 100),))
+    aligned = replace(RIGHT, sound="atrim=start=0.1,asetpts=PTS-STARTPTS,apad=whole_dur=2")
+    checked(encode(plain, tmp_path / "right.mp4", aligned), source, RUNG, plan)
+    text = refusal(encode(plain, tmp_path / "wrong.mp4"), source, RUNG, plan)
+    assert "audio track 0: the sound is +100.0 ms off the source" in text
+
+
+def test_an_interlaced_master_keeps_its_fields(source: Path, tmp_path: Path) -> None:
+    """FFV1 in Matroska: field order is the container's word, times are whole milliseconds."""
+    recipe = replace(
+        RIGHT,
+        tags=f"{TAGS},setfield=tff",
+        codec=LOSSLESS,
+        audio_codec=("-c:a", "flac"),
+        output=("-field_order", "tt"),
+    )
+    path = encode(source, tmp_path / "tape.mkv", recipe)
+    video = replace(
+        VIDEO, codec="ffv1", codec_profile=None, field_order="tt", gop_frames=1, lossless=True
+    )
+    rung = Rung("archive-ffv1", 1, "mkv", video, (replace(STEREO, codec="flac"),), packaged=False)
+    assert checked(path, source, rung).audio[0].codec == "flac"
+    text = refusal(path, source, replace(rung, video=replace(video, field_order="bb")))
+    assert "field order is tt, bb planned" in text
+
+
+def test_sound_alone_is_verified_too(source: Path, tmp_path: Path) -> None:
+    """A rung without a picture has facts without a picture."""
+    rung = Rung("audio-access-aac", 1, "m4a", None, (STEREO,), packaged=False)
+    path = handmade.encode_sound(source, tmp_path / "sound.m4a")
+    facts = checked(path, source, rung)
+    assert (facts.codec, facts.frames, facts.duration_s) == (None, None, 2)
+    assert facts.audio[0].codec == "aac"
+    picture = encode(source, tmp_path / "picture.mp4")
+    assert "there is a picture track, none is planned" in refusal(picture, source, rung)
+
+
+def test_mono_tracks_joined_to_stereo_are_compared_side_by_side(
+    source: Path, tmp_path: Path
+) -> None:
+    """Each channel is compared with the source track that it comes from."""
+    tracks = tmp_path / "mono.mov"
+    split = "[0:a]channelsplit=channel_layout=stereo[left][right]"
+    handmade.call(
+        *("-i", source, "-filter_complex", split, "-map", "0:v", "-map", "[left]"),
+        *("-map", "[right]", "-c:v", "copy", "-c:a", "pcm_s16le", tracks),
+    )
+    joined = replace(STEREO, tracks=(0, 1), pan="join")
+    path = encode(source, tmp_path / "stereo.mp4")
+    checked(path, tracks, replace(RUNG, audio=(joined,)))
+    crossed = replace(joined, tracks=(1, 0))
+    text = refusal(path, tracks, replace(RUNG, audio=(crossed,)))
+    assert "channel 0 carries the source's channel 1" in text
+
+
+def test_closing_the_check_stops_the_decoder(source: Path, tmp_path: Path) -> None:
+    """Cancel is a close of the generator, wherever it stands."""
+    checking = verify(encode(source, tmp_path / "right.mp4"), RUNG, PLAN, source)
+    next(checking)
+    checking.close()
+    with pytest.raises(StopIteration):
+        next(checking)

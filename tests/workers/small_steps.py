@@ -1,0 +1,92 @@
+"""Small real steps for the engine's tests: a real ffmpeg on a tiny picture, and steps that go wrong.
+
+A worker in another process imports this module too (`python -m worker_main`), so it holds no fixture.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import MediaError, ToolFailed
+from pipelines.progress import Progress
+from pipelines.run import Finished, run
+from pipelines.tools import ffmpeg
+from workers.context import StepContext, StepResult
+from workers.kinds import Kind
+
+
+class BadPicture(MediaError):
+    code = "bad_picture"
+
+
+def paint(folder: Path, out: str, seconds: float) -> Generator[Progress, None, Finished]:
+    """A real encode that lasts `seconds` of real time and next to no CPU."""
+    picture = f"testsrc2=size=64x36:rate=25:duration={seconds}"
+    argv = [ffmpeg(), "-v", "warning", "-re", "-f", "lavfi", "-i", picture]
+    argv += ["-c:v", "libx264", "-preset", "ultrafast", "-threads", "1", "-y", out]
+    return run(argv, writable=[folder], total_s=seconds)
+
+
+def encode(context: StepContext) -> StepResult:
+    """Paint for `seconds`, store the file, and count the try in a file that outlives the attempt."""
+    payload = context.step.payload
+    if "tries" in payload:
+        with Path(payload["tries"]).open("a") as tries:
+            tries.write(f"{context.step.epoch}\n")
+    out = context.folder / "picture.mp4"
+    done = context.follow(paint(context.folder, str(out), payload.get("seconds", 0.4)))
+    key = context.put(out, context.work, "picture.mp4")
+    return StepResult(result={"files": {"picture": key}}, command=done.argv, log_tail=done.log_tail)
+
+
+def fill_the_disk(context: StepContext) -> StepResult:
+    """Every byte that ffmpeg writes meets a full device, the way a full disk answers."""
+    context.follow(paint(Path("/dev"), "file:/dev/full", 0.4))
+    return StepResult()
+
+
+def need_too_much(context: StepContext) -> StepResult:
+    context.need_scratch(1 << 60)
+    return StepResult()
+
+
+def kill_the_worker(context: StepContext) -> StepResult:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return StepResult()
+
+
+def fail(context: StepContext) -> StepResult:
+    """Fail until the file `heal` exists: for good, for now, or in a way nobody foresaw."""
+    payload = context.step.payload
+    if Path(payload.get("heal", "/nonexistent")).exists():
+        return StepResult(result={"healed": True})
+    if payload["how"] == "permanent":
+        raise BadPicture("the picture is bad: send another one")
+    if payload["how"] == "transient":
+        raise ToolFailed("the tool had a bad day", ("ffmpeg", "-x"), "its last words")
+    raise ZeroDivisionError("secret internals")
+
+
+def do(context: StepContext) -> StepResult:
+    """What `payload["do"]` names."""
+    return DEEDS[context.step.payload["do"]](context)
+
+
+DEEDS = {
+    "encode": encode,
+    "fill_the_disk": fill_the_disk,
+    "need_too_much": need_too_much,
+    "kill_the_worker": kill_the_worker,
+    "fail": fail,
+}
+KINDS: Mapping[str, Kind] = {
+    kind: Kind(do) for kind in ("inspect", "encode", "join", "measure", "package", "publish")
+}
+
+
+def payload(deed: str, **more: Any) -> dict[str, Any]:
+    return {"do": deed, **more}
