@@ -1,4 +1,4 @@
-"""Errors that name the cause and the way out; `code` is stable, `retryable` tells the step engine."""
+"""Errors that name the cause and the way out; `code` is stable, `retryable` is for the engine."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class LimitExceeded(MediaError):
 
 
 class Undecodable(MediaError):
-    """A media tool says that the input is invalid; carries the command and a bounded stderr tail."""
+    """A media tool calls the input invalid; carries the command and a bounded stderr tail."""
 
     code = "undecodable_media"
 
@@ -85,10 +85,23 @@ class HashMismatch(MediaError):
     code = "hash_mismatch"
 
 
+class InvalidChecksumFile(KapokError):
+    """A checksum file does not say, or not clearly, what the hash of the file is."""
+
+    code = "invalid_checksum_file"
+
+
 class GateClosed(KapokError):
-    """The gate of a zone does not let an asset through; the text lists every reason."""
+    """The gate of a zone does not let an asset through; the text lists every reason.
+
+    `reasons` are the same one by one: code, English text, Chinese text.
+    """
 
     code = "gate_closed"
+
+    def __init__(self, message: str, reasons: tuple[tuple[str, str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.reasons = reasons
 
 
 class ToolFailed(KapokError):

@@ -70,8 +70,8 @@ class VideoTrack:
     @property
     def display_size(self) -> tuple[int, int]:
         """Width and height in square pixels after rotation, both even."""
-        width = round(self.width * self.sample_aspect_ratio / 2) * 2
-        size = (width, round(self.height / 2) * 2)
+        width = max(2, round(self.width * self.sample_aspect_ratio / 2) * 2)
+        size = (width, max(2, round(self.height / 2) * 2))
         return size if self.rotation_deg % 180 == 0 else (size[1], size[0])
 
 
@@ -90,7 +90,11 @@ class AudioTrack:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """The answer of `probe`: the container and its tracks. Claims of the file, not yet measured."""
+    """The answer of `probe`: the container and its tracks. Claims of the file, not yet measured.
+
+    `start_s` is where ffmpeg puts time zero: the earliest start of any track on the file's clock.
+    `notes` say what was left out or looks wrong.
+    """
 
     format_name: str
     size_bytes: int
@@ -99,6 +103,8 @@ class MediaInfo:
     audio: tuple[AudioTrack, ...]
     timecode: str | None = None
     sandbox: str = "none"
+    start_s: Fraction = Fraction(0)
+    notes: tuple[str, ...] = ()
 
     @property
     def picture(self) -> VideoTrack | None:
@@ -108,7 +114,7 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """Frames between two cuts, half-open. `complexity` is the mean absolute luma change a frame, 0–1."""
+    """Frames between two cuts, half-open. `complexity` is the mean luma change a frame, 0–1."""
 
     start_frame: int
     end_frame: int
@@ -163,7 +169,8 @@ class Storyboard:
 class Inspection:
     """What one decode of the source measured. `frames` and times are what really decodes.
 
-    `duration_s` is frames ÷ rate with a picture, the decoded sound's length without one.
+    `duration_s` is frames ÷ rate with a picture (from the first frame to the end of the last where
+    the rate varies), the decoded sound's length without one.
     `first_picture_s` and `audio_start_s` are on the file's own clock: their difference is the
     A/V offset that every rendition must keep.
     """

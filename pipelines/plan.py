@@ -2,121 +2,170 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from typing import Literal
+from types import MappingProxyType
 
-from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
-from pipelines.profile import AudioCodec, Container, VideoCodec
+from pipelines.media import Inspection, MediaInfo
+from pipelines.plan_picture import Refused, Source, plan_picture, understand
+from pipelines.plan_sound import plan_sound, sound_decisions
+from pipelines.plan_types import (
+    AudioPlan,
+    Chunk,
+    Conversion,
+    Plan,
+    Refusal,
+    Rung,
+    VideoPlan,
+)
+from pipelines.profile import Profile
 
-Conversion = Literal["none", "hlg_to_sdr", "pq_to_sdr", "pq_to_hlg", "sdr_to_sdr"]
+__all__ = [
+    "AudioPlan",
+    "Chunk",
+    "Conversion",
+    "Plan",
+    "Refusal",
+    "Rung",
+    "VideoPlan",
+    "plan",
+]
 
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Frames of the source, half-open; whole shots, starting on an IDR."""
-
-    index: int
-    start_frame: int
-    end_frame: int
-
-
-@dataclass(frozen=True, slots=True)
-class VideoPlan:
-    """One rung's picture: every value is what the encoded file must say when it is read back."""
-
-    codec: VideoCodec
-    encoder: str
-    width: int
-    height: int
-    frame_rate: Fraction
-    frames: int
-    pix_fmt: str
-    colour: Colour
-    conversion: Conversion
-    field_order: FieldOrder
-    sample_aspect_ratio: Fraction = Fraction(1)
-    deinterlace: bool = False
-    rate_divisor: int = 1  # keep every n-th source frame
-    preset: str | None = None
-    crf: float | None = None
-    max_bitrate_bps: int | None = None
-    buffer_bits: int | None = None
-    gop_frames: int = 1
-    level: str | None = None
-    codec_profile: str | None = None
-    mastering_display: MasteringDisplay | None = None
-    content_light: ContentLight | None = None
-    burnt_in_timecode: bool = False
-    lossless: bool = False
+_NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class AudioPlan:
-    """One audio track of a rendition, from the source tracks whose positions are `tracks`.
+def plan(
+    info: MediaInfo,
+    inspection: Inspection,
+    profiles: Sequence[Profile],
+    capabilities: Mapping[str, str] = _NO_REASONS,
+) -> Plan:
+    """Resolve each profile for this source, or refuse it with the reason.
 
-    `key` names the encode: rungs with equal audio share one key, and it is encoded once.
-    `pan` is `source` (one track as it is), `join` (mono tracks side by side) or `downmix`.
+    `capabilities` gives, for a profile that this installation cannot do, the reason. A plan may
+    have no rungs at all: the caller then raises `NothingToEncode` with the refusals.
     """
-
-    key: str
-    codec: AudioCodec
-    channels: int
-    layout: str
-    sample_rate_hz: int
-    bitrate_bps: int | None
-    tracks: tuple[int, ...]
-    pan: Literal["source", "join", "downmix"]
-    language: str | None = None
-    bit_depth: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """One rendition to be made: `profile` is unique in a plan and names its files."""
-
-    profile: str
-    profile_version: int
-    container: Container
-    video: VideoPlan | None
-    audio: tuple[AudioPlan, ...]
-    packaged: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A profile that this source cannot honestly meet, and why."""
-
-    profile: str
-    code: str
-    reason: str
+    source = understand(info, inspection)
+    made: list[tuple[Profile, Rung]] = []
+    refused: list[Refusal] = []
+    for profile in profiles:
+        try:
+            made.append((profile, _rung(profile, source, capabilities)))
+        except Refused as refusal:
+            refused.append(Refusal(profile.name, refusal.code, str(refusal)))
+    rungs, twins = _without_twins(made)
+    return Plan(
+        duration_s=source.duration_s,
+        frames=source.frames,
+        frame_rate=source.frame_rate if source.picture else None,
+        constant_frame_rate=inspection.constant_frame_rate,
+        first_picture_s=_zero(source),
+        audio_start_s=inspection.audio_start_s,
+        video_track=source.picture.index if source.picture else None,
+        audio_tracks=tuple(track.index for track in info.audio),
+        rungs=_with_common_key_frames(rungs),
+        refused=(*refused, *twins),
+        chunks=(Chunk(0, 0, source.frames),) if source.picture else (),
+        decisions=(*source.decisions, *sound_decisions(info, rungs), *_offset_decisions(source)),
+        source_colour=source.colour,
+        source_field_order=source.field_order,
+        source_timecode=info.timecode,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything an encode worker needs besides the source file itself.
+def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> Rung:
+    if profile.name in capabilities:
+        raise Refused("unavailable_here", capabilities[profile.name])
+    video = plan_picture(profile, profile.video, source) if profile.video else None
+    audio = plan_sound(profile, source.info.audio)
+    if video is None and not audio:
+        raise Refused("no_sound", "the source has no sound: choose a profile with a picture")
+    return Rung(
+        profile=profile.name,
+        profile_version=profile.version,
+        container=profile.container,
+        video=video,
+        audio=audio,
+        packaged=profile.packaged,
+    )
 
-    `frames`, `frame_rate` and `first_picture_s` are the source's, as inspected; `constant_frame_rate`
-    false means the picture is resampled to `frame_rate`. `decisions` say in words what was chosen.
+
+def _without_twins(
+    made: Sequence[tuple[Profile, Rung]],
+) -> tuple[tuple[Rung, ...], tuple[Refusal, ...]]:
+    """Of `inside` rungs that a small source makes equal, the one whose raster fits best stays."""
+    best: dict[object, tuple[Profile, Rung]] = {}
+    for profile, rung in made:
+        look = _look(profile, rung)
+        if look not in best or _raster(profile) < _raster(best[look][0]):
+            best[look] = (profile, rung)
+    kept = tuple(rung for profile, rung in made if best[_look(profile, rung)][1] is rung)
+    twins = [
+        _twin(rung, best[_look(profile, rung)][1]) for profile, rung in made if rung not in kept
+    ]
+    return kept, tuple(twins)
+
+
+def _look(profile: Profile, rung: Rung) -> object:
+    """Equal for rungs that would show the same picture."""
+    video = rung.video
+    if video is None or profile.video is None or profile.video.fit != "inside":
+        return rung.profile
+    size = (video.width, video.height, video.frame_rate)
+    return (*size, video.codec, video.pix_fmt, video.colour, video.burnt_in_timecode)
+
+
+def _raster(profile: Profile) -> int:
+    video = profile.video
+    return (video.width or 0) * (video.height or 0) if video else 0
+
+
+def _twin(rung: Rung, other: Rung) -> Refusal:
+    assert rung.video is not None, "only pictures can be equal"
+    reason = (
+        f"the source is no larger than {rung.video.width}x{rung.video.height}, "
+        f"and {other.profile} already gives that picture"
+    )
+    return Refusal(rung.profile, "duplicate_rung", reason)
+
+
+def _with_common_key_frames(rungs: Sequence[Rung]) -> tuple[Rung, ...]:
+    """Key frames at the same moments in every rung, so that a player can change between them.
+
+    A rung that keeps every n-th source frame can only have one where n divides the frame number.
     """
+    encoded = [rung.video for rung in rungs if rung.video and not rung.video.lossless]
+    step = math.lcm(*(video.rate_divisor for video in encoded))
+    return tuple(
+        replace(rung, video=_with_key_frames(rung.video, step))
+        if rung.video and not rung.video.lossless
+        else rung
+        for rung in rungs
+    )
 
-    duration_s: Fraction
-    frames: int
-    frame_rate: Fraction | None
-    constant_frame_rate: bool
-    first_picture_s: Fraction
-    audio_start_s: tuple[Fraction, ...]
-    video_track: int | None
-    audio_tracks: tuple[int, ...]
-    rungs: tuple[Rung, ...]
-    refused: tuple[Refusal, ...]
-    chunks: tuple[Chunk, ...]
-    decisions: tuple[str, ...]
-    source_colour: Colour = Colour()
-    source_field_order: FieldOrder = "progressive"
-    source_timecode: str | None = None
 
-    def rung(self, profile: str) -> Rung:
-        """The rung of that profile; `KeyError` when the plan has none."""
-        found = {rung.profile: rung for rung in self.rungs}
-        return found[profile]
+def _with_key_frames(video: VideoPlan, step: int) -> VideoPlan:
+    source_frames = max(1, round(video.gop_frames * video.rate_divisor / step)) * step
+    return replace(video, gop_frames=source_frames // video.rate_divisor)
+
+
+def _zero(source: Source) -> Fraction:
+    """Where the programme begins on the file's clock: with its picture, or else with its sound."""
+    starts = source.inspection.audio_start_s
+    if source.picture or not starts:
+        return source.inspection.first_picture_s
+    return min(starts)
+
+
+def _offset_decisions(source: Source) -> list[str]:
+    zero = _zero(source)
+    told = []
+    for position, start in enumerate(source.inspection.audio_start_s):
+        off_ms = round((start - zero) * 1000)
+        if off_ms > 0:
+            told.append(f"sound track {position} starts {off_ms} ms late: silence comes before it")
+        if off_ms < 0:
+            told.append(f"sound track {position} starts {-off_ms} ms early: that much is cut")
+    return told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -28,3 +28,19 @@ def finish(operation: Generator[Progress, None, T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+def part(
+    operation: Generator[Progress, None, T], start: float, end: float, note: str
+) -> Generator[Progress, None, T]:
+    """Run one part of a longer operation: its share is laid into `start`–`end` of the whole."""
+    try:
+        while True:
+            now = next(operation)
+            share = start if now.share is None else start + now.share * (end - start)
+            yield replace(now, share=share, note=now.note or note, eta_s=None)
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
+    finally:
+        operation.close()  # closing the whole stops the part at once

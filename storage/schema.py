@@ -16,8 +16,9 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -35,7 +36,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-Json = JSON().with_variant(JSONB(), "postgresql")
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+ExactJson = (
+    JSON()
+)  # kept as it was written: JSONB would write 1e20 in another way, and break a hash
+Grams = ARRAY(Text()).with_variant(JSON(none_as_null=True), "sqlite")
 Big = BigInteger().with_variant(Integer(), "sqlite")
 
 
@@ -69,7 +74,9 @@ class Upload(Base):
     __tablename__ = "uploads"
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
-    state: Mapped[str] = mapped_column(String(20))  # open, complete, verified, rejected, aborted, expired
+    state: Mapped[str] = mapped_column(
+        String(20)
+    )  # open, complete, verified, rejected, aborted, expired
     asset_id: Mapped[str] = mapped_column(String(40))
     job_id: Mapped[str | None] = mapped_column(String(40))
     title: Mapped[str] = mapped_column(Text)
@@ -84,7 +91,13 @@ class Upload(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
-    __table_args__ = (Index("uploads_by_state", "state", "expires_at"),)
+    cleaned_at: Mapped[
+        datetime | None
+    ]  # it never became an asset, and the store holds nothing of it
+    __table_args__ = (
+        Index("uploads_by_state", "state", "expires_at"),
+        Index("uploads_by_date", "organisation_id", "created_at", "id"),
+    )
 
 
 class Asset(Base):
@@ -93,14 +106,17 @@ class Asset(Base):
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
     state: Mapped[str] = mapped_column(String(20))  # processing, ready, failed, cancelled
     title: Mapped[str] = mapped_column(Text)
-    search_text: Mapped[str] = mapped_column(Text)  # lower-case title, file name and metadata values
+    search_text: Mapped[str] = mapped_column(Text)  # words of title, file name and metadata values
+    search_grams: Mapped[list[Any] | None] = mapped_column(Grams, deferred=True)  # PostgreSQL alone
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata")
     file_name: Mapped[str] = mapped_column(Text)
     source_key: Mapped[str] = mapped_column(Text)
     size_bytes: Mapped[int] = mapped_column(Big)
     sha256: Mapped[str] = mapped_column(String(64))
     media: Mapped[dict[str, Any] | None]  # pipelines.media.MediaInfo
-    inspection: Mapped[dict[str, Any] | None]  # pipelines.media.Inspection; images under inspection_prefix
+    inspection: Mapped[
+        dict[str, Any] | None
+    ]  # pipelines.media.Inspection; images under inspection_prefix
     inspection_prefix: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int] = mapped_column(Integer, default=1)  # ETag of the editable fields
     created_at: Mapped[datetime]
@@ -108,6 +124,8 @@ class Asset(Base):
     __table_args__ = (
         Index("assets_by_date", "organisation_id", "created_at", "id"),
         Index("assets_by_state", "organisation_id", "state", "created_at", "id"),
+        # SQLite keeps the same grams in the full-text table `asset_search`: see the migrations.
+        Index("assets_by_gram", "search_grams", postgresql_using="gin").ddl_if("postgresql"),
     )
 
 
@@ -119,13 +137,19 @@ class Job(Base):
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
     upload_id: Mapped[str | None] = mapped_column(ForeignKey("uploads.id"))
     asset_id: Mapped[str | None] = mapped_column(ForeignKey("assets.id"), index=True)
-    state: Mapped[str] = mapped_column(String(20))  # queued, running, cancelling, done, failed, cancelled
+    state: Mapped[str] = mapped_column(
+        String(20)
+    )  # queued, running, cancelling, done, failed, cancelled
     request: Mapped[dict[str, Any]]
     plan: Mapped[dict[str, Any] | None]  # pipelines.plan.Plan
     error: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
-    __table_args__ = (Index("jobs_by_date", "organisation_id", "created_at", "id"),)
+    work_deleted_at: Mapped[datetime | None]  # `work/{job}/` is gone: a retry must make it again
+    __table_args__ = (
+        Index("jobs_by_date", "organisation_id", "created_at", "id"),
+        Index("jobs_by_upload", "upload_id"),
+    )
 
 
 class Step(Base):
@@ -139,9 +163,13 @@ class Step(Base):
     queue: Mapped[str] = mapped_column(String(20))
     name: Mapped[str] = mapped_column(String(200))  # what a person reads: "encode chunk 1 of 1"
     payload: Mapped[dict[str, Any]]
-    state: Mapped[str] = mapped_column(String(20))  # waiting, ready, running, done, failed, cancelled
+    state: Mapped[str] = mapped_column(
+        String(20)
+    )  # waiting, ready, running, done, failed, cancelled
     epoch: Mapped[int] = mapped_column(Integer, default=0)
-    attempts: Mapped[int] = mapped_column(Integer, default=0)  # counted against max_attempts; epoch is not
+    attempts: Mapped[int] = mapped_column(
+        Integer, default=0
+    )  # counted against max_attempts; epoch is not
     max_attempts: Mapped[int] = mapped_column(Integer, default=4)
     worker: Mapped[str | None] = mapped_column(String(200))
     lease_until: Mapped[datetime | None]
@@ -157,7 +185,7 @@ class Step(Base):
     finished_at: Mapped[datetime | None]
     __table_args__ = (
         Index("steps_by_state", "state", "lease_until"),
-        Index("steps_unsent", "state", "sent_at"),
+        Index("steps_unsent", "state", "sent_at", "id"),
     )
 
 
@@ -253,7 +281,7 @@ class Zone(Base):
 
 
 class Publication(Base):
-    """An asset in a zone. `manifest` lists exact files: [{rendition_id, key, path, sha256, size_bytes}]."""
+    """An asset in a zone. `manifest` lists files: rendition_id, key, path, sha256, size_bytes."""
 
     __tablename__ = "publications"
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -266,6 +294,16 @@ class Publication(Base):
     event_seq: Mapped[int] = mapped_column(Big, index=True)  # place in the change feed
     created_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "one_publication_a_zone",
+            "asset_id",
+            "zone_id",
+            unique=True,
+            sqlite_where=text("state = 'published'"),
+            postgresql_where=text("state = 'published'"),
+        ),
+    )
 
 
 class Receipt(Base):
@@ -305,17 +343,18 @@ class Event(Base):
     __tablename__ = "events"
     seq: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
     at: Mapped[datetime]
-    organisation_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    organisation_id: Mapped[str | None] = mapped_column(String(40))
     actor: Mapped[str] = mapped_column(String(200))  # api key id, worker name or "system"
     type: Mapped[str] = mapped_column(String(60))  # "asset.ready"
     subject: Mapped[str] = mapped_column(String(40), index=True)
-    payload: Mapped[dict[str, Any]]
+    payload: Mapped[dict[str, Any]] = mapped_column(ExactJson)
     previous_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
+    __table_args__ = (Index("events_of_organisation", "organisation_id", "seq"),)
 
 
 class IdempotencyRecord(Base):
-    """The answer that a POST with this Idempotency-Key got the first time."""
+    """The answer that a POST with this Idempotency-Key got the first time; status 0: not yet."""
 
     __tablename__ = "idempotency_records"
     organisation_id: Mapped[str] = mapped_column(String(40), primary_key=True)

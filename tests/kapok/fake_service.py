@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -20,6 +21,7 @@ class FakeService:
 
     def __init__(self) -> None:
         self.part_size = 1 << 20
+        self.put_s = 0.0
         self.faults: dict[str, list[int]] = {}
         self.requests: list[str] = []
         self.uploads: dict[str, dict[str, Any]] = {}
@@ -111,6 +113,7 @@ class Handler(BaseHTTPRequestHandler):
             ("DELETE", "uploads"): self._abort,
             ("GET", "centres"): self._feed,
             ("POST", "centres"): self._receipt,
+            ("GET", "jobs"): self._job,
         }
         if words[0] == "put":
             self._put(words[1], int(words[2]))
@@ -166,6 +169,7 @@ class Handler(BaseHTTPRequestHandler):
             service.concurrent += 1
             service.most_concurrent = max(service.most_concurrent, service.concurrent)
         data = self._read()
+        time.sleep(service.put_s)
         with service.lock:
             service.concurrent -= 1
             service.parts[upload_id][number] = data
@@ -196,6 +200,9 @@ class Handler(BaseHTTPRequestHandler):
     def _receipt(self, _: list[str], record: dict[str, Any]) -> None:
         self.service.receipts.append(record)
         self._json(201, record)
+
+    def _job(self, words: list[str], _: dict[str, Any]) -> None:
+        self._json(200, {"id": words[2], "state": "queued"})
 
     def _object(self, name: str) -> None:
         data = self.service.objects[name]

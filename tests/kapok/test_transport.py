@@ -62,6 +62,19 @@ def test_the_key_is_in_no_repr() -> None:
     assert "kpk_secret" not in repr(Connection("http://a", "kpk_secret"))
 
 
+def test_logs_hold_no_signatures(
+    service: FakeService, transport: Transport, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever has a signed URL may read the file: its query stays out of every log."""
+    caplog.set_level("INFO")
+    service.objects["a"] = b"abc"
+
+    assert transport.read("/objects/a?signature=very-secret") == b"abc"
+
+    assert "/objects/a" in caplog.text
+    assert "very-secret" not in caplog.text
+
+
 def test_no_patience_is_one_try() -> None:
     assert list(tries(0)) == [True]
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +110,28 @@ def test_a_second_run_sends_only_what_the_store_lacks(
     assert service.count("PUT") - puts == 6 - stored
     assert seen[0].resumed_bytes == stored * service.part_size
     assert seen[-1].done_bytes == SIZE
+
+
+def test_kill_9_of_the_client_loses_nothing_that_arrived(
+    service: FakeService, file: Path, tmp_path: Path
+) -> None:
+    """The command is killed between parts; the same command again goes on and finishes."""
+    service.put_s = 0.2
+    words = [sys.executable, "-m", "kapok.cli", "upload", str(file), "--parallel", "1"]
+    environment = {**os.environ, "KAPOK_URL": service.url, "KAPOK_API_KEY": "kpk_test"}
+    with subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) as first:
+        while len(service.parts.get("upl_1", {})) < 2:
+            time.sleep(0.01)
+        first.kill()
+    stored = len(service.parts["upl_1"])
+
+    again = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+
+    assert again.returncode == 0, again.stderr
+    assert list(service.uploads) == ["upl_1"]
+    assert service.content("upl_1") == file.read_bytes()
+    assert 2 <= stored < 6
+    assert service.count("PUT") <= 7  # the part that the kill cut may have come twice
 
 
 def test_a_kill_after_complete_finds_the_job_again(

@@ -1,4 +1,4 @@
-"""A tiny programme and its plan, made by hand, and renditions of it with one thing wrong at a time."""
+"""A tiny programme with its plan, made by hand, and renditions with one thing wrong at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipelines.media import Colour
-from pipelines.plan import AudioPlan, Chunk, Plan, Rung, VideoPlan
+from pipelines.plan_types import AudioPlan, Chunk, Plan, Rung, VideoPlan
 from pipelines.tools import ffmpeg
 
 FRAMES = 50
@@ -57,7 +57,7 @@ PLAN = Plan(
     first_picture_s=Fraction(0),
     audio_start_s=(Fraction(0),),
     video_track=0,
-    audio_tracks=(0,),
+    audio_tracks=(1,),
     rungs=(RUNG,),
     refused=(),
     chunks=(Chunk(0, 0, FRAMES),),

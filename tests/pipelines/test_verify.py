@@ -12,8 +12,9 @@ import pytest
 from pipelines.errors import VerificationFailed
 from pipelines.facts import RenditionFacts
 from pipelines.media import Colour, ContentLight, MasteringDisplay
-from pipelines.plan import Plan, Rung
+from pipelines.plan_types import Chunk, Plan, Rung
 from pipelines.progress import finish
+from pipelines.samples import Window, picture_places
 from pipelines.verify import verify
 from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RIGHT, RUNG, STEREO, TAGS, VIDEO, Recipe, encode
@@ -189,7 +190,7 @@ def test_damaged_bytes_are_refused(source: Path, tmp_path: Path) -> None:
 
 
 def test_the_sample_entry_has_to_be_hvc1(source: Path, tmp_path: Path) -> None:
-    """ffmpeg's default for HEVC in MP4 is hev1, which Apple's players refuse."""
+    """What ffmpeg writes by itself for HEVC in MP4 is hev1, which Apple's players refuse."""
     codec = (
         "-c:v",
         "libx265",
@@ -272,8 +273,8 @@ def test_half_the_frame_rate_keeps_every_second_frame(source: Path, tmp_path: Pa
     video = replace(VIDEO, frames=25, frame_rate=Fraction(25, 2), rate_divisor=2, gop_frames=13)
     rung = replace(RUNG, video=video)
     codec = ("-c:v", "libx264", "-preset", "veryfast", "-g", "12")
-    even = replace(RIGHT, codec=codec, picture="select='not(mod(n,2))'")
-    odd = replace(RIGHT, codec=codec, picture="select='mod(n,2)',setpts=PTS-STARTPTS")
+    even = replace(RIGHT, codec=codec, picture="framestep=2")
+    odd = replace(RIGHT, codec=codec, picture="trim=start_frame=1,framestep=2,setpts=N*2/25/TB")
     assert checked(encode(source, tmp_path / "even.mp4", even), source, rung).frames == 25
     text = refusal(encode(source, tmp_path / "odd.mp4", odd), source, rung)
     assert "frame 1 shows source frame 3, planned 2" in text
@@ -281,15 +282,28 @@ def test_half_the_frame_rate_keeps_every_second_frame(source: Path, tmp_path: Pa
 
 def test_places_in_a_long_source_are_found_by_seeking(tmp_path: Path) -> None:
     """Head, middle and tail of a source are compared; one lost frame between them shows."""
-    source = handmade.make_source(tmp_path, frames=150)
-    plan = replace(PLAN, frames=150, duration_s=Fraction(6))
-    rung = replace(RUNG, video=replace(VIDEO, frames=150))
+    source = handmade.make_source(tmp_path, frames=300)
+    plan = replace(PLAN, frames=300, duration_s=Fraction(12))
+    rung = replace(RUNG, video=replace(VIDEO, frames=300))
     checked(encode(source, tmp_path / "right.mp4"), source, rung, plan)
     late = "select='not(eq(n,40))',setpts=N/25/TB,tpad=stop=1:stop_mode=clone"
     text = refusal(
         encode(source, tmp_path / "late.mp4", replace(RIGHT, picture=late)), source, rung, plan
     )
-    assert "frame 63 shows source frame 64, planned 63" in text
+    assert "frame 138 shows source frame 139, planned 138" in text
+
+
+def test_the_places_that_are_compared() -> None:
+    """Head, middle, tail and seams; together where the source is short, one by one where not."""
+    whole = ((Window(0, 50),),)
+    assert picture_places(PLAN) == whole
+    chunks = (Chunk(0, 0, 90), Chunk(1, 90, 150))
+    short = replace(PLAN, frames=150, duration_s=Fraction(6), chunks=chunks)
+    windows = (Window(0, 24), Window(63, 87), Window(78, 102), Window(126, 150))
+    assert picture_places(short) == (windows,)
+    long = replace(short, duration_s=Fraction(60))
+    assert picture_places(long) == tuple((window,) for window in windows)
+    assert picture_places(replace(long, constant_frame_rate=False)) == ((Window(0, 24),),)
 
 
 def test_a_clock_that_starts_late_moves_nothing(tmp_path: Path) -> None:
@@ -349,10 +363,11 @@ def test_mono_tracks_joined_to_stereo_are_compared_side_by_side(
         *("-map", "[right]", "-c:v", "copy", "-c:a", "pcm_s16le", tracks),
     )
     joined = replace(STEREO, tracks=(0, 1), pan="join")
+    plan = replace(PLAN, audio_tracks=(1, 2))
     path = encode(source, tmp_path / "stereo.mp4")
-    checked(path, tracks, replace(RUNG, audio=(joined,)))
+    checked(path, tracks, replace(RUNG, audio=(joined,)), plan)
     crossed = replace(joined, tracks=(1, 0))
-    text = refusal(path, tracks, replace(RUNG, audio=(crossed,)))
+    text = refusal(path, tracks, replace(RUNG, audio=(crossed,)), plan)
     assert "channel 0 carries the source's channel 1" in text
 
 

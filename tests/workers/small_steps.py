@@ -1,6 +1,6 @@
-"""Small real steps for the engine's tests: a real ffmpeg on a tiny picture, and steps that go wrong.
+"""Small real steps for the engine's tests: a real ffmpeg on a tiny picture, and what goes wrong.
 
-A worker in another process imports this module too (`python -m worker_main`), so it holds no fixture.
+A worker in another process (`worker_main.py`) imports this module too, so it holds no fixture.
 """
 
 from __future__ import annotations
@@ -32,20 +32,23 @@ def paint(folder: Path, out: str, seconds: float) -> Generator[Progress, None, F
 
 
 def encode(context: StepContext) -> StepResult:
-    """Paint for `seconds`, store the file, and count the try in a file that outlives the attempt."""
+    """Paint for `seconds`, store the file as a result and as work, and count the try."""
     payload = context.step.payload
     if "tries" in payload:
         with Path(payload["tries"]).open("a") as tries:
             tries.write(f"{context.step.epoch}\n")
     out = context.folder / "picture.mp4"
     done = context.follow(paint(context.folder, str(out), payload.get("seconds", 0.4)))
-    key = context.put(out, context.work, "picture.mp4")
+    context.put(out, context.work, "picture.mp4")
+    key = context.put(out, f"made/{context.step.id}", "picture.mp4")
     return StepResult(result={"files": {"picture": key}}, command=done.argv, log_tail=done.log_tail)
 
 
 def fill_the_disk(context: StepContext) -> StepResult:
-    """Every byte that ffmpeg writes meets a full device, the way a full disk answers."""
-    context.follow(paint(Path("/dev"), "file:/dev/full", 0.4))
+    """What ffmpeg writes meets `/dev/full`, which answers as a full disk does."""
+    out = context.folder / "picture.ts"
+    out.symlink_to("/dev/full")
+    context.follow(paint(context.folder, str(out), 0.4))
     return StepResult()
 
 

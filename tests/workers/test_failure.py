@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from pipelines.errors import HashMismatch, ToolKilled
+from pipelines.errors import HashMismatch, ToolFailed, ToolKilled
 from workers.failure import Failure, failure_of
 
 
@@ -40,12 +40,15 @@ def test_a_system_error_is_tried_again() -> None:
     assert (failure.code, failure.retryable) == ("system_error", True)
 
 
+def test_what_no_database_keeps_is_shown_as_replaced() -> None:
+    """PostgreSQL refuses NUL: a failure that cannot be recorded would be tried again for ever."""
+    failure = failure_of(ToolFailed("bad tag \0", (), "title=\udcff\0"))
+    assert (failure.detail, failure.log_tail) == ("bad tag \ufffd", "title=?\ufffd")
+
+
 def test_an_unforeseen_error_shows_no_internals() -> None:
     """The traceback is kept for the log alone, and the text for people holds none of it."""
-    try:
-        raise ZeroDivisionError("secret internals")
-    except ZeroDivisionError as error:
-        failure = failure_of(error)
+    failure = failure_of(ZeroDivisionError("secret internals"))
     assert (failure.code, failure.retryable) == ("internal_error", False)
     assert "secret" not in failure.detail
     assert "secret internals" in (failure.log_tail or "")

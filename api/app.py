@@ -1,0 +1,94 @@
+"""The application: routes, what stands around them, and what stands behind them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import dramatiq
+from fastapi import FastAPI
+
+from api import documentation, openapi, problems
+from api.backend import Backend
+from api.envelope import RequestIds, SmallBodies
+from api.routes import (
+    asset_files,
+    assets,
+    centres,
+    events,
+    health,
+    jobs,
+    keys,
+    playback,
+    profiles,
+    publications,
+    renditions,
+    store,
+    uploads,
+    zones,
+)
+from api.tail import EventTail
+from storage.database import Database
+from storage.objects import ObjectStore
+from storage.objects_local import LocalStore
+from storage.settings import Settings, data_signing_key
+
+ROUTERS = (
+    uploads.router,
+    assets.router,
+    asset_files.router,
+    jobs.router,
+    renditions.router,
+    profiles.router,
+    zones.router,
+    publications.router,
+    centres.router,
+    events.router,
+    keys.router,
+    playback.router,
+    health.router,
+    documentation.router,
+)
+
+
+def create_app(
+    settings: Settings,
+    database: Database,
+    objects: ObjectStore,
+    broker: dramatiq.Broker,
+    *,
+    heartbeat_s: float = 15.0,
+) -> FastAPI:
+    """For `api.server.make_server`. The store's signed URLs are served for a local folder only."""
+    app = FastAPI(
+        title="Kapok API",
+        version=version("kapok"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        lifespan=_lifespan,
+    )
+    app.state.backend = Backend(
+        settings=settings,
+        database=database,
+        objects=objects,
+        broker=broker,
+        signing_key=data_signing_key(settings),
+    )
+    app.state.tail = EventTail(database, heartbeat_s)
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's documented way
+    app.add_middleware(SmallBodies)
+    app.add_middleware(RequestIds)
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    if isinstance(objects, LocalStore):
+        app.include_router(store.router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.tail.stop()

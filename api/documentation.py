@@ -1,0 +1,96 @@
+"""The interactive documentation: Swagger UI out of an installed package, nothing from outside."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib import resources
+
+from fastapi import APIRouter, Response
+
+from api.errors import TABLE
+
+ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon-32x32.png": "image/png",
+}
+
+# `validatorUrl: null`: Swagger UI would otherwise fetch a badge from its makers' server.
+DOCS_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Kapok API</title>
+<link rel="icon" href="docs/assets/favicon-32x32.png">
+<link rel="stylesheet" href="docs/assets/swagger-ui.css">
+</head>
+<body>
+<div id="docs"></div>
+<script src="docs/assets/swagger-ui-bundle.js"></script>
+<script>
+SwaggerUIBundle({
+  url: "openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null,
+  persistAuthorization: true, filter: true, displayRequestDuration: true, docExpansion: "list",
+  defaultModelsExpandDepth: 0,
+});
+</script>
+</body>
+</html>
+"""
+
+ERRORS_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Kapok: error codes · 错误码</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+td, th {{ border-bottom: 1px solid #ccc; padding: .4rem .8rem .4rem 0; text-align: left; }}
+:target {{ background: #fff3c4; }}
+</style>
+</head>
+<body>
+<h1>Error codes · 错误码</h1>
+<table>
+<thead><tr><th>code</th><th>HTTP</th><th>meaning</th><th>含义</th></tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</body>
+</html>
+"""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def show_docs() -> Response:
+    return Response(DOCS_PAGE, media_type="text/html")
+
+
+@router.get("/docs/errors")
+async def show_errors() -> Response:
+    """Where `type` of every problem points; `docs/errors.md` says more."""
+    rows = "\n".join(
+        f'<tr id="{code}"><td><code>{code}</code></td><td>{row.status}</td>'
+        f"<td>{escape(row.title_en)}</td><td>{escape(row.title_zh)}</td></tr>"
+        for code, row in sorted(TABLE.items())
+    )
+    return Response(ERRORS_PAGE.format(rows=rows), media_type="text/html")
+
+
+def _asset(name: str, media_type: str) -> None:
+    @router.get(f"/docs/assets/{name}")
+    def serve() -> Response:
+        content = resources.files("fastapi_swagger.resources").joinpath(name).read_bytes()
+        return Response(
+            content, media_type=media_type, headers={"Cache-Control": "public, max-age=86400"}
+        )
+
+
+for _name, _media_type in ASSETS.items():
+    _asset(_name, _media_type)

@@ -1,0 +1,121 @@
+"""Around every request: its id, one log line, a limit on the body, and no NUL in the path."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+
+from fastapi import Request
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import problem
+from storage.ids import new_id
+
+MAX_BODY_BYTES = 1 << 20
+PART_PATH = "/store/parts/"  # parts of files stream to the disk instead, with their own exact limit
+
+log = logging.getLogger("kapok.requests")
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+class RequestIds:
+    """`X-Request-Id` comes back as it was sent, or fresh; problems and the log carry it too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Request(scope).headers.get("x-request-id", "")
+        request_id = given if _GIVEN_ID.fullmatch(given) else new_id("req")
+        scope.setdefault("state", {})["request_id"] = request_id
+        status, began = 500, time.monotonic()
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_named)
+        finally:
+            elapsed_ms = (time.monotonic() - began) * 1000
+            log.info(
+                "%s %s %s %.1f ms %s",
+                scope["method"],
+                _shown(scope),
+                status,
+                elapsed_ms,
+                request_id,
+            )
+
+
+def _shown(scope: Scope) -> str:
+    """The path without its query, which may hold a signature, and without a playback token."""
+    path: str = scope["path"]
+    return re.sub(r"^(/v1/playback/)[^/]+", r"\1…", path)
+
+
+class SmallBodies:
+    """Reads a body of at most `MAX_BODY_BYTES` ahead of the routes; a larger one is refused."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(PART_PATH):
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            detail = "The URL holds a NUL character: remove it."
+            await problem(request, "invalid_text", detail)(scope, receive, send)
+            return
+        if not {"content-length", "transfer-encoding"} & set(request.headers.keys()):
+            await self.app(scope, receive, send)
+            return
+        body = await _read(request)
+        if body is None:
+            detail = (
+                f"A request body may have {MAX_BODY_BYTES} bytes: send files as parts of an upload."
+            )
+            await problem(request, "body_too_large", detail)(scope, receive, send)
+            return
+        await self.app(scope, _replay(body, receive), send)
+
+
+async def _read(request: Request) -> bytes | None:
+    """The body, or `None` when it is too large; a body that ends early is as long as it is."""
+    body = bytearray()
+    try:
+        async for block in request.stream():
+            body += block
+            if len(body) > MAX_BODY_BYTES:
+                return None
+    except ClientDisconnect:
+        log.info("the client left before its body had come")
+    return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body once and then goes on with the real one."""
+    given = False
+
+    async def replayed() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed

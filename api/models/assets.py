@@ -1,0 +1,152 @@
+"""Assets: what a source is, what one decode of it measured, and the pictures made from it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from api.models.common import Colour, Link, Metadata, Rational, Received, Seconds, Sent, Text
+from pipelines.media import Levels, Loudness, Shot, Span
+
+AssetState = Literal["processing", "ready", "failed", "cancelled"]
+
+
+class AudioTrack(Sent):
+    codec: str
+    channels: int
+    layout: str | None
+    sample_rate_hz: int
+    bit_depth: int | None
+    language: str | None
+
+
+class Source(Sent):
+    """The picture and sound of the master; frames, rate and fields as they really decode.
+
+    What describes the picture is null for sound alone.
+    """
+
+    format_name: str
+    duration_s: float | None
+    timecode: str | None
+    audio: list[AudioTrack]
+    sandbox: str = Field(description="What confined the tools that read this file.")
+    codec: str | None = None
+    width: int | None = Field(
+        default=None, description="As stored, before rotation and pixel aspect."
+    )
+    height: int | None = None
+    display_width: int | None = Field(default=None, description="In square pixels, after rotation.")
+    display_height: int | None = None
+    pix_fmt: str | None = None
+    bit_depth: int | None = None
+    frame_rate: Rational | None = None
+    constant_frame_rate: bool | None = None
+    frames: int | None = Field(default=None, description="Null until the source was inspected.")
+    field_order: str | None = None
+    sample_aspect_ratio: Rational | None = None
+    rotation_deg: int | None = None
+    colour: Colour | None = None
+    dynamic_range: Literal["sdr", "hlg", "pq"] | None = None
+
+
+class Inspection(Sent):
+    """Measured in one decode of the whole source."""
+
+    duration_s: Seconds
+    frames: int
+    frame_rate: Rational | None
+    constant_frame_rate: bool
+    field_order: str
+    shots: tuple[Shot, ...]
+    black: tuple[Span, ...]
+    freeze: tuple[Span, ...]
+    levels: Levels | None
+    loudness: tuple[Loudness, ...]
+    findings: tuple[str, ...]
+
+
+class AssetSummary(Sent):
+    id: str
+    state: AssetState
+    title: str
+    file_name: str
+    size_bytes: int
+    sha256: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class Asset(AssetSummary):
+    metadata: dict[str, Any]
+    version: int = Field(description="The ETag of this asset: send it as If-Match to edit.")
+    source: Source | None = Field(description="Null until the source was inspected.")
+    inspection: Inspection | None
+
+
+class AssetEdit(Received):
+    """Only the fields that are given change; `metadata` is replaced as a whole."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "岭南春早 · 第一集"}]})
+
+    title: Text | None = None
+    metadata: Metadata | None = None
+
+
+class Poster(Link):
+    width: int
+    height: int
+    time_s: float
+    frame: int
+
+
+class Posters(Sent):
+    data: list[Poster] = Field(description="Best first.")
+
+
+class NamedLink(Link):
+    name: str
+
+
+class Storyboard(Sent):
+    """WebVTT cues point at sprite sheets beside it: relative names in `vtt.url` resolve."""
+
+    vtt: NamedLink
+    images: list[NamedLink]
+
+
+class Waveform(NamedLink):
+    """JSON of peaks for each audio track."""
+
+
+class PackageFile(Sent):
+    path: str
+    sha256: str
+    size_bytes: int
+    url: str
+
+
+class Package(Sent):
+    id: str
+    asset_id: str
+    job_id: str
+    hls: str = Field(description="Path of the HLS master playlist in the package.")
+    dash: str = Field(description="Path of the DASH manifest in the package.")
+    files: list[PackageFile]
+    created_at: datetime
+    expires_at: datetime
+
+
+class Packages(Sent):
+    data: list[Package]
+
+
+class Playback(Sent):
+    """Relative URLs in both manifests resolve under one signed prefix: give either to a player."""
+
+    package_id: str
+    hls: str
+    dash: str
+    expires_at: datetime

@@ -1,0 +1,68 @@
+"""What a centre pulls, and the proof that it has it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, JsonValue
+
+from api.models.common import FileLink, Id, Received, Sent, Sha256, Text
+
+
+class FeedFile(FileLink):
+    path: str = Field(description="Relative, unique in the publication, safe as a file name.")
+    rendition_id: str | None = None
+    profile: str | None = None
+
+
+class FeedEntry(Sent):
+    publication_id: str
+    asset_id: str
+    title: str
+    zone: str
+    state: Literal["published", "withdrawn"] = Field(
+        description="`withdrawn` means: remove it; then `files` is empty."
+    )
+    published_at: datetime
+    withdrawn_at: datetime | None
+    files: list[FeedFile]
+
+
+class Feed(Sent):
+    """Changes since the cursor, oldest first. Keep `next_cursor`: the next pull begins there."""
+
+    data: list[FeedEntry]
+    next_cursor: str
+    has_more: bool
+
+
+class ReceivedFile(Received):
+    path: Text
+    sha256: Sha256
+
+
+RECEIPT_EXAMPLE: dict[str, JsonValue] = {
+    "publication_id": "pub_01k9z8q4m7c2v5x3n6b1h0t8ye",
+    "files": [{"path": "cn4k-hevc-hlg.mp4", "sha256": "9f86d081884c7d65" * 4}],
+}
+
+
+class NewReceipt(Received):
+    model_config = ConfigDict(json_schema_extra={"examples": [RECEIPT_EXAMPLE]})
+
+    publication_id: Id
+    files: Annotated[list[ReceivedFile], Field(min_length=1, max_length=10_000)]
+
+
+class ReceiptFile(Sent):
+    path: str
+    sha256: str
+
+
+class Receipt(Sent):
+    id: str
+    publication_id: str
+    centre: str
+    files: list[ReceiptFile]
+    created_at: datetime

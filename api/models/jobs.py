@@ -1,0 +1,116 @@
+"""Jobs and their steps: the plan being executed, and how far it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from api.models.common import Colour, Failure, Rational, Seconds, Sent
+from api.models.uploads import Recipe
+from pipelines.plan import AudioPlan, Chunk, Refusal
+
+JobState = Literal["queued", "running", "cancelling", "done", "failed", "cancelled"]
+StepState = Literal["waiting", "ready", "running", "done", "failed", "cancelled"]
+
+
+class NewJob(Recipe):
+    """More renditions of an asset that is already there."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"profiles": ["archive-ffv1"]}]})
+
+
+class VideoPlan(Sent):
+    """What the encoded picture must say when it is read back."""
+
+    codec: str
+    encoder: str
+    width: int
+    height: int
+    frame_rate: Rational
+    frames: int
+    pix_fmt: str
+    colour: Colour
+    conversion: str
+    deinterlace: bool
+    rate_divisor: int
+    max_bitrate_bps: int | None
+    gop_frames: int
+    burnt_in_timecode: bool
+    lossless: bool
+
+
+class Rung(Sent):
+    profile: str
+    profile_version: int
+    container: str
+    video: VideoPlan | None
+    audio: tuple[AudioPlan, ...]
+    packaged: bool
+
+
+class Plan(Sent):
+    duration_s: Seconds
+    frames: int
+    frame_rate: Rational | None
+    rungs: tuple[Rung, ...]
+    refused: tuple[Refusal, ...]
+    chunks: tuple[Chunk, ...]
+    decisions: tuple[str, ...] = Field(description="What was chosen, in words.")
+
+
+class JobSummary(Sent):
+    id: str
+    state: JobState = Field(
+        description="A job is `failed` when any rendition failed, never quietly done."
+    )
+    upload_id: str | None
+    asset_id: str | None = Field(description="Null until the upload's bytes are proven.")
+    request: dict[str, Any]
+    error: Failure | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class Job(JobSummary):
+    progress_share: float = Field(
+        ge=0, le=1, description="Of the whole job, weighted by what steps cost."
+    )
+    eta_s: float | None = Field(
+        description="An estimate; null while there is nothing to base it on."
+    )
+    plan: Plan | None
+    refused: tuple[Refusal, ...] = Field(
+        description="Profiles that this source cannot honestly meet."
+    )
+
+
+class StepProgress(Sent):
+    share: float | None = None
+    note: str = ""
+    frames: int | None = None
+    fps: float | None = None
+    eta_s: float | None = None
+
+
+class Step(Sent):
+    id: str
+    kind: str
+    queue: str
+    name: str
+    state: StepState
+    attempts: int
+    max_attempts: int
+    worker: str | None
+    progress: StepProgress | None
+    error: Failure | None
+    log_tail: str | None = Field(description="The last lines that the tool wrote.")
+    command: list[Any] | None = Field(description="The exact argv.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Steps(Sent):
+    data: list[Step]

@@ -1,0 +1,54 @@
+"""Renditions: the files that were made, read back by a second tool, and their scores."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from api.models.common import Colour, Failure, Rational, Seconds, Sent
+from pipelines.facts import AudioFacts, Measurement
+
+
+class Facts(Sent):
+    """The finished file as a second tool reads it; picture fields are null for sound alone."""
+
+    codec: str | None
+    width: int | None
+    height: int | None
+    frame_rate: Rational | None
+    frames: int | None
+    pix_fmt: str | None
+    colour: Colour
+    duration_s: Seconds
+    bitrate_bps: int = Field(description="Of the whole file.")
+    size_bytes: int
+    sha256: str
+    audio: tuple[AudioFacts, ...]
+
+
+class Rendition(Sent):
+    id: str
+    asset_id: str
+    job_id: str
+    profile: str
+    profile_version: int
+    state: Literal["planned", "ready", "failed", "cancelled"]
+    container: str
+    file_name: str | None = Field(description="A good name for the downloaded file.")
+    sha256: str | None
+    size_bytes: int | None
+    facts: Facts | None
+    measurements: list[Measurement] = Field(description="Each score with the model that gave it.")
+    commands: list[Any] | None = Field(
+        description="The exact argv of each tool that made it, encode first."
+    )
+    tools: dict[str, Any] | None = Field(description="Versions of those tools.")
+    error: Failure | None
+    created_at: datetime
+    ready_at: datetime | None
+
+
+class Renditions(Sent):
+    data: list[Rendition]

@@ -1,0 +1,128 @@
+"""Uploads: declared here, carried part by part straight into the object store."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, JsonValue, model_validator
+
+from api.models.common import (
+    Failure,
+    FileName,
+    Link,
+    Md5,
+    Metadata,
+    Name,
+    Received,
+    Sent,
+    Sha256,
+    Text,
+)
+
+UploadState = Literal["open", "complete", "verified", "rejected", "aborted", "expired"]
+
+UPLOAD_EXAMPLE: dict[str, JsonValue] = {
+    "title": "岭南春早",
+    "file_name": "programme.mxf",
+    "size_bytes": 48_318_382_080,
+    "sha256": "9f86d081884c7d65" * 4,
+    "ladder": "uhd",
+    "zone": "uhd-4k",
+    "metadata": {"creator": "广东广播电视台", "language": "zh"},
+}
+
+
+class Recipe(Received):
+    """Which renditions to make: a ladder, profiles by name, or neither for the source's default."""
+
+    ladder: Name | None = Field(default=None, description="A ladder of `GET /v1/ladders`.")
+    profiles: Annotated[list[Name], Field(min_length=1, max_length=50)] | None = Field(
+        default=None, description="Profiles of `GET /v1/profiles`; not together with `ladder`."
+    )
+    zone: Name | None = Field(
+        default=None,
+        description="Publish to this zone when the job is done and the gate is open. Needs the "
+        "right to publish.",
+    )
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> Self:
+        if self.ladder is not None and self.profiles is not None:
+            raise ValueError("give `ladder` or `profiles`, not both")
+        return self
+
+
+class NewUpload(Recipe):
+    model_config = ConfigDict(json_schema_extra={"examples": [UPLOAD_EXAMPLE]})
+
+    title: Text
+    file_name: FileName = Field(description="Kept as a label; never used as a path.")
+    size_bytes: int = Field(ge=0, le=2**62, description="Exact size of the file.")
+    sha256: Sha256 | None = Field(
+        default=None, description="May also be given when the upload is completed."
+    )
+    md5: Md5 | None = Field(
+        default=None, description="From a museum's sidecar; checked as well as SHA-256."
+    )
+    metadata: Metadata = Field(
+        default_factory=dict, description="Free fields; their text can be searched."
+    )
+
+
+class CompleteUpload(Received):
+    """Hashes that the client learnt while it sent the file; they must agree with earlier ones."""
+
+    sha256: Sha256 | None = None
+    md5: Md5 | None = None
+
+
+class Upload(Sent):
+    id: str
+    state: UploadState = Field(
+        description="`open` takes parts; `complete` waits for proof; `verified` became an asset; "
+        "`rejected` did not, and `error` says why."
+    )
+    asset_id: str = Field(description="Reserved now; the asset exists once the bytes are proven.")
+    job_id: str | None
+    title: str
+    file_name: str
+    size_bytes: int
+    part_size_bytes: int = Field(description="Every part has this size but the last.")
+    part_count: int
+    sha256: str | None
+    md5: str | None
+    error: Failure | None
+    created_at: datetime
+    expires_at: datetime = Field(description="An upload that is not complete by then is removed.")
+
+
+class PartNumbers(Received):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"numbers": [1, 2, 3, 4]}]})
+
+    numbers: Annotated[
+        list[Annotated[int, Field(ge=1, le=10_000)]], Field(min_length=1, max_length=1000)
+    ]
+
+
+class SignedPart(Link):
+    """PUT exactly `size_bytes` bytes there, with Content-Length and without an API key."""
+
+    number: int
+    size_bytes: int
+
+
+class SignedParts(Sent):
+    parts: list[SignedPart]
+
+
+class StoredPart(Sent):
+    number: int
+    size_bytes: int
+    etag: str = Field(description="The store's own mark; not a hash of the content.")
+
+
+class StoredParts(Sent):
+    """What the store really holds: the truth when an upload is resumed."""
+
+    parts: list[StoredPart]

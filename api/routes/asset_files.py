@@ -1,0 +1,137 @@
+"""What was made from an asset to look at it: posters, storyboard, waveform, packages, playback."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from sqlalchemy.orm import Session
+
+from api.auth import Caller, Reader
+from api.backend import Backend, BackendDep
+from api.links import object_link, prefix_link
+from api.models import assets as model
+from api.refusals import NotMadeYet
+from pipelines.media import Inspection
+from pipelines.records import from_json
+from storage import schema
+from storage.catalogue import assets, packages
+from storage.errors import PackageNotFound
+
+router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["assets"])
+
+
+@router.get("/posters")
+def list_posters(asset_id: str, backend: BackendDep, caller: Reader) -> model.Posters:
+    """Pictures chosen from the source, best first; empty for sound alone."""
+    with backend.database.read() as session:
+        measured, prefix = _inspected(session, caller, asset_id)
+    found = []
+    for image in measured.posters:
+        link = object_link(backend, f"{prefix}/{image.name}")
+        found.append(
+            model.Poster(
+                url=link.url,
+                expires_at=link.expires_at,
+                width=image.width,
+                height=image.height,
+                time_s=image.time_s,
+                frame=image.frame,
+            )
+        )
+    return model.Posters(data=found)
+
+
+@router.get("/storyboard")
+def show_storyboard(asset_id: str, backend: BackendDep, caller: Reader) -> model.Storyboard:
+    """Small pictures along the time line, as WebVTT over sprite sheets."""
+    with backend.database.read() as session:
+        measured, prefix = _inspected(session, caller, asset_id)
+    board = measured.storyboard
+    if board is None:
+        raise NotMadeYet(f"Asset {asset_id} has no picture, so it has no storyboard.")
+    return model.Storyboard(
+        vtt=_named(backend, prefix, board.vtt),
+        images=[_named(backend, prefix, name) for name in board.images],
+    )
+
+
+@router.get("/waveform")
+def show_waveform(asset_id: str, backend: BackendDep, caller: Reader) -> model.Waveform:
+    """Peaks of every audio track, for drawing."""
+    with backend.database.read() as session:
+        measured, prefix = _inspected(session, caller, asset_id)
+    if measured.waveform is None:
+        raise NotMadeYet(f"Asset {asset_id} has no sound, so it has no waveform.")
+    return model.Waveform.model_validate(_named(backend, prefix, measured.waveform).model_dump())
+
+
+@router.get("/packages")
+def list_packages(asset_id: str, backend: BackendDep, caller: Reader) -> model.Packages:
+    """CMAF packages, newest first, with every file and its SHA-256."""
+    with backend.database.read() as session:
+        row = assets.get_asset(session, caller.organisation_id, asset_id)
+        found = packages.list_packages(session, caller.organisation_id, row.id)
+        return model.Packages(data=[_package(backend, item) for item in found])
+
+
+@router.get("/playback")
+def sign_playback(asset_id: str, backend: BackendDep, caller: Reader) -> model.Playback:
+    """URLs of the newest package for a player; they live as long as watching it twice takes."""
+    with backend.database.read() as session:
+        row = assets.get_asset(session, caller.organisation_id, asset_id)
+        found = packages.list_packages(session, caller.organisation_id, row.id)
+        duration_s = _inspection(row).duration_s if row.inspection else 0
+    if not found:
+        raise PackageNotFound(
+            f"Asset {asset_id} has no package: a job with packaged profiles makes one."
+        )
+    newest = found[0]
+    ttl_s = backend.settings.signed_url_ttl_s + 2 * float(duration_s)
+    link = prefix_link(backend, newest.prefix, ttl_s)
+    return model.Playback(
+        package_id=newest.id,
+        hls=f"{link.url}/{newest.hls}",
+        dash=f"{link.url}/{newest.dash}",
+        expires_at=link.expires_at,
+    )
+
+
+def _inspected(session: Session, caller: Caller, asset_id: str) -> tuple[Inspection, str]:
+    """What was measured of an asset, and the prefix of its pictures."""
+    row = assets.get_asset(session, caller.organisation_id, asset_id)
+    if row.inspection is None or row.inspection_prefix is None:
+        raise NotMadeYet(f"Asset {asset_id} is not inspected yet: wait for its job.")
+    return _inspection(row), row.inspection_prefix.rstrip("/")
+
+
+def _inspection(row: schema.Asset) -> Inspection:
+    assert row.inspection is not None
+    return from_json(Inspection, row.inspection)
+
+
+def _named(backend: Backend, prefix: str, name: str) -> model.NamedLink:
+    """Under a signed prefix, because a storyboard's cues name the images beside it."""
+    link = prefix_link(backend, prefix, backend.settings.signed_url_ttl_s)
+    return model.NamedLink(name=name, url=f"{link.url}/{name}", expires_at=link.expires_at)
+
+
+def _package(backend: Backend, row: schema.PackageRow) -> model.Package:
+    link = prefix_link(backend, row.prefix, backend.settings.signed_url_ttl_s)
+    files = [
+        model.PackageFile(
+            path=file["path"],
+            sha256=file["sha256"],
+            size_bytes=file["size_bytes"],
+            url=f"{link.url}/{file['path']}",
+        )
+        for file in row.files
+    ]
+    return model.Package(
+        id=row.id,
+        asset_id=row.asset_id,
+        job_id=row.job_id,
+        hls=row.hls,
+        dash=row.dash,
+        files=files,
+        created_at=row.created_at,
+        expires_at=link.expires_at,
+    )

@@ -1,0 +1,104 @@
+"""Events: read them by cursor, or listen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from api.auth import Action, Caller, may
+from api.backend import Backend, BackendDep
+from api.models import events as model
+from api.tail import EventTail
+from storage.catalogue import events
+from storage.errors import CatalogueUnavailable, InvalidCursor
+
+BATCH = 500
+
+log = logging.getLogger(__name__)
+router = APIRouter(prefix="/v1", tags=["events"])
+Listener = Annotated[Caller, Depends(may(Action.READ_EVENTS))]
+
+
+@router.get(
+    "/events",
+    response_model=model.Events,
+    responses={
+        200: {"content": {"text/event-stream": {"example": 'id: 42\ndata: {"seq": 42, …}\n\n'}}}
+    },
+)
+async def read_events(
+    request: Request,
+    backend: BackendDep,
+    caller: Listener,
+    after: Annotated[
+        str | None, Query(description="`next_cursor`, or the `seq` of an event.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response | model.Events:
+    """What happened in this organisation, oldest first.
+
+    With `Accept: text/event-stream` the answer stays open: first what came after `Last-Event-ID`
+    (or `after`), then every event as it happens. Without either it begins now. Each message's `id`
+    is the event's `seq`, its `data` the event; comments in between keep the connection alive.
+    """
+    if not any("text/event-stream" in wanted for wanted in request.headers.getlist("accept")):
+        return await run_in_threadpool(_page, backend, caller, _cursor(after), limit)
+    given = last_event_id if last_event_id is not None else after
+    begin = await run_in_threadpool(_head, backend) if given is None else _cursor(given)
+    tail: EventTail = request.app.state.tail
+    return StreamingResponse(
+        _stream(backend, caller, tail, begin),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+def _cursor(text: str | None) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidCursor("'after' is a `next_cursor` or the `seq` of an event: begin with 0.")
+    return int(text)
+
+
+def _head(backend: Backend) -> int:
+    with backend.database.read() as session:
+        return events.head(session)
+
+
+def _read(backend: Backend, caller: Caller, after: int, limit: int) -> list[model.Event]:
+    with backend.database.read() as session:
+        found = events.read(session, caller.organisation_id, after, limit)
+        return [model.Event.model_validate(event) for event in found]
+
+
+def _page(backend: Backend, caller: Caller, after: int, limit: int) -> model.Events:
+    found = _read(backend, caller, after, limit + 1)
+    page = found[:limit]
+    cursor = str(page[-1].seq) if page else str(after)
+    return model.Events(data=page, next_cursor=cursor, has_more=len(found) > limit)
+
+
+async def _stream(
+    backend: Backend, caller: Caller, tail: EventTail, after: int
+) -> AsyncIterator[str]:
+    """Ends only with the server or the client. A database that is away looks like a pause."""
+    yield f"retry: 2000\nid: {after}\n\n"
+    while not tail.stopped:
+        head = tail.head
+        try:
+            found = await run_in_threadpool(_read, backend, caller, after, BATCH)
+        except CatalogueUnavailable as error:
+            log.warning("an event stream waits for the catalogue: %s", error)
+            found = []
+        for event in found:
+            after = event.seq
+            yield f"id: {event.seq}\ndata: {event.model_dump_json()}\n\n"
+        if len(found) < BATCH and not await tail.wait_beyond(head):
+            yield ": still here\n\n"

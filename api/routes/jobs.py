@@ -1,0 +1,75 @@
+"""Jobs: how far they are, cancel, retry."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+from api.auth import Reader, Uploader
+from api.backend import BackendDep
+from api.idempotency import Answer, TicketDep, answer_once
+from api.models import jobs as model
+from api.models.common import Page
+from api.pages import Cursor, Limit, page
+from api.views.jobs import accepted, job
+from storage.catalogue import jobs
+from storage.clock import now
+from workers.broker import send_ready
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.get("")
+def list_jobs(
+    backend: BackendDep,
+    caller: Reader,
+    state: model.JobState | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[model.JobSummary]:
+    """Jobs of this organisation, newest first."""
+    with backend.database.read() as session:
+        found = jobs.list_jobs(
+            session, caller.organisation_id, state=state, cursor=cursor, limit=limit
+        )
+        return page(found, model.JobSummary)
+
+
+@router.get("/{job_id}")
+def show_job(job_id: str, backend: BackendDep, caller: Reader) -> model.Job:
+    """The job with its plan, what was refused and why, and how far it is."""
+    with backend.database.read() as session:
+        row = jobs.get_job(session, caller.organisation_id, job_id)
+        return job(row, jobs.job_steps(session, row.id), now(session))
+
+
+@router.get("/{job_id}/steps")
+def list_steps(job_id: str, backend: BackendDep, caller: Reader) -> model.Steps:
+    """Every step in the order of making: progress, exact command, last log lines, error."""
+    with backend.database.read() as session:
+        row = jobs.get_job(session, caller.organisation_id, job_id)
+        steps = jobs.job_steps(session, row.id)
+        return model.Steps(data=[model.Step.model_validate(step) for step in steps])
+
+
+@router.post("/{job_id}/cancel", status_code=202, response_model=model.JobSummary)
+def cancel_job(job_id: str, backend: BackendDep, caller: Uploader, ticket: TicketDep) -> Response:
+    """Stop it; running tools are dead within two seconds, and finished renditions stay."""
+
+    def cancel(session: Session) -> Answer:
+        row = jobs.get_job(session, caller.organisation_id, job_id)
+        return accepted(jobs.request_cancel(session, row, caller.key_id))
+
+    return answer_once(backend, caller, ticket, cancel)
+
+
+@router.post("/{job_id}/retry", status_code=202, response_model=model.JobSummary)
+def retry_job(job_id: str, backend: BackendDep, caller: Uploader, ticket: TicketDep) -> Response:
+    """Run again what failed or was cancelled and what waited on it; nothing that is done."""
+
+    def retry(session: Session) -> Answer:
+        row = jobs.get_job(session, caller.organisation_id, job_id)
+        ready = jobs.retry_job(session, row, caller.key_id)
+        return accepted(row, then=lambda: send_ready(backend.broker, backend.database, ready))
+
+    return answer_once(backend, caller, ticket, retry)

@@ -1,0 +1,96 @@
+"""Publications: let an asset into a zone, take it out again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy.orm import Session
+
+from api.auth import Publisher, Reader
+from api.backend import BackendDep
+from api.idempotency import Answer, TicketDep, answer_once
+from api.models import publications as model
+from api.models.common import Page
+from api.pages import Cursor, Limit
+from api.views.publications import publication
+from storage.catalogue import assets, publications, zones
+from storage.ids import new_id
+from storage.publishing import draft
+
+router = APIRouter(prefix="/v1/publications", tags=["publications"])
+
+
+@router.post("", status_code=201, response_model=model.Publication)
+def publish(
+    body: model.NewPublication, backend: BackendDep, caller: Publisher, ticket: TicketDep
+) -> Response:
+    """Publish, if the gate of the zone is open: 409 `gate_closed` lists every reason why it is not.
+
+    Publishing writes a list of exact files and moves no bytes.
+    """
+
+    def put_into_zone(session: Session) -> Answer:
+        asset = assets.get_asset(session, caller.organisation_id, body.asset_id)
+        zone = zones.get_zone(session, caller.organisation_id, body.zone)
+        ready = draft(session, asset, zone)
+        publication_id = new_id("pub")
+        key = f"assets/{asset.id}/publications/{publication_id}/manifest.json"
+        row = publications.publish(
+            session, asset, zone, ready.manifest, key, caller.key_id, publication_id
+        )
+        backend.objects.put_bytes(ready.document(), key)
+        location = {"Location": f"/v1/publications/{row.id}"}
+        return Answer(201, publication(backend, row, zone), location)
+
+    return answer_once(backend, caller, ticket, put_into_zone)
+
+
+@router.get("")
+def list_publications(
+    backend: BackendDep,
+    caller: Reader,
+    asset_id: Annotated[str | None, Query(max_length=100)] = None,
+    zone: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[model.Publication]:
+    """Publications of this organisation, newest first."""
+    with backend.database.read() as session:
+        found = publications.list_publications(
+            session,
+            caller.organisation_id,
+            asset_id=asset_id,
+            zone=zone,
+            cursor=cursor,
+            limit=limit,
+        )
+        return Page(
+            data=[
+                publication(backend, row, publications.zone_of(session, row)) for row in found.data
+            ],
+            next_cursor=found.next_cursor,
+            has_more=found.has_more,
+        )
+
+
+@router.get("/{publication_id}")
+def show_publication(publication_id: str, backend: BackendDep, caller: Reader) -> model.Publication:
+    """The exact files that were let through, and the manifest that lists them."""
+    with backend.database.read() as session:
+        row = publications.get_publication(session, caller.organisation_id, publication_id)
+        return publication(backend, row, publications.zone_of(session, row))
+
+
+@router.post("/{publication_id}/withdraw", response_model=model.Publication)
+def withdraw(
+    publication_id: str, backend: BackendDep, caller: Publisher, ticket: TicketDep
+) -> Response:
+    """Take it out of the zone; centres see `withdrawn` in their feed. No file is deleted."""
+
+    def take_out(session: Session) -> Answer:
+        row = publications.get_publication(session, caller.organisation_id, publication_id)
+        row = publications.withdraw(session, row, caller.key_id)
+        return Answer(200, publication(backend, row, publications.zone_of(session, row)))
+
+    return answer_once(backend, caller, ticket, take_out)

@@ -1,0 +1,234 @@
+"""Uploads: begin, sign parts, list what the store holds, complete, abort."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+from api.auth import Caller, Reader, Uploader
+from api.backend import Backend, BackendDep
+from api.idempotency import Answer, TicketDep, answer_once
+from api.links import expiry
+from api.models import uploads as model
+from api.models.common import Page
+from api.pages import Cursor, Limit
+from api.recipes import check_recipe
+from api.refusals import UnknownPart, UploadTooLarge
+from api.views.uploads import upload
+from pipelines.errors import EmptyFile
+from storage import schema
+from storage.catalogue import jobs, uploads
+from storage.errors import (
+    MultipartNotFound,
+    PartMissing,
+    PartTooSmall,
+    SizeMismatch,
+    StoreUnavailable,
+)
+from storage.ids import new_id
+from storage.objects import Part
+from workers.broker import send_ready
+
+log = logging.getLogger(__name__)
+router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
+
+
+@router.post("", status_code=201, response_model=model.Upload)
+def begin_upload(
+    body: model.NewUpload, backend: BackendDep, caller: Uploader, ticket: TicketDep
+) -> Response:
+    """Declare a file. Then sign its parts, PUT them in any order and in parallel, and complete.
+
+    分片大小由服务端决定；断点续传时以 `GET /v1/uploads/{id}/parts` 的结果为准。
+    """
+    _check_size(backend, body)
+
+    def begin(session: Session) -> Answer:
+        request = check_recipe(session, caller, body) | {"metadata": body.metadata}
+        upload_id, asset_id = new_id("upl"), new_id("ast")
+        key = f"assets/{asset_id}/source/{upload_id}"
+        part_size_bytes = uploads.part_size(body.size_bytes)
+        store_upload_id = backend.objects.create_multipart(
+            key, size_bytes=body.size_bytes, part_size_bytes=part_size_bytes
+        )
+        row = uploads.create_upload(
+            session,
+            id=upload_id,
+            asset_id=asset_id,
+            organisation_id=caller.organisation_id,
+            title=body.title,
+            file_name=body.file_name,
+            size_bytes=body.size_bytes,
+            part_size_bytes=part_size_bytes,
+            key=key,
+            store_upload_id=store_upload_id,
+            declared=_declared(body),
+            request=request,
+            expires_at=expiry(backend.settings.upload_ttl_s),
+            actor=caller.key_id,
+        )
+        return Answer(201, upload(row), {"Location": f"/v1/uploads/{row.id}"})
+
+    return answer_once(backend, caller, ticket, begin)
+
+
+@router.get("")
+def list_uploads(
+    backend: BackendDep,
+    caller: Reader,
+    state: model.UploadState | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[model.Upload]:
+    """Uploads of this organisation, newest first."""
+    with backend.database.read() as session:
+        found = uploads.list_uploads(
+            session, caller.organisation_id, state=state, cursor=cursor, limit=limit
+        )
+        return Page(
+            data=[upload(row) for row in found.data],
+            next_cursor=found.next_cursor,
+            has_more=found.has_more,
+        )
+
+
+@router.get("/{upload_id}")
+def show_upload(upload_id: str, backend: BackendDep, caller: Reader) -> model.Upload:
+    """Its state; `error` says why a rejected one never became an asset."""
+    return upload(_find(backend, caller, upload_id))
+
+
+@router.post("/{upload_id}/parts")
+def sign_parts(
+    upload_id: str, body: model.PartNumbers, backend: BackendDep, caller: Uploader
+) -> model.SignedParts:
+    """Signed URLs, each for one PUT of a part straight to the store. Ask again when they expire."""
+    row = _find_open(backend, caller, upload_id)
+    ttl_s = backend.settings.signed_url_ttl_s
+    expires_at = expiry(ttl_s)
+    signed = []
+    for number in dict.fromkeys(body.numbers):
+        url = backend.objects.sign_part(row.key, row.store_upload_id, number, ttl_s)
+        size_bytes = _part_bytes(row, number)
+        signed.append(
+            model.SignedPart(number=number, size_bytes=size_bytes, url=url, expires_at=expires_at)
+        )
+    return model.SignedParts(parts=signed)
+
+
+@router.get("/{upload_id}/parts")
+def list_parts(upload_id: str, backend: BackendDep, caller: Uploader) -> model.StoredParts:
+    """The parts that the store holds whole: send the others, and only those."""
+    row = _find_open(backend, caller, upload_id)
+    found = backend.objects.list_parts(row.key, row.store_upload_id)
+    return model.StoredParts(parts=[model.StoredPart.model_validate(part) for part in found])
+
+
+@router.post("/{upload_id}/complete", status_code=202, response_model=model.Upload)
+def complete_upload(
+    upload_id: str,
+    backend: BackendDep,
+    caller: Uploader,
+    ticket: TicketDep,
+    body: model.CompleteUpload | None = None,
+) -> Response:
+    """All parts are sent: begin the job, whose first step proves the bytes. `Location` names it."""
+    found = _find(backend, caller, upload_id)
+    if found.state == "open":
+        _complete_in_store(backend, found)
+
+    def complete(session: Session) -> Answer:
+        row = uploads.get_upload(session, caller.organisation_id, upload_id)
+        job = uploads.complete_upload(session, row, caller.key_id, _declared(body))
+        ready = jobs.ready_steps(session, job.id)
+        done = uploads.get_upload(session, caller.organisation_id, upload_id)
+        return Answer(
+            202,
+            upload(done),
+            {"Location": f"/v1/jobs/{job.id}"},
+            then=lambda: send_ready(backend.broker, backend.database, ready),
+        )
+
+    return answer_once(backend, caller, ticket, complete)
+
+
+@router.delete("/{upload_id}", status_code=204)
+def abort_upload(upload_id: str, backend: BackendDep, caller: Uploader) -> None:
+    """Give up an open upload; its parts are removed."""
+    with backend.database.begin() as session:
+        row = uploads.get_upload(session, caller.organisation_id, upload_id)
+        aborted = uploads.abort_upload(session, row, caller.key_id)
+    try:
+        backend.objects.abort_multipart(aborted.key, aborted.store_upload_id)
+    except StoreUnavailable as error:
+        log.warning("the sweeper will remove the parts of %s: %s", upload_id, error)
+
+
+def _find(backend: Backend, caller: Caller, upload_id: str) -> schema.Upload:
+    with backend.database.read() as session:
+        return uploads.get_upload(session, caller.organisation_id, upload_id)
+
+
+def _find_open(backend: Backend, caller: Caller, upload_id: str) -> schema.Upload:
+    row = _find(backend, caller, upload_id)
+    uploads.need_open(row)
+    return row
+
+
+def _check_size(backend: Backend, body: model.NewUpload) -> None:
+    limit = backend.settings.max_upload_bytes
+    if body.size_bytes == 0:
+        raise EmptyFile(f"{body.file_name} has no bytes: export it again, then upload it.")
+    if body.size_bytes > limit:
+        raise UploadTooLarge(
+            f"{body.file_name} has {body.size_bytes} bytes, this installation takes {limit}: "
+            "split the file, or ask whoever runs it to raise the limit."
+        )
+
+
+def _declared(body: model.NewUpload | model.CompleteUpload | None) -> dict[str, str]:
+    given = {"sha256": body.sha256, "md5": body.md5} if body is not None else {}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _part_bytes(row: schema.Upload, number: int) -> int:
+    """The size that a part must have; only the last is smaller than the others."""
+    count = uploads.part_count(row.size_bytes, row.part_size_bytes)
+    if number > count:
+        raise UnknownPart(f"Upload {row.id} has parts 1 to {count}, no part {number}.")
+    return min(row.part_size_bytes, row.size_bytes - (number - 1) * row.part_size_bytes)
+
+
+def _complete_in_store(backend: Backend, row: schema.Upload) -> None:
+    """Make the object of its parts. Done twice it is done once, so a crash after it is no loss."""
+    try:
+        parts = backend.objects.list_parts(row.key, row.store_upload_id)
+    except MultipartNotFound:
+        parts = []  # completed by an earlier call: the store says so below, or that it never was
+    else:
+        _check_parts(row, parts)
+    stored = backend.objects.complete_multipart(row.key, row.store_upload_id, parts)
+    if stored != row.size_bytes:
+        raise SizeMismatch(
+            f"{stored} bytes are stored and {row.size_bytes} were declared: upload the file again."
+        )
+
+
+def _check_parts(row: schema.Upload, parts: Sequence[Part]) -> None:
+    """S3 takes parts of any size, so each is compared here; the local store has done so before."""
+    stored = {part.number: part.size_bytes for part in parts}
+    count = uploads.part_count(row.size_bytes, row.part_size_bytes)
+    missing = [number for number in range(1, count + 1) if number not in stored]
+    if missing:
+        few = ", ".join(str(number) for number in missing[:10]) + ("…" if missing[10:] else "")
+        raise PartMissing(f"{len(missing)} of {count} parts are missing ({few}): send them first.")
+    for number, size_bytes in stored.items():
+        expected = _part_bytes(row, number)
+        if size_bytes != expected:
+            wrong = PartTooSmall if size_bytes < expected else SizeMismatch
+            raise wrong(
+                f"Part {number} has {size_bytes} bytes and must have {expected}: send it again."
+            )

@@ -1,0 +1,1 @@
+"""Rows and stored domain values turned into what the API sends."""

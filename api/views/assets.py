@@ -1,0 +1,67 @@
+"""An asset as it is sent: the file's claims (`MediaInfo`) joined with what one decode measured."""
+
+from __future__ import annotations
+
+from api.models import assets as model
+from api.models.common import Colour
+from pipelines.media import Inspection, MediaInfo, VideoTrack
+from pipelines.records import from_json
+from storage import schema
+
+
+def asset(row: schema.Asset) -> model.Asset:
+    info = from_json(MediaInfo, row.media) if row.media else None
+    measured = from_json(Inspection, row.inspection) if row.inspection else None
+    summary = model.AssetSummary.model_validate(row)
+    return model.Asset(
+        **summary.model_dump(),
+        metadata=row.metadata_,
+        version=row.version,
+        source=_source(info, measured) if info else None,
+        inspection=model.Inspection.model_validate(measured) if measured else None,
+    )
+
+
+def _source(info: MediaInfo, measured: Inspection | None) -> model.Source:
+    """Measured frames, rate, duration and fields where there are any; the file's claims before."""
+    duration_s = measured.duration_s if measured else info.duration_s
+    source = model.Source(
+        format_name=info.format_name,
+        duration_s=None if duration_s is None else float(duration_s),
+        timecode=info.timecode,
+        audio=[model.AudioTrack.model_validate(track) for track in info.audio],
+        sandbox=info.sandbox,
+    )
+    if info.picture is None:
+        return source
+    return source.model_copy(update=_claimed(info.picture) | _measured(measured))
+
+
+def _claimed(track: VideoTrack) -> dict[str, object]:
+    width, height = track.display_size
+    return {
+        "codec": track.codec,
+        "width": track.width,
+        "height": track.height,
+        "display_width": width,
+        "display_height": height,
+        "pix_fmt": track.pix_fmt,
+        "bit_depth": track.bit_depth,
+        "frame_rate": track.frame_rate,
+        "field_order": track.field_order,
+        "sample_aspect_ratio": track.sample_aspect_ratio,
+        "rotation_deg": track.rotation_deg,
+        "colour": Colour.model_validate(track.colour),
+        "dynamic_range": track.colour.dynamic_range,
+    }
+
+
+def _measured(inspection: Inspection | None) -> dict[str, object]:
+    if inspection is None:
+        return {}
+    return {
+        "frame_rate": inspection.frame_rate,
+        "constant_frame_rate": inspection.constant_frame_rate,
+        "frames": inspection.frames,
+        "field_order": inspection.field_order,
+    }

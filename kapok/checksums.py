@@ -1,0 +1,57 @@
+"""The checksum that a museum or archive sends along: found beside the file, or named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kapok.errors import FileMissing
+from kapok.language import t
+
+SIDECAR_SUFFIXES = (".sha256", ".md5")
+
+
+def declared_checksums(file: Path, checksum_file: Path | None = None) -> dict[str, str]:
+    """`{"md5": …, "sha256": …}` as `FILE.md5` and `FILE.sha256`, or the named file, say.
+
+    A named file that does not speak of `file` is an error of `parse_checksum_file`, which says so.
+    """
+    found: dict[str, str] = {}
+    for sidecar in [checksum_file] if checksum_file else find_sidecars(file):
+        from pipelines.fixity import parse_checksum_file
+
+        found.update(parse_checksum_file(_read(sidecar), file.name))
+    return found
+
+
+def find_sidecars(file: Path) -> list[Path]:
+    """`tape.mov.md5` and `TAPE.MOV.MD5` alike; never another file's sidecar."""
+    wanted = {f"{file.name}{suffix}".lower() for suffix in SIDECAR_SUFFIXES}
+    siblings = (
+        file.parent / name for name in sorted(_names(file.parent)) if name.lower() in wanted
+    )
+    return [path for path in siblings if path.is_file()]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
+
+
+def _read(path: Path) -> str:
+    """Sidecars come from many systems: UTF-16 where it says so, UTF-8, else GB 18030."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        message = t(
+            f"cannot read the checksum file {path}: {error.strerror}",
+            f"无法读取校验文件 {path}：{error.strerror}",
+        )
+        raise FileMissing(message) from error
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16", "replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("gb18030", "replace")

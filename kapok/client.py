@@ -1,0 +1,307 @@
+"""The Python client: every noun of the API, and the transfers that need more than one call."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kapok.checksums import declared_checksums
+from kapok.connection import resolve
+from kapok.download import SignedFile, download
+from kapok.errors import JobCancelled, JobFailed, WaitTimeout
+from kapok.language import t
+from kapok.pull import Pulled, pull
+from kapok.transfer import Transfer, follow
+from kapok.transport import LONG_PATIENCE_S, Transport
+from kapok.upload import Uploaded, UploadRequest, upload
+
+Record = dict[str, Any]
+ShowTransfer = Callable[[Transfer], None]
+ShowJob = Callable[[Record, list[Record]], None]
+SETTLED = frozenset({"done", "failed", "cancelled"})
+
+
+class Client:
+    """A connection to one Kapok service. Records are the API's own JSON objects.
+
+    Without arguments it finds the service as the command line does: `KAPOK_URL`, `KAPOK_API_KEY`
+    or `KAPOK_API_KEY_FILE`, or the data folder of a service on this machine (`KAPOK_DATA`).
+
+        with Client() as kapok:
+            sent = kapok.upload("programme.mxf", title="Lingnan in spring", ladder="uhd")
+            kapok.wait(sent.job_id)
+            kapok.publish(sent.asset_id, "uhd-4k")
+    """
+
+    def __init__(self, url: str | None = None, api_key: str | None = None) -> None:
+        given = {"KAPOK_API_KEY": api_key} if api_key else {}
+        self._transport = Transport(resolve(url, environment={**os.environ, **given}))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    @property
+    def url(self) -> str:
+        return self._transport.url
+
+    # Uploads and jobs
+
+    def upload(
+        self,
+        path: str | Path,
+        *,
+        title: str | None = None,
+        profiles: Sequence[str] = (),
+        ladder: str | None = None,
+        zone: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        checksum_file: Path | None = None,
+        parallel: int = 4,
+        resume: bool = True,
+        on_progress: ShowTransfer | None = None,
+    ) -> Uploaded:
+        """Send a file and start its job; call it again after any break and it goes on.
+
+        The file is read once: hashed and sent from the same reading. A `FILE.sha256` or `FILE.md5`
+        beside it, or `checksum_file`, is what its owner says; `HashMismatch` when it is not so.
+        """
+        file = Path(path)
+        request = UploadRequest(
+            path=file,
+            title=title or file.stem,
+            profiles=tuple(profiles),
+            ladder=ladder,
+            zone=zone,
+            metadata=metadata or {},
+            checksums=declared_checksums(file, checksum_file),
+        )
+        sending = upload(self._transport, request, parallel=parallel, resume=resume)
+        return follow(sending, on_progress)
+
+    def wait(
+        self,
+        job_id: str,
+        *,
+        on_progress: ShowJob | None = None,
+        timeout_s: float | None = None,
+        poll_s: float = 1.0,
+    ) -> Record:
+        """The job once it is done. `JobFailed` or `JobCancelled` carry its record otherwise."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            job = self.job(job_id, patience_s=LONG_PATIENCE_S)
+            if on_progress is not None:
+                on_progress(job, self.steps(job_id, patience_s=LONG_PATIENCE_S))
+            if job["state"] in SETTLED:
+                return settled(job)
+            if deadline is not None and time.monotonic() > deadline:
+                message = t(
+                    f"job {job_id} is still {job['state']} after {timeout_s:g} s; it goes on",
+                    f"任务 {job_id} 在 {timeout_s:g} 秒后仍为 {job['state']}，它会继续运行",
+                )
+                raise WaitTimeout(message)
+            time.sleep(poll_s)
+
+    def job(self, job_id: str, **options: Any) -> Record:
+        return self._get(f"/v1/jobs/{job_id}", **options)
+
+    def jobs(self, **filters: Any) -> Iterator[Record]:
+        return self._pages("/v1/jobs", filters)
+
+    def steps(self, job_id: str, **options: Any) -> list[Record]:
+        return self._list(f"/v1/jobs/{job_id}/steps", **options)
+
+    def cancel(self, job_id: str) -> Record:
+        return self._post(f"/v1/jobs/{job_id}/cancel")
+
+    def retry(self, job_id: str) -> Record:
+        """Run again what failed or was cancelled, and what waited on it; nothing else."""
+        return self._post(f"/v1/jobs/{job_id}/retry")
+
+    def start_job(
+        self, asset_id: str, *, profiles: Sequence[str] = (), ladder: str | None = None
+    ) -> Record:
+        """More renditions of an asset that is already there."""
+        wishes = {"profiles": list(profiles) or None, "ladder": ladder}
+        body = {name: value for name, value in wishes.items() if value}
+        return self._post(f"/v1/assets/{asset_id}/jobs", body)
+
+    # Assets and what was made of them
+
+    def asset(self, asset_id: str) -> Record:
+        return self._get(f"/v1/assets/{asset_id}")
+
+    def assets(self, **filters: Any) -> Iterator[Record]:
+        """Newest first; filters `text`, `state`, `created_after`, `created_before`, `limit`."""
+        return self._pages("/v1/assets", filters)
+
+    def edit_asset(self, asset_id: str, **fields: Any) -> Record:
+        """Change `title` or `metadata`; refused when somebody else changed the asset meanwhile."""
+        version = self.asset(asset_id)["version"]
+        answer: Record = self._transport.call(
+            "PATCH", f"/v1/assets/{asset_id}", json=fields, headers={"If-Match": f'"{version}"'}
+        )
+        return answer
+
+    def renditions(self, asset_id: str) -> list[Record]:
+        return self._list(f"/v1/assets/{asset_id}/renditions")
+
+    def rendition(self, rendition_id: str) -> Record:
+        return self._get(f"/v1/renditions/{rendition_id}")
+
+    def posters(self, asset_id: str) -> list[Record]:
+        return self._list(f"/v1/assets/{asset_id}/posters")
+
+    def storyboard(self, asset_id: str) -> Record:
+        return self._get(f"/v1/assets/{asset_id}/storyboard")
+
+    def packages(self, asset_id: str) -> list[Record]:
+        return self._list(f"/v1/assets/{asset_id}/packages")
+
+    def playback(self, asset_id: str) -> Record:
+        """Signed HLS and DASH URLs that a player can open for a while."""
+        return self._get(f"/v1/assets/{asset_id}/playback")
+
+    def download_rendition(
+        self, rendition_id: str, target: str | Path, *, on_progress: ShowTransfer | None = None
+    ) -> Path:
+        """Into a file, or under its own name into a folder; resumed and proven by SHA-256."""
+        place = Path(target)
+        if place.is_dir():
+            place = place / str(self.rendition(rendition_id)["file_name"])
+
+        def sign() -> SignedFile:
+            return _signed(self._get(f"/v1/renditions/{rendition_id}/download"))
+
+        fetching = download(self._transport.http, self.url, sign, place)
+        return follow(fetching, on_progress)
+
+    def download(self, link: Mapping[str, Any], target: Path) -> Path:
+        """A file that a record links to. Proven only where the record tells its SHA-256."""
+        if link.get("sha256"):
+            fetching = download(self._transport.http, self.url, lambda: _signed(link), target)
+            return follow(fetching, None)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(self._transport.read(str(link["url"])))
+        return target
+
+    # Profiles, zones, publications, centres
+
+    def profiles(self) -> list[Record]:
+        return self._list("/v1/profiles")
+
+    def profile(self, name: str) -> Record:
+        return self._get(f"/v1/profiles/{name}")
+
+    def ladders(self) -> list[Record]:
+        return self._list("/v1/ladders")
+
+    def zones(self) -> list[Record]:
+        return self._list("/v1/zones")
+
+    def create_zone(
+        self,
+        name: str,
+        *,
+        title: str | None = None,
+        required_profiles: Sequence[str] = (),
+        centres: Sequence[str] | None = None,
+    ) -> Record:
+        body: Record = {
+            "name": name,
+            "title": title or name,
+            "required_profiles": list(required_profiles),
+        }
+        return self._post("/v1/zones", body if centres is None else {**body, "centres": [*centres]})
+
+    def publish(self, asset_id: str, zone: str) -> Record:
+        """Let an asset into a zone; an `ApiError` with code `gate_closed` lists every reason."""
+        return self._post("/v1/publications", {"asset_id": asset_id, "zone": zone})
+
+    def publication(self, publication_id: str) -> Record:
+        return self._get(f"/v1/publications/{publication_id}")
+
+    def withdraw(self, publication_id: str) -> Record:
+        return self._post(f"/v1/publications/{publication_id}/withdraw")
+
+    def pull(
+        self,
+        centre: str,
+        output: str | Path,
+        *,
+        since: str | None = None,
+        on_progress: ShowTransfer | None = None,
+    ) -> Pulled:
+        """Take what was published for a centre since a cursor, or since the folder's last pull."""
+        pulling = pull(self._transport, centre, Path(output), since=since)
+        return follow(pulling, on_progress)
+
+    def create_key(self, name: str, role: str) -> Record:
+        """A new key; its `secret` is in this answer and nowhere else."""
+        return self._post("/v1/api-keys", {"name": name, "role": role})
+
+    def keys(self) -> list[Record]:
+        return self._list("/v1/api-keys")
+
+    def revoke_key(self, key_id: str) -> Record | None:
+        answer: Record | None = self._transport.call("DELETE", f"/v1/api-keys/{key_id}")
+        return answer
+
+    def events(self, after: str | None = None, limit: int = 100) -> Record:
+        return self._get("/v1/events", after=after, limit=limit)
+
+    def _get(self, path: str, **options: Any) -> Record:
+        answer: Record = self._transport.get(path, **options)
+        return answer
+
+    def _list(self, path: str, **options: Any) -> list[Record]:
+        answer: list[Record] = self._transport.get(path, **options)["data"]
+        return answer
+
+    def _post(self, path: str, body: Mapping[str, Any] | None = None) -> Record:
+        answer: Record = self._transport.post(path, body)
+        return answer
+
+    def _pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[Record]:
+        """Every record of every page; `limit` in the filters bounds them all."""
+        left = int(filters.get("limit") or 0)
+        rest = {name: value for name, value in filters.items() if name != "limit"}
+        cursor: str | None = None
+        while True:
+            page = self._get(path, **rest, cursor=cursor, limit=min(left or 200, 200))
+            yield from page["data"]
+            left -= len(page["data"])
+            cursor = page["next_cursor"]
+            if not page["has_more"] or (filters.get("limit") and left <= 0):
+                return
+
+
+def settled(job: Record) -> Record:
+    """The job itself when it is done; its failure as an error otherwise."""
+    if job["state"] == "done":
+        return job
+    error = job.get("error") or {}
+    if job["state"] == "cancelled":
+        raise JobCancelled(t(f"job {job['id']} was cancelled", f"任务 {job['id']} 已取消"), job)
+    reason = f"{error.get('code', 'failed')}: {error.get('detail', '')}".strip(": ")
+    message = t(f"job {job['id']} failed: {reason}", f"任务 {job['id']} 失败：{reason}")
+    raise JobFailed(message, job)
+
+
+def _signed(link: Mapping[str, Any]) -> SignedFile:
+    return SignedFile(str(link["url"]), str(link["sha256"]), int(link["size_bytes"]))

@@ -1,0 +1,207 @@
+"""What every command shares: its common options, where its answer goes, and how its errors read."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+
+import typer
+
+from kapok.errors import FAILED, INTERRUPTED, ApiError, exit_status
+from kapok.language import Language, t, use
+from pipelines.errors import DiskFull, KapokError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from kapok.client import Client
+
+P = ParamSpec("P")
+NO_SPACE = 28  # errno.ENOSPC
+
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help=t("One JSON object on stdout.", "在标准输出打印一个 JSON 对象。")),
+]
+LanguageOption = Annotated[
+    str, typer.Option("--lang", metavar="en|zh", help=t("Language of texts.", "界面语言。"))
+]
+UrlOption = Annotated[
+    str,
+    typer.Option(
+        "--url", metavar="URL", help=t("The service (KAPOK_URL).", "服务地址（KAPOK_URL）。")
+    ),
+]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--api-key-file",
+        metavar="FILE",
+        help=t("File with the key (or KAPOK_API_KEY).", "密钥文件（或 KAPOK_API_KEY）。"),
+    ),
+]
+COMMON: Mapping[str, tuple[Any, object]] = {
+    "json_": (JsonOption, False),
+    "lang": (LanguageOption, ""),
+}
+ONLINE: Mapping[str, tuple[Any, object]] = {
+    "url": (UrlOption, ""),
+    "api_key_file": (KeyOption, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """stdout is for the answer, stderr for people; nothing moves where no terminal shows it."""
+
+    json: bool = False
+
+    @property
+    def animated(self) -> bool:
+        return not self.json and sys.stderr.isatty()
+
+    def answer(self, record: object, table: Callable[[], RenderableType]) -> None:
+        """The one answer of a command: the record for machines, or a picture of it for people."""
+        if self.json:
+            sys.stdout.write(json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+            sys.stdout.flush()
+            return
+        from kapok.show import console
+
+        console().print(table())
+
+    def note(self, text: str) -> None:
+        """A line for people, on stderr."""
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+def command(
+    app: typer.Typer, name: str, about: str, *, hidden: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register `run(out, …)` as a command with the common options and exit codes."""
+    return _register(app, name, about, online=False, hidden=hidden)
+
+
+def online(
+    app: typer.Typer, name: str, about: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The same for `run(out, client, …)`: a command that needs a service."""
+    return _register(app, name, about, online=True, hidden=False)
+
+
+def _register(
+    app: typer.Typer, name: str, about: str, *, online: bool, hidden: bool
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    def decorate(run: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(run)
+        def invoke(*, json_: bool, lang: str, **values: Any) -> None:
+            if lang:
+                use(_language(lang))
+            out = Output(json_)
+            with_errors(out, functools.partial(_run, run, out, values, online=online))
+
+        given = {**COMMON, **(ONLINE if online else {})}
+        invoke.__dict__["__signature__"] = _signature(run, given, skip=2 if online else 1)
+        invoke.__annotations__ = {}
+        app.command(name, help=about, hidden=hidden)(invoke)
+        return run
+
+    return decorate
+
+
+def _run(run: Callable[..., None], out: Output, values: dict[str, Any], *, online: bool) -> None:
+    if not online:
+        run(out, **values)
+        return
+    with connect(values.pop("url"), values.pop("api_key_file")) as client:
+        run(out, client, **values)
+
+
+def connect(url: str, api_key_file: Path | None) -> Client:
+    from kapok.client import Client
+    from kapok.connection import resolve
+
+    connection = resolve(url or None, api_key_file)
+    return Client(connection.url, connection.api_key)
+
+
+def _signature(
+    run: Callable[..., None], added: Mapping[str, tuple[Any, object]], *, skip: int
+) -> inspect.Signature:
+    """`run`'s own parameters less the first `skip`, and the added ones, as typer reads them."""
+    names = {"Client": object}  # typer never sees it: it is among the skipped
+    whole = inspect.signature(run, eval_str=True, locals=names)
+    own = list(whole.parameters.values())[skip:]
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in added.items()
+    ]
+    keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    return inspect.Signature([*keyword, *more])
+
+
+def with_errors(out: Output, run: Callable[[], None]) -> None:
+    """Run a command; an error becomes one clear block on stderr and its exit status."""
+    try:
+        run()
+    except KapokError as error:
+        report(out, error)
+        raise typer.Exit(exit_status(error)) from error
+    except KeyboardInterrupt as error:
+        out.note(t("interrupted", "已中断"))
+        raise typer.Exit(INTERRUPTED) from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        report(out, _os_error(error))
+        raise typer.Exit(FAILED) from error
+
+
+class LocalFault(KapokError):
+    """The operating system refused something on this machine."""
+
+    code = "local_fault"
+
+
+def _os_error(error: OSError) -> KapokError:
+    where = f"{error.filename}: " if error.filename else ""
+    text = f"{where}{error.strerror or error}"
+    if error.errno == NO_SPACE:
+        return DiskFull(
+            t(f"{text}: free some space, then run it again", f"{text}：请释放磁盘空间后重试")
+        )
+    return LocalFault(text)
+
+
+def report(out: Output, error: KapokError) -> None:
+    """Code, cause with the way out, request id: as a block for people, as JSON for machines."""
+    request_id = error.request_id if isinstance(error, ApiError) else None
+    fields = error.fields if isinstance(error, ApiError) else []
+    if out.json:
+        record = {
+            "code": error.code,
+            "detail": error.detail,
+            "retryable": error.retryable,
+            "request_id": request_id,
+            "errors": fields,
+        }
+        out.note(json.dumps({"error": record}, ensure_ascii=False))
+        return
+    lines = [t(f"error: {error.code}", f"错误：{error.code}"), *error.detail.splitlines()]
+    lines += [f"{field.get('pointer', '')}: {field.get('detail', '')}" for field in fields]
+    if request_id:
+        lines.append(t(f"request id: {request_id}", f"请求编号：{request_id}"))
+    out.note("\n  ".join(lines))
+
+
+def _language(word: str) -> Language:
+    if word[:2] not in ("en", "zh"):
+        raise typer.BadParameter(t("use en or zh", "请用 en 或 zh"), param_hint="--lang")
+    return "zh" if word.startswith("zh") else "en"

@@ -1,0 +1,124 @@
+"""`kapok key …` and `kapok events …`: who may come in, and what has happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kapok.command import Output, command, online
+from kapok.language import t
+from pipelines.errors import KapokError
+
+if TYPE_CHECKING:
+    from kapok.client import Client
+
+Role = Annotated[str, typer.Option(metavar="ROLE", help="admin, uploader, publisher, centre")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE",
+        help=t("Write the secret there (0600), unprinted.", "写入该文件（0600），不打印。"),
+    ),
+]  # fmt: skip
+KeyId = Annotated[str, typer.Argument(metavar="KEY", help="key_…")]
+After = Annotated[str, typer.Option(metavar="SEQ", help=t("After this event.", "从该事件之后。"))]
+Limit = Annotated[int, typer.Option(min=1, max=1000)]
+
+
+class ChainBroken(KapokError):
+    """A row of the event chain does not fit the row before it: the record was altered."""
+
+    code = "chain_broken"
+
+
+def register(app: typer.Typer) -> None:
+    key = typer.Typer(help=t("API keys.", "API 密钥。"), no_args_is_help=True)
+    online(key, "create", t("A new key; its secret is shown once.", "新建密钥，只显示一次。"))(
+        create_key
+    )
+    online(key, "list", t("All keys, without secrets.", "全部密钥（不含密文）。"))(list_keys)
+    online(key, "revoke", t("End a key.", "吊销密钥。"))(revoke_key)
+    app.add_typer(key, name="key")
+    events = typer.Typer(help=t("The audit trail.", "审计事件。"), no_args_is_help=True)
+    online(events, "list", t("What happened, oldest first.", "发生过的事件，最早在前。"))(
+        list_events
+    )
+    command(events, "verify", t("Prove that nothing was altered.", "验证事件链未被改动。"))(
+        verify_events
+    )
+    app.add_typer(events, name="events")
+
+
+def create_key(
+    out: Output,
+    client: Client,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    role: Role,
+    output: KeyFile = None,
+) -> None:
+    from kapok import show
+    from kapok.up import write_secret
+
+    record = client.create_key(name, role)
+    if output is not None:
+        write_secret(output, record.pop("secret"))
+        record["secret_file"] = str(output)
+    rows = [
+        ("id", record["id"]),
+        (t("role", "角色"), record["role"]),
+        (t("secret", "密钥"), record.get("secret")),
+        (t("file", "文件"), record.get("secret_file")),
+    ]
+    out.answer(record, lambda: show.sheet(rows))
+
+
+def list_keys(out: Output, client: Client) -> None:
+    from kapok import show
+
+    found = client.keys()
+    out.answer({"data": found}, lambda: show.keys(found))
+
+
+def revoke_key(out: Output, client: Client, key: KeyId) -> None:
+    from kapok import show
+
+    record = client.revoke_key(key) or {"id": key}
+    out.answer(record, lambda: show.sheet([("id", key), ("", t("revoked", "已吊销"))]))
+
+
+def list_events(out: Output, client: Client, after: After = "", limit: Limit = 100) -> None:
+    from kapok import show
+
+    page = client.events(after=after or None, limit=limit)
+    made = show.table(None, "seq", t("time", "时间"), t("event", "事件"), t("subject", "对象"))
+    for event in page["data"]:
+        made.add_row(str(event["seq"]), show.moment(event["at"]), event["type"], event["subject"])
+    out.answer(page, lambda: made)
+
+
+def verify_events(out: Output) -> None:
+    from kapok import show
+    from storage.catalogue import events
+    from storage.database import Database
+    from storage.settings import load_settings
+
+    with Database(load_settings().database_url).read() as session:
+        chain = events.verify_chain(session)
+    record = {
+        "events": chain.events,
+        "broken_at": chain.broken_at,
+        "head": chain.head,
+        "intact": chain.broken_at is None,
+    }
+    rows = [(t("events", "事件数"), str(chain.events)), (t("head", "末端哈希"), str(chain.head))]
+    out.answer(record, lambda: show.sheet(rows))
+    if chain.broken_at is not None:
+        raise ChainBroken(
+            t(
+                f"the chain breaks at event {chain.broken_at}: rows were altered or removed after "
+                "they were written; compare with a backup",
+                f"事件链在第 {chain.broken_at} 号事件处断裂：记录写入后被改动或删除，请与备份比对",
+            )
+        )

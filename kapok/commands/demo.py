@@ -1,0 +1,47 @@
+"""`kapok demo`: the main job, from a file to a centre that pulled it, in a few minutes."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kapok.command import Output, command
+from kapok.errors import FileMissing
+from kapok.language import t
+
+DEFAULT_KEEP = Path("kapok-demo")
+Input = Annotated[
+    Path | None,
+    typer.Option("--input", metavar="FILE", help=t("Your own file.", "使用自己的文件。")),
+]
+Keep = Annotated[
+    Path, typer.Option(metavar="DIR", help=t("Where the files stay.", "成品保存目录。"))
+]
+Profiles = Annotated[
+    str, typer.Option(metavar="A,B", help=t("Renditions to make.", "要生成的方案，逗号分隔。"))
+]
+
+
+def register(app: typer.Typer) -> None:
+    about = t(
+        "Play the whole way: upload, encode, measure, publish, pull.",
+        "完整演示：上传、转码、测量、发布、拉取。",
+    )
+    command(app, "demo", about)(demo)
+
+
+def demo(
+    out: Output, file: Input = None, keep: Keep = DEFAULT_KEEP, profiles: Profiles = ""
+) -> None:
+    from kapok.commands.upload import names
+    from kapok.demo import play
+    from kapok.demo_screen import Screen, closing
+
+    if file is not None and not file.is_file():
+        raise FileMissing(t(f"there is no file {file}", f"文件 {file} 不存在"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    result = play(Screen(out), keep.absolute(), file=file, profiles=names(profiles))
+    out.answer(result, lambda: closing(result))

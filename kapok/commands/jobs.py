@@ -1,0 +1,83 @@
+"""`kapok job …`: the plan being executed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kapok.command import Output, online
+from kapok.language import t
+
+if TYPE_CHECKING:
+    from kapok.client import Client
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="job_…")]
+
+
+def register(app: typer.Typer) -> None:
+    job = typer.Typer(help=t("Jobs and their steps.", "任务与步骤。"), no_args_is_help=True)
+    online(job, "list", t("Newest first.", "最新在前。"))(list_jobs)
+    online(job, "show", t("State, steps and refused profiles.", "状态、步骤与未采用的方案。"))(
+        show_job
+    )
+    online(job, "watch", t("Follow a job to its end.", "跟随任务直到结束。"))(watch)
+    online(job, "cancel", t("Stop it; its tools are dead within 2 s.", "取消任务。"))(cancel)
+    online(job, "retry", t("Run again only what failed.", "只重跑失败的步骤。"))(retry)
+    online(job, "log", t("Commands and last log lines of steps.", "各步骤的命令与日志末尾。"))(log)
+    app.add_typer(job, name="job")
+
+
+def list_jobs(out: Output, client: Client, limit: Annotated[int, typer.Option(min=1)] = 50) -> None:
+    from kapok import show
+
+    found = list(client.jobs(limit=limit))
+    out.answer({"data": found}, lambda: show.jobs(found))
+
+
+def show_job(out: Output, client: Client, job: JobId) -> None:
+    from kapok import show
+
+    found, steps = client.job(job), client.steps(job)
+    out.answer({**found, "steps": steps}, lambda: show.job(found, steps))
+
+
+def watch(out: Output, client: Client, job: JobId) -> None:
+    from kapok.commands.upload import follow_job
+
+    follow_job(out, client, job, None)
+
+
+def cancel(out: Output, client: Client, job: JobId) -> None:
+    from kapok import show
+
+    record = client.cancel(job)
+    out.answer(record, lambda: show.jobs([record]))
+
+
+def retry(out: Output, client: Client, job: JobId) -> None:
+    from kapok import show
+
+    record = client.retry(job)
+    out.answer(record, lambda: show.jobs([record]))
+
+
+def log(out: Output, client: Client, job: JobId) -> None:
+    import shlex
+
+    from rich.console import Group
+    from rich.text import Text
+
+    from kapok import show
+
+    steps = client.steps(job)
+    parts = [
+        Group(
+            Text(f"\n{step['name']}: {step['state']}", style="bold"),
+            Text(shlex.join(map(str, step["command"] or [])), style="dim"),
+            Text(step["log_tail"] or ""),
+        )
+        for step in steps
+        if step["command"] or step["log_tail"]
+    ]
+    out.answer({"data": steps}, lambda: Group(*parts) if parts else show.step_table(steps))

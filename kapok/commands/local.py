@@ -1,0 +1,123 @@
+"""`kapok inspect`, `encode`, `measure`: the media logic on files here, with no service."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kapok.command import Output, command
+from kapok.language import t
+
+File = Annotated[Path, typer.Argument(metavar="FILE")]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="DIR",
+        help=t("Keep posters, storyboard and waveform there.", "保存海报、故事板、波形。"),
+    ),
+]  # fmt: skip
+OutputFolder = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help=t("Where it goes.", "输出目录。"))
+]
+Profile = Annotated[
+    list[str] | None,
+    typer.Option("--profile", metavar="NAME", help=t("May be given again.", "可重复指定。")),
+]
+Ladder = Annotated[str, typer.Option(metavar="NAME")]
+Scores = Annotated[
+    bool, typer.Option("--scores/--no-scores", help=t("Measure quality.", "是否测量画质。"))
+]
+Reference = Annotated[
+    Path, typer.Argument(metavar="REF", help=t("The original.", "参考（原片）。"))
+]
+Distorted = Annotated[
+    Path, typer.Argument(metavar="DIST", help=t("What was made of it.", "被测文件。"))
+]
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "inspect", t("Measure a file in one decode.", "一次解码检查文件。"))(inspect)
+    command(app, "encode", t("Encode a file here, without a service.", "在本机直接转码。"))(encode)
+    command(app, "measure", t("Score one file against another.", "以参考文件评测画质。"))(measure)
+
+
+def inspect(out: Output, file: File, output: Folder = None) -> None:
+    from kapok.live import step_progress
+    from kapok.local import look
+    from kapok.local_show import inspection_sheet
+    from pipelines.records import to_json
+
+    with tempfile.TemporaryDirectory(prefix="kapok-") as scratch, step_progress(out) as view:
+        view.begin(t("inspecting", "检查"))
+        info, found = look(file, output or Path(scratch), view)
+    record = {"path": str(file), "media": to_json(info), "inspection": to_json(found)}
+    out.answer(record, lambda: inspection_sheet(file, info, found))
+
+
+def encode(
+    out: Output,
+    file: File,
+    output: OutputFolder,
+    profile: Profile = None,
+    ladder: Ladder = "",
+    *,
+    scores: Scores = True,
+) -> None:
+    from kapok import local
+    from kapok.commands.upload import names
+    from kapok.live import step_progress
+    from kapok.local_show import encoded_table
+    from pipelines.records import to_json
+
+    wanted = local.chosen([name for word in profile or [] for name in names(word)], ladder)
+    output.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=".kapok-", dir=output) as folder,
+        step_progress(out) as view,
+    ):
+        scratch = Path(folder)
+        begin = _beginner(view)
+        info, found = local.look(file, scratch / "inspection", begin(t("inspecting", "检查")))
+        plan = local.make_plan(info, found, wanted)
+        work = local.Work(file, plan, output, scratch, begin, scores)
+        made = list(local.encode(work))
+    refused = [to_json(refusal) for refusal in plan.refused]
+    renditions = [encoded.record() for encoded in made]
+    record = {
+        "path": str(file),
+        "renditions": renditions,
+        "refused": refused,
+        "decisions": list(plan.decisions),
+    }
+    out.answer(record, lambda: encoded_table(renditions, refused))
+
+
+def measure(out: Output, reference: Reference, distorted: Distorted) -> None:
+    from kapok import local
+    from kapok.live import step_progress
+    from kapok.local_show import score_table
+    from pipelines.records import to_json
+
+    with tempfile.TemporaryDirectory(prefix="kapok-") as folder, step_progress(out) as view:
+        scores, argv = local.compare(reference, distorted, Path(folder), _beginner(view))
+    record = {
+        "reference": str(reference),
+        "distorted": str(distorted),
+        "measurements": [to_json(score) for score in scores],
+        "command": list(argv),
+    }
+    out.answer(record, lambda: score_table(scores))
+
+
+def _beginner(view: Any) -> Callable[[str], Any]:
+    """Starts the next stage on the view and hands it back as the place for its progress."""
+
+    def begin(title: str) -> Any:
+        view.begin(title)
+        return view
+
+    return begin

@@ -1,0 +1,110 @@
+"""`kapok publish`, `pull`, `publication …` and `zone …`: the way out to the centres."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kapok.command import Output, online
+from kapok.language import t
+
+if TYPE_CHECKING:
+    from kapok.client import Client
+
+AssetId = Annotated[str, typer.Argument(metavar="ASSET", help="ast_…")]
+PublicationId = Annotated[str, typer.Argument(metavar="PUBLICATION", help="pub_…")]
+ZoneOption = Annotated[str, typer.Option(help=t("Where it goes.", "目标专区。"))]
+Centre = Annotated[str, typer.Option(help=t("Who pulls.", "拉取的中心。"))]
+Since = Annotated[
+    str,
+    typer.Option(
+        metavar="CURSOR",
+        help=t(
+            "Default: where the last pull into this folder ended.", "默认接着该目录上次拉取的位置。"
+        ),
+    ),
+]
+OutputFolder = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help=t("Folder to fill.", "输出目录。"))
+]
+
+
+def register(app: typer.Typer) -> None:
+    online(app, "publish", t("Let an asset into a zone.", "把素材发布到专区。"))(publish)
+    online(app, "pull", t("Take what was published for a centre.", "拉取发布给某中心的文件。"))(
+        pull
+    )
+    publication = typer.Typer(help=t("Publications.", "发布。"), no_args_is_help=True)
+    online(publication, "show", t("Its exact files.", "发布的确切文件。"))(show_publication)
+    online(publication, "withdraw", t("Take it back.", "撤回发布。"))(withdraw)
+    app.add_typer(publication, name="publication")
+    zone = typer.Typer(help=t("Zones: publish targets.", "专区：发布目标。"), no_args_is_help=True)
+    online(zone, "list", t("All zones.", "全部专区。"))(list_zones)
+    online(zone, "create", t("A new zone.", "新建专区。"))(create_zone)
+    app.add_typer(zone, name="zone")
+
+
+def publish(out: Output, client: Client, asset: AssetId, zone: ZoneOption) -> None:
+    from kapok import show
+
+    record = client.publish(asset, zone)
+    out.answer(record, lambda: show.publication(record))
+
+
+def pull(
+    out: Output, client: Client, centre: Centre, output: OutputFolder, since: Since = ""
+) -> None:
+    from kapok import show
+    from kapok.live import transfers
+
+    with transfers(out, t("fetching", "拉取")) as view:
+        record = client.pull(centre, output, since=since or None, on_progress=view).record()
+    out.answer({**record, "output": str(output)}, lambda: show.pulled(record))
+
+
+def show_publication(out: Output, client: Client, publication: PublicationId) -> None:
+    from kapok import show
+
+    record = client.publication(publication)
+    out.answer(record, lambda: show.publication(record))
+
+
+def withdraw(out: Output, client: Client, publication: PublicationId) -> None:
+    from kapok import show
+
+    record = client.withdraw(publication)
+    out.answer(record, lambda: show.publication(record))
+
+
+def list_zones(out: Output, client: Client) -> None:
+    from kapok import show
+
+    found = client.zones()
+    out.answer({"data": found}, lambda: show.zones(found))
+
+
+def create_zone(
+    out: Output,
+    client: Client,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    title: Annotated[str, typer.Option(help=t("What people read.", "显示名称。"))] = "",
+    require: Annotated[
+        str,
+        typer.Option(metavar="A,B", help=t("One of these must be ready.", "需具备其一的方案。")),
+    ] = "",
+    centres: Annotated[
+        str, typer.Option(metavar="A,B", help=t("Who may pull; default all.", "可拉取的中心。"))
+    ] = "",
+) -> None:
+    from kapok import show
+    from kapok.commands.upload import names
+
+    record = client.create_zone(
+        name,
+        title=title or None,
+        required_profiles=names(require),
+        centres=names(centres) or None,
+    )
+    out.answer(record, lambda: show.zones([record]))

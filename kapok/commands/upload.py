@@ -1,0 +1,164 @@
+"""`kapok upload`: a file in, its asset out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kapok.command import Output, online
+from kapok.errors import JobFailed, Usage
+from kapok.language import t
+
+if TYPE_CHECKING:
+    from kapok.client import Client
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help=t("What to send.", "要上传的文件。"))]
+Title = Annotated[str, typer.Option(help=t("Default: the file's name.", "默认取文件名。"))]
+Profiles = Annotated[
+    str, typer.Option(metavar="A,B", help=t("Renditions to make.", "要生成的方案，逗号分隔。"))
+]
+Ladder = Annotated[
+    str,
+    typer.Option(
+        help=t("Or a ladder: uhd, heritage, audio…", "或一个阶梯：uhd、heritage、audio……")
+    ),
+]
+Zone = Annotated[
+    str, typer.Option(help=t("Publish there when it is done.", "完成后发布到该专区。"))
+]
+Meta = Annotated[
+    list[str] | None, typer.Option("--meta", metavar="NAME=VALUE", help=t("Metadata.", "元数据。"))
+]
+ChecksumFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help=t(
+            "The owner's checksum file or manifest; FILE.sha256 and FILE.md5 are found.",
+            "提供方的校验文件或清单；同名的 .sha256、.md5 会自动识别。",
+        ),
+    ),
+]
+Wait = Annotated[
+    bool, typer.Option("--wait", help=t("Follow the job to its end.", "一直跟随任务直到结束。"))
+]
+Parallel = Annotated[int, typer.Option(min=1, max=16, help=t("Parts at a time.", "并行分片数。"))]
+Resume = Annotated[
+    bool, typer.Option("--resume/--no-resume", help=t("Go on after a break.", "中断后续传。"))
+]
+
+
+def register(app: typer.Typer) -> None:
+    about = t(
+        "Send a file; run it again after any break and it goes on.",
+        "上传文件；任何中断后再次运行即可续传。",
+    )
+    online(app, "upload", about)(upload)
+
+
+def upload(
+    out: Output,
+    client: Client,
+    file: File,
+    title: Title = "",
+    profiles: Profiles = "",
+    ladder: Ladder = "",
+    zone: Zone = "",
+    meta: Meta = None,
+    checksum_file: ChecksumFile = None,
+    *,
+    wait: Wait = False,
+    parallel: Parallel = 4,
+    resume: Resume = True,
+) -> None:
+    from kapok.live import transfers
+
+    with transfers(out, t("sending", "上传")) as view:
+        sent = client.upload(
+            file,
+            title=title or None,
+            profiles=names(profiles),
+            ladder=ladder or None,
+            zone=zone or None,
+            metadata=pairs(meta or []),
+            checksum_file=checksum_file,
+            parallel=parallel,
+            resume=resume,
+            on_progress=view,
+        )
+    if not wait:
+        job = client.job(sent.job_id)
+        record = {"id": sent.asset_id, "sha256": sent.sha256, "job": job, "renditions": []}
+        out.answer(record, lambda: _sent_text(sent.asset_id, sent.job_id))
+        return
+    follow_job(out, client, sent.job_id, sent.asset_id)
+
+
+def follow_job(out: Output, client: Client, job_id: str, asset_id: str | None) -> None:
+    """Wait for a job and answer with the asset as it then is, also when the job failed."""
+    from kapok.live import job_progress
+
+    failure: JobFailed | None = None
+    with job_progress(out, t("job", "任务")) as view:
+        try:
+            job = client.wait(job_id, on_progress=view)
+        except JobFailed as error:
+            failure, job = error, dict(error.job)
+    record = asset_record(client, job, asset_id)
+    out.answer(record, lambda: _asset_text(record))
+    if failure is not None:
+        raise failure
+
+
+def asset_record(client: Client, job: dict[str, Any], asset_id: str | None) -> dict[str, Any]:
+    """The asset with its job and renditions; before its bytes are proven, its reserved id alone."""
+    if job.get("asset_id") is None:
+        return {"id": asset_id, "state": job["state"], "job": job, "renditions": []}
+    asset = client.asset(job["asset_id"])
+    made = [item for item in client.renditions(job["asset_id"]) if item["job_id"] == job["id"]]
+    return {**asset, "job": job, "renditions": made}
+
+
+def _sent_text(asset_id: str, job_id: str) -> Any:
+    from kapok import show
+
+    return show.sheet(
+        [
+            (t("asset", "素材"), asset_id),
+            (t("job", "任务"), job_id),
+            (t("next", "下一步"), f"kapok job watch {job_id}"),
+        ]
+    )
+
+
+def _asset_text(record: dict[str, Any]) -> Any:
+    from rich.console import Group
+
+    from kapok import show
+
+    if "title" not in record:
+        return show.job(record["job"], [])
+    return Group(
+        show.asset(record),
+        show.renditions(record["renditions"]),
+        show.refusals(record["job"].get("refused") or []),
+    )
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def pairs(words: list[str]) -> dict[str, str]:
+    split = [word.partition("=") for word in words]
+    wrong = [name for name, equals, _ in split if not (name and equals)]
+    if wrong:
+        raise Usage(
+            t(
+                f"write --meta as NAME=VALUE, not {wrong[0]!r}",
+                f"--meta 应写成 名称=值：{wrong[0]!r}",
+            )
+        )
+    return {name: value for name, _, value in split}

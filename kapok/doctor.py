@@ -1,0 +1,157 @@
+"""What this machine can really do: tools, sandbox, servers, disk, and each profile by an encode."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kapok.language import t
+from kapok.units import size
+from pipelines.errors import KapokError
+
+if TYPE_CHECKING:
+    from storage.settings import Settings
+
+LOW_DISK_BYTES = 20 * 1024**3  # a 4K hour in FFV1 wants far more; below this even a demo is tight
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`level` is `ok`, `warning` (works, with less) or `error` (something needed is missing)."""
+
+    group: str
+    name: str
+    level: str
+    text: str
+
+
+def examine(settings: Settings, *, prove: bool) -> Iterator[Finding]:
+    """Every finding, as soon as it is known. `prove` runs the profiles' encodes (seconds each)."""
+    yield from _machine()
+    yield from _tools()
+    yield _sandbox()
+    yield from _servers(settings)
+    yield from _disk({t("data", "数据"): settings.data, t("scratch", "临时"): settings.scratch})
+    if prove:
+        yield from _profiles()
+
+
+def record(findings: Sequence[Finding]) -> dict[str, Any]:
+    return {
+        "ok": all(finding.level != "error" for finding in findings),
+        "findings": [asdict(finding) for finding in findings],
+    }
+
+
+def _machine() -> Iterator[Finding]:
+    cores = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    yield Finding("machine", "python", "ok", f"{platform.python_version()} ({sys.executable})")
+    yield Finding("machine", "cpu", "ok", t(f"{cores} cores", f"{cores} 核"))
+    yield Finding("machine", "memory", "ok", size(memory))
+    yield Finding("machine", "system", "ok", platform.platform(terse=True))
+
+
+def _tools() -> Iterator[Finding]:
+    from pipelines import tools
+
+    try:
+        versions = tools.versions()
+    except KapokError as error:
+        yield Finding("tools", error.code, "error", error.detail)
+        return
+    for name, version in versions.items():
+        yield Finding("tools", name, "ok", version)
+
+
+def _sandbox() -> Finding:
+    from pipelines import sandbox
+
+    active = sandbox.active()
+    if active == "none":
+        text = t(
+            "none: files are opened with limits only; install bubblewrap for isolation",
+            "无：仅有资源限制；安装 bubblewrap 可隔离不可信文件",
+        )
+        return Finding("sandbox", "none", "warning", text)
+    return Finding("sandbox", active, "ok", t("untrusted files are isolated", "不可信文件已隔离"))
+
+
+def _servers(settings: Settings) -> Iterator[Finding]:
+    yield _reach("catalogue", lambda: _check_catalogue(settings))
+    yield _reach("object store", lambda: _check_store(settings))
+    yield _reach("broker", lambda: _check_broker(settings))
+
+
+def _check_catalogue(settings: Settings) -> str:
+    if settings.database_url.startswith("sqlite"):
+        return t("SQLite, in the data folder", "SQLite，位于数据目录")
+    from storage.database import Database
+
+    Database(settings.database_url).check()
+    return t("PostgreSQL answers", "PostgreSQL 可连接")
+
+
+def _check_store(settings: Settings) -> str:
+    if settings.s3_endpoint is None:
+        return t("a folder under the data folder", "数据目录下的文件夹")
+    from storage.objects import open_store
+
+    open_store(settings).check()
+    return f"{settings.s3_endpoint} / {settings.s3_bucket}"
+
+
+def _check_broker(settings: Settings) -> str:
+    if settings.broker_url is None:
+        return t("in this process (embedded)", "进程内（单机模式）")
+    from workers.broker import QUEUES, messages_waiting, open_broker
+
+    waiting = sum(messages_waiting(open_broker(settings), queue) for queue in QUEUES)
+    return t(f"answers, {waiting} messages wait", f"可连接，{waiting} 条消息等待")
+
+
+def _reach(name: str, check: Callable[[], str]) -> Finding:
+    from workers.broker import BROKEN
+
+    try:
+        return Finding("servers", name, "ok", check())
+    except KapokError as error:
+        return Finding("servers", name, "error", f"{error.code}: {error.detail}")
+    except BROKEN as error:
+        return Finding("servers", name, "error", f"{type(error).__name__}: {error}")
+
+
+def _disk(folders: dict[str, Path]) -> Iterator[Finding]:
+    for name, folder in folders.items():
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(existing).free
+        writable = os.access(existing, os.W_OK)
+        text = t(f"{size(free)} free at {folder}", f"{folder} 剩余 {size(free)}")
+        if not writable:
+            text = t(f"{folder} cannot be written", f"{folder} 不可写")
+        level = "error" if not writable else "ok" if free >= LOW_DISK_BYTES else "warning"
+        yield Finding("disk", name, level, text)
+
+
+def _profiles() -> Iterator[Finding]:
+    """A profile that cannot be met here is a warning: the planner refuses it, others work."""
+    from pipelines.capabilities import prove
+    from pipelines.profile import load_profiles
+
+    for profile in load_profiles().values():
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="kapok-doctor-") as folder:
+            proven = prove(profile, Path(folder))
+        seconds = time.monotonic() - began
+        title = t(profile.title_en, profile.title_zh)
+        words = t(f"{title}: encoded and read back", f"{title}：已试编码并回读")
+        text = f"{words} ({seconds:.1f} s)" if proven.available else str(proven.reason)
+        yield Finding("profiles", profile.name, "ok" if proven.available else "warning", text)

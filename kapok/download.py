@@ -1,0 +1,155 @@
+"""Download of one file: resumed by Range, proven by SHA-256, and only then given its name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urljoin
+
+import httpx
+
+from kapok.errors import ApiError, ServiceUnreachable
+from kapok.language import t
+from kapok.transfer import BLOCK_BYTES, Transfer
+from kapok.transport import LONG_PATIENCE_S, raise_for_problem, tries, unreachable
+from pipelines.errors import HashMismatch
+
+REFUSALS = 3  # a signature can expire; three refusals in a row are another fault
+Digest = Any  # hashlib gives its digest objects no public type
+
+
+@dataclass(frozen=True, slots=True)
+class SignedFile:
+    """What the service says of a file, and a URL that opens it for a short while."""
+
+    url: str
+    sha256: str
+    size_bytes: int
+
+
+def download(
+    http: httpx.Client, base_url: str, sign: Callable[[], SignedFile], target: Path
+) -> Generator[Transfer, None, Path]:
+    """Fetch into `.NAME.partial` beside `target`, prove the bytes, sync, rename.
+
+    `sign` is asked again whenever a URL stops working. A file that is already there with the right
+    hash is left alone. A wrong hash throws the partial file away: once more from the start, then
+    `HashMismatch`.
+    """
+    file = sign()
+    if target.is_file() and target.stat().st_size == file.size_bytes:
+        digest = yield from _hash_present(target)
+        if digest == file.sha256:
+            return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    for _ in range(2):
+        found = yield from _fetch(Source(http, base_url, sign, file), partial, target.name)
+        if found == file.sha256:
+            _settle(partial, target)
+            return target
+        partial.unlink()
+    raise HashMismatch(
+        t(
+            f"{target.name} arrived with the SHA-256 {found}, the service says {file.sha256}: "
+            "something on the way changes bytes; try another network, then report it",
+            f"{target.name} 收到的 SHA-256 为 {found}，服务端记录为 {file.sha256}："
+            "传输途中字节被改动，请换一个网络再试，并报告此问题",
+        )
+    )
+
+
+@dataclass(slots=True)
+class Source:
+    """Where the bytes come from; `file` is replaced by a freshly signed one after each failure."""
+
+    http: httpx.Client
+    base_url: str
+    sign: Callable[[], SignedFile]
+    file: SignedFile
+
+
+def _fetch(source: Source, partial: Path, name: str) -> Generator[Transfer, None, str]:
+    """Append what `partial` lacks; the SHA-256 of all of it. One digest lives through retries."""
+    size = source.file.size_bytes
+    with partial.open("a+b") as out:
+        digest = _digest_of(out, size)
+        resumed, refusals = out.tell(), 0
+        for last in tries(LONG_PATIENCE_S):
+            try:
+                for _ in _receive(source, out, digest):
+                    yield Transfer(name, out.tell(), size, resumed)
+                break
+            except (httpx.TransportError, ApiError) as error:
+                failure = _failure(source.base_url, error)
+                refusals += not failure.retryable
+                if last or refusals >= REFUSALS:
+                    raise failure from error
+            source.file = source.sign()
+        out.flush()
+        os.fsync(out.fileno())
+    return str(digest.hexdigest())
+
+
+def _digest_of(out: BinaryIO, size_bytes: int) -> Digest:
+    """The digest of what an earlier run left; a file that is too long is emptied."""
+    digest = hashlib.sha256()
+    out.seek(0)
+    while block := out.read(BLOCK_BYTES):
+        digest.update(block)
+    if out.tell() <= size_bytes:
+        return digest
+    out.truncate(0)
+    out.seek(0)
+    return hashlib.sha256()
+
+
+def _receive(source: Source, out: BinaryIO, digest: Digest) -> Generator[None, None, None]:
+    """Bytes from the end of `out` to the end of the file, a block at a time."""
+    have = out.tell()
+    if have == source.file.size_bytes:
+        return
+    url = urljoin(source.base_url, source.file.url)
+    span = {"Range": f"bytes={have}-"}
+    with source.http.stream("GET", url, headers=span, follow_redirects=True) as response:
+        if not response.is_success:
+            response.read()
+        raise_for_problem(response)
+        if have and response.status_code != httpx.codes.PARTIAL_CONTENT:
+            raise ApiError(response.status_code, {"code": "range_ignored"}, None)
+        for block in response.iter_raw(BLOCK_BYTES):
+            out.write(block)
+            digest.update(block)
+            yield
+    if out.tell() < source.file.size_bytes:
+        raise httpx.RemoteProtocolError("the answer ended early")
+
+
+def _failure(
+    base_url: str, error: httpx.TransportError | ApiError
+) -> ServiceUnreachable | ApiError:
+    return error if isinstance(error, ApiError) else unreachable(base_url, error)
+
+
+def _hash_present(path: Path) -> Generator[Transfer, None, str]:
+    digest, size, done = hashlib.sha256(), path.stat().st_size, 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+            done += len(block)
+            yield Transfer(path.name, done, size, size)
+    return str(digest.hexdigest())
+
+
+def _settle(partial: Path, target: Path) -> None:
+    """Rename, and sync the folder so that the name survives a power cut too."""
+    partial.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,279 @@
+"""`pipelines` on files of this machine, with no service: inspect, encode, measure."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kapok.errors import FileMissing, Usage
+from kapok.language import t
+from pipelines.errors import KapokError, NothingToEncode
+from pipelines.media import Inspection, MediaInfo, VideoTrack
+from pipelines.plan import Chunk, Conversion, Plan, Rung, VideoPlan
+from pipelines.progress import Progress
+
+if TYPE_CHECKING:
+    from pipelines.facts import Measurement, RenditionFacts
+    from pipelines.profile import VideoCodec
+
+T = TypeVar("T")
+Show = Callable[[Progress], None]
+CONVERSIONS: Mapping[tuple[str, str], Conversion] = {
+    ("hlg", "sdr"): "hlg_to_sdr",
+    ("pq", "sdr"): "pq_to_sdr",
+    ("pq", "hlg"): "pq_to_hlg",
+}
+
+
+class NotComparable(KapokError):
+    """Two files are not versions of the same picture: no score would mean anything."""
+
+    code = "not_comparable"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One finished rendition on this machine, with all that proves it."""
+
+    rung: Rung
+    path: Path
+    facts: RenditionFacts
+    measurements: tuple[Measurement, ...]
+    commands: tuple[tuple[str, ...], ...]
+
+    def record(self) -> dict[str, Any]:
+        from pipelines import tools
+        from pipelines.records import to_json
+
+        return {
+            "profile": self.rung.profile,
+            "profile_version": self.rung.profile_version,
+            "path": str(self.path),
+            "facts": to_json(self.facts),
+            "measurements": [to_json(measurement) for measurement in self.measurements],
+            "commands": [list(argv) for argv in self.commands],
+            "tools": tools.versions(),
+        }
+
+
+def follow(operation: Generator[Progress, None, T], show: Show) -> T:
+    """Run an operation of `pipelines` to its end, showing its progress."""
+    while True:
+        try:
+            progress = next(operation)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        show(progress)
+
+
+def look(path: Path, folder: Path, show: Show) -> tuple[MediaInfo, Inspection]:
+    """Probe and inspect; pictures and waveform land in `folder`."""
+    from pipelines.inspect import inspect
+    from pipelines.probe import probe
+
+    if not path.is_file():
+        raise FileMissing(t(f"there is no file {path}", f"文件 {path} 不存在"))
+    info = probe(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return info, follow(inspect(path, info, folder), show)
+
+
+def make_plan(info: MediaInfo, inspection: Inspection, wanted: Sequence[str] | str | None) -> Plan:
+    """`wanted`: profile names, a ladder's name, or nothing for the source's default ladder."""
+    from pipelines.plan import plan
+    from pipelines.profile import choose_profiles
+
+    made = plan(info, inspection, choose_profiles(info, wanted))
+    if not made.rungs:
+        reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
+        raise NothingToEncode(reasons)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One source being encoded here; `begin` names a stage and gives the place for its progress."""
+
+    source: Path
+    plan: Plan
+    output: Path
+    scratch: Path
+    begin: Callable[[str], Show]
+    score: bool
+
+    def folder(self, name: str) -> Path:
+        made = self.scratch / name
+        made.mkdir(parents=True)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The encoded streams of one rung and the commands that made them."""
+
+    pictures: tuple[Path, ...]
+    sounds: tuple[Path, ...]
+    commands: tuple[tuple[str, ...], ...]
+
+
+def encode(work: Work) -> Iterator[Encoded]:
+    """Every rung of the plan from one decode; each is joined, verified and scored, then named.
+
+    A rung that disagrees with its plan raises `VerificationFailed` and leaves no file.
+    """
+    for rung, pieces in _encode_all(work):
+        yield _finish_rung(work, rung, pieces)
+
+
+def _encode_all(work: Work) -> list[tuple[Rung, Pieces]]:
+    from pipelines.audio import encode_audio
+    from pipelines.encode import encode_chunk
+
+    plan, chunks = work.plan, []
+    for chunk in plan.chunks:
+        title = t(f"encoding {len(plan.rungs)} renditions", f"编码 {len(plan.rungs)} 个成品")
+        folder = work.folder(f"chunk-{chunk.index}")
+        chunks.append(follow(encode_chunk(work.source, plan, chunk, folder), work.begin(title)))
+    title = t("encoding sound", "编码声音")
+    sound = follow(encode_audio(work.source, plan, work.folder("audio")), work.begin(title))
+    made = []
+    for rung in plan.rungs:
+        mine = [chunk for chunk in chunks if rung.profile in chunk.files]
+        heard = (sound.argv,) if rung.audio else ()
+        pictures = tuple(chunk.files[rung.profile] for chunk in mine)
+        sounds = tuple(sound.files[track.key] for track in rung.audio)
+        made.append((rung, Pieces(pictures, sounds, (*(chunk.argv for chunk in mine), *heard))))
+    return made
+
+
+def _finish_rung(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
+    from pipelines.join import join
+    from pipelines.verify import verify
+
+    made = work.scratch / f"{rung.profile}.{rung.container}"
+    title = t(f"joining {rung.profile}", f"封装 {rung.profile}")
+    joining = join(rung, pieces.pictures, pieces.sounds, made, work.plan)
+    commands = (*pieces.commands, follow(joining, work.begin(title)).argv)
+    title = t(f"verifying {rung.profile}", f"校验 {rung.profile}")
+    facts = follow(verify(made, rung, work.plan, work.source), work.begin(title))
+    measurements: tuple[Measurement, ...] = ()
+    if work.score and rung.video is not None:
+        measurements, argv = _score(work, made, rung)
+        commands = (*commands, argv)
+    path = work.output / f"{work.source.stem}.{rung.profile}.{rung.container}"
+    shutil.move(made, path)
+    encoded = Encoded(rung, path, facts, measurements, commands)
+    text = json.dumps(encoded.record(), ensure_ascii=False, indent=2)
+    path.with_name(f"{path.name}.json").write_text(f"{text}\n")
+    return encoded
+
+
+def _score(work: Work, made: Path, rung: Rung) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
+    from pipelines.measure import measure
+
+    title = t(f"measuring {rung.profile}", f"测量 {rung.profile}")
+    folder = work.folder(f"measure-{rung.profile}")
+    return follow(measure(work.source, made, rung, work.plan, folder), work.begin(title))
+
+
+def compare(
+    reference: Path, distorted: Path, scratch: Path, begin: Callable[[str], Show]
+) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
+    """Scores of one file against another, as if a plan had made the second from the first."""
+    title = t("inspecting the reference", "检查参考文件")
+    info, inspection = look(reference, scratch / "reference", begin(title))
+    title = t("inspecting the other file", "检查被测文件")
+    other, decoded = look(distorted, scratch / "distorted", begin(title))
+    plan = plan_between(info, inspection, other, frames=decoded.frames)
+    work = Work(reference, plan, scratch, scratch, begin, score=True)
+    return _score(work, distorted, plan.rungs[0])
+
+
+def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, frames: int) -> Plan:
+    """The plan that would have made `other` from the reference; `NotComparable` when none could."""
+    source, made = info.picture, other.picture
+    if source is None or made is None or inspection.frame_rate is None:
+        raise NotComparable(t("both files need a picture", "两个文件都必须有画面"))
+    divisor = _divisor(inspection.frame_rate, made.frame_rate)
+    expected = -(-inspection.frames // divisor)
+    if frames != expected:
+        raise NotComparable(
+            t(
+                f"{frames} frames against {expected}: the files do not show the same pictures",
+                f"帧数为 {frames}，应为 {expected}：两个文件的画面不对应",
+            )
+        )
+    video = _video_plan(source, made, inspection, divisor, frames)
+    rung = Rung("comparison", 1, "mp4", video, (), packaged=False)
+    return Plan(
+        duration_s=inspection.duration_s,
+        frames=inspection.frames,
+        frame_rate=inspection.frame_rate,
+        constant_frame_rate=inspection.constant_frame_rate,
+        first_picture_s=inspection.first_picture_s,
+        audio_start_s=inspection.audio_start_s,
+        video_track=source.index,
+        audio_tracks=(),
+        rungs=(rung,),
+        refused=(),
+        chunks=(Chunk(0, 0, inspection.frames),),
+        decisions=(),
+        source_colour=source.colour,
+        source_field_order=inspection.field_order,
+        source_timecode=info.timecode,
+    )
+
+
+def _divisor(reference: Fraction, made: Fraction) -> int:
+    ratio = reference / made
+    if ratio.denominator != 1:
+        raise NotComparable(
+            t(
+                f"{float(made):g} fps is no whole part of {float(reference):g}: no frames pair up",
+                f"{float(made):g} fps 不是 {float(reference):g} fps 的整数分之一，无法逐帧配对",
+            )
+        )
+    return ratio.numerator
+
+
+def _video_plan(
+    source: VideoTrack, made: VideoTrack, inspection: Inspection, divisor: int, frames: int
+) -> VideoPlan:
+    before, after = source.colour.dynamic_range, made.colour.dynamic_range
+    if before != after and (before, after) not in CONVERSIONS:
+        raise NotComparable(
+            t(f"{after} was not made from {before} by Kapok", f"Kapok 不会由 {before} 生成 {after}")
+        )
+    deinterlace = inspection.field_order != "progressive" and made.field_order not in ("tt", "bb")
+    return VideoPlan(
+        codec=_codec(made.codec),
+        encoder=made.codec,
+        width=made.width,
+        height=made.height,
+        frame_rate=made.frame_rate,
+        frames=frames,
+        pix_fmt=made.pix_fmt,
+        colour=made.colour,
+        conversion=CONVERSIONS.get((before, after), "none"),
+        field_order=made.field_order or "progressive",
+        sample_aspect_ratio=made.sample_aspect_ratio,
+        deinterlace=deinterlace,
+        rate_divisor=divisor,
+    )
+
+
+def _codec(name: str) -> VideoCodec:
+    """The nearest codec word of a plan; scores do not depend on it."""
+    return {"hevc": "hevc", "ffv1": "ffv1"}.get(name, "h264")  # type: ignore[return-value]
+
+
+def chosen(profiles: Sequence[str], ladder: str) -> Sequence[str] | str | None:
+    if profiles and ladder:
+        raise Usage(t("give --profile or --ladder, not both", "--profile 与 --ladder 只能选一个"))
+    return list(profiles) or ladder or None

@@ -1,0 +1,119 @@
+"""What the local commands answer, as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+
+from kapok import show
+from kapok.language import t
+from kapok.units import duration, frame_rate, size
+from pipelines.facts import Measurement
+from pipelines.media import Inspection, MediaInfo
+
+
+def inspection_sheet(path: Path, info: MediaInfo, found: Inspection) -> RenderableType:
+    rows: list[tuple[str, RenderableType | None]] = [
+        (t("file", "文件"), f"{path}  {size(info.size_bytes)}  {info.format_name}"),
+        (t("picture", "画面"), _picture(info, found)),
+        (t("length", "时长"), duration(float(found.duration_s))),
+        (t("timecode", "时码"), info.timecode),
+        (t("sound", "声音"), "\n".join(_sounds(info))),
+        (t("loudness", "响度"), "\n".join(_loudness(found))),
+        (t("shots", "镜头"), str(len(found.shots)) if found.shots else None),
+        (t("levels", "电平"), _levels(found)),
+        (t("black", "黑场"), _spans(found.black)),
+        (t("freeze", "静帧"), _spans(found.freeze)),
+        (t("findings", "发现"), "\n".join(found.findings)),
+        (t("opened in", "打开方式"), info.sandbox),
+    ]
+    return show.sheet(rows)
+
+
+def _picture(info: MediaInfo, found: Inspection) -> str | None:
+    track = info.picture
+    if track is None:
+        return None
+    rate = found.frame_rate or track.frame_rate
+    scan = "p" if found.field_order == "progressive" else "i"
+    colour = {"transfer": track.colour.transfer, "primaries": track.colour.primaries}
+    words = [
+        track.codec,
+        f"{track.width}×{track.height}{scan}{frame_rate(str(rate))}",
+        track.pix_fmt,
+        show.colour_words(colour),
+        t(f"{found.frames} frames", f"{found.frames} 帧"),
+    ]
+    if not found.constant_frame_rate:
+        words.append(t("variable rate", "可变帧率"))
+    return "  ".join(words)
+
+
+def _sounds(info: MediaInfo) -> list[str]:
+    return [
+        f"{track.codec} {track.channels}ch {track.sample_rate_hz} Hz {track.language or ''}".strip()
+        for track in info.audio
+    ]
+
+
+def _loudness(found: Inspection) -> list[str]:
+    return [
+        f"{item.integrated_lkfs:.1f} LKFS, {item.true_peak_dbtp:.1f} dBTP"
+        for item in found.loudness
+        if item.integrated_lkfs is not None and item.true_peak_dbtp is not None
+    ]
+
+
+def _levels(found: Inspection) -> str | None:
+    levels = found.levels
+    if levels is None:
+        return None
+    outside = levels.out_of_range_share * 100
+    return f"Y {levels.luma_min:.0f}–{levels.luma_max:.0f}  " + t(
+        f"{outside:.2f} % outside legal range", f"{outside:.2f} % 超出合法范围"
+    )
+
+
+def _spans(spans: Sequence[Any]) -> str | None:
+    return ", ".join(f"{span.start_s:.2f}–{span.end_s:.2f} s" for span in spans) or None
+
+
+def encoded_table(
+    renditions: Sequence[Mapping[str, Any]], refused: Sequence[Mapping[str, Any]]
+) -> RenderableType:
+    records = [
+        {
+            **item,
+            "state": "ready",
+            "size_bytes": item["facts"]["size_bytes"],
+            "id": item["path"],
+        }
+        for item in renditions
+    ]
+    return Group(show.renditions(records), show.refusals(refused))
+
+
+def score_table(scores: Sequence[Measurement]) -> RenderableType:
+    made = show.table(
+        None, t("metric", "指标"), t("model", "模型"), t("mean", "均值"), t("harmonic", "调和均值"),
+        "p5", t("frames", "帧数"), right=(2, 3, 4, 5),
+    )  # fmt: skip
+    for score in scores:
+        made.add_row(
+            score.metric,
+            score.model or "–",
+            _number(score.mean)
+            if score.equal is None
+            else show.score([{"metric": "framemd5", "equal": score.equal}]),
+            _number(score.harmonic_mean),
+            _number(score.p5),
+            str(score.frames),
+        )
+    return made
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

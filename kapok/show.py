@@ -1,0 +1,356 @@
+"""Records of the API as tables and sheets that people read."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from kapok.language import t
+from kapok.units import bitrate, duration, frame_rate, size
+
+Record = Mapping[str, Any]
+STATE_STYLES = {
+    "ready": "green", "done": "green", "published": "green", "verified": "green",
+    "running": "cyan", "processing": "cyan", "queued": "cyan", "complete": "cyan",
+    "waiting": "dim", "planned": "dim", "open": "cyan", "withdrawn": "yellow",
+    "cancelling": "yellow", "cancelled": "yellow", "failed": "bold red", "rejected": "bold red",
+}  # fmt: skip
+STATE_WORDS = {
+    "ready": "就绪", "done": "完成", "published": "已发布", "verified": "已校验",
+    "running": "运行中", "processing": "处理中", "queued": "排队", "complete": "待校验",
+    "waiting": "等待", "planned": "已计划", "open": "上传中", "withdrawn": "已撤回",
+    "cancelling": "取消中", "cancelled": "已取消", "failed": "失败", "rejected": "已拒绝",
+}  # fmt: skip
+
+
+@functools.cache
+def console() -> Console:
+    """The answer's place: stdout. Where it is no terminal, lines are as long as they need."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=160)
+
+
+def state(word: str | None) -> Text:
+    word = word or "–"
+    return Text(t(word, STATE_WORDS.get(word, word)), style=STATE_STYLES.get(word, ""))
+
+
+def table(
+    title: str | None, *columns: str, right: Sequence[int] = (), whole: Sequence[int] = ()
+) -> Table:
+    """`right` columns are numbers; `whole` ones are never broken over lines."""
+    made = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for place, column in enumerate(columns):
+        made.add_column(
+            column,
+            justify="right" if place in right else "left",
+            overflow="fold",
+            no_wrap=place in whole,
+        )
+    return made
+
+
+def sheet(rows: Iterable[tuple[str, RenderableType | None]]) -> Table:
+    """Names and values side by side; rows without a value are left out."""
+    made = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in rows:
+        if value not in (None, ""):
+            made.add_row(name, value)
+    return made
+
+
+def assets(records: Sequence[Record]) -> RenderableType:
+    made = table(
+        None, "id", t("state", "状态"), t("title", "标题"), t("size", "大小"),
+        t("created", "创建时间"), right=(3,),
+    )  # fmt: skip
+    for record in records:
+        made.add_row(
+            record["id"],
+            state(record["state"]),
+            record["title"],
+            size(record["size_bytes"]),
+            moment(record["created_at"]),
+        )
+    return made
+
+
+def asset(record: Record) -> RenderableType:
+    return sheet(
+        [
+            ("id", record["id"]),
+            (t("state", "状态"), state(record["state"])),
+            (t("title", "标题"), record["title"]),
+            (t("file", "文件"), f"{record['file_name']}  {size(record['size_bytes'])}"),
+            ("SHA-256", record["sha256"]),
+            (t("source", "源"), source_line(record.get("source"))),
+            (t("created", "创建时间"), moment(record["created_at"])),
+            *((name, str(value)) for name, value in (record.get("metadata") or {}).items()),
+        ]
+    )
+
+
+def source_line(source: Record | None) -> str | None:
+    """One line of what came in: codec, raster, rate, sampling, colour, length, sound."""
+    if not source:
+        return None
+    words = []
+    if source.get("width"):
+        rate = frame_rate(source["frame_rate"])
+        scan = "i" if source.get("field_order") in ("tt", "bb") else "p"
+        words = [
+            str(source["codec"]),
+            f"{source['width']}×{source['height']}{scan}{rate}",
+            str(source["pix_fmt"]),
+            colour_words(source["colour"]),
+        ]
+    audio = [f"{track['codec']} {track['channels']}ch" for track in source["audio"]]
+    return "  ".join([*words, duration(source["duration_s"]), *counted(audio)])
+
+
+def counted(words: Sequence[str]) -> list[str]:
+    """Equal neighbours once, with their number: eight mono tracks are "8 × pcm_s24le 1ch"."""
+    counts = {word: words.count(word) for word in dict.fromkeys(words)}
+    return [word if count == 1 else f"{count} × {word}" for word, count in counts.items()]
+
+
+def colour_words(colour: Record) -> str:
+    transfer = str(colour.get("transfer") or "")
+    primaries = {"bt2020": "BT.2020", "bt709": "BT.709"}.get(
+        str(colour.get("primaries")), str(colour.get("primaries") or t("untagged", "未标注"))
+    )
+    return f"{dynamic_range(transfer)} {primaries}"
+
+
+def dynamic_range(transfer: str | None) -> str:
+    return {"arib-std-b67": "HLG", "smpte2084": "PQ"}.get(transfer or "", "SDR")
+
+
+def jobs(records: Sequence[Record]) -> RenderableType:
+    made = table(
+        None,
+        "id",
+        t("state", "状态"),
+        t("asset", "素材"),
+        t("created", "创建时间"),
+        t("error", "错误"),
+    )
+    for record in records:
+        error = (record.get("error") or {}).get("code", "")
+        made.add_row(
+            record["id"],
+            state(record["state"]),
+            record["asset_id"] or "–",
+            moment(record["created_at"]),
+            error,
+        )
+    return made
+
+
+def job(record: Record, steps: Sequence[Record]) -> RenderableType:
+    error = record.get("error")
+    head = sheet(
+        [
+            ("id", record["id"]),
+            (t("state", "状态"), state(record["state"])),
+            (t("asset", "素材"), record["asset_id"]),
+            (t("error", "错误"), f"{error['code']}: {error['detail']}" if error else None),
+        ]
+    )
+    return Group(head, step_table(steps), refusals(record.get("refused") or []))
+
+
+def step_table(steps: Sequence[Record]) -> RenderableType:
+    made = table(
+        None, t("step", "步骤"), t("state", "状态"), t("try", "次数"), t("progress", "进度"),
+        t("worker", "工作进程"), t("error", "错误"), right=(2,),
+    )  # fmt: skip
+    for step in steps:
+        progress = step.get("progress") or {}
+        done = progress.get("share")
+        error = step.get("error") or {}
+        made.add_row(
+            step["name"],
+            state(step["state"]),
+            str(step["attempts"]),
+            f"{done * 100:.0f} %" if done is not None and step["state"] == "running" else "",
+            step.get("worker") or "",
+            f"{error.get('code', '')} {error.get('detail', '')}".strip(),
+        )
+    return made
+
+
+def refusals(refused: Sequence[Record]) -> RenderableType:
+    if not refused:
+        return Text()
+    made = table(t("refused", "未采用的方案"), t("profile", "方案"), t("why", "原因"))
+    for refusal in refused:
+        made.add_row(refusal["profile"], refusal["reason"])
+    return made
+
+
+def renditions(records: Sequence[Record]) -> RenderableType:
+    made = table(
+        None, t("profile", "方案"), t("state", "状态"), t("picture", "画面"), t("codec", "编码"),
+        t("range", "动态范围"), t("rate", "码率"), t("size", "大小"), t("score", "评分"), "id",
+        right=(5, 6),
+    )  # fmt: skip
+    for record in records:
+        facts = record.get("facts") or {}
+        made.add_row(
+            record["profile"],
+            state(record["state"]),
+            raster(facts),
+            facts.get("codec") or audio_codecs(facts),
+            dynamic_range((facts.get("colour") or {}).get("transfer"))
+            if facts.get("width")
+            else "",
+            bitrate(facts.get("bitrate_bps")),
+            size(record.get("size_bytes")),
+            score(record.get("measurements") or []),
+            record["id"],
+        )
+    return made
+
+
+def raster(facts: Record) -> str:
+    if not facts.get("width"):
+        return "–"
+    return f"{facts['width']}×{facts['height']}@{frame_rate(facts['frame_rate'])}"
+
+
+def audio_codecs(facts: Record) -> str:
+    return " + ".join(track["codec"] for track in facts.get("audio") or [])
+
+
+def score(measurements: Sequence[Record]) -> str:
+    """The scores in a few words, a line each: "VMAF 94.1", "XPSNR 41.2 dB"."""
+    return "\n".join(_score(measurement) for measurement in measurements) or "–"
+
+
+def _score(measurement: Record) -> str:
+    metric = str(measurement["metric"])
+    if metric == "framemd5":
+        equal = measurement.get("equal")
+        return t("every frame equal", "逐帧一致") if equal else t("frames differ", "帧不一致")
+    mean = measurement.get("mean")
+    if mean is None:
+        return metric.upper()
+    form = {"xpsnr": "{:.1f} dB", "ssim": "{:.4f}"}.get(metric, "{:.1f}")
+    return f"{metric.upper()} {form.format(mean)}"
+
+
+def profiles(records: Sequence[Record]) -> RenderableType:
+    made = table(
+        None, t("profile", "方案"), t("title", "名称"), t("picture", "画面"), t("sound", "声音"),
+        t("container", "封装"), t("basis", "依据"),
+    )  # fmt: skip
+    for record in records:
+        made.add_row(
+            record["name"],
+            record[t("title_en", "title_zh")],
+            profile_picture(record.get("video")),
+            " + ".join(_audio_profile(audio) for audio in record["audio"]) or "–",
+            record["container"],
+            ", ".join(dict.fromkeys(basis["source"] for basis in record["basis"])),
+        )
+    return made
+
+
+def profile_picture(video: Record | None) -> str:
+    if not video:
+        return "–"
+    raster = f"{video['width']}×{video['height']}" if video.get("width") else t("source", "同源")
+    kind = (video.get("dynamic_range") or "").upper()
+    return " ".join(word for word in (video["codec"], raster, video.get("pix_fmt"), kind) if word)
+
+
+def _audio_profile(audio: Record) -> str:
+    channels = audio.get("channels")
+    return f"{audio['codec']} {channels}ch" if channels else str(audio["codec"])
+
+
+def profile(record: Record) -> RenderableType:
+    video = record.get("video") or {}
+    rows = [
+        (t("profile", "方案"), f"{record['name']} v{record['version']}"),
+        (t("title", "名称"), record[t("title_en", "title_zh")]),
+        (t("container", "封装"), record["container"]),
+        *((name, str(value)) for name, value in video.items() if value not in (None, False)),
+        (t("sound", "声音"), " + ".join(_audio_profile(audio) for audio in record["audio"])),
+    ]
+    basis = table(t("basis", "依据"), "", t("what", "内容"), t("source", "出处"))
+    for entry in record["basis"]:
+        basis.add_row(f"\\[{entry['certainty']}]", entry["what"], entry["source"])
+    return Group(sheet(rows), basis)
+
+
+def zones(records: Sequence[Record]) -> RenderableType:
+    made = table(
+        None,
+        t("zone", "专区"),
+        t("title", "名称"),
+        t("needs one of", "需具备其一"),
+        t("centres", "中心"),
+    )
+    for record in records:
+        centres = record.get("centres")
+        made.add_row(
+            record["name"],
+            record["title"],
+            ", ".join(record["required_profiles"]) or "–",
+            t("all", "全部") if centres is None else ", ".join(centres),
+        )
+    return made
+
+
+def publication(record: Record) -> RenderableType:
+    files = table(None, t("file", "文件"), t("size", "大小"), "SHA-256", right=(1,))
+    for file in record["files"]:
+        files.add_row(file["path"], size(file["size_bytes"]), file["sha256"])
+    head = sheet(
+        [
+            ("id", record["id"]),
+            (t("zone", "专区"), record["zone"]),
+            (t("state", "状态"), state(record["state"])),
+            (t("asset", "素材"), record["asset_id"]),
+        ]
+    )
+    return Group(head, files)
+
+
+def pulled(record: Record) -> RenderableType:
+    made = table(None, t("file", "文件"), t("size", "大小"), "SHA-256", "", right=(1,))
+    for file in record["files"]:
+        made.add_row(
+            file["path"], size(file["size_bytes"]), file["sha256"], t("agrees ✓", "一致 ✓")
+        )
+    rows = [
+        (t("withdrawn", "已撤回"), f"{entry['title']} ({entry['publication_id']})")
+        for entry in record["withdrawn"]
+    ]
+    rows.append((t("next cursor", "下次游标"), record["cursor"] or "–"))
+    return Group(made, sheet(rows)) if record["files"] else sheet(rows)
+
+
+def keys(records: Sequence[Record]) -> RenderableType:
+    made = table(None, "id", t("name", "名称"), t("role", "角色"), t("created", "创建时间"), "")
+    for record in records:
+        revoked = t("revoked", "已吊销") if record.get("revoked_at") else ""
+        made.add_row(
+            record["id"], record["name"], record["role"], moment(record["created_at"]), revoked
+        )
+    return made
+
+
+def moment(rfc3339: str | None) -> str:
+    """An RFC 3339 time without its fractions: "2026-11-23 08:46:05Z"."""
+    return (rfc3339 or "")[:19].replace("T", " ") + "Z" if rfc3339 else "–"

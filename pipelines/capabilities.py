@@ -1,0 +1,137 @@
+"""What this machine can really do: each profile is proven by a tiny encode that is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from pipelines.audio import encode_audio
+from pipelines.encode import encode_chunk
+from pipelines.errors import KapokError
+from pipelines.join import join
+from pipelines.media import Inspection
+from pipelines.plan import plan
+from pipelines.plan_types import Plan, Rung
+from pipelines.probe import probe
+from pipelines.profile import Profile, load_profiles
+from pipelines.progress import Progress, finish
+from pipelines.run import run
+from pipelines.tools import ffmpeg, versions
+from pipelines.verify import verify
+
+_WIDTH, _HEIGHT = 320, 180
+_LENGTH_S = Fraction(1, 2)
+_USUAL_RATE = Fraction(25)
+_TAGS = {
+    "sdr": "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709",
+    "hlg": "format=yuv420p10le,setparams=color_primaries=bt2020:color_trc=arib-std-b67"
+    ":colorspace=bt2020nc",
+    "pq": "format=yuv420p10le,setparams=color_primaries=bt2020:color_trc=smpte2084"
+    ":colorspace=bt2020nc",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """`reason` says why a profile is not available; `tools` are the versions that were tried."""
+
+    profile: str
+    available: bool
+    reason: str | None
+    tools: Mapping[str, str]
+
+
+def prove(profile: Profile, folder: Path) -> Capability:
+    """Encode, join and verify half a second under the profile's own format and signalling.
+
+    Only the raster is smaller. Files land in `folder`, which the caller removes.
+    """
+    return finish(proving(profile, folder))
+
+
+def proving(profile: Profile, folder: Path) -> Generator[Progress, None, Capability]:
+    """`prove` for a caller who may have to stop it in the middle."""
+    try:
+        yield from _make_one(profile, folder)
+    except KapokError as error:
+        return Capability(profile.name, available=False, reason=str(error), tools=versions())
+    return Capability(profile.name, available=True, reason=None, tools=versions())
+
+
+def prove_all(folder: Path) -> tuple[Capability, ...]:
+    """Every profile, each in its own folder inside `folder`."""
+    found = []
+    for name, profile in load_profiles().items():
+        own = folder / name
+        own.mkdir()
+        found.append(prove(profile, own))
+    return tuple(found)
+
+
+def _make_one(profile: Profile, folder: Path) -> Generator[Progress, None, None]:
+    source = folder / "source.mkv"
+    rate = (profile.video and profile.video.min_frame_rate) or _USUAL_RATE
+    yield from run(
+        [ffmpeg(), "-v", "error", *_source_arguments(profile, rate), "-y", str(source)],
+        writable=[folder],
+    )
+    tiny, rung = _planned(_small(profile), source, rate)
+    pictures, sounds = [], []
+    if rung.video is not None:
+        encoded = yield from encode_chunk(source, tiny, tiny.chunks[0], folder)
+        pictures = [encoded.files[rung.profile]]
+    if rung.audio:
+        sound = yield from encode_audio(source, tiny, folder)
+        sounds = [sound.files[track.key] for track in rung.audio]
+    out = folder / f"joined.{rung.container}"
+    yield from join(rung, pictures, sounds, out, tiny)
+    yield from verify(out, rung, tiny, source)
+
+
+def _planned(profile: Profile, source: Path, rate: Fraction) -> tuple[Plan, Rung]:
+    info = probe(source)
+    frames = int(rate * _LENGTH_S) if profile.video else 0
+    length_s = frames / rate if frames else _LENGTH_S
+    inspection = Inspection(
+        duration_s=length_s,
+        frames=frames,
+        frame_rate=rate if frames else None,
+        audio_start_s=(Fraction(0),) * len(info.audio),
+    )
+    made = plan(info, inspection, [profile])
+    if not made.rungs:
+        reasons = "; ".join(refusal.reason for refusal in made.refused)
+        raise _Unplannable(f"its own sample is refused: {reasons}")
+    return made, made.rungs[0]
+
+
+class _Unplannable(KapokError):
+    """Raised where a profile refuses the sample that was made for it."""
+
+    code = "unplannable_profile"
+
+
+def _small(profile: Profile) -> Profile:
+    if profile.video is None or profile.video.fit == "source":
+        return profile
+    return replace(profile, video=replace(profile.video, width=_WIDTH, height=_HEIGHT))
+
+
+def _source_arguments(profile: Profile, rate: Fraction) -> list[str]:
+    arguments: list[str] = []
+    codecs: list[str] = []
+    if profile.video is not None:
+        picture = f"testsrc2=s={_WIDTH}x{_HEIGHT}:r={rate}:d={float(_LENGTH_S)}"
+        tags = _TAGS[profile.video.dynamic_range or "sdr"]
+        arguments += ["-f", "lavfi", "-i", f"{picture},{tags}:range=tv"]
+        codecs += ["-c:v", "ffv1", "-frames:v", str(int(rate * _LENGTH_S))]
+    if profile.audio:
+        layout = "5.1" if any((track.channels or 2) > 2 for track in profile.audio) else "stereo"
+        noise = f"anoisesrc=a=0.1:seed=1:r=48000:d={float(_LENGTH_S)},aformat=channel_layouts=mono"
+        channels = 6 if layout == "5.1" else 2
+        pan = "|".join(f"c{channel}=c0" for channel in range(channels))
+        arguments += ["-f", "lavfi", "-i", f"{noise},pan={layout}|{pan}"]
+        codecs += ["-c:a", "flac"]
+    return [*arguments, *codecs, "-f", "matroska"]

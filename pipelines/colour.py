@@ -1,0 +1,176 @@
+"""Colour conversions as ffmpeg filters, each a 3D table computed from its formula.
+
+A table takes signals from black (0) to nominal white (1), and gives up to 1.05: so RGB travels as
+floating point, which costs no more than 16 bits. (zscale takes and gives RGB at full range whatever
+its range options say; only Y'CbCr obeys them.) What lies outside 0…1 in the source is clipped.
+Brightness and hue policy stand in `colour_maths`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.cache_files import kept_file
+from pipelines.colour_maths import (
+    Array,
+    display_to_hlg,
+    display_to_sdr,
+    hlg_to_display_cd_m2,
+    pq_to_display_cd_m2,
+    roll_off_cd_m2,
+)
+from pipelines.media import Colour
+from pipelines.plan_types import Conversion
+
+NODES = 65  # 33 would miss the formula by up to two 8-bit codes on the grey axis of PQ
+_TABLE_VERSION = 3  # raised with every change of a formula: tables are kept between runs
+SDR_709 = Colour("bt709", "bt709", "bt709", "tv")
+HLG_2020 = Colour("bt2020", "arib-std-b67", "bt2020nc", "tv")
+PQ_2020 = Colour("bt2020", "smpte2084", "bt2020nc", "tv")
+
+_FORMULAS: Mapping[str, Callable[[Array], Array]] = {
+    "hlg_to_sdr": lambda signal: display_to_sdr(hlg_to_display_cd_m2(signal)),
+    "pq_to_sdr": lambda signal: display_to_sdr(roll_off_cd_m2(pq_to_display_cd_m2(signal))),
+    "pq_to_hlg": lambda signal: display_to_hlg(roll_off_cd_m2(pq_to_display_cd_m2(signal))),
+}
+# One display gamma in practice: converting between them would only darken or lift the picture.
+_SDR_TRANSFERS = frozenset({"bt709", "smpte170m", "bt470bg", "bt470m", "bt2020-10", "bt2020-12"})
+_RANGES = {"tv": "limited", "pc": "full"}
+
+
+def target_colour(conversion: Conversion, source: Colour) -> Colour:
+    """What the pictures must say after the conversion. `none` keeps the light, and still gives HDR
+    the usual matrix and range.
+    """
+    if conversion == "pq_to_hlg":
+        return HLG_2020
+    if conversion == "none" and source.dynamic_range != "sdr":
+        return replace(source, matrix="bt2020nc", range="tv")
+    return SDR_709
+
+
+def is_by_table(conversion: Conversion) -> bool:
+    """Whether the conversion reads a table, that is, `lut_file` has one for it."""
+    return conversion in _FORMULAS
+
+
+def convert(signal: Array, conversion: Conversion) -> Array:
+    """The formula itself, on R'G'B' signals 0–1 of shape (…, 3)."""
+    return _FORMULAS[conversion](signal)
+
+
+def lut_file(conversion: Conversion, folder: Path | None = None) -> Path:
+    """The conversion's table as a .cube file in `folder` (else this user's cache), made once."""
+    make = partial(_cube, conversion)
+    return kept_file(f"{conversion}-{_TABLE_VERSION}.cube", make, folder)
+
+
+def conversion_filters(
+    stream: Any, conversion: Conversion, source: Colour, pix_fmt: str, folder: Path | None
+) -> Any:
+    """The ffmpeg-python nodes that bring `source` pictures to `pix_fmt` and `target_colour`.
+
+    `source` must be complete: the plan has filled in what the file leaves out. The frames are
+    tagged at the end, for encoders and for filters that would else convert them once more.
+    """
+    target = target_colour(conversion, source)
+    if conversion == "none":
+        converted = _same_light(stream, source)
+    elif conversion == "sdr_to_sdr":
+        converted = _sdr_to_709(stream, source, pix_fmt)
+    else:
+        table = lut_file(conversion, folder)
+        converted = _through_table(stream, table, source, target, pix_fmt)
+    return signal(converted.filter("format", pix_fmts=pix_fmt), target)
+
+
+def signal(stream: Any, colour: Colour) -> Any:
+    """End a chain with the colour that encoders write: output options do not reach them."""
+    return stream.filter(
+        "setparams",
+        color_primaries=colour.primaries,
+        color_trc=colour.transfer,
+        colorspace=colour.matrix,
+        range=colour.range,
+    )
+
+
+def needs_sdr_conversion(source: Colour) -> bool:
+    """Whether complete SDR colour differs from narrow-range BT.709 in more than the name."""
+    same_gamma = source.transfer in _SDR_TRANSFERS
+    return (source.primaries, source.matrix, source.range) != ("bt709", "bt709", "tv") or (
+        not same_gamma
+    )
+
+
+def _same_light(stream: Any, source: Colour) -> Any:
+    """Only the usual matrix and range, where HDR comes with others."""
+    usual = target_colour("none", source)
+    if source.dynamic_range == "sdr" or source == usual:
+        return stream
+    return stream.filter(
+        "zscale",
+        matrixin=source.matrix,
+        rangein=_RANGES[source.range or "tv"],
+        matrix=usual.matrix,
+        range="limited",
+    )
+
+
+def _through_table(stream: Any, table: Path, source: Colour, target: Colour, pix_fmt: str) -> Any:
+    """RGB is at full range in zscale; the chroma's bicubic is for its missing samples."""
+    return (
+        stream.filter(
+            "zscale",
+            matrixin=source.matrix,
+            rangein=_RANGES[source.range or "tv"],
+            matrix="gbr",
+            filter="bicubic",
+        )
+        .filter("format", pix_fmts="gbrpf32le")
+        .filter("lut3d", file=str(table), interp="tetrahedral")
+        .filter(
+            "zscale",
+            matrixin="gbr",
+            matrix=target.matrix,
+            range="limited",
+            chromal="left",
+            dither=_dither(pix_fmt),
+        )
+    )
+
+
+def _sdr_to_709(stream: Any, source: Colour, pix_fmt: str) -> Any:
+    same_gamma = source.transfer in _SDR_TRANSFERS
+    return stream.filter(
+        "zscale",
+        matrixin=source.matrix,
+        primariesin=source.primaries,
+        transferin="bt709" if same_gamma else source.transfer,
+        rangein=_RANGES[source.range or "tv"],
+        matrix="bt709",
+        primaries="bt709",
+        transfer="bt709",
+        range="limited",
+        dither=_dither(pix_fmt),
+    )
+
+
+def _dither(pix_fmt: str) -> str:
+    """8 bits band without; ordered costs nothing and stays the same from frame to frame."""
+    return "none" if "10" in pix_fmt or "12" in pix_fmt or "16" in pix_fmt else "ordered"
+
+
+def _cube(conversion: Conversion) -> bytes:
+    """An Adobe/IRIDAS .cube text: red runs fastest."""
+    nodes = np.linspace(0.0, 1.0, NODES)
+    blue, green, red = np.meshgrid(nodes, nodes, nodes, indexing="ij")
+    out = convert(np.stack([red, green, blue], axis=-1).reshape(-1, 3), conversion)
+    rows = "\n".join(f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in out.tolist())
+    return f'TITLE "Kapok {conversion}"\nLUT_3D_SIZE {NODES}\n{rows}\n'.encode()

@@ -1,0 +1,16 @@
+"""Which containers Kapok opens, and the ffmpeg options that hold it to them."""
+
+from __future__ import annotations
+
+# Names of ffmpeg's demuxers. Playlists and scripts (hls, dash, concat, imf, sdp, image2) are absent
+# on purpose: they name other files or hosts, and ffmpeg would open those.
+FORMATS = (
+    *("mov", "matroska", "mpegts", "mpeg", "mxf", "gxf", "avi", "asf", "flv", "dv", "ogg", "ivf"),
+    *("wav", "w64", "aiff", "caf", "au", "flac", "mp3", "aac", "loas", "ac3", "eac3"),
+    *("h264", "hevc", "vvc", "obu", "mpegvideo", "m4v", "cavsvideo", "avs2", "avs3"),
+    "yuv4mpegpipe",
+)
+
+# Before `-i` in every command that opens a source. A playlist renamed `.mp4` is otherwise still
+# opened as a playlist.
+INPUT_GUARDS = ("-protocol_whitelist", "file", "-format_whitelist", ",".join(FORMATS))

@@ -1,0 +1,249 @@
+"""One decode of a finished rendition: every frame's time, every packet, loudness, samples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.plan_types import Rung
+from pipelines.progress import Progress
+from pipelines.run import run
+from pipelines.samples import (
+    SOUND_FILTER,
+    SOUND_RATE_HZ,
+    THUMB_FILTER,
+    Pictures,
+    Sound,
+    Span,
+    pictures_of,
+    sound_of,
+)
+from pipelines.tools import ffmpeg
+
+# The summary of ebur128 is read from a log of 200 lines, and one takes 14.
+_TRACKS_A_RUN = 8
+_SUMMARY = re.compile(
+    r"ebur128@track(?P<track>\d+) .*?Summary:.*?I:\s+(?P<integrated>\S+) LUFS"
+    r".*?True peak:\s+Peak:\s+(?P<peak>\S+) dBFS",
+    re.DOTALL,
+)
+_SILENCE_LKFS = -70.0  # ITU-R BS.1770-5 annex 1: the absolute gate
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A sound track of the file; `mono` when its samples are wanted mixed to one channel."""
+
+    position: int
+    channels: int
+    mono: bool
+
+    @property
+    def name(self) -> str:
+        return f"sound{self.position:02}"
+
+
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """Of the picture, in file order; times in seconds as the container says them."""
+
+    pts_s: NDArray[np.float64]
+    size_bytes: NDArray[np.int64]
+    key: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPicture:
+    """`ticks` are presentation times in units of `tick_s`, in the order that frames come out."""
+
+    ticks: NDArray[np.int64]
+    tick_s: Fraction
+    packets: Packets
+    thumbs: Pictures
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedSound:
+    """`spans` are samples of the places that were asked for, in their order."""
+
+    duration_s: float
+    loudness_lkfs: float | None
+    true_peak_dbtp: float | None
+    spans: tuple[Sound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    picture: DecodedPicture | None
+    sounds: tuple[DecodedSound, ...]
+
+
+def decode(
+    path: Path, rung: Rung, tracks: Sequence[Track], numbers: Sequence[int], spans: Sequence[Span]
+) -> Generator[Progress, None, Decoded]:
+    """Decode all of a rendition; the first damaged packet ends it with the error of `run`.
+
+    `tracks` are the sound tracks that the file really has, `numbers` the frames to keep as
+    thumbnails.
+    """
+    groups = [tracks[at : at + _TRACKS_A_RUN] for at in range(0, len(tracks), _TRACKS_A_RUN)]
+    frames = rung.video.frames if rung.video else None
+    first, *others = groups or [()]
+    picture, sounds = yield from _decode_some(path, frames, first, numbers, spans)
+    for group in others:
+        _, more = yield from _decode_some(path, None, group, (), spans)
+        sounds += more
+    return Decoded(picture, tuple(sounds))
+
+
+def _decode_some(
+    path: Path,
+    frames: int | None,
+    tracks: Sequence[Track],
+    numbers: Sequence[int],
+    spans: Sequence[Span],
+) -> Generator[Progress, None, tuple[DecodedPicture | None, list[DecodedSound]]]:
+    taken = {name: bytearray() for name in ("stamps", "packets", "thumbs")}
+    listeners = {track.name: _Listener(track, spans) for track in tracks}
+    outputs = [] if frames is None else _picture_outputs(numbers)
+    for track in tracks:
+        outputs += _sound_outputs(track)
+    finished = yield from run(
+        [
+            *(ffmpeg(), "-v", "level+info"),  # ebur128 says its summary at this level
+            *("-xerror", "-err_detect", "explode"),  # conceal nothing
+            *("-i", str(path), *outputs),
+        ],
+        readable=[path],
+        total_frames=frames,
+        taps={
+            **{name: data.extend for name, data in taken.items()},
+            **{name: listener.feed for name, listener in listeners.items()},
+        },
+    )
+    loudness = _loudness(finished.log_tail)
+    sounds = [
+        listeners[track.name].heard(*loudness.get(track.position, (None, None))) for track in tracks
+    ]
+    return (None if frames is None else _picture(taken, numbers)), sounds
+
+
+def _picture_outputs(numbers: Sequence[int]) -> list[str]:
+    runs = "+".join(f"between(n,{first},{last})" for first, last in _ranges(numbers)) or "0"
+    return [
+        *(
+            "-filter_complex",
+            f"[0:v:0]split=2[all][few];[few]select='{runs}',{THUMB_FILTER}[thumb]",
+        ),
+        *("-map", "[all]", "-fps_mode", "passthrough"),
+        *("-stats_enc_pre", "pipe:stamps", "-stats_enc_pre_fmt", "{ptsi} {tbi}", "-f", "null", "-"),
+        *("-map", "[thumb]", "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:thumbs"),
+        *("-map", "0:v:0", "-c", "copy", "-f", "framecrc", "pipe:packets"),
+    ]
+
+
+def _sound_outputs(track: Track) -> list[str]:
+    mono = ",aformat=channel_layouts=mono" if track.mono else ""
+    return [
+        *("-map", f"0:a:{track.position}"),
+        *("-af", f"ebur128@track{track.position}=peak=true:framelog=quiet", "-f", "null", "-"),
+        *("-map", f"0:a:{track.position}", "-af", f"{SOUND_FILTER}{mono}"),
+        *("-f", "f32le", f"pipe:{track.name}"),
+    ]
+
+
+def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Runs of consecutive numbers, closed at both ends."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+def _picture(taken: Mapping[str, bytearray], numbers: Sequence[int]) -> DecodedPicture:
+    words = bytes(taken["stamps"]).split()
+    return DecodedPicture(
+        ticks=np.array(words[::2], dtype=np.int64),
+        tick_s=Fraction(words[1].decode()) if words else Fraction(1),
+        packets=_packets(taken["packets"].decode()),
+        thumbs=pictures_of(bytes(taken["thumbs"]), sorted(numbers)),
+    )
+
+
+def _packets(text: str) -> Packets:
+    """From framecrc: `stream, dts, pts, duration, size, crc[, F=flags]`; no flags: a key frame."""
+    lines = text.splitlines()
+    base = next(
+        (Fraction(line.split()[-1]) for line in lines if line.startswith("#tb")), Fraction(1)
+    )
+    rows = [line.split(",") for line in lines if line and not line.startswith("#")]
+    flags = [_flags(row) for row in rows]
+    return Packets(
+        pts_s=np.array([int(row[2]) * float(base) for row in rows], dtype=np.float64),
+        size_bytes=np.array([int(row[4]) for row in rows], dtype=np.int64),
+        key=np.array([flag & 1 for flag in flags], dtype=np.bool_),
+    )
+
+
+def _flags(row: Sequence[str]) -> int:
+    told = next((word for word in row[6:] if word.strip().startswith("F=")), None)
+    return 1 if told is None else int(told.strip().removeprefix("F="), 0)
+
+
+class _Listener:
+    """Keeps the samples of a few spans while a track streams past."""
+
+    def __init__(self, track: Track, spans: Sequence[Span]) -> None:
+        self._channels = 1 if track.mono else track.channels
+        self._spans = [(_samples(span.start_s), _samples(span.end_s)) for span in spans]
+        self._parts: list[list[Sound]] = [[] for _ in spans]
+        self._rest = b""
+        self._count = 0
+
+    def feed(self, block: bytes) -> None:
+        data = self._rest + block
+        sound = sound_of(data, self._channels)
+        self._rest = data[sound.nbytes :]
+        for (start, end), parts in zip(self._spans, self._parts, strict=True):
+            first, last = max(start - self._count, 0), end - self._count
+            if last > first and len(sound) > first:
+                parts.append(sound[first:last])
+        self._count += len(sound)
+
+    def heard(self, loudness_lkfs: float | None, true_peak_dbtp: float | None) -> DecodedSound:
+        nothing = np.zeros((0, self._channels), np.float32)
+        return DecodedSound(
+            duration_s=self._count / SOUND_RATE_HZ,
+            loudness_lkfs=loudness_lkfs,
+            true_peak_dbtp=true_peak_dbtp,
+            spans=tuple(np.concatenate([nothing, *parts]) for parts in self._parts),
+        )
+
+
+def _samples(at_s: Fraction) -> int:
+    return round(at_s * SOUND_RATE_HZ)
+
+
+def _loudness(log: str) -> dict[int, tuple[float | None, float | None]]:
+    """Integrated loudness and true peak by track, from the summaries of ebur128."""
+    return {
+        int(found["track"]): (
+            _above(found["integrated"], _SILENCE_LKFS),
+            _above(found["peak"], float("-inf")),
+        )
+        for found in _SUMMARY.finditer(log)
+    }
+
+
+def _above(text: str, floor: float) -> float | None:
+    value = float(text)
+    return value if value > floor else None

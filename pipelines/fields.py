@@ -1,0 +1,62 @@
+"""Interlaced or not: what the stream claims against what ffmpeg's `idet` sees."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pipelines.media import FieldOrder
+
+# Above the lines of BT.709's 1080i there is no interlaced format.
+MAX_INTERLACED_HEIGHT = 1152
+# A strip of full height, because the fields are its lines, in a quarter of the frames: enough to
+# know, at a tenth of the cost.
+IDET = r"select='lt(mod(n\,200)\,50)',crop=w='min(iw,320)':h=ih,idet"
+
+_ENOUGH_SHARE = 0.3  # of the frames must show a difference between their fields
+_CLEAR_SHARE = 0.8  # of those must agree before anything is said
+_INTERLACED_HEIGHTS = frozenset({480, 486, 512, 576, 608, 1080, 1088})
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """`finding` says when the pictures contradict the stream."""
+
+    order: FieldOrder
+    finding: str | None = None
+
+
+def judge_fields(claimed: FieldOrder | None, height: int, idet_log: str) -> Fields:
+    """`idet_log` is the metadata that `idet` printed, at least of the last frame.
+
+    A stream's own claim stands, and a contradiction is told: fine patterns deceive `idet`, and a
+    still tape looks progressive. Only where the stream says nothing do the pictures decide.
+    """
+    seen = _seen_order(idet_log)
+    if claimed is None:
+        possible = seen is not None and height in _INTERLACED_HEIGHTS
+        return Fields(seen if seen and possible else "progressive")
+    if claimed == "progressive" and seen in ("tt", "bb") and height in _INTERLACED_HEIGHTS:
+        return Fields(claimed, "flagged as progressive, but its pictures look interlaced")
+    if claimed != "progressive" and seen == "progressive":
+        return Fields(claimed, "flagged as interlaced, but its pictures look progressive (PsF)")
+    return Fields(claimed)
+
+
+def _seen_order(log: str) -> FieldOrder | None:
+    top, bottom, progressive, unsure = (
+        _last_count(log, kind) for kind in ("tff", "bff", "progressive", "undetermined")
+    )
+    decided = top + bottom + progressive
+    if decided == 0 or decided < _ENOUGH_SHARE * (decided + unsure):
+        return None
+    if progressive >= _CLEAR_SHARE * decided:
+        return "progressive"
+    if top + bottom >= _CLEAR_SHARE * decided:
+        return "tt" if top >= bottom else "bb"
+    return None
+
+
+def _last_count(log: str, kind: str) -> float:
+    found = re.findall(rf"lavfi\.idet\.multiple\.{kind}=([\d.]+)", log)
+    return float(found[-1]) if found else 0.0

@@ -1,0 +1,102 @@
+"""What the time stamps of all decoded frames say: the real frame rate, and if it is constant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.rates import STANDARD_RATES, nearest_standard_rate
+
+Ticks = NDArray[np.int64]
+
+# In frames. An odd rate must fit well, or a lost frame would make a rate of its own.
+_STANDARD_DRIFT, _ODD_DRIFT = Fraction(1, 2), Fraction(1, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """`first_s` counts from where ffmpeg puts time zero; `ticks` are one a frame, of `tick_s`."""
+
+    ticks: Ticks
+    tick_s: Fraction
+    frame_rate: Fraction
+    constant: bool
+    duration_s: Fraction
+
+    @property
+    def first_s(self) -> Fraction:
+        return int(self.ticks[0]) * self.tick_s
+
+    def since_first_s(self, frame: int) -> Fraction:
+        """When that frame is shown, counted from the first; after the last frame, the end."""
+        if frame >= len(self.ticks):
+            return self.duration_s
+        if self.constant:
+            return frame / self.frame_rate
+        return int(self.ticks[frame] - self.ticks[0]) * self.tick_s
+
+
+class FrameTimes:
+    """Collects lines of `{pts} {tb}`, as ffmpeg's `-stats_enc_pre` writes them."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._ticks: list[int] = []
+        self._unknown = 0
+        self._tick_s = Fraction(1)
+
+    def feed(self, block: bytes) -> None:
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        for line in lines:
+            pts, _, time_base = line.decode().partition(" ")
+            if not self._ticks and not self._unknown:
+                self._tick_s = Fraction(time_base)
+            if pts.lstrip("-").isdigit():
+                self._ticks.append(int(pts))
+            else:
+                self._unknown += 1
+
+    def __len__(self) -> int:
+        return len(self._ticks) + self._unknown
+
+    def timing(self, claimed_rate: Fraction) -> Timing:
+        """Needs at least one frame; `claimed_rate` decides where the stamps are too coarse."""
+        if self._unknown:  # a bare stream without a clock: only its claim is left
+            even = np.arange(len(self), dtype=np.int64)
+            return _timing(even, 1 / claimed_rate, claimed_rate)
+        return _timing(np.array(self._ticks, np.int64), self._tick_s, claimed_rate)
+
+
+def _timing(ticks: Ticks, tick_s: Fraction, claimed_rate: Fraction) -> Timing:
+    rates = [claimed_rate, *_average_rate(ticks, tick_s)]  # equally good: the claim, being first
+    drift, rate = min(
+        ((_drift_frames(ticks, tick_s * rate), rate) for rate in rates), key=lambda pair: pair[0]
+    )
+    if drift <= (_STANDARD_DRIFT if rate in STANDARD_RATES else _ODD_DRIFT):
+        return Timing(ticks, tick_s, rate, constant=True, duration_s=len(ticks) / rate)
+    usual = _usual_rate(ticks, tick_s)
+    span = int(ticks[-1] - ticks[0]) * tick_s + 1 / usual
+    return Timing(ticks, tick_s, usual, constant=False, duration_s=span)
+
+
+def _average_rate(ticks: Ticks, tick_s: Fraction) -> list[Fraction]:
+    """Of its standard, if it has one; nothing where no time passes."""
+    span = int(ticks[-1] - ticks[0]) * tick_s
+    return [nearest_standard_rate((len(ticks) - 1) / span)] if span > 0 else []
+
+
+def _drift_frames(ticks: Ticks, frames_per_tick: Fraction) -> Fraction:
+    """How far the worst frame is off an even grid that starts at the first, in frames."""
+    over, under = frames_per_tick.numerator, frames_per_tick.denominator
+    off = (ticks - ticks[0]) * over - np.arange(len(ticks), dtype=np.int64) * under
+    return Fraction(int(np.abs(off).max()), under)
+
+
+def _usual_rate(ticks: Ticks, tick_s: Fraction) -> Fraction:
+    """The standard rate nearest to the median interval: what a camera meant while it could."""
+    steps = np.diff(ticks)
+    usual = 1 / (int(np.median(steps[steps > 0])) * tick_s)
+    return min(STANDARD_RATES, key=lambda rate: abs(rate - usual))

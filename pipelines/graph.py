@@ -1,0 +1,262 @@
+"""One ffmpeg command for all rungs of a chunk: one decode, and each picture from the next larger.
+
+    decode ─ deinterlace ─ scale ─ convert ─┬─ rung 1
+                                            └─ drop frames ─ scale ─┬─ rung 2
+                                                                    └─ …
+
+Scaling comes before conversion, and a rung takes its picture from another one that already has its
+fields, its colour and at least its size and rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from pipelines import tools
+from pipelines.cache_files import timecode_font_file
+from pipelines.colour import conversion_filters, signal
+from pipelines.containers import INPUT_GUARDS
+from pipelines.encoders import encoder_options
+from pipelines.plan import Chunk, Plan, Rung, VideoPlan
+from pipelines.timecode import timecode_at
+
+_SUFFIX = {"mp4": "mp4", "mkv": "mkv", "m4a": "m4a"}
+_MUXER = {"mp4": "mp4", "mkv": "matroska"}
+# Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.
+_SCALER = "bicubic+accurate_rnd"
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """A rung's picture, the number of the branch that it is taken from, and the file it goes to."""
+
+    video: VideoPlan
+    parent: int | None
+    path: Path
+    muxer: str
+
+
+def compose(source: Path, plan: Plan, chunk: Chunk, folder: Path) -> list[str]:
+    """The argv that writes `{folder}/{profile}.mp4` or `.mkv` for every rung with a picture."""
+    branches = lay_out(plan, folder)
+    root = _decoded(source, plan, chunk)
+    children = [number for number, branch in enumerate(branches) if branch.parent is None]
+    outputs = _grow(root, children, None, branches, plan, chunk)
+    argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(
+        cmd=[tools.ffmpeg(), "-v", "warning", "-y"]
+    )
+    return argv
+
+
+def chunk_files(plan: Plan, folder: Path) -> dict[str, Path]:
+    """Where `compose` puts each rung's picture, by profile."""
+    return {
+        rung.profile: folder / f"{rung.profile}.{_SUFFIX[rung.container]}"
+        for rung in plan.rungs
+        if rung.video
+    }
+
+
+def lay_out(plan: Plan, folder: Path) -> list[_Branch]:
+    """The rungs, largest first, each with the branch that it grows from."""
+    files = chunk_files(plan, folder)
+    rungs = sorted((rung for rung in plan.rungs if rung.video), key=_heaviest_first)
+    branches: list[_Branch] = []
+    for rung in rungs:
+        assert rung.video is not None, "filtered above"
+        parent = _parent(rung.video, branches)
+        branches.append(_Branch(rung.video, parent, files[rung.profile], _MUXER[rung.container]))
+    return branches
+
+
+def deinterlaced(stream: Any, plan: Plan) -> Any:
+    """One progressive frame for each interlaced one, in the field order that was inspected."""
+    parity = "bff" if plan.source_field_order == "bb" else "tff"
+    return stream.filter("bwdif", mode="send_frame", parity=parity, deint="all")
+
+
+def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 0) -> Any:
+    """Burn the source's timecode in; `first_frame` is the rung's frame that comes first.
+
+    A rate that timecode does not count gets the time since the first picture instead.
+    """
+    font_size = max(12, video.height // 16)
+    look = {
+        "fontfile": str(timecode_font_file()),
+        "fontsize": font_size,
+        "fontcolor": "white",
+        "box": 1,
+        "boxcolor": "black@0.6",
+        "boxborderw": font_size // 5,
+        "x": "(w-tw)/2",
+        "y": f"h-th-{font_size}",
+    }
+    start = timecode_at(plan.source_timecode, plan.frame_rate or video.frame_rate, video.frame_rate)
+    if start is None:
+        first_s = float(first_frame / video.frame_rate)
+        return stream.filter("drawtext", text=f"%{{pts:hms:{first_s:.6f}}}", **look)
+    shown = str(start.later(first_frame))
+    return stream.filter("drawtext", timecode=shown, rate=_rational(video.frame_rate), **look)
+
+
+def _heaviest_first(rung: Rung) -> tuple[int, int, int]:
+    """Lossless rungs lead: nothing can be taken from them, and they take the bare decode."""
+    video = rung.video
+    assert video is not None, "only rungs with a picture are sorted"
+    return (not video.lossless, -video.width * video.height, video.rate_divisor)
+
+
+def _parent(video: VideoPlan, branches: Sequence[_Branch]) -> int | None:
+    """The lightest earlier branch that the picture can be taken from, or `None`: the decode."""
+    able = [number for number, branch in enumerate(branches) if _can_give(branch.video, video)]
+    return min(able, key=lambda number: _load(branches[number].video), default=None)
+
+
+def _can_give(giver: VideoPlan, video: VideoPlan) -> bool:
+    same_colour = giver.conversion in ("none", video.conversion)
+    unspoilt = giver.lossless is video.lossless is False and not giver.burnt_in_timecode
+    large = giver.width >= video.width and giver.height >= video.height
+    deep = _bits(giver.pix_fmt) >= _bits(video.pix_fmt)
+    often = video.rate_divisor % giver.rate_divisor == 0
+    fields = giver.deinterlace == video.deinterlace
+    return same_colour and unspoilt and large and deep and often and fields
+
+
+def _load(video: VideoPlan) -> tuple[int, bool]:
+    pixels = video.width * video.height // video.rate_divisor
+    return (pixels, video.conversion == "none")  # of two equals, the converted one saves more
+
+
+def _bits(pix_fmt: str) -> int:
+    return next((bits for bits in (16, 14, 12, 10, 9) if str(bits) in pix_fmt), 8)
+
+
+def _decoded(source: Path, plan: Plan, chunk: Chunk) -> Any:
+    """The source's frames of the chunk, on an even grid from zero."""
+    options: dict[str, Any] = dict(zip(INPUT_GUARDS[::2], INPUT_GUARDS[1::2], strict=True))
+    options = {name.lstrip("-"): value for name, value in options.items()}
+    if plan.constant_frame_rate and plan.frame_rate:
+        # Forgets the container's rounded or shifted stamps: frame n is at n ÷ rate.
+        options["r"] = _rational(plan.frame_rate)
+    stream = ffmpeg.input(str(source), **options)[str(plan.video_track)]
+    if not plan.constant_frame_rate:
+        stream = resampled(stream, plan)
+    if (chunk.start_frame, chunk.end_frame) != (0, plan.frames):
+        stream = _from_zero(
+            stream.filter("trim", start_frame=chunk.start_frame, end_frame=chunk.end_frame)
+        )
+    return stream
+
+
+def resampled(stream: Any, plan: Plan) -> Any:
+    """Frames repeated or dropped to an even rate; the last one is held up to the planned count."""
+    assert plan.frame_rate is not None, "a plan with a picture has a rate"
+    return (
+        _from_zero(stream)
+        .filter("fps", fps=_rational(plan.frame_rate))
+        .filter("tpad", stop=plan.frames, stop_mode="clone")
+        .filter("trim", end_frame=plan.frames)
+    )
+
+
+def _grow(
+    stream: Any,
+    children: Sequence[int],
+    giver: VideoPlan | None,
+    branches: Sequence[_Branch],
+    plan: Plan,
+    chunk: Chunk,
+) -> list[Any]:
+    """The outputs of these branches and of all that grows from them."""
+    outputs: list[Any] = []
+    for number, start in zip(children, _split(stream, len(children)), strict=True):
+        branch = branches[number]
+        picture = _picture(start, giver, branch.video, plan, chunk)
+        grown = [later for later, other in enumerate(branches) if other.parent == number]
+        mine, *rest = _split(picture, 2 if grown else 1)
+        outputs.append(_output(mine, branch, plan, chunk))
+        if grown:
+            outputs += _grow(rest[0], grown, branch.video, branches, plan, chunk)
+    return outputs
+
+
+def _split(stream: Any, count: int) -> list[Any]:
+    if count == 1:
+        return [stream]
+    parts = stream.filter_multi_output("split", count)
+    return [parts.stream(number) for number in range(count)]
+
+
+def _picture(
+    stream: Any, giver: VideoPlan | None, video: VideoPlan, plan: Plan, chunk: Chunk
+) -> Any:
+    """From the giver's picture (the decode, for `None`) to this rung's, without timecode."""
+    if video.lossless:
+        return stream
+    if video.deinterlace and giver is None:
+        stream = deinterlaced(stream, plan)
+    stream = _fewer(stream, giver.rate_divisor if giver else 1, video.rate_divisor, chunk)
+    if giver is None or (giver.width, giver.height) != (video.width, video.height):
+        stream = stream.filter("scale", video.width, video.height, flags=_SCALER)
+        stream = stream.filter("setsar", 1)
+    if giver is None or giver.conversion != video.conversion or giver.pix_fmt != video.pix_fmt:
+        colour = giver.colour if giver else plan.source_colour
+        conversion = video.conversion if giver is None else _rest(giver, video)
+        stream = conversion_filters(stream, conversion, colour, video.pix_fmt, None)
+        if plan.source_colour.dynamic_range != "sdr" and conversion != "none":
+            stream = _without_hdr10(stream)
+    return stream
+
+
+def _without_hdr10(stream: Any) -> Any:
+    """The static metadata of a PQ master is wrong for any other signal, and encoders copy it."""
+    for kind in ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"):
+        stream = stream.filter("sidedata", mode="delete", type=kind)
+    return stream
+
+
+def _rest(giver: VideoPlan, video: VideoPlan) -> Any:
+    return "none" if giver.conversion == video.conversion else video.conversion
+
+
+def _fewer(stream: Any, have: int, wanted: int, chunk: Chunk) -> Any:
+    """Of every `have`-th source frame keep every `wanted`-th, counted from the source's first."""
+    if have == wanted:
+        return stream
+    first_kept = -(-chunk.start_frame // wanted) * wanted
+    skipped = (first_kept - -(-chunk.start_frame // have) * have) // have
+    if skipped:
+        stream = _from_zero(stream.filter("trim", start_frame=skipped))
+    return stream.filter("framestep", wanted // have)
+
+
+def _from_zero(stream: Any) -> Any:
+    return stream.filter("setpts", "PTS-STARTPTS")
+
+
+def _output(stream: Any, branch: _Branch, plan: Plan, chunk: Chunk) -> Any:
+    video = branch.video
+    if video.burnt_in_timecode:
+        first_frame = -(-chunk.start_frame // video.rate_divisor)
+        stream = with_timecode(stream, plan, video, first_frame)
+    if video.lossless:
+        stream = signal(stream, video.colour)
+    options = {
+        "fps_mode": "passthrough",  # a dropped frame would misalign every metric
+        "map_metadata": -1,
+        "map_chapters": -1,
+        "fflags": "+bitexact",
+        **encoder_options(video),
+        "f": branch.muxer,
+    }
+    return ffmpeg.output(stream, str(branch.path), **options)
+
+
+def _rational(rate: Fraction) -> str:
+    return f"{rate.numerator}/{rate.denominator}"

@@ -1,0 +1,67 @@
+"""One decode of the source measures everything that needs the source alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from pipelines.errors import NoEssence
+from pipelines.inspect_command import command, lut_of
+from pipelines.media import Inspection, MediaInfo
+from pipelines.picture_watch import PictureWatch
+from pipelines.progress import Progress
+from pipelines.run import run
+from pipelines.sound_watch import SoundWatch
+from pipelines.waveform import write_waveform
+
+
+def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, None, Inspection]:
+    """Decode once; images and the waveform land in `folder`, under the names in the result.
+
+    Raises `NoEssence` when nothing decodes, and what `run` raises.
+    """
+    path, folder = path.resolve(), folder.resolve()
+    picture = PictureWatch(info, info.picture) if info.picture else None
+    sounds = [SoundWatch(n, track, info.duration_s) for n, track in enumerate(info.audio)]
+    taps: dict[str, Callable[[bytes], object]] = dict(picture.consumers()) if picture else {}
+    for sound in sounds:
+        taps.update(sound.consumers())
+    lut = lut_of(info.picture) if info.picture else None
+    finished = yield from run(
+        command(path, info, picture.taps if picture else None, folder),
+        readable=[path, *([lut] if lut else [])],
+        writable=[folder],
+        total_s=float(info.duration_s) if info.duration_s else None,
+        taps=taps,
+    )
+    seen = picture.inspection(folder) if picture else _sound_alone(sounds)
+    return replace(
+        seen,
+        audio_start_s=tuple(sound.start_s(info.start_s) for sound in sounds),
+        loudness=tuple(sound.loudness() for sound in sounds),
+        waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
+        findings=_findings(info, seen, sounds, finished.log_tail),
+    )
+
+
+def _sound_alone(sounds: Sequence[SoundWatch]) -> Inspection:
+    """From the start of the first track to the end of the last."""
+    starts = [sound.start_s(Fraction(0)) for sound in sounds]
+    ends = [start + sound.duration_s for start, sound in zip(starts, sounds, strict=True)]
+    if not any(sound.duration_s for sound in sounds):
+        message = "no sound decodes: check the file in a player"
+        raise NoEssence(message)
+    return Inspection(duration_s=max(ends) - min(starts))
+
+
+def _findings(
+    info: MediaInfo, seen: Inspection, sounds: Sequence[SoundWatch], log: str
+) -> tuple[str, ...]:
+    lines = [line for line in log.splitlines() if line.startswith("[")]  # others are banners
+    first = re.sub(r" @ 0x[0-9a-f]+", "", lines[0]) if lines else ""
+    damage = [f"the decoder reported {len(lines)} errors, first: {first}"] if lines else []
+    heard = [finding for sound in sounds for finding in sound.findings()]
+    return (*info.notes, *damage, *seen.findings, *heard)

@@ -1,0 +1,195 @@
+"""The one ffmpeg command of `inspect`: a single decode, and every measurement hung on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from pipelines import posters, storyboard
+from pipelines.colour import lut_file
+from pipelines.containers import INPUT_GUARDS
+from pipelines.fields import IDET, MAX_INTERLACED_HEIGHT
+from pipelines.loudness import EBUR128
+from pipelines.media import AudioTrack, MediaInfo, VideoTrack
+from pipelines.posters import CANDIDATES
+from pipelines.raw_frames import FrameShape
+from pipelines.storyboard import SPRITES, Tiles
+from pipelines.tools import ffmpeg
+
+_GREY_LONG_SIDE = 320
+_LEVELS_LONG_SIDE = 192
+_PICK_LONG_SIDE = 960  # first every n-th pixel, then an average: a quarter of the cost of averaging
+_HD_LINES = 720
+
+
+@dataclass(frozen=True, slots=True)
+class PictureTaps:
+    """What the command writes about the picture, and how its frames are shaped."""
+
+    grey: FrameShape
+    levels: FrameShape | None
+    levels_depth: int
+    tiles: Tiles
+    poster_every_frames: int
+    fields: bool
+
+
+def picture_taps(info: MediaInfo, picture: VideoTrack) -> PictureTaps:
+    depth = min(max(picture.bit_depth, 8), 16)
+    expected_s = info.duration_s or Fraction(3600)
+    tiles = storyboard.lay_out(picture.display_size, picture.frame_rate, expected_s)
+    coded = not picture.pix_fmt.startswith(("gbr", "rgb", "bgr", "xyz"))
+    return PictureTaps(
+        grey=FrameShape(1, *_fitted(picture.display_size, _GREY_LONG_SIDE)),
+        levels=FrameShape(
+            3, *_fitted(picture.display_size, _LEVELS_LONG_SIDE), wide_samples=depth > 8
+        )
+        if coded
+        else None,
+        levels_depth=depth,
+        tiles=tiles,
+        poster_every_frames=posters.spread(tiles.every_frames, expected_s * picture.frame_rate),
+        fields=picture.height <= MAX_INTERLACED_HEIGHT,
+    )
+
+
+def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path) -> list[str]:
+    """The argv; `pipe:NAME` are the taps that `inspect` listens to. `folder` gets the images."""
+    argv = [ffmpeg(), "-v", "error", *INPUT_GUARDS, "-i", str(path)]
+    if info.picture and taps:
+        argv += _picture_outputs(info.picture, taps, folder)
+    for number, track in enumerate(info.audio):
+        argv += _sound_output(number, track)
+    return argv
+
+
+def lut_of(picture: VideoTrack) -> Path | None:
+    """The table that turns an HDR picture into one for an ordinary screen."""
+    match picture.colour.dynamic_range:
+        case "hlg":
+            return lut_file("hlg_to_sdr", None)
+        case "pq":
+            return lut_file("pq_to_sdr", None)
+        case _:
+            return None
+
+
+def _picture_outputs(picture: VideoTrack, taps: PictureTaps, folder: Path) -> list[str]:
+    return [
+        *("-filter_complex", _picture_graph(picture, taps)),
+        *("-map", "[grey]", "-fps_mode", "passthrough", "-enc_time_base", "filter"),
+        *("-stats_enc_pre:0", "pipe:times", "-stats_enc_pre_fmt:0", "{pts} {tb}"),
+        *("-c:v", "rawvideo", "-f", "rawvideo", "pipe:grey"),
+        *(_levels_output() if taps.levels else ()),
+        *("-map", "[poster]", *_jpeg(3), _numbered(folder, CANDIDATES)),
+        *("-map", "[tiles]", *_jpeg(4), _numbered(folder, SPRITES)),
+    ]
+
+
+def _levels_output() -> tuple[str, ...]:
+    passthrough = ("-map", "[levels]", "-fps_mode", "passthrough")
+    return (*passthrough, "-c:v", "rawvideo", "-f", "rawvideo", "pipe:levels")
+
+
+def _jpeg(quality: int) -> tuple[str, ...]:
+    return ("-fps_mode", "passthrough", "-c:v", "mjpeg", "-q:v", str(quality), "-f", "image2")
+
+
+def _numbered(folder: Path, name: str) -> str:
+    return f"{str(folder).replace('%', '%%')}/{name}"
+
+
+def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
+    branches = ["a", "b"]
+    chains = [_grey_chain(taps.grey, picture), *_image_chains(picture, taps)]
+    if taps.levels:
+        branches.append("c")
+        chains.append(_levels_chain(taps.levels, taps.levels_depth))
+    if taps.fields:
+        branches.append("d")
+        chains.append(rf"[d]{IDET},metadata=print:file='pipe\:fields',nullsink")
+    split = "".join(f"[{branch}]" for branch in branches)
+    return ";".join([f"[0:{picture.index}]split={len(branches)}{split}", *chains])
+
+
+def _grey_chain(shape: FrameShape, picture: VideoTrack) -> str:
+    """Luma on legal 8-bit code, whatever the source; every frame."""
+    pick = ""
+    if max(picture.display_size) > _PICK_LONG_SIDE:
+        height, width = _fitted(picture.display_size, _PICK_LONG_SIDE)
+        pick = f"scale={width}:{height}:flags=neighbor,"
+    small = f"scale={shape.width}:{shape.height}:flags=area:out_range=tv"
+    return f"[a]{pick}{small},format=yuv420p,extractplanes=y[grey]"
+
+
+def _levels_chain(shape: FrameShape, depth: int) -> str:
+    """Samples picked, never mixed, at the source's depth: code values stay what they are."""
+    pix_fmt = "yuv444p" if depth == 8 else f"yuv444p{depth}le"
+    return f"[c]scale={shape.width}:{shape.height}:flags=neighbor,format={pix_fmt}[levels]"
+
+
+def _image_chains(picture: VideoTrack, taps: PictureTaps) -> list[str]:
+    """The storyboard's tiles, and some of the same frames as posters."""
+    tile = _for_screens(picture, taps.tiles.width, taps.tiles.height)
+    poster = _for_screens(picture, *posters.poster_size(picture))
+    step = taps.poster_every_frames // taps.tiles.every_frames
+    grid = f"tile={storyboard.COLUMNS}x{taps.tiles.rows}"
+    return [
+        f"[b]{_every(taps.tiles.every_frames)},split=2[tile][candidate]",
+        f"[tile]{tile},{grid}[tiles]",
+        f"[candidate]{_every(step)},{poster}[poster]",
+    ]
+
+
+def _every(frames: int) -> str:
+    return rf"select='not(mod(n\,{frames}))'"
+
+
+def _for_screens(picture: VideoTrack, width: int, height: int) -> str:
+    """Scaled down first, converted after; the result is JPEG's full-range BT.601 (JFIF)."""
+    flags = "area" if width * 2 <= picture.width else "bicubic"
+    fields = "estdif=mode=frame:deint=all," if picture.field_order in ("tt", "bb") else ""
+    jfif = "out_color_matrix=bt601:out_range=pc,format=yuv420p"
+    lut = lut_of(picture)
+    if lut is None:
+        matrix = f"in_color_matrix={_matrix(picture)}"
+        return f"{fields}scale={width}:{height}:flags={flags}+accurate_rnd:{matrix}:{jfif},setsar=1"
+    value_range = "full" if picture.colour.range == "pc" else "limited"
+    return (  # the table gives up to 105 %, which only floating point carries
+        f"{fields}scale={width}:{height}:flags={flags},setsar=1,"
+        f"zscale=matrixin=2020_ncl:rangein={value_range}:matrix=gbr,format=gbrpf32le,"
+        f"lut3d=file={_escaped(lut)}:interp=tetrahedral,"
+        "zscale=matrixin=gbr:matrix=470bg:range=full:dither=ordered,format=yuv420p"
+    )
+
+
+def _escaped(path: Path) -> str:
+    """A path as a filter option's value, inside a graph: two levels of quoting (ffmpeg-utils)."""
+    option = str(path).replace("\\", "\\\\").replace("'", "\\'").replace(":", "\\:")
+    return "'" + option.replace("'", "'\\''") + "'"
+
+
+def _matrix(picture: VideoTrack) -> str:
+    """Untagged pictures by their raster: BT.709 from 720 lines on, BT.601 below."""
+    known = {"bt709": "bt709", "bt2020nc": "bt2020", "smpte240m": "smpte240m"}
+    if picture.colour.matrix is None:
+        return "bt709" if picture.height >= _HD_LINES else "bt601"
+    return known.get(picture.colour.matrix, "bt601")
+
+
+def _sound_output(number: int, track: AudioTrack) -> list[str]:
+    loudness = rf"{EBUR128},ametadata=print:file='pipe\:loudness{number}'"
+    return [
+        *("-filter_complex", f"[0:{track.index}]{loudness},aformat=sample_fmts=flt[s{number}]"),
+        *("-map", f"[s{number}]"),
+        *("-stats_enc_pre:0", f"pipe:clock{number}", "-stats_enc_pre_fmt:0", "{pts} {tb} {samp}"),
+        *("-c:a", "pcm_f32le", "-f", "f32le", f"pipe:samples{number}"),
+    ]
+
+
+def _fitted(size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """Height and width, even, no larger than the source, at most `long_side`."""
+    scale = min(1.0, long_side / max(size))
+    width, height = (max(2, round(side * scale / 2) * 2) for side in size)
+    return height, width

@@ -1,0 +1,93 @@
+"""Chunks and sound into one rendition, by stream copy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from pipelines.plan_types import Plan, Rung, VideoPlan
+from pipelines.profile import Container
+from pipelines.progress import Progress
+from pipelines.run import Finished, run
+from pipelines.timecode import timecode_at
+from pipelines.tools import ffmpeg
+
+_MUXER: dict[Container, str] = {"mp4": "mp4", "mkv": "matroska", "m4a": "ipod"}
+
+
+def join(
+    rung: Rung, chunks: Sequence[Path], audio: Sequence[Path], out: Path, plan: Plan
+) -> Generator[Progress, None, Finished]:
+    """Write `out` from the rung's chunks in order and its sound files, one a track.
+
+    A list of the chunks is written beside `out` when there are several.
+    """
+    listing = out.with_name(f"{out.name}.chunks.txt") if len(chunks) > 1 else None
+    if listing is not None:
+        listing.write_text(concat_list(chunks))
+    return (
+        yield from run(
+            [ffmpeg(), *join_arguments(rung, chunks, listing, audio, out, plan)],
+            readable=[*chunks, *audio],
+            writable=[out.parent],
+            total_s=float(plan.duration_s),
+        )
+    )
+
+
+def concat_list(chunks: Sequence[Path]) -> str:
+    """What ffmpeg's concat demuxer reads; a quote inside a name is closed, escaped and reopened."""
+    lines = ["file '{}'".format(str(chunk).replace("'", r"'\''")) for chunk in chunks]
+    return "\n".join(["ffconcat version 1.0", *lines, ""])
+
+
+def join_arguments(
+    rung: Rung,
+    chunks: Sequence[Path],
+    listing: Path | None,
+    audio: Sequence[Path],
+    out: Path,
+    plan: Plan,
+) -> list[str]:
+    """The arguments of the one ffmpeg that joins; `listing` names several chunks."""
+    arguments = ["-v", "warning"]
+    if listing is not None:
+        arguments += ["-f", "concat", "-safe", "0", "-i", str(listing)]
+    else:
+        arguments += [word for chunk in chunks for word in ("-i", str(chunk))]
+    arguments += [word for track in audio for word in ("-i", str(track))]
+    if chunks:
+        arguments += ["-map", "0:v:0"]
+    first_sound = 1 if chunks else 0
+    for position in range(len(audio)):
+        arguments += ["-map", f"{first_sound + position}:a:0"]
+    arguments += ["-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1"]
+    arguments += ["-fflags", "+bitexact"]  # the same chunks give the same bytes
+    if rung.video is not None:
+        arguments += _picture_arguments(rung.video, plan, seams=listing is not None)
+    for position, track in enumerate(rung.audio):
+        arguments += [f"-metadata:s:a:{position}", f"language={track.language or 'und'}"]
+    if rung.container != "mkv":
+        arguments += ["-movflags", "+faststart"]
+    return [*arguments, "-f", _MUXER[rung.container], "-y", str(out)]
+
+
+def _picture_arguments(video: VideoPlan, plan: Plan, *, seams: bool) -> list[str]:
+    arguments: list[str] = []
+    if video.codec == "hevc":
+        arguments += ["-tag:v", "hvc1"]  # Apple's players refuse hev1
+    if seams:  # the concat demuxer adds up the chunks' rounded lengths, which drifts
+        arguments += ["-bsf:v", _onto_the_grid(video.frame_rate)]
+    if plan.source_timecode is not None:
+        source_rate = plan.frame_rate or video.frame_rate
+        timecode = timecode_at(plan.source_timecode, source_rate, video.frame_rate)
+        arguments += ["-timecode", str(timecode)] if timecode else []
+    return arguments
+
+
+def _onto_the_grid(rate: Fraction) -> str:
+    def snapped(stamp: str) -> str:
+        return f"round(round({stamp}*TB*{rate})*{1 / rate}/TB)"
+
+    return f"setts=pts={snapped('PTS')}:dts={snapped('DTS')}"

@@ -1,0 +1,86 @@
+"""The boxes of an MP4 file that ffprobe merges with the stream's own words (ISO/IEC 14496-12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pipelines.colour_codes import MATRICES, PRIMARIES, TRANSFERS
+from pipelines.media import Colour
+
+_INDEX_LIMIT_BYTES = 512 << 20
+_SAMPLE_ENTRY_BYTES = 78  # VisualSampleEntry before its own boxes, 12.1.3
+_PICTURE_ENTRIES = (b"avc1", b"avc3", b"hvc1", b"hev1")
+
+
+@dataclass(frozen=True, slots=True)
+class PictureEntry:
+    """The sample entry of the first picture track; `colour` is its `colr` box of type `nclx`."""
+
+    kind: str
+    colour: Colour | None
+
+
+def picture_entry(path: Path) -> PictureEntry | None:
+    """What the container itself says about its picture; `None` where it is no MP4 with one."""
+    with path.open("rb") as file:
+        index = _top_box(file, b"moov")
+    for track in _children(index, b"trak"):
+        for table in _descend(track, b"mdia", b"minf", b"stbl", b"stsd"):
+            for kind, entry in _boxes(table[8:]):
+                if kind in _PICTURE_ENTRIES:
+                    return PictureEntry(kind.decode(), _colour(entry[_SAMPLE_ENTRY_BYTES:]))
+    return None
+
+
+def _colour(boxes: bytes) -> Colour | None:
+    for box in _children(boxes, b"colr"):
+        if box[:4] == b"nclx" and len(box) >= 11:
+            primaries, transfer, matrix = (
+                int.from_bytes(box[at : at + 2], "big") for at in (4, 6, 8)
+            )
+            return Colour(
+                PRIMARIES.get(primaries),
+                TRANSFERS.get(transfer),
+                MATRICES.get(matrix),
+                "pc" if box[10] & 0x80 else "tv",
+            )
+    return None
+
+
+def _top_box(file: BinaryIO, wanted: bytes) -> bytes:
+    """The payload of a top-level box, or nothing; media data is stepped over."""
+    while len(header := file.read(8)) == 8:
+        size, kind, used = int.from_bytes(header[:4], "big"), header[4:], 8
+        if size == 1:
+            size, used = int.from_bytes(file.read(8), "big"), 16
+        if kind == wanted:
+            return file.read(min(size - used, _INDEX_LIMIT_BYTES))
+        if size < used:
+            break  # 0 means "up to the end of the file"
+        file.seek(size - used, 1)
+    return b""
+
+
+def _descend(payload: bytes, *path: bytes) -> Iterator[bytes]:
+    if not path:
+        yield payload
+        return
+    for child in _children(payload, path[0]):
+        yield from _descend(child, *path[1:])
+
+
+def _children(payload: bytes, wanted: bytes) -> Iterator[bytes]:
+    return (box for kind, box in _boxes(payload) if kind == wanted)
+
+
+def _boxes(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at + 8 <= len(payload):
+        size = int.from_bytes(payload[at : at + 4], "big")
+        if size < 8:
+            return
+        yield payload[at + 4 : at + 8], payload[at + 8 : at + size]
+        at += size

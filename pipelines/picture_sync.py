@@ -1,0 +1,98 @@
+"""Whether frames stand where the plan puts them, by comparing small pictures. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.plan_types import Plan, VideoPlan
+from pipelines.samples import Pictures, Window
+
+_REACH = 2  # frames to either side that a picture is also compared with
+_NEAR = (9, 9)  # of a 160x90 thumbnail
+_NOISE = 2.0  # code values of 8-bit luma: weaker contrast than this counts for little
+_STRUCTURE = 0.1  # mean square of local contrast: below it a picture is flat or black
+_CLEARLY = 0.8
+_AS_USUAL = 1.5  # times the usual distance: a picture that fits nowhere well is not misplaced
+
+
+def rung_frames(video: VideoPlan, windows: Iterable[Window]) -> list[int]:
+    """The frames of a rendition whose source frames lie in the windows."""
+    numbers = {
+        number
+        for window in windows
+        for number in range(-(-window.start_frame // video.rate_divisor), video.frames)
+        if number * video.rate_divisor < window.end_frame
+    }
+    return sorted(numbers)
+
+
+def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Pictures) -> list[str]:
+    """One line for each of the first frames that look like another frame of the source.
+
+    Local contrast is compared, which tone mapping and fades hardly change. A resampled source
+    (variable frame rate) may be one frame off by rounding.
+    """
+    slack = 0 if plan.constant_frame_rate else 1
+    true = {number: _local_contrast(picture) for number, picture in source.items()}
+    looks = {
+        number: look
+        for number, picture in rendition.items()
+        if (look := _look(picture, number * video.rate_divisor, true, slack)) is not None
+    }
+    usual = float(np.median([look.distance for look in looks.values()])) if looks else 0.0
+    wrong = [
+        (number, look.place)
+        for number, look in looks.items()
+        if look.alien or (look.elsewhere and look.distance < _AS_USUAL * usual)
+    ]
+    return [_told(number, place, video.rate_divisor) for number, place in wrong[:3]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The source frame that is nearest to a picture, and how near it is."""
+
+    place: int
+    distance: float
+    elsewhere: bool
+    alien: bool
+
+
+def _told(number: int, found: int, divisor: int) -> str:
+    if found == number * divisor:
+        return f"frame {number} does not look like the source"
+    return f"frame {number} shows source frame {found}, planned {number * divisor}"
+
+
+def _look(picture: NDArray[np.float32], planned: int, true: Pictures, slack: int) -> _Look | None:
+    """Compare with the planned frame and its neighbours; `None` where nothing can be seen."""
+    shown = _local_contrast(picture)
+    if planned not in true or min(_structure(shown), _structure(true[planned])) < _STRUCTURE:
+        return None
+    reach = _REACH + slack
+    distance = {
+        place: float(np.mean((shown - true[place]) ** 2))
+        for place in range(planned - reach, planned + reach + 1)
+        if place in true
+    }
+    best = min(distance, key=lambda place: distance[place])
+    clear = distance[best] < _CLEARLY * distance[planned]
+    alien = distance[best] > _structure(true[planned])  # a correlation below one half
+    elsewhere = abs(best - planned) > slack and clear
+    return _Look(planned if alien else best, distance[best], elsewhere, alien)
+
+
+def _local_contrast(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each sample's distance from its neighbourhood's mean, in the neighbourhood's deviations."""
+    off = picture - cv2.blur(picture, _NEAR)
+    spread = np.sqrt(cv2.blur(off * off, _NEAR))
+    return np.asarray(off / (spread + _NOISE), dtype=np.float32)
+
+
+def _structure(contrast: NDArray[np.float32]) -> float:
+    return float(np.mean(contrast**2))

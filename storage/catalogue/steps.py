@@ -1,0 +1,402 @@
+"""Steps: claimed by one conditional update, held by a lease, finished in one transaction.
+
+Every function that writes for a worker carries the step's epoch. When somebody else has claimed the
+step since, the epoch is another one, and the write does nothing but raise `LeaseLost`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, cast
+
+from sqlalchemy import Table, bindparam, null, or_, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from pipelines.progress import Progress
+from storage.catalogue import events
+from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, queue_of
+from storage.catalogue.locks import lock_job
+from storage.catalogue.settle import mark_running, settle_job
+from storage.clock import now, now_column
+from storage.errors import LeaseLost
+from storage.ids import new_id
+from storage.schema import Job, Step, StepDependency, UtcDateTime
+
+__all__ = ["ReadyStep", "queue_of"]
+
+SYSTEM = "system"
+LeaseState = Literal["held", "lost", "cancel_requested"]
+
+BACKOFF_S = (2.0, 8.0, 30.0, 60.0)  # [P] before the second, third, … attempt
+# A server that was away says nothing about the step: such an attempt is not counted.
+OUTAGES = frozenset({"catalogue_unavailable", "store_unavailable"})
+WORKER_LOST = {
+    "code": "worker_lost",
+    "detail": "every worker that ran this step died: see the workers' logs and their memory, then "
+    "retry the job",
+    "retryable": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewStep:
+    """A step to be added. `after` names what it waits for: names or kinds of the same job's steps.
+
+    A kind stands for every step of that kind.
+    """
+
+    kind: str
+    name: str
+    payload: Mapping[str, Any]
+    after: tuple[str, ...] = ()
+    id: str = field(default_factory=lambda: new_id("stp"))
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A step that is ours, as it was when it was claimed."""
+
+    id: str
+    organisation_id: str
+    job_id: str
+    kind: str
+    queue: str
+    name: str
+    payload: dict[str, Any]
+    epoch: int
+    attempts: int
+    max_attempts: int
+    lease_until: datetime
+
+
+def _claim_statement() -> ReturningUpdate[Any]:
+    """The one conditional update that a claim is, built once: building costs more than running."""
+    table, moment = cast("Table", Step.__table__), bindparam("moment", type_=UtcDateTime())
+    columns = table.c
+    due = (columns.state == "ready") & (
+        columns.not_before.is_(None) | (columns.not_before <= moment)
+    )
+    expired = (columns.state == "running") & (columns.lease_until < moment)
+    return (
+        update(table)
+        .where(columns.id == bindparam("step_id"))
+        .where(columns.attempts < columns.max_attempts, due | expired)
+        .values(
+            state="running",
+            epoch=columns.epoch + 1,
+            attempts=columns.attempts + 1,
+            worker=bindparam("by"),
+            lease_until=bindparam("until"),
+            started_at=moment,
+            finished_at=None,
+            progress=null(),
+        )
+        .returning(*(columns[name] for name in Claimed.__dataclass_fields__))
+    )
+
+
+CLAIM = _claim_statement()
+
+
+def add_steps(session: Session, job: Job, new_steps: Sequence[NewStep]) -> list[ReadyStep]:
+    """Add steps to a job and return those that are ready. `after` may name earlier steps."""
+    lock_job(session, job.id)
+    named = _step_names(session, job.id, new_steps)
+    moment = now(session)
+    session.add_all(_row(job, step, moment) for step in new_steps)
+    session.flush()
+    session.add_all(
+        StepDependency(step_id=step.id, depends_on_id=before)
+        for step in new_steps
+        for before in sorted({one for name in step.after for one in named[name]})
+    )
+    session.flush()
+    return make_ready(session, job.id)
+
+
+def claim_step(session: Session, step_id: str, worker: str, lease_s: float) -> Claimed | None:
+    """Take the step, if it is ready or its lease ran out and nobody else took it; a new epoch.
+
+    `None`: somebody has it, it is over, its time has not come, or its job is being cancelled.
+    """
+    job_state, moment = _lock_for_claim(session, step_id)
+    if job_state not in {"queued", "running"}:
+        return None
+    given = {
+        "step_id": step_id,
+        "moment": moment,
+        "by": worker,
+        "until": moment + timedelta(seconds=lease_s),
+    }
+    row = session.execute(CLAIM, given).first()
+    if row is None:
+        return None
+    claimed = Claimed(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public way to a row's names
+    _note(session, claimed, "step.started", worker, {"attempt": claimed.attempts})
+    if job_state == "queued":
+        mark_running(session, claimed.job_id)
+    return claimed
+
+
+def lease_state(session: Session, step_id: str, epoch: int) -> LeaseState:
+    """Look, without writing: is the step still ours, and does its job want it?"""
+    query = (
+        select(Job.state)
+        .join(Step, Step.job_id == Job.id)
+        .where(Step.id == step_id, Step.epoch == epoch, Step.state == "running")
+    )
+    return _state_of_lease(session.scalar(query))
+
+
+def renew_lease(session: Session, step_id: str, epoch: int, lease_s: float) -> LeaseState:
+    """Hold the step for another `lease_s`, also when its lease ran out and nobody noticed."""
+    until = now(session) + timedelta(seconds=lease_s)
+    return _touch(session, step_id, epoch, {"lease_until": until})
+
+
+def record_progress(session: Session, step_id: str, epoch: int, progress: Progress) -> LeaseState:
+    """Show how far the step is."""
+    return _touch(session, step_id, epoch, {"progress": asdict(progress)})
+
+
+def finish_step(
+    session: Session,
+    step_id: str,
+    epoch: int,
+    *,
+    result: Mapping[str, Any],
+    command: Sequence[str] | None = None,
+    log_tail: str | None = None,
+    new_steps: Sequence[NewStep] = (),
+) -> list[ReadyStep]:
+    """Write the result, add what comes next, make dependants ready and settle the job, all at once.
+
+    Raises `LeaseLost` before anything is written. A step that finished although its job is being
+    cancelled is done all the same; what comes after it is cancelled.
+    """
+    step = _held(session, step_id, epoch)
+    _leave(session, step, "done", result=dict(result), log_tail=log_tail, error=None)
+    _write_command(step, command)
+    _note(session, step, "step.done", str(step.worker))
+    job = lock_job(session, step.job_id)
+    ready = add_steps(session, job, new_steps)
+    if job.state == "cancelling":
+        cancel_idle(session, job.id)
+        ready = []
+    settle_job(session, job.id)
+    return ready
+
+
+def fail_step(
+    session: Session,
+    step_id: str,
+    epoch: int,
+    error: Mapping[str, Any],
+    *,
+    log_tail: str | None = None,
+    command: Sequence[str] | None = None,
+) -> Literal["again", "failed"]:
+    """A transient error waits and is tried again, while attempts are left; else the step failed.
+
+    `error` is `{"code", "detail", "retryable"}`. Raises `LeaseLost`.
+    """
+    step = _held(session, step_id, epoch)
+    outage = error["code"] in OUTAGES
+    again = bool(error["retryable"]) and (outage or step.attempts < step.max_attempts)
+    kept = {"error": dict(error), "log_tail": log_tail}
+    if not again:
+        _leave(session, step, "failed", **kept)
+    else:
+        wait_s = BACKOFF_S[min(step.attempts, len(BACKOFF_S)) - 1]
+        not_before = now(session) + timedelta(seconds=wait_s)
+        attempts = step.attempts - outage
+        _leave(session, step, "ready", not_before=not_before, attempts=attempts, **kept)
+    _write_command(step, command)
+    kind = "step.retrying" if again else "step.failed"
+    _note(session, step, kind, str(step.worker), {"error": dict(error)})
+    settle_job(session, step.job_id)
+    return "again" if again else "failed"
+
+
+def cancel_step(session: Session, step_id: str, epoch: int) -> None:
+    """The worker stopped because the job is being cancelled. Raises `LeaseLost`."""
+    step = _held(session, step_id, epoch)
+    _leave(session, step, "cancelled")
+    _note(session, step, "step.cancelled", str(step.worker))
+    settle_job(session, step.job_id)
+
+
+def release_step(session: Session, step_id: str, epoch: int) -> None:
+    """The worker is being stopped: give the step back, as if it had never been tried.
+
+    Raises `LeaseLost`.
+    """
+    step = _held(session, step_id, epoch)
+    _leave(session, step, "ready", attempts=step.attempts - 1, not_before=None)
+    _note(session, step, "step.released", str(step.worker))
+    settle_job(session, step.job_id)
+
+
+def is_done(session: Session, step_id: str, epoch: int) -> bool:
+    """Whether exactly this attempt finished the step."""
+    query = select(Step.id).where(Step.id == step_id, Step.epoch == epoch, Step.state == "done")
+    return session.scalar(query) is not None
+
+
+def free_expired(session: Session, moment: datetime, limit: int = 100) -> list[str]:
+    """Give back running steps whose lease ran out; returns their ids.
+
+    The lost attempt counts: a step that killed its worker `max_attempts` times fails with
+    `worker_lost`. Jobs that somebody is changing right now are left for the next sweep.
+    """
+    expired = select(Step.job_id).where(Step.state == "running", Step.lease_until < moment)
+    query = (
+        select(Job.id)
+        .where(Job.id.in_(expired.limit(limit)))
+        .order_by(Job.id)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    freed: list[str] = []
+    for job_id in list(session.scalars(query)):
+        freed += _free_in_job(session, job_id, moment)
+    return freed
+
+
+def due_steps(
+    session: Session, moment: datetime, resend_after_s: float, limit: int = 100
+) -> list[ReadyStep]:
+    """Ready steps whose message was never sent, or so long ago that it may be lost."""
+    lost = moment - timedelta(seconds=resend_after_s)
+    ready = select(Step.id, Step.queue).where(
+        Step.state == "ready", or_(Step.not_before.is_(None), Step.not_before <= moment)
+    )
+    unsent = ready.where(Step.sent_at.is_(None)).order_by(Step.id).limit(limit)
+    found = [ReadyStep(row.id, row.queue) for row in session.execute(unsent)]
+    old = ready.where(Step.sent_at < lost).order_by(Step.sent_at).limit(limit - len(found))
+    return found + [ReadyStep(row.id, row.queue) for row in session.execute(old)]
+
+
+def mark_sent(session: Session, step_ids: Iterable[str]) -> None:
+    """Note that a message was sent for each of these."""
+    session.execute(
+        update(Step)
+        .where(Step.id.in_(sorted(step_ids)), Step.state == "ready")
+        .values(sent_at=now(session))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _lock_for_claim(session: Session, step_id: str) -> tuple[str | None, datetime]:
+    """`lock_job` for the busiest of all writes: one question, and no plan is read with it."""
+    job_id = select(Step.job_id).where(Step.id == step_id).scalar_subquery()
+    query = select(Job.state, now_column(session)).where(Job.id == job_id)
+    row = session.execute(query.with_for_update(key_share=True)).first()
+    return (row[0], row[1]) if row else (None, now(session))
+
+
+def _touch(session: Session, step_id: str, epoch: int, values: dict[str, Any]) -> LeaseState:
+    state = select(Job.state).where(Job.id == Step.job_id).scalar_subquery()
+    row = session.execute(
+        update(Step)
+        .where(Step.id == step_id, Step.epoch == epoch, Step.state == "running")
+        .values(values)
+        .returning(state.label("state"))
+        .execution_options(synchronize_session=False)
+    ).first()
+    return _state_of_lease(row.state if row else None)
+
+
+def _state_of_lease(job_state: str | None) -> LeaseState:
+    if job_state is None:
+        return "lost"
+    return "cancel_requested" if job_state in {"cancelling", "cancelled"} else "held"
+
+
+def _held(session: Session, step_id: str, epoch: int) -> Step:
+    """The running step with its job's row locked. Raises `LeaseLost`."""
+    job_id = session.scalar(select(Step.job_id).where(Step.id == step_id))
+    if job_id is not None:
+        lock_job(session, job_id)
+    step = session.get(Step, step_id, populate_existing=True)
+    if step is None or step.epoch != epoch or step.state != "running":
+        raise LeaseLost(f"step {step_id} is not ours any more: what was made of it is not used")
+    return step
+
+
+def _leave(session: Session, step: Step, state: str, **values: Any) -> None:
+    """Out of `running`. What would be ready again in a job that is being cancelled is cancelled."""
+    job = lock_job(session, step.job_id)
+    if state == "ready" and job.state == "cancelling":
+        state = "cancelled"
+    step.state, step.lease_until, step.sent_at = state, None, None
+    step.finished_at = None if state == "ready" else now(session)
+    for name, value in values.items():
+        setattr(step, name, value)
+    session.flush()
+
+
+def _write_command(step: Step, command: Sequence[str] | None) -> None:
+    """An attempt that ran no command leaves the last one that did."""
+    if command is not None:
+        step.command = list(command)
+
+
+def _free_in_job(session: Session, job_id: str, moment: datetime) -> list[str]:
+    query = select(Step).where(
+        Step.job_id == job_id, Step.state == "running", Step.lease_until < moment
+    )
+    found = list(session.scalars(query.execution_options(populate_existing=True)))
+    for step in found:
+        worn_out = step.attempts >= step.max_attempts
+        _leave(session, step, "failed" if worn_out else "ready")
+        if worn_out:
+            step.error = dict(WORKER_LOST)
+        kind = "step.failed" if worn_out else "step.lost"
+        _note(session, step, kind, SYSTEM, {"worker": step.worker})
+    session.flush()
+    settle_job(session, job_id)
+    return [step.id for step in found]
+
+
+def _row(job: Job, step: NewStep, moment: datetime) -> Step:
+    return Step(
+        id=step.id,
+        organisation_id=job.organisation_id,
+        job_id=job.id,
+        kind=step.kind,
+        queue=queue_of(step.kind),
+        name=step.name,
+        payload=dict(step.payload),
+        state="waiting",
+        created_at=moment,
+    )
+
+
+def _step_names(session: Session, job_id: str, new_steps: Sequence[NewStep]) -> dict[str, set[str]]:
+    """Step ids by name and by kind, of the job's steps and the new ones."""
+    known = session.execute(select(Step.id, Step.name, Step.kind).where(Step.job_id == job_id))
+    named: dict[str, set[str]] = {}
+    for step_id, *names in [*known, *((one.id, one.name, one.kind) for one in new_steps)]:
+        for name in names:
+            named.setdefault(name, set()).add(step_id)
+    return named
+
+
+def _note(
+    session: Session,
+    step: Step | Claimed,
+    what: str,
+    actor: str,
+    payload: dict[str, Any] | None = None,
+) -> None:
+    events.append(
+        session,
+        type=what,
+        subject=step.id,
+        organisation_id=step.organisation_id,
+        actor=actor,
+        payload={"job_id": step.job_id, "kind": step.kind, "epoch": step.epoch, **(payload or {})},
+    )

@@ -1,0 +1,86 @@
+"""Zones: places to publish to, each with the profiles that its gate asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from storage.catalogue import events
+from storage.clock import now
+from storage.errors import NameTaken, ZoneNotFound
+from storage.ids import new_id
+from storage.schema import Zone
+from storage.text import storable
+
+# [P] What a new organisation begins with: name, title, profiles of which any one must be ready.
+USUAL_ZONES = (
+    ("uhd-4k", "4K 超高清专区 · 4K UHD", ("cn4k-hevc-hlg",)),
+    ("hd", "高清频道 · HD", ("hd-avc-sdr", "mobile-1080p")),
+    ("heritage", "文化遗产典藏 · Heritage", ("archive-ffv1",)),
+    ("mobile", "移动端 · Mobile", ("mobile-1080p", "mobile-720p", "mobile-540p")),
+    ("audio", "音频 · Audio", ("audio-access-aac",)),
+)
+
+
+def create_zone(
+    session: Session,
+    organisation_id: str,
+    *,
+    name: str,
+    title: str,
+    required_profiles: Sequence[str],
+    centres: Sequence[str] | None = None,
+    actor: str,
+) -> Zone:
+    """`centres` names who may pull; `None` means every centre. Raises `NameTaken`."""
+    zone = Zone(
+        id=new_id("zon"),
+        organisation_id=organisation_id,
+        name=storable(name, "name"),
+        title=storable(title, "title"),
+        required_profiles=list(required_profiles),
+        centres=None if centres is None else list(centres),
+        created_at=now(session),
+    )
+    session.add(zone)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise NameTaken(f"there is a zone named {name!r} already") from error
+    events.append(
+        session,
+        type="zone.created",
+        subject=zone.id,
+        organisation_id=organisation_id,
+        actor=actor,
+        payload={"name": name, "required_profiles": list(required_profiles)},
+    )
+    return zone
+
+
+def create_usual_zones(session: Session, organisation_id: str, actor: str) -> None:
+    for name, title, profiles in USUAL_ZONES:
+        create_zone(
+            session,
+            organisation_id,
+            name=name,
+            title=title,
+            required_profiles=profiles,
+            actor=actor,
+        )
+
+
+def get_zone(session: Session, organisation_id: str, name: str) -> Zone:
+    """By its name. Raises `ZoneNotFound`, which lists the names that there are."""
+    known = {zone.name: zone for zone in list_zones(session, organisation_id)}
+    if name not in known:
+        raise ZoneNotFound(f"there is no zone {name!r}: choose one of {', '.join(sorted(known))}")
+    return known[name]
+
+
+def list_zones(session: Session, organisation_id: str) -> list[Zone]:
+    query = select(Zone).where(Zone.organisation_id == organisation_id)
+    return list(session.scalars(query.order_by(Zone.created_at, Zone.id)))

@@ -1,0 +1,144 @@
+"""The catalogue's database: transactions and migrations, alike on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.orm import Session
+
+from storage.catalogue import events
+from storage.errors import CatalogueUnavailable
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 0x6B61706F6B01  # PostgreSQL advisory lock: "kapok", 1
+BUSY_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 5
+CONNECTIONS = 20  # per process: more than the threads that use the catalogue at once
+UNAVAILABLE = (OperationalError, InterfaceError, PoolExhausted)
+
+
+class Database:
+    """One catalogue. Opening it does not connect; `migrate` makes the tables."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _open(url)
+        self._sqlite = self._engine.dialect.name == "sqlite"
+        options = {"kapok_begin": "BEGIN IMMEDIATE"} if self._sqlite else {}
+        self._writing = self._engine.execution_options(**options)
+        self._reading = self._engine.execution_options(
+            **({} if self._sqlite else {"postgresql_readonly": True})
+        )
+        # SQLite has one writer; waiting here is fair and quick, its own busy loop is neither.
+        self._turn = threading.RLock() if self._sqlite else nullcontext()
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """A write transaction: commits at the end, undone by any error.
+
+        Rows stay readable after it. Events are written last, so that the lock on their chain is
+        short and every transaction takes its locks in one order: see `catalogue/locks.py`. Raises
+        `CatalogueUnavailable`; after one at the very end, the commit may still have happened.
+        """
+        with self._turn, _unavailable(), Session(self._writing, expire_on_commit=False) as session:
+            yield session
+            session.flush()
+            events.write_pending(session)
+            session.commit()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that writes nothing. Rows stay readable after it."""
+        with _unavailable(), Session(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    def migrate(self) -> None:
+        """Bring the tables up to this version; several processes may do so at once."""
+        with self._turn, _unavailable(), self._writing.begin() as connection:
+            if not self._sqlite:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            command.upgrade(migration_config(connection), "head")
+
+    def check(self) -> None:
+        """Raise `CatalogueUnavailable` unless the database answers and has tables."""
+        with self.read() as session:
+            session.execute(text("SELECT count(*) FROM organisations"))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def migration_config(connection: Connection) -> Config:
+    """Alembic's configuration for this package's migrations over an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _open(url: str) -> Engine:
+    parsed = make_url(url)
+    serialise = partial(json.dumps, ensure_ascii=False, allow_nan=False)
+    common: dict[str, Any] = {
+        "json_serializer": serialise,
+        "pool_size": CONNECTIONS,
+        "max_overflow": CONNECTIONS,
+        "pool_timeout": BUSY_TIMEOUT_S,
+    }
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S}, **common)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    arguments = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": 15_000,  # a server that vanished without a word is noticed in 15 s
+        "application_name": "kapok",
+    }
+    return create_engine(parsed, connect_args=arguments, pool_pre_ping=True, **common)
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001 - SQLAlchemy passes it
+    connection.isolation_level = None  # the driver must not begin by itself: `_begin_sqlite` does
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute(
+        "PRAGMA synchronous = FULL"
+    )  # a commit that was told to anyone survives power loss
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Writers lock at once: a transaction that reads first and writes later could not be undone."""
+    connection.exec_driver_sql(connection.get_execution_options().get("kapok_begin", "BEGIN"))
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except UNAVAILABLE as error:
+        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise CatalogueUnavailable(
+            f"the catalogue does not answer ({reason}): see that the database runs, then try again"
+        ) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise CatalogueUnavailable(
+            "the connection to the catalogue broke: try again when the database is back"
+        ) from error

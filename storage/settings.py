@@ -1,0 +1,161 @@
+"""Settings: where things are and how long they live. Distributed mode is chosen here alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from storage.errors import InvalidSettings
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a process of Kapok must know; secrets are left out of `repr`.
+
+    `broker_url` empty means workers in this process; `s3_endpoint` empty means a local folder.
+    `public_url` is the API's own base as users reach it: local signed URLs start with it.
+    """
+
+    data: Path
+    database_url: str = field(repr=False)
+    scratch: Path
+    broker_url: str | None = field(default=None, repr=False)
+    s3_endpoint: str | None = None
+    s3_public_endpoint: str | None = None
+    s3_access_key: str = field(default="", repr=False)
+    s3_secret_key: str = field(default="", repr=False)
+    s3_bucket: str = "kapok"
+    s3_region: str = "us-east-1"
+    signing_key: str | None = field(default=None, repr=False)
+    public_url: str = "http://127.0.0.1:8000"
+    lease_s: float = 30.0
+    sweep_s: float = 5.0
+    resend_after_s: float = 60.0
+    upload_ttl_s: float = 3 * 86_400.0
+    work_ttl_s: float = (
+        7 * 86_400.0
+    )  # a failed job's intermediate files, so that a retry can use them
+    signed_url_ttl_s: float = 3_600.0
+    max_upload_bytes: int = 5 * 1024 * GIB  # what S3 allows one object
+    cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+
+    @property
+    def embedded(self) -> bool:
+        """Workers run in the process of the API."""
+        return self.broker_url is None
+
+
+def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the environment; `data` wins over `KAPOK_DATA`, or else `./kapok-data`.
+
+    Each secret may come as `NAME_FILE`, the path of a file that holds it.
+    """
+    folder = (data or Path(env.get("KAPOK_DATA") or "kapok-data")).absolute()
+    s3_endpoint = _url(env, "KAPOK_S3_ENDPOINT", "http", "https")
+    access_key, secret_key = (_secret(env, f"KAPOK_S3_{name}_KEY") for name in ("ACCESS", "SECRET"))
+    if s3_endpoint and not (access_key and secret_key):
+        raise InvalidSettings(
+            "KAPOK_S3_ENDPOINT is set: set KAPOK_S3_ACCESS_KEY and KAPOK_S3_SECRET_KEY too"
+        )
+    return Settings(
+        data=folder,
+        database_url=_database_url(_secret(env, "KAPOK_DATABASE_URL"), folder),
+        broker_url=_secret(env, "KAPOK_BROKER_URL"),
+        s3_endpoint=s3_endpoint,
+        s3_public_endpoint=_url(env, "KAPOK_S3_PUBLIC_ENDPOINT", "http", "https") or s3_endpoint,
+        s3_access_key=access_key or "",
+        s3_secret_key=secret_key or "",
+        s3_bucket=env.get("KAPOK_S3_BUCKET") or Settings.s3_bucket,
+        s3_region=env.get("KAPOK_S3_REGION") or Settings.s3_region,
+        signing_key=_secret(env, "KAPOK_SIGNING_KEY"),
+        public_url=_url(env, "KAPOK_PUBLIC_URL", "http", "https") or Settings.public_url,
+        scratch=Path(env.get("KAPOK_SCRATCH") or folder / "scratch").absolute(),
+        lease_s=_seconds(env, "KAPOK_LEASE_S", Settings.lease_s),
+        sweep_s=_seconds(env, "KAPOK_SWEEP_S", Settings.sweep_s),
+        resend_after_s=_seconds(env, "KAPOK_RESEND_AFTER_S", Settings.resend_after_s),
+        upload_ttl_s=_seconds(env, "KAPOK_UPLOAD_TTL_S", Settings.upload_ttl_s),
+        work_ttl_s=_seconds(env, "KAPOK_WORK_TTL_S", Settings.work_ttl_s),
+        signed_url_ttl_s=_seconds(env, "KAPOK_SIGNED_URL_TTL_S", Settings.signed_url_ttl_s),
+    )
+
+
+def data_signing_key(settings: Settings) -> bytes:
+    """The key of signed URLs: `KAPOK_SIGNING_KEY`, else random, kept in DATA/signing.key (0600).
+
+    Several API processes that do not share DATA must be given the same `KAPOK_SIGNING_KEY`.
+    """
+    if settings.signing_key:
+        return settings.signing_key.encode()
+    path = settings.data / "signing.key"
+    settings.data.mkdir(parents=True, exist_ok=True)
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return _create_signing_key(path)
+
+
+def _create_signing_key(path: Path) -> bytes:
+    """Write aside and link: whoever comes first wins, and nobody reads half a key."""
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_hex(32).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(aside)
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()
+    return path.read_bytes()
+
+
+def _secret(env: Mapping[str, str], name: str) -> str | None:
+    file = env.get(f"{name}_FILE")
+    if not file:
+        return env.get(name) or None
+    try:
+        return Path(file).read_text(encoding="utf-8").strip() or None
+    except OSError as error:
+        raise InvalidSettings(
+            f"{name}_FILE names {file}, which cannot be read: {error.strerror}"
+        ) from error
+
+
+def _url(env: Mapping[str, str], name: str, *schemes: str) -> str | None:
+    value = (env.get(name) or "").rstrip("/")
+    if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).netloc):
+        raise InvalidSettings(f"{name} is {value!r}: write it as {schemes[0]}://host:port")
+    return value or None
+
+
+def _database_url(given: str | None, data: Path) -> str:
+    """SQLAlchemy's spelling; `postgres://` and `postgresql://` both mean psycopg 3 here."""
+    if given is None:
+        return f"sqlite:///{data / 'kapok.db'}"
+    scheme, _, rest = given.partition("://")
+    if scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return f"postgresql+psycopg://{rest}"
+    if scheme == "sqlite":
+        return given
+    raise InvalidSettings(
+        f"KAPOK_DATABASE_URL begins with {scheme!r}: use postgresql://… or sqlite:///…"
+    )
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name)
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise InvalidSettings(f"{name} is {text!r}: write a number of seconds above 0")
+    return value

@@ -1,0 +1,149 @@
+"""Assets and what is made of them, through real HTTP."""
+
+from __future__ import annotations
+
+import api_world
+import httpx
+
+
+def test_an_asset_shows_what_its_source_really_is(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """Claims of the file joined with what was measured; rationals as text, units in names."""
+    asset = org.asset()
+    answer = admin.get(f"/v1/assets/{asset.id}")
+    assert answer.status_code == 200
+    assert answer.headers["etag"] == '"1"'
+    body = answer.json()
+    assert body["state"] == "ready"
+    assert body["sha256"] == api_world.sha256(b"essence")
+    assert body["created_at"].endswith("Z")
+    source = body["source"]
+    assert (source["width"], source["height"], source["frame_rate"]) == (3840, 2160, "50/1")
+    assert (source["frames"], source["duration_s"], source["dynamic_range"]) == (150, 3.0, "hlg")
+    assert source["colour"]["transfer"] == "arib-std-b67"
+    assert source["audio"][0]["channels"] == 6
+    assert body["inspection"]["shots"] == [{"start_frame": 0, "end_frame": 150, "complexity": 0.1}]
+
+
+def ids(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [item["id"] for item in answer.json()["data"]]
+
+
+def test_assets_are_found_by_text_state_and_date(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """Text is looked for in title, file name and metadata; Chinese and parts of words too."""
+    spring = org.asset(title="岭南春早 第一集")
+    tape = org.asset(title="Tape 7", file_name="museum-0007.mov")
+    dance = org.asset(title="舞狮", request={"metadata": {"creator": "佛山祖庙"}})
+    every = [dance.id, tape.id, spring.id]
+    for params, expected in [
+        ({}, every),
+        ({"text": "春早"}, [spring.id]),
+        ({"text": "TAPE"}, [tape.id]),
+        ({"text": "useum"}, [tape.id]),
+        ({"text": "祖庙"}, [dance.id]),
+        ({"text": "nothing"}, []),
+        ({"state": "ready"}, every),
+        ({"state": "failed"}, []),
+        ({"created_after": "2020-01-01T00:00:00+08:00"}, every),
+        ({"created_before": "2020-01-01T00:00:00Z"}, []),
+        ({"created_after": tape.created_at.isoformat()}, [dance.id, tape.id]),
+    ]:
+        assert ids(admin.get("/v1/assets", params=params)) == expected, params
+
+
+def test_pages_of_assets_join_without_a_seam(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    made = [org.asset(title=f"第 {number} 集").id for number in range(5)]
+    for text in (None, "集"):
+        found, cursor = [], ""
+        while cursor is not None:
+            params = {"limit": 2, "cursor": cursor, **({"text": text} if text else {})}
+            answer = admin.get("/v1/assets", params=params)
+            found += ids(answer)
+            cursor = answer.json()["next_cursor"]
+        assert found == made[::-1]
+
+
+def test_an_edit_needs_the_version_that_was_read(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """The first of two editors wins; the second is told to read again."""
+    path = f"/v1/assets/{org.asset().id}"
+    etag = admin.get(path).headers["etag"]
+    first = admin.patch(path, json={"title": "新标题"}, headers={"If-Match": etag})
+    assert (first.status_code, first.headers["etag"]) == (200, '"2"')
+    second = admin.patch(path, json={"title": "x"}, headers={"If-Match": etag})
+    assert (second.status_code, second.json()["code"]) == (412, "version_conflict")
+    for wrong in ('"x"', "nonsense"):
+        answer = admin.patch(path, json={"title": "x"}, headers={"If-Match": wrong})
+        assert answer.status_code == 412
+    blind = admin.patch(path, json={"metadata": {"year": 2026}})
+    assert (blind.json()["version"], blind.json()["title"]) == (3, "新标题")
+    assert blind.json()["metadata"] == {"year": 2026}
+    assert ids(admin.get("/v1/assets", params={"text": "新标题"})) == [path.rpartition("/")[2]]
+
+
+def test_the_source_is_signed_for_who_may_have_it(
+    org: api_world.Organisation, anonymous: httpx.Client
+) -> None:
+    asset = org.asset(b"the master", file_name="岭南 春早.mxf")
+    link = org.client("uploader").get(f"/v1/assets/{asset.id}/source").json()
+    answer = anonymous.get(link["url"])
+    assert api_world.sha256(answer.content) == link["sha256"] == asset.sha256
+    assert "%E5%B2%AD" in answer.headers["content-disposition"]
+    assert org.client("publisher").get(f"/v1/assets/{asset.id}/source").status_code == 403
+
+
+def test_a_rendition_carries_its_proof(
+    org: api_world.Organisation, admin: httpx.Client, anonymous: httpx.Client
+) -> None:
+    """Facts, scores with their model, the exact command and tools, and a URL with a hash."""
+    asset = org.asset()
+    made = org.rendition(asset)
+    path = f"/v1/assets/{asset.id}/renditions"
+    (listed,) = admin.get(path).json()["data"]
+    shown = admin.get(f"/v1/renditions/{made.id}").json()
+    assert shown == listed
+    assert (shown["state"], shown["profile"]) == ("ready", "mobile-540p")
+    facts = shown["facts"]
+    assert (facts["frame_rate"], facts["duration_s"], facts["frames"]) == ("25/1", 3.0, 75)
+    assert facts["audio"][0]["loudness_lkfs"] == -23.9
+    (score,) = shown["measurements"]
+    assert (score["metric"], score["model"], score["p5"]) == ("vmaf", "vmaf_v1.0.16_3d0h", 90.2)
+    assert shown["commands"] == [["ffmpeg", "-i", "source"]]
+    assert shown["tools"] == {"ffmpeg": "9.0.2"}
+    link = admin.get(f"/v1/renditions/{made.id}/download").json()
+    content = anonymous.get(link["url"]).content
+    assert (api_world.sha256(content), len(content)) == (link["sha256"], link["size_bytes"])
+
+
+def test_an_unfinished_rendition_has_no_download(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    asset = org.asset()
+    made = org.planned(asset)
+    assert admin.get(f"/v1/renditions/{made}").json()["facts"] is None
+    answer = admin.get(f"/v1/renditions/{made}/download")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_made_yet")
+
+
+def test_profiles_cite_their_basis(admin: httpx.Client) -> None:
+    """The recipe as data, rationals as text; an unknown name lists the known ones."""
+    listed = {profile["name"]: profile for profile in admin.get("/v1/profiles").json()["data"]}
+    assert {"cn4k-hevc-hlg", "hd-avc-sdr", "archive-ffv1"} <= set(listed)
+    one = admin.get("/v1/profiles/cn4k-hevc-hlg").json()
+    assert one == listed["cn4k-hevc-hlg"]
+    video = one["video"]
+    assert (video["width"], video["height"], video["dynamic_range"]) == (3840, 2160, "hlg")
+    assert "/" in video["gop_s"]
+    assert one["basis"][0]["certainty"] in {"V", "?", "P"}
+    answer = admin.get("/v1/profiles/betamax")
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_profile")
+    assert "mobile-540p" in answer.json()["detail"]
+    ladders = {ladder["name"]: ladder for ladder in admin.get("/v1/ladders").json()["data"]}
+    assert ladders["uhd"]["profiles"][0] == "cn4k-hevc-hlg"

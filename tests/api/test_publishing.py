@@ -1,0 +1,173 @@
+"""Zones, publications, and what centres pull and prove."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import api_world
+import httpx
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def publish(org: api_world.Organisation, content: bytes = b"rendition", zone: str = "open") -> str:
+    """A publication of a new asset with one rendition; returns its id."""
+    asset = org.asset()
+    org.rendition(asset, content)
+    wanted = {"asset_id": asset.id, "zone": zone}
+    answer = org.client().post("/v1/publications", json=wanted)
+    assert answer.status_code == 201, answer.text
+    publication_id: str = answer.json()["id"]
+    return publication_id
+
+
+def test_a_publication_lists_exact_files(
+    org: api_world.Organisation, admin: httpx.Client, anonymous: httpx.Client
+) -> None:
+    """In the answer and in the manifest in the store, which does not name the store's keys."""
+    org.zone()
+    asset = org.asset()
+    rendition = org.rendition(asset)
+    answer = admin.post("/v1/publications", json={"asset_id": asset.id, "zone": "open"})
+    assert answer.status_code == 201
+    publication = answer.json()
+    assert answer.headers["location"] == f"/v1/publications/{publication['id']}"
+    expected = {
+        "rendition_id": rendition.id,
+        "profile": "mobile-540p",
+        "path": "mobile-540p.mp4",
+        "sha256": rendition.sha256,
+        "size_bytes": 9,
+    }
+    assert publication["files"] == [expected]
+    manifest = anonymous.get(publication["manifest"]["url"]).json()
+    assert manifest == {"asset_id": asset.id, "zone": "open", "files": [expected]}
+    shown = admin.get(f"/v1/publications/{publication['id']}").json()
+    assert (shown["state"], shown["files"]) == ("published", [expected])
+    (listed,) = admin.get("/v1/publications", params={"asset_id": asset.id}).json()["data"]
+    assert listed["id"] == publication["id"]
+    again = admin.post("/v1/publications", json={"asset_id": asset.id, "zone": "open"})
+    refused(again, 409, "already_published")
+
+
+def test_a_closed_gate_gives_every_reason_in_both_languages(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    asset = org.asset()
+    org.rendition(asset)
+    wanted = {"asset_id": asset.id, "zone": "uhd-4k"}
+    body = refused(admin.post("/v1/publications", json=wanted), 409, "gate_closed")
+    (reason,) = body["errors"]
+    assert reason["code"] == "profile_missing"
+    assert "cn4k-hevc-hlg" in reason["detail"]
+    headers = {"Accept-Language": "zh-CN"}
+    body = refused(admin.post("/v1/publications", json=wanted, headers=headers), 409, "gate_closed")
+    assert "请先转码" in body["errors"][0]["detail"]
+    assert body["title"] == "专区准入条件未满足"
+    assert admin.get("/v1/publications").json()["data"] == []
+
+
+def test_a_centre_pulls_what_is_new_and_proves_it(
+    org: api_world.Organisation, anonymous: httpx.Client
+) -> None:
+    """From the start, then from its cursor; each file by a signed URL with Range and a hash."""
+    org.zone()
+    centre = org.client("centre", "foshan")
+    first = publish(org, b"first")
+    feed = centre.get("/v1/centres/foshan/feed").json()
+    (entry,) = feed["data"]
+    assert (entry["publication_id"], entry["zone"], entry["title"]) == (first, "open", "岭南春早")
+    (file,) = entry["files"]
+    answer = anonymous.get(file["url"], headers={"Range": "bytes=1-"})
+    assert (answer.status_code, answer.content) == (206, b"irst")
+    assert file["sha256"] == api_world.sha256(b"first")
+
+    second = publish(org, b"second")
+    since = {"since": feed["next_cursor"]}
+    (newer,) = centre.get("/v1/centres/foshan/feed", params=since).json()["data"]
+    assert newer["publication_id"] == second
+    receipt = {
+        "publication_id": first,
+        "files": [{"path": file["path"], "sha256": file["sha256"].upper()}],
+    }
+    recorded = centre.post("/v1/centres/foshan/receipts", json=receipt)
+    assert recorded.status_code == 201
+    assert recorded.json()["centre"] == "foshan"
+    assert recorded.json()["files"] == [{"path": file["path"], "sha256": file["sha256"]}]
+
+
+def test_a_receipt_must_agree_with_what_was_published(org: api_world.Organisation) -> None:
+    org.zone()
+    publication = publish(org)
+    centre = org.client("centre", "foshan")
+    for path, digest in [("mobile-540p.mp4", "0" * 64), ("other.mp4", api_world.sha256(b"x"))]:
+        receipt = {"publication_id": publication, "files": [{"path": path, "sha256": digest}]}
+        answer = centre.post("/v1/centres/foshan/receipts", json=receipt)
+        refused(answer, 409, "receipt_mismatch")
+
+
+def test_a_feed_is_read_page_by_page(org: api_world.Organisation) -> None:
+    """Oldest first; `has_more` says to go on at once."""
+    org.zone()
+    made = [publish(org) for _ in range(3)]
+    centre = org.client("centre", "foshan")
+    first = centre.get("/v1/centres/foshan/feed", params={"limit": 2}).json()
+    assert first["has_more"] is True
+    params = {"limit": 2, "since": first["next_cursor"]}
+    second = centre.get("/v1/centres/foshan/feed", params=params).json()
+    assert second["has_more"] is False
+    pages = [*first["data"], *second["data"]]
+    assert [entry["publication_id"] for entry in pages] == made
+    nothing = centre.get("/v1/centres/foshan/feed", params={"since": second["next_cursor"]}).json()
+    assert nothing == {"data": [], "next_cursor": second["next_cursor"], "has_more": False}
+
+
+def test_a_withdrawal_reaches_the_feed_and_takes_the_files_away(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    org.zone()
+    publication = publish(org)
+    centre = org.client("centre", "foshan")
+    cursor = centre.get("/v1/centres/foshan/feed").json()["next_cursor"]
+    path = f"/v1/publications/{publication}/withdraw"
+    assert admin.post(path).json()["state"] == "withdrawn"
+    refused(admin.post(path), 409, "not_published")
+    (entry,) = centre.get("/v1/centres/foshan/feed", params={"since": cursor}).json()["data"]
+    assert (entry["state"], entry["files"]) == ("withdrawn", [])
+    assert entry["withdrawn_at"] is not None
+
+
+def test_a_centre_sees_its_own_feed_and_zones_only(org: api_world.Organisation) -> None:
+    """A key is bound to its centre; a zone may be closed to it, in the feed and for receipts."""
+    org.zone("open")
+    org.zone("for-zhuhai", centres=["zhuhai"])
+    closed = publish(org, zone="for-zhuhai")
+    foshan = org.client("centre", "foshan")
+    refused(foshan.get("/v1/centres/zhuhai/feed"), 403, "forbidden")
+    assert foshan.get("/v1/centres/foshan/feed").json()["data"] == []
+    receipt = {
+        "publication_id": closed,
+        "files": [{"path": "mobile-540p.mp4", "sha256": api_world.sha256(b"rendition")}],
+    }
+    answer = foshan.post("/v1/centres/foshan/receipts", json=receipt)
+    refused(answer, 404, "publication_not_found")
+    zhuhai = org.client("centre", "zhuhai")
+    assert len(zhuhai.get("/v1/centres/zhuhai/feed").json()["data"]) == 1
+    assert zhuhai.post("/v1/centres/zhuhai/receipts", json=receipt).status_code == 201
+    assert len(org.client().get("/v1/centres/zhuhai/feed").json()["data"]) == 1
+
+
+def test_a_zone_is_made_once_with_profiles_that_exist(admin: httpx.Client) -> None:
+    wanted = {"name": "channel-1", "title": "频道", "required_profiles": ["hd-avc-sdr"]}
+    made = admin.post("/v1/zones", json=wanted)
+    assert made.status_code == 201
+    assert admin.get(made.headers["location"]).json() == made.json()
+    refused(admin.post("/v1/zones", json=wanted), 409, "name_taken")
+    unknown = {**wanted, "name": "x", "required_profiles": ["betamax"]}
+    refused(admin.post("/v1/zones", json=unknown), 422, "unknown_profile")
+    spaced = {**wanted, "name": "Channel 1"}
+    refused(admin.post("/v1/zones", json=spaced), 422, "invalid_request")

@@ -1,0 +1,207 @@
+"""Uploads: from a declaration to a job, with everything that can go wrong on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import api_world
+import httpx
+import pytest
+
+from storage.catalogue import jobs, uploads
+
+PART_BYTES = 64 << 20
+CONTENT = os.urandom(1 << 20) * 65  # two parts, the second of 1 MiB
+
+
+def begin(client: httpx.Client, **given: Any) -> dict[str, Any]:
+    wanted = {"title": "岭南春早", "file_name": "节目.mxf", "size_bytes": len(CONTENT), **given}
+    answer = client.post("/v1/uploads", json=wanted)
+    assert answer.status_code == 201, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def send(client: httpx.Client, upload: dict[str, Any], content: bytes, *numbers: int) -> None:
+    """PUT these parts to their signed URLs, without a key."""
+    path = f"/v1/uploads/{upload['id']}/parts"
+    signed = client.post(path, json={"numbers": list(numbers)}).json()["parts"]
+    for part in signed:
+        start = (part["number"] - 1) * upload["part_size_bytes"]
+        piece = content[start : start + part["size_bytes"]]
+        answer = httpx.put(part["url"], content=piece, trust_env=False, timeout=60)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["etag"]
+
+
+def stored_files(running: api_world.Running) -> Iterator[Path]:
+    return (path for path in (running.settings.data / "objects").rglob("*") if path.is_file())
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> str:
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    detail: str = answer.json()["detail"]
+    return detail
+
+
+def test_a_file_travels_in_parts_and_becomes_a_job(
+    api: api_world.Running, org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """Declared, signed, sent in any order, listed, completed; then a worker has a step to do."""
+    upload = begin(admin, metadata={"creator": "广东台", "year": 2026}, ladder="uhd")
+    assert (upload["part_size_bytes"], upload["part_count"]) == (PART_BYTES, 2)
+    assert upload["state"] == "open"
+    path = f"/v1/uploads/{upload['id']}"
+    assert admin.get(f"{path}/parts").json() == {"parts": []}
+    send(admin, upload, CONTENT, 2)
+    (part,) = admin.get(f"{path}/parts").json()["parts"]
+    assert (part["number"], part["size_bytes"]) == (2, 1 << 20)
+    send(admin, upload, CONTENT, 1)
+
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    done = admin.post(f"{path}/complete", json={"sha256": sha256.upper()})
+    assert done.status_code == 202
+    job_id = done.json()["job_id"]
+    assert done.headers["location"] == f"/v1/jobs/{job_id}"
+    assert (done.json()["state"], done.json()["sha256"]) == ("complete", sha256)
+
+    with api.database.read() as session:
+        row = uploads.get_upload(session, org.id, upload["id"])
+        (step,) = jobs.job_steps(session, job_id)
+    assert (row.declared, step.kind, step.state) == ({"sha256": sha256}, "fixity", "ready")
+    assert step.sent_at is not None
+    assert row.request == {"ladder": "uhd", "metadata": {"creator": "广东台", "year": 2026}}
+    assert b"".join(api.objects.open_range(row.key, 0, len(CONTENT))) == CONTENT
+    shown = admin.get(f"/v1/jobs/{job_id}").json()
+    assert (shown["state"], shown["progress_share"], shown["eta_s"]) == ("queued", 0.0, None)
+    assert admin.get(path).json() == done.json()
+
+
+def test_a_second_complete_is_refused_and_a_repeated_one_answered(admin: httpx.Client) -> None:
+    """With the same Idempotency-Key the first answer comes again; without, 409."""
+    upload = begin(admin, size_bytes=10)
+    send(admin, upload, b"0123456789", 1)
+    path = f"/v1/uploads/{upload['id']}/complete"
+    headers = {"Idempotency-Key": "k"}
+    first, again = (admin.post(path, headers=headers) for _ in range(2))
+    assert (first.status_code, again.content) == (202, first.content)
+    detail = refused(admin.post(path), 409, "upload_not_open")
+    assert "begin a new one" in detail
+
+
+def test_missing_parts_are_named(admin: httpx.Client) -> None:
+    upload = begin(admin)
+    send(admin, upload, CONTENT, 2)
+    answer = admin.post(f"/v1/uploads/{upload['id']}/complete", json={})
+    assert "(1)" in refused(answer, 409, "part_missing")
+    assert admin.get(f"/v1/uploads/{upload['id']}").json()["state"] == "open"
+
+
+def test_a_completion_that_died_half_way_is_completed_by_asking_again(
+    api: api_world.Running, org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """The store had made the object when the API was killed before it told the catalogue."""
+    upload = begin(admin, size_bytes=10)
+    send(admin, upload, b"0123456789", 1)
+    with api.database.read() as session:
+        row = uploads.get_upload(session, org.id, upload["id"])
+    parts = api.objects.list_parts(row.key, row.store_upload_id)
+    api.objects.complete_multipart(row.key, row.store_upload_id, parts)
+    assert admin.post(f"/v1/uploads/{upload['id']}/complete").status_code == 202
+
+
+def test_hashes_that_contradict_each_other_are_refused_at_once(admin: httpx.Client) -> None:
+    upload = begin(admin, size_bytes=10, md5="0" * 32)
+    send(admin, upload, b"0123456789", 1)
+    answer = admin.post(f"/v1/uploads/{upload['id']}/complete", json={"md5": "1" * 32})
+    refused(answer, 422, "hash_mismatch")
+
+
+def test_an_aborted_upload_leaves_nothing(api: api_world.Running, admin: httpx.Client) -> None:
+    """No file, no part, no URL that still works."""
+    before = set(stored_files(api))
+    upload = begin(admin)
+    path = f"/v1/uploads/{upload['id']}"
+    signed = admin.post(f"{path}/parts", json={"numbers": [1, 2]}).json()["parts"]
+    send(admin, upload, CONTENT, 2)
+    assert admin.delete(path).status_code == 204
+    assert admin.get(path).json()["state"] == "aborted"
+    assert set(stored_files(api)) == before
+    late = httpx.put(signed[1]["url"], content=CONTENT[:1], trust_env=False)
+    refused(late, 404, "multipart_not_found")
+    refused(admin.delete(path), 409, "upload_not_open")
+    refused(admin.get(f"{path}/parts"), 409, "upload_not_open")
+    refused(admin.post(f"{path}/complete"), 409, "upload_not_open")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "code", "hint"),
+    [
+        ({"size_bytes": 0}, 422, "empty_file", "export it again"),
+        ({"size_bytes": 2**61}, 413, "upload_too_large", "split the file"),
+        ({"profiles": ["cn4k-betamax"]}, 422, "unknown_profile", "mobile-540p"),
+        ({"ladder": "none"}, 422, "unknown_profile", "uhd"),
+        ({"zone": "nowhere"}, 404, "zone_not_found", "uhd-4k"),
+        ({"ladder": "uhd", "profiles": ["mobile-540p"]}, 422, "invalid_request", "not both"),
+        ({"sha256": "12"}, 422, "invalid_request", "sha256"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_wrong_declaration_is_refused_with_the_way_out(
+    api: api_world.Running,
+    admin: httpx.Client,
+    wrong: dict[str, Any],
+    status: int,
+    code: str,
+    hint: str,
+) -> None:
+    """Nothing is begun in the store for it."""
+    before = set(stored_files(api))
+    wanted = {"title": "t", "file_name": "f.mxf", "size_bytes": 10, **wrong}
+    assert hint in refused(admin.post("/v1/uploads", json=wanted), status, code)
+    assert set(stored_files(api)) == before
+
+
+def test_a_part_that_the_upload_has_not_is_refused(admin: httpx.Client) -> None:
+    upload = begin(admin, size_bytes=10)
+    path = f"/v1/uploads/{upload['id']}/parts"
+    refused(admin.post(path, json={"numbers": [1, 2]}), 422, "unknown_part")
+    refused(admin.post(path, json={"numbers": [0]}), 422, "invalid_request")
+    refused(admin.post(path, json={"numbers": []}), 422, "invalid_request")
+
+
+def test_uploads_are_listed_page_by_page(admin: httpx.Client) -> None:
+    """Newest first, each once; a cursor that is not ours is refused."""
+    made = [begin(admin, title=f"{number}", size_bytes=10)["id"] for number in range(5)]
+    found: list[str] = []
+    cursor: str | None = None
+    for _ in range(3):
+        params = {"limit": 2, **({"cursor": cursor} if cursor else {})}
+        page = admin.get("/v1/uploads", params=params).json()
+        found += [upload["id"] for upload in page["data"]]
+        cursor = page["next_cursor"]
+        assert page["has_more"] == (cursor is not None)
+    assert found == made[::-1]
+    assert cursor is None
+    assert admin.get("/v1/uploads", params={"state": "verified"}).json()["data"] == []
+    refused(admin.get("/v1/uploads", params={"cursor": "x"}), 400, "invalid_cursor")
+
+
+def test_more_renditions_of_an_asset_are_a_new_job(
+    api: api_world.Running, org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """It is not inspected again: planning is its first step."""
+    asset = org.asset()
+    path = f"/v1/assets/{asset.id}/jobs"
+    answer = admin.post(path, json={"profiles": ["mobile-540p"]})
+    assert answer.status_code == 202
+    job_id = answer.json()["id"]
+    assert answer.headers["location"] == f"/v1/jobs/{job_id}"
+    with api.database.read() as session:
+        assert [step.kind for step in jobs.job_steps(session, job_id)] == ["plan"]
+    assert next(job["id"] for job in admin.get(path).json()["data"]) == job_id
+    refused(admin.post(path, json={"profiles": ["x"]}), 422, "unknown_profile")

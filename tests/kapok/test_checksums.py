@@ -1,0 +1,58 @@
+"""The checksum that comes along with a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kapok.checksums import declared_checksums, find_sidecars
+from kapok.errors import FileMissing
+
+MD5 = "0123456789abcdef0123456789abcdef"
+SHA256 = "ab" * 32
+
+
+@pytest.fixture
+def tape(tmp_path: Path) -> Path:
+    path = tmp_path / "磁带 12.mov"
+    path.write_bytes(b"tape")
+    return path
+
+
+def test_both_sidecars_are_found_by_name(tape: Path) -> None:
+    tape.with_name("磁带 12.mov.md5").write_text(f"{MD5} *磁带 12.mov\n")
+    tape.with_name("磁带 12.mov.SHA256").write_text(f"{SHA256}  磁带 12.mov\n")
+
+    assert declared_checksums(tape) == {"md5": MD5, "sha256": SHA256}
+
+
+def test_a_neighbours_sidecar_is_not_ours(tape: Path) -> None:
+    tape.with_name("other.mov.md5").write_text(MD5)
+    tape.with_name("磁带 1.mov.md5").write_text(MD5)
+
+    assert find_sidecars(tape) == []
+    assert declared_checksums(tape) == {}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_a_sidecar_may_come_from_any_system(tape: Path, encoding: str) -> None:
+    """Chinese Windows tools write GB 18030 or UTF-16, with CRLF and upper case."""
+    text = f"{MD5.upper()} *磁带 12.mov\r\n"
+    tape.with_name("磁带 12.mov.md5").write_bytes(text.encode(encoding))
+
+    assert declared_checksums(tape) == {"md5": MD5}
+
+
+def test_a_named_manifest_is_read_alone(tape: Path) -> None:
+    """A manifest for the whole shelf: our line counts, the sidecar beside the file does not."""
+    manifest = tape.with_name("manifest-sha256.txt")
+    manifest.write_text(f"{'0' * 64}  data/other.mov\n{SHA256}  data/磁带 12.mov\n")
+    tape.with_name("磁带 12.mov.md5").write_text(MD5)
+
+    assert declared_checksums(tape, manifest) == {"sha256": SHA256}
+
+
+def test_a_named_file_that_is_missing_is_said(tape: Path) -> None:
+    with pytest.raises(FileMissing, match=r"gone\.md5"):
+        declared_checksums(tape, tape.with_name("gone.md5"))

@@ -1,0 +1,134 @@
+"""The demo's JSON object is what `check_demo.py` reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kapok.demo import choose_zone, prepare_folder
+from kapok.demo_result import colour, compose, rendition, source
+from kapok.errors import Usage
+
+COLOUR = {"primaries": "bt2020", "transfer": "arib-std-b67", "matrix": "bt2020nc", "range": "tv"}
+SOURCE: dict[str, Any] = {
+    "codec": "hevc", "width": 3840, "height": 2160, "frame_rate": "50/1", "frames": 150,
+    "pix_fmt": "yuv420p10le", "colour": COLOUR, "duration_s": 3.0, "audio": [{}, {}],
+}  # fmt: skip
+SOUND: dict[str, Any] = {
+    "codec": "pcm_s24le", "width": None, "height": None, "frame_rate": None, "frames": None,
+    "pix_fmt": None, "duration_s": 8.0, "audio": [{}],
+    "colour": {"primaries": None, "transfer": None, "matrix": None, "range": None},
+}  # fmt: skip
+
+
+def test_colour_is_said_in_ffprobes_names() -> None:
+    assert colour(COLOUR) == {
+        "color_range": "tv",
+        "color_primaries": "bt2020",
+        "color_transfer": "arib-std-b67",
+        "color_space": "bt2020nc",
+    }
+    assert set(colour(None).values()) == {None}
+
+
+def test_the_source_counts_its_sound_tracks() -> None:
+    found = source(Path("/a/b.mov"), SOURCE)
+
+    assert (found["path"], found["audio_tracks"], found["frames"]) == ("/a/b.mov", 2, 150)
+
+
+def test_sound_alone_has_no_picture_words() -> None:
+    """The checker skips picture checks where `width` is null."""
+    found = source(Path("/a.wav"), SOUND)
+
+    assert found["width"] is None
+    assert found["duration_s"] == 8.0
+
+
+def test_a_rendition_keeps_its_commands_and_scores() -> None:
+    facts = {**SOURCE, "bitrate_bps": 1000, "audio": [{"codec": "aac", "channels": 2}]}
+    record = {
+        "id": "ren_1", "profile": "p", "state": "ready", "path": "renditions/p.mp4",
+        "sha256": "0", "size_bytes": 1, "facts": facts, "commands": [["ffmpeg"]], "tools": {},
+        "measurements": [{"metric": "framemd5", "equal": True}],
+    }  # fmt: skip
+
+    made = rendition(record)
+
+    assert made["command"] == [["ffmpeg"]]
+    assert made["measurements"] == [{"metric": "framemd5", "equal": True}]
+    assert made["color_transfer"] == "arib-std-b67"
+
+
+def test_an_audio_asset_has_null_packages_and_no_posters(tmp_path: Path) -> None:
+    result = compose(
+        Path("/a.wav"),
+        tmp_path,
+        {"id": "ast_1", "sha256": "0", "state": "ready", "title": "a", "source": SOUND},
+        {"refused": ()},
+        {
+            "renditions": [],
+            "posters": [],
+            "storyboard": None,
+            "packages": {"hls": None, "dash": None},
+        },
+        {"id": "pub_1", "zone": "audio", "manifest_path": "publication/manifest.json"},
+        [],
+        {},
+        {"total": 1.0},
+    )
+
+    assert result["packages"] == {"hls": None, "dash": None}
+    assert (result["posters"], result["storyboard"]) == ([], None)
+    assert result["keep"] == str(tmp_path)
+
+
+class Zones:
+    """The two calls that choosing a zone needs."""
+
+    def __init__(self, zones: dict[str, list[str]]) -> None:
+        self._zones = zones
+
+    def zones(self) -> list[dict[str, Any]]:
+        return [{"name": n, "required_profiles": p} for n, p in self._zones.items()]
+
+    def create_zone(self, name: str, *, title: str, required_profiles: list[str]) -> None:
+        self._zones[name] = required_profiles
+
+
+def test_the_best_rendition_decides_the_zone() -> None:
+    """A tape with a preservation master goes to heritage, though its access copy would open hd."""
+    zones: Any = Zones({"hd": ["hd-avc-sdr"], "heritage": ["archive-ffv1"]})
+
+    assert choose_zone(zones, [{"profile": "archive-ffv1"}, {"profile": "hd-avc-sdr"}]) == (
+        "heritage"
+    )
+
+
+def test_a_rendition_that_no_zone_asks_for_gets_a_zone() -> None:
+    zones: Any = Zones({"hd": ["hd-avc-sdr"]})
+
+    assert choose_zone(zones, [{"profile": "review-proxy"}]) == "demo"
+    assert zones.zones()[1]["required_profiles"] == ["review-proxy"]
+
+
+def test_a_demo_empties_only_folders_that_a_demo_filled(tmp_path: Path) -> None:
+    prepare_folder(tmp_path)
+    (tmp_path / "renditions").mkdir()
+    (tmp_path / "renditions" / "old.mp4").touch()
+    (tmp_path / "mine.txt").touch()
+
+    prepare_folder(tmp_path)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".kapok-demo", "mine.txt"]
+
+
+def test_somebody_elses_folder_is_never_emptied(tmp_path: Path) -> None:
+    (tmp_path / "renditions").mkdir()
+
+    with pytest.raises(Usage, match="empty folder"):
+        prepare_folder(tmp_path)
+
+    assert (tmp_path / "renditions").exists()

@@ -1,0 +1,155 @@
+"""`kapok inspect`, `encode` and `measure` on files, with no service at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kapok.local import NotComparable, plan_between
+from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
+from sample_media.generate import generate
+
+
+def kapok(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kapok.cli", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def answer(*words: object) -> dict[str, Any]:
+    done = kapok(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    record: dict[str, Any] = json.loads(done.stdout)
+    return record
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clip")
+    return generate("stereo_30000_1001", folder, seconds=1, height=180)
+
+
+@pytest.mark.media
+def test_inspect_tells_what_really_decodes(clip: Path, tmp_path: Path) -> None:
+    record = answer("inspect", clip, "-o", tmp_path)
+
+    assert record["inspection"]["frames"] == 30
+    assert record["inspection"]["frame_rate"] == "30000/1001"
+    assert (tmp_path / record["inspection"]["posters"][0]["name"]).is_file()
+
+
+@pytest.mark.media
+def test_encode_leaves_proven_files_with_their_records(clip: Path, tmp_path: Path) -> None:
+    """Each file has its command, facts and scores beside it; nothing else is left in the folder."""
+    record = answer("encode", clip, "--profile", "mobile-540p,archive-ffv1", "-o", tmp_path)
+
+    names = sorted(path.name for path in tmp_path.iterdir())
+    stem = clip.stem
+    assert names == [
+        f"{stem}.archive-ffv1.mkv",
+        f"{stem}.archive-ffv1.mkv.json",
+        f"{stem}.mobile-540p.mp4",
+        f"{stem}.mobile-540p.mp4.json",
+    ]
+    by_profile = {item["profile"]: item for item in record["renditions"]}
+    assert by_profile["archive-ffv1"]["measurements"][0]["equal"] is True
+    assert by_profile["mobile-540p"]["facts"]["frames"] == 30
+    assert by_profile["mobile-540p"]["commands"][0][0] == "ffmpeg"
+    assert json.loads((tmp_path / names[1]).read_text()) == by_profile["archive-ffv1"]
+
+
+@pytest.mark.media
+def test_measure_scores_a_rendition_against_its_source(clip: Path, tmp_path: Path) -> None:
+    """The two-file command finds the same score as the encode that made the file."""
+    made = answer("encode", clip, "--profile", "mobile-540p", "-o", tmp_path)["renditions"][0]
+
+    record = answer("measure", clip, made["path"])
+
+    before = {score["metric"]: score["mean"] for score in made["measurements"]}
+    after = {score["metric"]: score["mean"] for score in record["measurements"]}
+    assert after == pytest.approx(before, abs=0.01)
+
+
+@pytest.mark.media
+def test_a_refused_profile_is_an_error_when_nothing_is_left(clip: Path, tmp_path: Path) -> None:
+    done = kapok("encode", clip, "--profile", "cn4k-hevc-hlg", "-o", tmp_path)
+
+    assert done.returncode == 1
+    assert "nothing_to_encode" in done.stderr
+    assert "never upscales" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_profile_lists_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "a.mov").write_bytes(b"x")
+
+    done = kapok("profile", "show", "cn16k")
+
+    assert done.returncode == 2
+    assert "cn4k-hevc-hlg" in done.stderr
+
+
+def test_a_text_file_is_no_media(tmp_path: Path) -> None:
+    (tmp_path / "a.mov").write_text("no media")
+
+    done = kapok("inspect", tmp_path / "a.mov")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:][0] == "error: unsupported_media"
+
+
+def track(rate: Fraction, transfer: str | None = None) -> MediaInfo:
+    picture = VideoTrack(0, "h264", None, 320, 180, "yuv420p", 8, rate, Colour(transfer=transfer))
+    return MediaInfo("mov", 1, None, (picture,), ())
+
+
+def seen(frames: int, rate: Fraction) -> Inspection:
+    return Inspection(duration_s=frames / rate, frames=frames, frame_rate=rate)
+
+
+def test_half_the_rate_pairs_every_second_frame() -> None:
+    """50 against 25 frames a second: divisor 2, so that frames stay exactly aligned."""
+    plan = plan_between(
+        track(Fraction(50)), seen(100, Fraction(50)), track(Fraction(25)), frames=50
+    )
+
+    video = plan.rungs[0].video
+    assert video is not None
+    assert (video.rate_divisor, video.frames) == (2, 50)
+
+
+def test_frames_that_do_not_pair_are_not_scored() -> None:
+    """A score over other frames would be a wrong number, so there is none."""
+    with pytest.raises(NotComparable, match="49 frames against 50"):
+        plan_between(track(Fraction(25)), seen(50, Fraction(25)), track(Fraction(25)), frames=49)
+    with pytest.raises(NotComparable, match="no frames pair up"):
+        plan_between(track(Fraction(25)), seen(50, Fraction(25)), track(Fraction(30)), frames=60)
+
+
+def test_hlg_against_sdr_is_compared_after_the_conversion() -> None:
+    plan = plan_between(
+        track(Fraction(25), "arib-std-b67"), seen(50, Fraction(25)), track(Fraction(25)), frames=50
+    )
+
+    assert plan.rungs[0].video is not None
+    assert plan.rungs[0].video.conversion == "hlg_to_sdr"
+
+
+def test_sdr_was_never_made_into_hlg_here() -> None:
+    with pytest.raises(NotComparable, match="hlg was not made from sdr"):
+        plan_between(
+            track(Fraction(25)),
+            seen(50, Fraction(25)),
+            track(Fraction(25), "arib-std-b67"),
+            frames=50,
+        )

@@ -1,0 +1,213 @@
+"""`kapok up`: one process that serves a data folder, and stops cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kapok.client import Client
+from kapok.transfer import Transfer
+
+MIB = 1 << 20
+
+
+@contextmanager
+def up(data: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A running `kapok up` and what it announced; killed at the end if it still runs."""
+    words = [sys.executable, "-m", "kapok.cli", "up", "--data", data, "--port", str(port), "--json"]
+    with (data.parent / "up.log").open("a") as log:
+        process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+        )
+    assert process.stdout is not None
+    with process.stdout:
+        try:
+            yield process, _announced(process.stdout)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _announced(lines: Any) -> dict[str, Any]:
+    text = ""
+    for line in lines:
+        text += line
+        if line.rstrip() == "}":
+            break
+    record: dict[str, Any] = json.loads(text)
+    return record
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    with up(tmp_path_factory.mktemp("up") / "data") as service:
+        yield service
+
+
+def test_the_first_start_leaves_an_admin_key_that_only_its_owner_reads(running: Any) -> None:
+    key = Path(running[1]["key_file"])
+
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert key.read_text().startswith("kpk_")
+
+
+def test_health_needs_no_key(running: Any) -> None:
+    for path in ("/health/live", "/health/ready"):
+        assert httpx.get(f"{running[1]['url']}{path}", trust_env=False).status_code == 200
+
+
+def test_a_data_folder_is_all_that_a_command_needs(running: Any) -> None:
+    """On the same machine KAPOK_DATA names address and key."""
+    done = _kapok("zone", "list", "--json", KAPOK_DATA=running[1]["data"])
+
+    assert done.returncode == 0, done.stderr
+    assert "uhd-4k" in [zone["name"] for zone in json.loads(done.stdout)["data"]]
+
+
+def test_a_second_service_on_the_same_folder_is_refused(running: Any) -> None:
+    done = _kapok("up", "--data", running[1]["data"], "--port", "0")
+
+    assert done.returncode == 5
+    assert "data_in_use" in done.stderr
+
+
+def test_a_taken_port_is_said(running: Any, tmp_path: Path) -> None:
+    port = running[1]["url"].rpartition(":")[2]
+
+    done = _kapok("up", "--data", str(tmp_path / "other"), "--port", port)
+
+    assert done.returncode == 5
+    assert "port_in_use" in done.stderr
+
+
+def test_a_centre_key_may_not_upload(running: Any, tmp_path: Path) -> None:
+    """Exit status 3, and the secret goes into a file instead of the screen."""
+    key = tmp_path / "foshan.key"
+    made = _kapok(
+        "key", "create", "foshan", "--role", "centre", "-o", str(key),
+        KAPOK_DATA=running[1]["data"],
+    )  # fmt: skip
+    (tmp_path / "a.mov").write_bytes(b"x")
+
+    done = _kapok(
+        "upload", str(tmp_path / "a.mov"),
+        KAPOK_URL=running[1]["url"], KAPOK_API_KEY_FILE=str(key),
+    )  # fmt: skip
+
+    assert made.returncode == 0, made.stderr
+    assert key.read_text().strip() not in made.stdout + made.stderr
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert done.returncode == 3
+    assert "forbidden" in done.stderr
+
+
+def test_unknown_things_have_their_exit_status(running: Any) -> None:
+    environment = {"KAPOK_DATA": running[1]["data"]}
+
+    assert _kapok("asset", "show", "ast_none", **environment).returncode == 4
+    assert _kapok("job", "cancel", "job_none", **environment).returncode == 4
+    assert _kapok("publish", "ast_none", "--zone", "uhd-4k", **environment).returncode == 4
+
+
+def test_the_event_chain_is_intact(running: Any) -> None:
+    done = _kapok("events", "verify", "--json", KAPOK_DATA=running[1]["data"])
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["intact"] is True
+
+
+def test_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
+    """Exit status 0 within seconds, and no address of a dead service is left behind."""
+    with up(tmp_path / "data") as (process, _):
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=15) == 0
+        assert not (tmp_path / "data" / "service.json").exists()
+
+
+@pytest.mark.slow
+def test_an_upload_survives_a_kill_of_the_service(tmp_path: Path) -> None:
+    """A kill -9 while parts are under way; the client goes on by itself when it is back."""
+    file = tmp_path / "big.mov"
+    with file.open("wb") as sparse:
+        sparse.truncate(320 * MIB)
+    port = _free_port()
+    killed: list[int] = []
+
+    with up(tmp_path / "data", port) as (first, announced):
+        key = Path(announced["key_file"]).read_text().strip()
+
+        def kill_once(progress: Transfer) -> None:
+            if not killed and progress.done_bytes:
+                killed.append(progress.done_bytes)
+                os.killpg(first.pid, signal.SIGKILL)
+                first.wait()
+                again.append(up(tmp_path / "data", port))
+                again[0].__enter__()
+
+        again: list[Any] = []
+        with Client(announced["url"], key) as client:
+            sent = client.upload(file, on_progress=kill_once)
+            job = client.job(sent.job_id)
+        again[0].__exit__(None, None, None)
+
+    assert killed
+    assert job["upload_id"] == sent.upload_id
+    assert sent.size_bytes == 320 * MIB
+
+
+@pytest.mark.slow
+def test_a_large_upload_needs_little_memory(running: Any, tmp_path: Path) -> None:
+    """1 GiB through client and service: neither holds parts in memory."""
+    file = tmp_path / "big.mov"
+    with file.open("wb") as sparse:
+        sparse.truncate(1024 * MIB)
+    code = (
+        "import resource, sys; from kapok import Client\n"
+        "with Client() as kapok: kapok.upload(sys.argv[1])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, file],
+        env={**os.environ, "KAPOK_DATA": running[1]["data"]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 120
+
+
+def _kapok(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kapok.cli", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "LANG": "C", **environment},
+        timeout=60,
+        check=False,
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

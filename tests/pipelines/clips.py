@@ -1,0 +1,86 @@
+"""Small source clips, each with one thing that sources in the wild have."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from pipelines.tools import ffmpeg
+
+PICTURE = "testsrc2=s=320x180:r=25:d=2,format=yuv420p"
+TONE = "sine=440:d=2:sample_rate=48000"
+HDR_PICTURE = "testsrc2=s=320x180:r=50:d=1,format=yuv420p10le"
+H264 = ("-c:v", "libx264", "-preset", "ultrafast")
+_MASTERING = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+
+
+def make(out: Path, *options: str) -> Path:
+    """Run ffmpeg with these options and `out`; its own words are the failure."""
+    argv = [ffmpeg(), "-nostdin", "-y", "-v", "error", *options, str(out)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def generated(*graphs: str) -> list[str]:
+    return [word for graph in graphs for word in ("-f", "lavfi", "-i", graph)]
+
+
+def programme(folder: Path, name: str = "programme.mov", *options: str) -> Path:
+    """50 pictures at 25 fps and a tone, H.264 and AAC."""
+    return make(folder / name, *generated(PICTURE, TONE), *H264, "-c:a", "aac", *options)
+
+
+def hdr(folder: Path, transfer: str) -> Path:
+    """50 pictures of 10-bit BT.2020 at 50 fps; PQ carries HDR10's static metadata."""
+    signal = f"colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc:range=limited"
+    if transfer == "smpte2084":
+        signal += f":hdr10=1:master-display={_MASTERING}:max-cll=1000,400"
+    encoder = ("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1")
+    params = ("-x265-params", f"log-level=error:{signal}")
+    return make(folder / f"{transfer}.mp4", *generated(HDR_PICTURE), *encoder, *params)
+
+
+def late_ts(folder: Path) -> Path:
+    """A transport stream whose clock starts at ten hours."""
+    offset = ("-output_ts_offset", "36000")
+    return make(
+        folder / "late.ts", *generated(PICTURE, TONE), *H264, "-c:a", "mp2", *offset, "-f", "mpegts"
+    )
+
+
+def tape_mxf(folder: Path, tracks: int = 8) -> Path:
+    """Interlaced 576i with 64:45 pixels, eight mono tracks and a timecode."""
+    picture = "testsrc2=s=720x576:r=50:d=1,interlace,setfield=tff,setsar=64/45,format=yuv422p"
+    tones = [f"sine={200 * (track + 1)}:d=1:sample_rate=48000" for track in range(tracks)]
+    maps = [word for stream in range(tracks + 1) for word in ("-map", str(stream))]
+    video = ("-c:v", "mpeg2video", "-flags", "+ildct+ilme", "-b:v", "5M")
+    sound = ("-c:a", "pcm_s24le", "-timecode", "10:00:00:00")
+    return make(folder / "tape.mxf", *generated(picture, *tones), *maps, *video, *sound)
+
+
+def edited(folder: Path) -> Path:
+    """Its edit list starts half a second in, between two key frames."""
+    whole = programme(folder, "whole.mov", "-g", "50")
+    return make(folder / "edited.mov", "-ss", "0.5", "-i", str(whole), "-c", "copy")
+
+
+def rotated(folder: Path) -> Path:
+    """Filmed upright by a phone: stored 320x180, shown 180x320."""
+    flat = programme(folder, "flat.mov")
+    return make(folder / "rotated.mov", "-display_rotation", "90", "-i", str(flat), "-c", "copy")
+
+
+def unsteady(folder: Path) -> Path:
+    """A 25 fps camera that dropped three pictures of every ten: 37 are left of 52."""
+    dropped = r"select='not(between(mod(n\,10)\,3\,5))'"
+    picture = f"testsrc2=s=320x180:r=25:d=2,{dropped},format=yuv420p"
+    return make(folder / "unsteady.mp4", *generated(picture), "-fps_mode", "vfr", *H264)
+
+
+def cover_art(folder: Path) -> Path:
+    """A programme with a still picture beside it, as music and film shops send them."""
+    film = programme(folder, "film.mov")
+    still = make(folder / "still.png", *generated("color=red:s=64x64"), "-frames:v", "1")
+    copied = ("-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "attached_pic")
+    return make(folder / "cover.mp4", "-i", str(film), "-i", str(still), *copied)

@@ -1,0 +1,293 @@
+"""Sound starts with the picture, lasts as long, and carries what its source carries."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipelines import tools
+from pipelines.audio import audio_files, compose_audio, encode_audio
+from pipelines.containers import FORMATS
+from pipelines.encode import encode_chunk
+from pipelines.join import join
+from pipelines.media import AudioTrack
+from pipelines.plan import AudioPlan, Plan, plan
+from pipelines.profile import Profile, profile
+from pipelines.progress import finish
+from tests.pipelines.sources import HD, STEREO, call, described, planned, samples
+
+RATE = 48000
+CLICKS_S = (0.5, 1.0, 1.5)
+AC3 = AudioPlan("ac3", "ac3", 6, "5.1(side)", RATE, 448_000, (0,), "source")
+
+
+def wav(path: Path, channels: Sequence[NDArray[np.float64]], rate: int = RATE) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(len(channels))
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        codes = np.rint(np.stack(channels, axis=1) * 32767).astype("<i2")
+        file.writeframes(codes.tobytes())
+    return path
+
+
+def clicks(rate: int = RATE) -> NDArray[np.float64]:
+    """Two seconds with a click of 1 ms at each half second; its peak is 0.5 ms later."""
+    track = np.zeros(2 * rate)
+    length = rate // 1000
+    for at in CLICKS_S:
+        track[round(at * rate) :][:length] = 0.5 * np.hanning(length)
+    return track
+
+
+def tone(hertz: float, level: float = 0.1) -> NDArray[np.float64]:
+    return level * np.sin(2 * np.pi * hertz * np.arange(2 * RATE) / RATE)
+
+
+def click_times_s(sound: NDArray[np.float32]) -> list[float]:
+    level = np.abs(sound)
+    loud = np.flatnonzero(level > level.max() / 4)
+    groups = np.split(loud, np.flatnonzero(np.diff(loud) > RATE // 10) + 1)
+    return [float(group[np.argmax(level[group])]) / RATE - 0.0005 for group in groups]
+
+
+def film(
+    folder: Path, sound: Path, name: str, *before_sound: str, codec: str = "pcm_s16le"
+) -> Path:
+    """Two seconds of 25 fps picture with this sound."""
+    path = folder / name
+    call(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", *before_sound, "-i", str(sound)),
+        *("-map", "0", "-map", "1", "-c:v", "libx264", "-preset", "ultrafast"),
+        *("-pix_fmt", "yuv420p", "-c:a", codec, "-y", str(path)),
+    )
+    return path
+
+
+def heard(source: Path, folder: Path, tracks: tuple[AudioPlan, ...] = ()) -> tuple[Plan, Path]:
+    """A finished MP4 of picture and sound, and its plan."""
+    made = planned(source, [profile("mobile-540p")], folder)
+    rung = made.rungs[0]
+    made = replace(made, rungs=(replace(rung, audio=(*rung.audio, *tracks)),))
+    rung = made.rungs[0]
+    pictures = finish(encode_chunk(source, made, made.chunks[0], folder)).files
+    sounds = finish(encode_audio(source, made, folder)).files
+    out = folder / "finished.mp4"
+    files = [sounds[track.key] for track in rung.audio]
+    finish(join(rung, [pictures[rung.profile]], files, out, made))
+    return made, out
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("late_s", [0.0, 0.0801, -0.123])
+def test_a_click_lands_where_the_source_has_it(late_s: float, tmp_path: Path) -> None:
+    """Within 1 ms in AAC and in AC-3 5.1, though the sound starts late or early in the source."""
+    sound = wav(tmp_path / "clicks.wav", [clicks()] * 6)
+    source = film(tmp_path, sound, "film.mov", "-itsoffset", str(late_s))
+    made, out = heard(source, tmp_path, (AC3,))
+    wanted = [at + late_s for at in CLICKS_S]
+    stereo, surround = samples(out, 2, 0), samples(out, 6, 1)
+    assert click_times_s(stereo[:, 0]) == pytest.approx(wanted, abs=0.001)
+    for channel in (0, 1, 2, 4, 5):
+        assert click_times_s(surround[:, channel]) == pytest.approx(wanted, abs=0.001)
+    assert len(stereo) == made.duration_s * RATE == 2 * RATE
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("film.ts", "mp2", ("-itsoffset", "0.04")),
+        ("film.ts", "ac3", ()),
+        ("film.mkv", "flac", ("-itsoffset", "0.04")),
+        ("film.mp4", "aac", ()),
+        ("film.mxf", "pcm_s16le", ()),
+    ],
+)
+def test_every_container_keeps_its_sync(
+    name: str, codec: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    """The offset of picture and sound is the source's own, by the clock that ffmpeg reads in it."""
+    sound = wav(tmp_path / "clicks.wav", [clicks()] * 2)
+    source = film(tmp_path, sound, name, *options, codec=codec)
+    made, out = heard(source, tmp_path)
+    channels = made.rungs[0].audio[0].channels
+    clock = (
+        f"aresample={RATE}:async=1:min_comp=0.00001:first_pts={round(made.first_picture_s * RATE)}"
+    )
+    raw = call("-copyts", "-i", source, "-map", "0:a:0", "-af", clock, "-f", "f32le", "-")
+    true = np.frombuffer(raw, np.float32).reshape(-1, channels)
+    wanted = click_times_s(true[:, 0])
+    assert len(wanted) == 3
+    assert click_times_s(samples(out, channels)[:, 0]) == pytest.approx(wanted, abs=0.001)
+
+
+@pytest.mark.media
+def test_sound_is_padded_and_cut_to_the_picture_s_length(tmp_path: Path) -> None:
+    """Half a second of sound gets silence, three seconds lose one."""
+    for seconds in (0.5, 3.0):
+        noise = np.random.default_rng(1).uniform(-0.2, 0.2, round(seconds * RATE))
+        sound = wav(tmp_path / "noise.wav", [noise])
+        source = film(tmp_path, sound, "film.mov")
+        made, out = heard(source, tmp_path)
+        track = samples(out, 1)
+        assert len(track) == made.duration_s * RATE == 2 * RATE
+        assert (np.abs(track[RATE:]).max() > 0.1) == (seconds > 1)
+
+
+@pytest.mark.media
+def test_a_hole_in_the_sound_becomes_silence(tmp_path: Path) -> None:
+    """What follows a loss stays in sync with the picture."""
+    sound = wav(tmp_path / "clicks.wav", [clicks()] * 2)
+    source = tmp_path / "holed.mkv"
+    hole = "aselect='not(between(t,0.6,0.8))'"
+    call(
+        *(
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=320x180:r=25:d=2",
+            "-i",
+            sound,
+            "-map",
+            "0",
+            "-map",
+            "1",
+        ),
+        *("-af", f"asetnsamples=480,{hole}", "-c:v", "libx264", "-pix_fmt", "yuv420p"),
+        *("-c:a", "pcm_s16le", source),
+    )
+    _, out = heard(source, tmp_path)
+    assert click_times_s(samples(out, 2)[:, 0]) == pytest.approx(CLICKS_S, abs=0.001)
+
+
+@pytest.mark.media
+def test_the_downmix_has_the_coefficients_of_bs775(tmp_path: Path) -> None:
+    """Front at 0 dB, centre and surround at -3 dB, no LFE, and no side on the wrong side."""
+    hertz = (300, 500, 700, 60, 1100, 1300)  # FL FR FC LFE SL SR
+    sound = wav(tmp_path / "tones.wav", [tone(h) for h in hertz])
+    source = film(tmp_path, sound, "film.mov")
+    _, out = heard(source, tmp_path)
+    mixed = samples(out, 2)[RATE // 2 : 3 * RATE // 2]
+    spectrum = np.abs(np.fft.rfft(mixed, axis=0)) / (RATE / 2)
+    levels = np.array([spectrum[round(h * len(mixed) / RATE)] for h in hertz]) / 0.1
+    half = 0.7071
+    wanted = [[1, 0], [0, 1], [half, half], [0, 0], [half, 0], [0, half]]
+    assert levels == pytest.approx(np.array(wanted), abs=0.02)
+
+
+@pytest.mark.media
+def test_a_loud_downmix_is_limited_and_not_clipped(tmp_path: Path) -> None:
+    """All channels at once would be 7.7 dB over: the peak stays below full scale."""
+    sound = wav(tmp_path / "loud.wav", [tone(440, 0.9)] * 6)
+    source = film(tmp_path, sound, "film.mov")
+    _, out = heard(source, tmp_path)
+    middle = np.abs(samples(out, 2)[RATE // 2 : 3 * RATE // 2])
+    assert 0.70 < middle.max() < 0.9
+
+
+@pytest.mark.media
+def test_two_mono_tracks_become_left_and_right(tmp_path: Path) -> None:
+    """Of eight: the first two, each on its side, at its own level."""
+    parts = [wav(tmp_path / f"{h}.wav", [tone(h)]) for h in (300, 500, 700)]
+    source = tmp_path / "tracks.mov"
+    opened = [word for part in parts for word in ("-i", str(part))]
+    call(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", *opened),
+        *("-map", "0", "-map", "1", "-map", "2", "-map", "3", "-c:v", "libx264"),
+        *("-pix_fmt", "yuv420p", "-c:a", "pcm_s16le", source),
+    )
+    _, out = heard(source, tmp_path)
+    middle = samples(out, 2)[RATE // 2 : 3 * RATE // 2]
+    spectrum = np.abs(np.fft.rfft(middle, axis=0)) / (RATE / 2) / 0.1
+    levels = spectrum[[round(h * len(middle) / RATE) for h in (300, 500, 700)]]
+    assert levels == pytest.approx(np.array([[1, 0], [0, 1], [0, 0]]), abs=0.02)
+
+
+@pytest.mark.media
+def test_high_rate_sound_comes_down_to_48_khz_in_place(tmp_path: Path) -> None:
+    """96 kHz, as some cameras record."""
+    sound = wav(tmp_path / "clicks.wav", [clicks(96000)] * 2, rate=96000)
+    _, out = heard(film(tmp_path, sound, "film.mov"), tmp_path)
+    track = samples(out, 2)
+    assert len(track) == 2 * RATE
+    assert click_times_s(track[:, 0]) == pytest.approx(CLICKS_S, abs=0.001)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24le"])
+def test_preserved_sound_is_the_source_s_bit_for_bit(codec: str, tmp_path: Path) -> None:
+    """FLAC at the same rate and depth: the decoded samples are equal."""
+    source = tmp_path / "tape.mov"
+    call(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=1"),
+        *("-f", "lavfi", "-i", "anoisesrc=a=0.9:r=44100:seed=3:d=1,aformat=channel_layouts=stereo"),
+        *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", codec, source),
+    )
+    made = planned(source, [profile("archive-ffv1")], tmp_path)
+    (track,) = made.rungs[0].audio
+    flac = finish(encode_audio(source, made, tmp_path)).files[track.key]
+    wanted = ("-map", "0:a:0", "-f", "s32le", "-c:a", "pcm_s32le", "-")
+    assert call("-i", flac, *wanted) == call("-i", source, *wanted)
+    assert track.bit_depth == int(codec[5:7])
+
+
+@pytest.mark.media
+def test_a_wav_becomes_a_listening_copy_as_long_as_itself(tmp_path: Path) -> None:
+    """Sound alone: its own first sample is where the programme begins."""
+    source = wav(tmp_path / "talk.wav", [clicks()] * 2)
+    made = planned(source, [profile("audio-access-aac")], tmp_path)
+    (file,) = finish(encode_audio(source, made, tmp_path)).files.values()
+    track = samples(file, 2)
+    assert len(track) == 2 * RATE
+    assert click_times_s(track[:, 1]) == pytest.approx(CLICKS_S, abs=0.001)
+
+
+def pure(audio: Sequence[AudioTrack], *profiles: Profile) -> Plan:
+    info, seen = described(HD, audio)
+    return plan(info, replace(seen, first_picture_s=Fraction(3, 2)), profiles)
+
+
+def test_a_silent_plan_runs_nothing(tmp_path: Path) -> None:
+    """No tool is started, and there are no files."""
+    done = finish(encode_audio(tmp_path / "none.mov", pure((), profile("mobile-540p")), tmp_path))
+    assert (done.files, done.argv) == ({}, ())
+
+
+def test_rungs_share_one_encode_and_encodes_share_one_track() -> None:
+    """Three rungs: two keys, one aligned source track."""
+    made = pure([STEREO], *map(profile, ("hd-avc-sdr", "mobile-720p", "mobile-540p")))
+    assert list(audio_files(made, Path("/scratch")).values()) == [
+        Path("/scratch/aac_2ch_192k_t0.m4a"),
+        Path("/scratch/aac_2ch_128k_t0.m4a"),
+    ]
+    argv = compose_audio(Path("/store/s.mov"), made, Path("/scratch"))
+    graph = argv[argv.index("-filter_complex") + 1]
+    assert graph.count("[0:1]") == 1
+    assert graph.count("aresample") == 1
+
+
+def test_the_whole_command_of_one_stereo_track() -> None:
+    """Aligned by the file's own clock (`-copyts`) to the picture at 1.5 s, for exactly 4 s."""
+    argv = compose_audio(
+        Path("/store/s.mov"), pure([STEREO], profile("mobile-540p")), Path("/scratch")
+    )
+    graph = (
+        "[0:1]aresample=48000:async=1:first_pts=72000:min_comp=5.208333333333333e-06:"
+        "min_hard_comp=0.03[s0];[s0]aformat=channel_layouts=stereo[s1];[s1]apad[s2];"
+        "[s2]atrim=end_sample=192000[s3];[s3]asetpts=N/SR/TB[s4]"
+    )
+    assert argv == [
+        *(tools.ffmpeg(), "-v", "warning", "-y", "-copyts"),
+        *("-format_whitelist", ",".join(FORMATS), "-protocol_whitelist", "file"),
+        *("-i", "/store/s.mov", "-filter_complex", graph, "-map", "[s4]", "-f", "mp4"),
+        *("-b:a", "128000", "-c:a", "aac", "-fflags", "+bitexact"),
+        *("-map_chapters", "-1", "-map_metadata", "-1", "/scratch/aac_2ch_128k_t0.m4a"),
+    ]

@@ -1,0 +1,239 @@
+"""One command for all rungs: what grows from what, and the whole argv of typical jobs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from pipelines import tools
+from pipelines.containers import FORMATS
+from pipelines.encoders import encoder_options
+from pipelines.graph import compose, lay_out
+from pipelines.media import ContentLight, MasteringDisplay, VideoTrack
+from pipelines.plan import Chunk, Plan, plan
+from pipelines.profile import ladder, profile
+from pipelines.timecode import timecode_at
+from tests.pipelines.sources import HD, UHD, described
+
+NTSC = Fraction(30000, 1001)
+FOLDER = Path("/scratch")
+SOURCE = Path("/store/source.mov")
+OPENED = [
+    *("-v", "warning", "-y"),
+    *("-format_whitelist", ",".join(FORMATS), "-protocol_whitelist", "file"),
+]
+
+
+def planned(picture: VideoTrack, *names: str, frames: int = 100, timecode: str = "") -> Plan:
+    info, seen = described(picture, frames=frames, timecode=timecode or None)
+    return plan(info, seen, [profile(name) for name in names or ladder("uhd").profiles])
+
+
+def grown(made: Plan) -> dict[str, str | None]:
+    """Each rung and the rung that it takes its picture from."""
+    branches = lay_out(made, FOLDER)
+    return {
+        branch.path.stem: None if branch.parent is None else branches[branch.parent].path.stem
+        for branch in branches
+    }
+
+
+def chain(argv: list[str]) -> str:
+    return argv[argv.index("-filter_complex") + 1]
+
+
+def test_each_rung_grows_from_the_next_larger_one() -> None:
+    """HLG: one conversion at 1080p50; the mobile rungs come from its result."""
+    assert grown(planned(UHD)) == {
+        "cn4k-hevc-hlg": None,
+        "hd-avc-sdr": "cn4k-hevc-hlg",
+        "mobile-1080p": "hd-avc-sdr",
+        "mobile-720p": "mobile-1080p",
+        "review-proxy": "mobile-720p",
+        "mobile-540p": "mobile-720p",
+    }
+
+
+def test_nothing_grows_from_preservation_nor_from_burnt_in_timecode() -> None:
+    """The one is not deinterlaced, the other is written over."""
+    tape = replace(HD, field_order="tt")
+    made = planned(tape, "review-proxy", "archive-ffv1", "mobile-540p", "hd-avc-sdr")
+    assert grown(made) == {
+        "archive-ffv1": None,
+        "hd-avc-sdr": None,
+        "review-proxy": "hd-avc-sdr",
+        "mobile-540p": "hd-avc-sdr",
+    }
+
+
+def test_a_rate_that_does_not_divide_is_taken_from_the_source() -> None:
+    """75 fps: every second frame for HD, every third for mobile."""
+    made = planned(replace(HD, frame_rate=Fraction(75)), "hd-avc-sdr", "mobile-540p")
+    assert grown(made) == {"hd-avc-sdr": None, "mobile-540p": None}
+
+
+def test_the_whole_command_of_a_plain_source() -> None:
+    """1080p25 to two rungs: one input, one graph, two outputs."""
+    argv = compose(SOURCE, planned(HD, "mobile-720p", "mobile-540p"), Chunk(0, 0, 100), FOLDER)
+    graph = (
+        "[0:0]scale=1280:720:flags=bicubic+accurate_rnd[s0];[s0]setsar=1[s1];"
+        "[s1]format=pix_fmts=yuv420p[s2];"
+        "[s2]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv[s3];"
+        "[s3]split=2[s4][s5];"
+        "[s5]scale=960:540:flags=bicubic+accurate_rnd[s6];[s6]setsar=1[s7]"
+    )
+    common = [
+        "-fflags",
+        "+bitexact",
+        "-flags",
+        "+cgop",
+        "-fps_mode",
+        "passthrough",
+        "-g",
+        "25",
+        "-keyint_min",
+        "25",
+    ]
+    bare = ["-map_chapters", "-1", "-map_metadata", "-1"]
+    last = [
+        "-preset",
+        "veryfast",
+        "-profile:v",
+        "high",
+        "-sc_threshold",
+        "0",
+        "-video_track_timescale",
+        "10000",
+    ]
+    assert argv == [
+        *(tools.ffmpeg(), *OPENED, "-r", "25/1", "-i", "/store/source.mov"),
+        *("-filter_complex", graph),
+        *("-map", "[s4]", "-f", "mp4", "-a53cc", "0", "-bufsize", "5000000", "-c:v", "libx264"),
+        *("-crf", "22", *common, *bare, "-maxrate", "2500000", *last),
+        "/scratch/mobile-720p.mp4",
+        *("-map", "[s7]", "-f", "mp4", "-a53cc", "0", "-bufsize", "2400000", "-c:v", "libx264"),
+        *("-crf", "23", *common, *bare, "-maxrate", "1200000", *last),
+        "/scratch/mobile-540p.mp4",
+    ]
+
+
+def test_the_whole_command_of_a_preservation_master() -> None:
+    """The bare decode, tagged, into FFV1 version 3: no filter that touches a sample."""
+    tape = replace(HD, pix_fmt="yuv422p10le", bit_depth=10, field_order="tt")
+    argv = compose(SOURCE, planned(tape, "archive-ffv1"), Chunk(0, 0, 100), FOLDER)
+    assert argv == [
+        *(tools.ffmpeg(), *OPENED, "-r", "25/1", "-i", "/store/source.mov"),
+        "-filter_complex",
+        "[0:0]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv[s0]",
+        *("-map", "[s0]", "-f", "matroska", "-c:v", "ffv1", "-coder", "1", "-color_range", "tv"),
+        *("-context", "1"),
+        *("-fflags", "+bitexact", "-fps_mode", "passthrough", "-g", "1", "-level", "3"),
+        *("-map_chapters", "-1", "-map_metadata", "-1", "-slicecrc", "1", "-slices", "24"),
+        "/scratch/archive-ffv1.mkv",
+    ]
+
+
+def test_hdr_is_scaled_first_and_converted_after() -> None:
+    """At 1080 lines a conversion costs a quarter."""
+    graph = chain(compose(SOURCE, planned(UHD, "hd-avc-sdr"), Chunk(0, 0, 100), FOLDER))
+    steps = [part.split("]", 1)[1].split("=", 1)[0] for part in graph.split(";")]
+    converted = ["zscale", "format", "lut3d", "zscale", "format", "setparams"]
+    assert steps == ["scale", "setsar", *converted, "sidedata", "sidedata"]
+
+
+def test_fields_are_woven_apart_at_full_size_before_anything_is_scaled() -> None:
+    """In the order that was inspected, bottom field first here."""
+    tape = replace(HD, field_order="bb")
+    graph = chain(compose(SOURCE, planned(tape, "mobile-540p"), Chunk(0, 0, 100), FOLDER))
+    assert graph.startswith("[0:0]bwdif=deint=all:mode=send_frame:parity=bff[s0];[s0]scale=960:540")
+
+
+def test_an_uneven_source_is_resampled_before_everything() -> None:
+    """Exactly the planned count: repeated, dropped, and the last one held."""
+    info, seen = described(HD, duration_s=Fraction(4), constant_frame_rate=False)
+    made = plan(info, seen, [profile("mobile-540p")])
+    argv = compose(SOURCE, made, made.chunks[0], FOLDER)
+    assert "-r" not in argv
+    assert chain(argv).startswith(
+        "[0:0]setpts=PTS-STARTPTS[s0];[s0]fps=fps=25/1[s1];"
+        "[s1]tpad=stop=100:stop_mode=clone[s2];[s2]trim=end_frame=100[s3];[s3]scale="
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "between"),
+    [(50, ""), (51, "trim=start_frame=1[s2];[s2]setpts=PTS-STARTPTS[s3];[s3]")],
+)
+def test_a_chunk_keeps_the_frames_that_the_whole_would_keep(start: int, between: str) -> None:
+    """Every second frame counts from the programme's first, wherever a chunk starts."""
+    made = planned(replace(HD, frame_rate=Fraction(50)), "mobile-540p")
+    cut = f"[0:0]trim=end_frame=100:start_frame={start}[s0];[s0]setpts=PTS-STARTPTS[s1];[s1]"
+    graph = chain(compose(SOURCE, made, Chunk(1, start, 100), FOLDER))
+    assert graph.startswith(f"{cut}{between}framestep=2")
+
+
+def test_burnt_in_timecode_starts_at_the_chunk_s_first_frame() -> None:
+    """At the rung's rate: 10:00:00:20 at 50 fps is frame 10 at 25, and chunk 2 is 50 on."""
+    made = planned(
+        replace(HD, frame_rate=Fraction(50)), "review-proxy", timecode="10:00:00:20", frames=200
+    )
+    graph = chain(compose(SOURCE, made, Chunk(1, 100, 200), FOLDER))
+    assert r"rate=25/1:timecode=10\\:00\\:02\\:10:" in graph
+
+
+def test_a_rate_without_timecode_shows_the_time() -> None:
+    """12.5 frames a second are not counted by ST 12."""
+    made = planned(replace(HD, frame_rate=Fraction(25, 2)), "review-proxy")
+    assert "timecode=" not in chain(compose(SOURCE, made, Chunk(0, 0, 100), FOLDER))
+    assert "pts" in chain(compose(SOURCE, made, Chunk(0, 0, 100), FOLDER))
+
+
+@pytest.mark.parametrize(
+    ("start", "source", "rate", "later", "shown"),
+    [
+        (None, Fraction(25), Fraction(25), 26, "00:00:01:01"),
+        ("10:00:00:30", Fraction(50), Fraction(25), 0, "10:00:00:15"),
+        ("23:59:59:24", Fraction(25), Fraction(25), 1, "00:00:00:00"),
+        ("01:00:59;29", NTSC, NTSC, 1, "01:01:00;02"),
+        ("01:09:59;29", NTSC, NTSC, 1, "01:10:00;00"),
+        ("01:00:59:29", NTSC, NTSC, 1, "01:01:00:00"),
+        ("00:00:59;59", 2 * NTSC, 2 * NTSC, 1, "00:01:00;04"),
+    ],
+)
+def test_timecode_counts_as_st_12_does(
+    start: str | None, source: Fraction, rate: Fraction, later: int, shown: str
+) -> None:
+    """Drop-frame leaves out two numbers a minute (four at 60), but not every tenth."""
+    first = timecode_at(start, source, rate)
+    assert first is not None
+    assert str(first.later(later)) == shown
+
+
+def test_x265_is_told_everything_that_its_stream_must_say() -> None:
+    """Closed GOPs of one length, the level's buffer, and ST 2086 in its own units."""
+    info, seen = described(
+        replace(
+            UHD,
+            mastering_display=MasteringDisplay(
+                red=(Fraction(708, 1000), Fraction(292, 1000)),
+                green=(Fraction(170, 1000), Fraction(797, 1000)),
+                blue=(Fraction(131, 1000), Fraction(46, 1000)),
+                white=(Fraction(3127, 10000), Fraction(3290, 10000)),
+                min_luminance_cd_m2=Fraction(1, 2000),
+                max_luminance_cd_m2=Fraction(1000),
+            ),
+            content_light=ContentLight(1000, 400),
+        )
+    )
+    video = plan(info, seen, [profile("cn4k-hevc-hlg")]).rungs[0].video
+    assert video is not None
+    assert encoder_options(video)["x265-params"].split(":") == [
+        *("keyint=50", "min-keyint=50", "scenecut=0", "open-gop=0"),
+        *("level-idc=5.1", "high-tier=0", "vbv-maxrate=36000", "vbv-bufsize=36000"),
+        "log-level=warning",
+        "master-display=G(8500,39850)B(6550,2300)R(35400,14600)WP(15635,16450)L(10000000,5)",
+        "max-cll=1000,400",
+    ]

@@ -1,0 +1,234 @@
+"""One decode of the source measures what is really in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import pytest
+
+from pipelines.errors import NoEssence
+from pipelines.inspect import inspect
+from pipelines.media import AudioTrack, Inspection
+from pipelines.probe import probe
+from pipelines.progress import finish
+from tests.pipelines import clips
+
+pytestmark = pytest.mark.media
+
+WAV_TRACK = AudioTrack(0, "pcm_s16le", 1, "mono", 48000)
+
+
+def inspected(path: Path, folder: Path) -> Inspection:
+    folder.mkdir(exist_ok=True)
+    return finish(inspect(path, probe(path), folder))
+
+
+def test_a_plain_programme_is_measured(tmp_path: Path) -> None:
+    """Frames, rate, duration and start as they decode."""
+    found = inspected(clips.programme(tmp_path), tmp_path / "out")
+    assert (found.frames, found.frame_rate, found.duration_s) == (50, Fraction(25), Fraction(2))
+    assert found.constant_frame_rate
+    assert (found.first_picture_s, found.audio_start_s[0]) == (Fraction(0), Fraction(0))
+    assert found.field_order == "progressive"
+    assert found.findings == ()
+    assert found.shots[-1].end_frame == 50
+    assert found.loudness[0].integrated_lkfs == pytest.approx(-21.8, abs=0.2)
+    assert found.loudness[0].true_peak_dbtp == pytest.approx(-17, abs=1.5)
+
+
+def test_levels_are_the_source_s_own_code_values(tmp_path: Path) -> None:
+    """10-bit samples are picked, not mixed: the exact codes come out."""
+    picture = (
+        "color=s=320x180:r=25:d=0.4,format=yuv422p10le,geq=lum='if(lt(X,160),40,980)':cb=512:cr=812"
+    )
+    path = clips.make(tmp_path / "codes.mkv", *clips.generated(picture), "-c:v", "ffv1")
+    levels = inspected(path, tmp_path / "out").levels
+    assert levels
+    assert (levels.luma_min, levels.luma_mean, levels.luma_max) == (40, 510, 980)
+    assert levels.saturation_max == 300
+    assert levels.out_of_range_share == 1.0  # 40 is below 64, 980 is above 940
+
+
+def test_a_late_clock_is_told_as_the_file_tells_it(tmp_path: Path) -> None:
+    """The distance of sound and picture is what every rendition must keep."""
+    path = clips.late_ts(tmp_path)
+    info = probe(path)
+    found = inspected(path, tmp_path / "out")
+    assert found.frames == 50
+    assert info.picture
+    assert abs(found.first_picture_s - info.picture.start_s) < Fraction(1, 45000)
+    assert abs(found.audio_start_s[0] - info.audio[0].start_s) < Fraction(1, 45000)
+
+
+def test_sound_that_starts_before_the_picture_is_seen(tmp_path: Path) -> None:
+    """The picture is shifted by 13 frames of 25 fps in the container."""
+    tone = ["-f", "lavfi", "-i", clips.TONE]
+    picture = ["-itsoffset", "0.52", "-f", "lavfi", "-i", clips.PICTURE]
+    options = [*tone, *picture, "-map", "1", "-map", "0", *clips.H264, "-c:a", "pcm_s16le"]
+    found = inspected(clips.make(tmp_path / "late.mov", *options), tmp_path / "out")
+    assert found.first_picture_s - found.audio_start_s[0] == Fraction(52, 100)
+
+
+def test_an_edit_list_hides_what_it_hides(tmp_path: Path) -> None:
+    """Counted as every later decode counts: without the half second before the cut."""
+    found = inspected(clips.edited(tmp_path), tmp_path / "out")
+    assert 36 <= found.frames <= 38
+    assert found.duration_s == Fraction(found.frames, 25)
+
+
+def test_a_variable_rate_is_seen_and_its_span_kept(tmp_path: Path) -> None:
+    """The camera meant 25 fps; the pictures that are there are counted."""
+    found = inspected(clips.unsteady(tmp_path), tmp_path / "out")
+    assert not found.constant_frame_rate
+    assert (found.frames, found.frame_rate) == (35, Fraction(25))
+    assert found.duration_s == 2
+
+
+def test_interlaced_tape_stays_interlaced(tmp_path: Path) -> None:
+    """Eight tracks of sound are each measured."""
+    found = inspected(clips.tape_mxf(tmp_path), tmp_path / "out")
+    assert (found.frames, found.frame_rate) == (25, Fraction(25))
+    assert found.field_order == "tt"
+    assert len(found.loudness) == len(found.audio_start_s) == 8
+    assert (found.posters[0].width, found.posters[0].height) == (1024, 576)
+
+
+def test_a_cut_and_black_are_found(tmp_path: Path) -> None:
+    """Bars, one second of black, then noise that moves."""
+    bars = "smptebars=s=320x180:r=25:d=1,format=yuv420p[a]"
+    black = "color=black:s=320x180:r=25:d=1,format=yuv420p[b]"
+    other = "testsrc=s=320x180:r=25:d=1,negate,format=yuv420p[c]"
+    graph = f"{bars};{black};{other};[a][b][c]concat=n=3:v=1[v]"
+    path = clips.make(
+        tmp_path / "cuts.mkv", "-filter_complex", graph, "-map", "[v]", "-c:v", "ffv1"
+    )
+    found = inspected(path, tmp_path / "out")
+    assert [(shot.start_frame, shot.end_frame) for shot in found.shots] == [
+        (0, 25),
+        (25, 50),
+        (50, 75),
+    ]
+    assert [(span.start_s, span.end_s) for span in found.black] == [(1.0, 2.0)]
+
+
+def test_a_frozen_picture_is_found(tmp_path: Path) -> None:
+    """Three seconds of a still: a fault of the tape, or a slate."""
+    path = clips.make(
+        tmp_path / "still.mkv",
+        *clips.generated("smptebars=s=320x180:r=25:d=3,format=yuv420p"),
+        *("-c:v", "ffv1"),
+    )
+    (span,) = inspected(path, tmp_path / "out").freeze
+    assert (span.start_s, span.end_s) == (0.04, 3.0)
+
+
+def test_sound_alone_is_an_asset_too(tmp_path: Path) -> None:
+    """Its length, loudness and waveform; no picture is made up."""
+    path = clips.make(
+        tmp_path / "a.wav", *clips.generated("sine=1000:d=1.5:sample_rate=48000"), "-ac", "2"
+    )
+    found = inspected(path, tmp_path / "out")
+    assert (found.duration_s, found.frames, found.frame_rate) == (Fraction(3, 2), 0, None)
+    assert (found.posters, found.storyboard, found.levels) == ((), None, None)
+    assert found.waveform
+    (track,) = json.loads((tmp_path / "out" / found.waveform).read_text())["tracks"]
+    assert track["length"] * track["samples_per_pixel"] == 72000
+    assert min(track["data"]) == -max(track["data"])
+
+
+def test_silence_has_no_loudness(tmp_path: Path) -> None:
+    """`None` is not 0 LKFS."""
+    path = clips.make(tmp_path / "silent.wav", *clips.generated("anullsrc=r=48000:d=1"), "-t", "1")
+    (loudness,) = inspected(path, tmp_path / "out").loudness
+    assert (loudness.integrated_lkfs, loudness.true_peak_dbtp) == (None, None)
+
+
+def test_the_images_are_there_and_nothing_else(tmp_path: Path) -> None:
+    """Candidates that were not chosen are gone, and the named ones have the named size."""
+    found = inspected(clips.programme(tmp_path), tmp_path / "out")
+    assert found.storyboard
+    named = [poster.name for poster in found.posters]
+    others = [found.storyboard.vtt, *found.storyboard.images, str(found.waveform)]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*named, *others])
+    for poster in found.posters:
+        image = cv2.imread(str(tmp_path / "out" / poster.name))
+        assert image is not None
+        assert image.shape[:2] == (poster.height, poster.width) == (180, 320)
+
+
+def test_the_storyboard_covers_the_whole_programme(tmp_path: Path) -> None:
+    """Cues touch each other, and the last ends with the programme."""
+    found = inspected(clips.programme(tmp_path), tmp_path / "out")
+    assert found.storyboard
+    text = (tmp_path / "out" / found.storyboard.vtt).read_text()
+    cues = re.findall(r"(\S+) --> (\S+)\nsprite-001\.jpg#xywh=(\d+),(\d+),240,136", text)
+    assert cues[0] == ("00:00:00.000", "00:00:00.400", "0", "0")
+    assert cues[-1] == ("00:00:01.600", "00:00:02.000", "960", "0")
+    assert [end for _, end, *_ in cues[:-1]] == [start for start, *_ in cues[1:]]
+
+
+@pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
+def test_posters_of_hdr_are_made_for_ordinary_screens(transfer: str, tmp_path: Path) -> None:
+    """Converted, so mid greys stay mid greys; a PQ code shown as it is would look washed out."""
+    found = inspected(clips.hdr(tmp_path, transfer), tmp_path / "out")
+    assert (found.frames, found.frame_rate) == (50, Fraction(50))
+    image = cv2.imread(str(tmp_path / "out" / found.posters[0].name))
+    assert image is not None
+    assert image.min() < 40
+    assert 60 < image.mean() < 190
+
+
+def test_a_folder_with_odd_letters_works(tmp_path: Path) -> None:
+    """Percent signs are numbers to ffmpeg's image writer, quotes and colons end a filter option."""
+    folder = tmp_path / "50%d: it's"
+    folder.mkdir()
+    found = inspected(clips.programme(folder), folder / "out")
+    assert (folder / "out" / found.posters[0].name).is_file()
+
+
+def test_a_rotated_picture_is_measured_upright(tmp_path: Path) -> None:
+    """As every player shows it."""
+    poster = inspected(clips.rotated(tmp_path), tmp_path / "out").posters[0]
+    assert (poster.width, poster.height) == (180, 320)
+
+
+def test_nothing_that_decodes_is_no_essence(tmp_path: Path) -> None:
+    """The container opens, and its index is of another file."""
+    info = probe(clips.programme(tmp_path))
+    empty = clips.make(tmp_path / "empty.wav", *clips.generated(clips.TONE), "-t", "0")
+    with pytest.raises(NoEssence, match="no sound decodes"):
+        finish(inspect(empty, replace(info, video=(), audio=(WAV_TRACK,)), tmp_path))
+
+
+def test_what_a_decoder_complains_of_is_a_finding(tmp_path: Path) -> None:
+    """A Matroska file that was cut short decodes as far as it goes, and says so."""
+    whole = clips.programme(tmp_path, "whole.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) * 2 // 3])
+    found = inspected(tmp_path / "cut.mkv", tmp_path / "out")
+    assert 0 < found.frames < 50
+    (finding,) = found.findings
+    assert finding.endswith("[in#0/matroska,webm] File ended prematurely")
+
+
+def test_closing_the_inspection_stops_the_decode(tmp_path: Path) -> None:
+    """Cancel works here as everywhere."""
+    path = clips.programme(tmp_path)
+    operation = inspect(path, probe(path), tmp_path)
+    next(operation)
+    operation.close()
+    assert list(tmp_path.glob("poster-*")) == []
+
+
+@pytest.mark.parametrize("shared_clip", ["jellyfish_360p_avs3_10bit.mkv"], indirect=True)
+def test_rounded_time_stamps_are_still_a_constant_rate(shared_clip: Path, tmp_path: Path) -> None:
+    """Matroska rounds 33.37 ms to 33 or 34; the banner of a decoder is no finding."""
+    found = inspected(shared_clip, tmp_path / "out")
+    assert (found.frames, found.frame_rate) == (120, Fraction(30000, 1001))
+    assert found.constant_frame_rate
+    assert found.duration_s == Fraction(1001, 250)
+    assert found.findings == ()

@@ -1,0 +1,314 @@
+"""Scores are of exactly aligned frames, made as the plan makes them, with the right models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from pipelines.encode import encode_chunk
+from pipelines.errors import VerificationFailed
+from pipelines.facts import Measurement
+from pipelines.measure import Pair, Window, compose, measure, metrics_for, windows_of
+from pipelines.media import Colour
+from pipelines.plan_types import Plan, Rung
+from pipelines.progress import finish
+from pipelines.reference import comparison_raster
+from pipelines.run import capture, run
+from pipelines.scores import measurement, ssim_values, vmaf_values, xpsnr_values
+from pipelines.tools import ffprobe
+from tests.pipelines import handmade
+from tests.pipelines.handmade import PLAN, RIGHT, RUNG, VIDEO, Recipe, encode
+
+HLG = Colour("bt2020", "arib-std-b67", "bt2020nc", "tv")
+EXACT = replace(RIGHT, codec=("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0"))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return handmade.make_source(tmp_path_factory.mktemp("source"))
+
+
+def scored(
+    source: Path, rendition: Path, folder: Path, rung: Rung = RUNG, plan: Plan = PLAN
+) -> dict[str, Measurement]:
+    scores, _ = finish(measure(source, rendition, rung, plan, folder))
+    return {score.metric: score for score in scores}
+
+
+def frame_times(path: Path) -> list[str]:
+    """As ffprobe prints them."""
+    argv = [ffprobe(), "-v", "error", "-select_streams", "v:0"]
+    argv += ["-show_entries", "frame=pts_time", "-of", "csv=p=0", str(path)]
+    return [line.strip(",") for line in capture(argv, readable=[path]).stdout.decode().split()]
+
+
+def mean(score: Measurement) -> float:
+    assert score.mean is not None
+    return score.mean
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("rate", [Fraction(25, 2), Fraction(30000, 1001), Fraction(50)], ids=str)
+def test_an_exact_copy_scores_the_most_at_every_frame(rate: Fraction, tmp_path: Path) -> None:
+    """100 dB stands for equal frames: a single pair that is off by one would show in p5."""
+    source = handmade.make_source(tmp_path, rate)
+    plan = handmade.plan_at(rate)
+    copy = encode(source, tmp_path / "copy.mp4", EXACT)
+    scores = scored(source, copy, tmp_path, plan.rungs[0], plan)
+    assert scores["xpsnr"] == Measurement("xpsnr", "6:1:1", 100, 100, 100, frames=50)
+    assert scores["vmaf"].frames == 50
+    assert mean(scores["vmaf"]) > 95
+
+
+@pytest.mark.media
+def test_a_shifted_pair_scores_far_lower(source: Path, tmp_path: Path) -> None:
+    """The same encode, one frame late: what a misalignment would cost is what the proof is."""
+    late = replace(RIGHT, picture="select='gt(n,0)',tpad=stop=1:stop_mode=clone,setpts=N/25/TB")
+    right = scored(source, encode(source, tmp_path / "right.mp4"), tmp_path)
+    shifted = scored(source, encode(source, tmp_path / "late.mp4", late), tmp_path)
+    assert mean(right["vmaf"]) > 90
+    assert mean(right["vmaf"]) > mean(shifted["vmaf"]) + 30
+    assert mean(right["xpsnr"]) > mean(shifted["xpsnr"]) + 10
+
+
+@pytest.mark.media
+def test_more_bits_score_higher(source: Path, tmp_path: Path) -> None:
+    """And p5 lies below the mean, as it must."""
+
+    def at(crf: int) -> dict[str, Measurement]:
+        codec = ("-c:v", "libx264", "-preset", "veryfast", "-crf", str(crf), "-g", "25")
+        path = encode(source, tmp_path / f"{crf}.mp4", replace(RIGHT, codec=codec))
+        return scored(source, path, tmp_path)
+
+    good, poor = at(18), at(40)
+    assert mean(good["vmaf"]) > mean(poor["vmaf"]) + 10
+    assert mean(good["xpsnr"]) > mean(poor["xpsnr"]) + 5
+    assert good["vmaf"].p5 is not None
+    assert good["vmaf"].p5 <= mean(good["vmaf"])
+
+
+@pytest.mark.media
+def test_every_second_frame_is_compared_with_every_second_frame(
+    source: Path, tmp_path: Path
+) -> None:
+    """A rung at half rate pairs with source frames 0, 2, 4 …"""
+    rate = Fraction(25, 2)
+    rung = replace(RUNG, video=replace(VIDEO, frames=25, frame_rate=rate, rate_divisor=2))
+    halved = replace(EXACT, picture="select='not(mod(n,2))'")
+    scores = scored(source, encode(source, tmp_path / "half.mp4", halved), tmp_path, rung)
+    assert scores["xpsnr"] == Measurement("xpsnr", "6:1:1", 100, 100, 100, frames=25)
+
+
+@pytest.mark.media
+def test_an_interlaced_source_is_deinterlaced_for_the_reference(tmp_path: Path) -> None:
+    """By the same filter as the rung, so that an exact encode of it scores the most."""
+    tape = tmp_path / "tape.mov"
+    handmade.call(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=50:d=2,interlace=scan=tff", "-frames:v", "50"),
+        *("-c:v", "libx264", "-flags", "+ilme+ildct", "-qp", "4", "-pix_fmt", "yuv420p", tape),
+    )
+    video = replace(VIDEO, deinterlace=True)
+    plan = replace(PLAN, source_field_order="tt")
+    bwdif = replace(EXACT, picture="bwdif=send_frame:tff:all", audio_codec=("-an",))
+    exact = encode(tape, tmp_path / "bwdif.mp4", bwdif)
+    weave = encode(tape, tmp_path / "weave.mp4", replace(EXACT, audio_codec=("-an",)))
+    rung = replace(RUNG, video=video, audio=())
+    right = mean(scored(tape, exact, tmp_path, rung, plan)["xpsnr"])
+    wrong = mean(scored(tape, weave, tmp_path, rung, plan)["xpsnr"])
+    assert right > 60  # not 100: 8 bits between a filter in 8 bits and another look at them
+    assert right > wrong + 20
+
+
+@pytest.mark.media
+def test_an_hlg_source_is_converted_before_an_sdr_rung_is_scored(tmp_path: Path) -> None:
+    """The reference goes through the plan's own table; without it the score would be of tone."""
+    source = tmp_path / "hlg.mkv"
+    tags = "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc:range=tv"
+    handmade.call(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", "-vf", f"format=yuv420p10le,{tags}"),
+        *("-c:v", "ffv1", source),
+    )
+    video = replace(VIDEO, conversion="hlg_to_sdr", crf=10.0, preset="veryfast", level=None)
+    rung = replace(RUNG, video=video, audio=())
+    plan = replace(PLAN, source_colour=HLG, rungs=(rung,), video_track=0)
+    converted = finish(encode_chunk(source, plan, plan.chunks[0], tmp_path)).files[rung.profile]
+    flat = encode(source, tmp_path / "flat.mp4", replace(EXACT, audio_codec=("-an",)))
+    right = mean(scored(source, converted, tmp_path, rung, plan)["vmaf"])
+    wrong = mean(scored(source, flat, tmp_path, rung, plan)["vmaf"])
+    assert right > 90
+    assert right > wrong + 20
+
+
+@pytest.mark.media
+def test_burnt_in_timecode_is_in_both(source: Path, tmp_path: Path) -> None:
+    """A proxy with timecode is compared with a reference that has the same timecode."""
+    video = replace(VIDEO, burnt_in_timecode=True, crf=10.0, preset="veryfast", level=None)
+    rung = replace(RUNG, video=video, audio=())
+    plan = replace(PLAN, rungs=(rung,), source_timecode="10:00:00:00")
+    proxy = finish(encode_chunk(source, plan, plan.chunks[0], tmp_path)).files[rung.profile]
+    plain = replace(rung, video=replace(video, burnt_in_timecode=False))
+    right = mean(scored(source, proxy, tmp_path, rung, plan)["xpsnr"])
+    wrong = mean(scored(source, proxy, tmp_path, plain, plan)["xpsnr"])
+    assert right > wrong + 10
+
+
+@pytest.mark.media
+def test_a_variable_rate_is_resampled_for_the_reference_too(tmp_path: Path) -> None:
+    """Frames that the encode repeats are repeated in the reference."""
+    source = tmp_path / "vfr.mkv"
+    handmade.call(
+        *(
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=320x180:r=25:d=2",
+            "-vf",
+            "select='not(eq(mod(n,7),3))'",
+        ),
+        *("-fps_mode", "vfr", "-c:v", "ffv1", "-pix_fmt", "yuv420p", source),
+    )
+    rung = replace(RUNG, video=replace(VIDEO, crf=10.0, preset="veryfast", level=None), audio=())
+    plan = replace(PLAN, constant_frame_rate=False, rungs=(rung,))
+    even = finish(encode_chunk(source, plan, plan.chunks[0], tmp_path)).files[rung.profile]
+    assert mean(scored(source, even, tmp_path, rung, plan)["vmaf"]) > 90
+
+
+@pytest.mark.media
+def test_a_window_of_a_long_programme_is_the_same_frames_of_both(tmp_path: Path) -> None:
+    """Reading begins near the window, in a GOP, on a clock that starts at 10 s."""
+    plain = handmade.make_source(tmp_path, frames=400)
+    source = tmp_path / "late.ts"
+    handmade.call("-i", plain, "-map", "0:v", "-c", "copy", "-output_ts_offset", "10", source)
+    copy = encode(plain, tmp_path / "copy.mp4", replace(EXACT, audio_codec=("-an",)))
+    first_s = Fraction(frame_times(source)[0])
+    plan = replace(PLAN, frames=400, first_picture_s=first_s)
+    pair = Pair(source, copy, replace(VIDEO, frames=400), plan, (320, 180))
+    metrics = metrics_for(VIDEO, (320, 180))
+    window = Window(301, 321, seek=True)
+    finish(
+        run(
+            compose(pair, metrics, window, tmp_path),
+            readable=[source, copy],
+            writable=[tmp_path],
+            taps={"true": lambda _: None, "seen": lambda _: None},
+        )
+    )
+    assert xpsnr_values((tmp_path / "measure-xpsnr.log").read_text()) == [100.0] * 20
+
+
+@pytest.mark.media
+def test_a_source_with_fewer_frames_than_planned_is_not_scored(
+    source: Path, tmp_path: Path
+) -> None:
+    """The filters would go on with the last frame; the count says that they did."""
+    plan = replace(PLAN, frames=60)
+    rung = replace(RUNG, video=replace(VIDEO, frames=60))
+    with pytest.raises(VerificationFailed, match="50 frames of the source and 50 of the rendition"):
+        scored(source, encode(source, tmp_path / "right.mp4"), tmp_path, rung, plan)
+
+
+@pytest.mark.media
+def test_a_lossless_rendition_is_proven_by_the_hash_of_every_frame(
+    source: Path, tmp_path: Path
+) -> None:
+    """One measurement and no score; a single changed frame makes it unequal."""
+    ffv1 = Recipe(codec=("-c:v", "ffv1", "-level", "3"), audio_codec=("-an",))
+    rung = replace(RUNG, video=replace(VIDEO, codec="ffv1", lossless=True), audio=())
+    same = encode(source, tmp_path / "same.mkv", ffv1)
+    assert scored(source, same, tmp_path, rung) == {
+        "framemd5": Measurement("framemd5", None, None, None, None, frames=50, equal=True)
+    }
+    touched = replace(ffv1, picture="drawbox=w=2:h=2:t=fill:enable='eq(n,31)'")
+    other = encode(source, tmp_path / "other.mkv", touched)
+    assert scored(source, other, tmp_path, rung)["framemd5"].equal is False
+    cut = encode(source, tmp_path / "cut.mkv", replace(ffv1, picture="trim=end_frame=49"))
+    assert scored(source, cut, tmp_path, rung)["framemd5"].equal is False
+
+
+def test_sound_alone_has_no_scores(tmp_path: Path) -> None:
+    """And no command, because nothing was run."""
+    rung = Rung("audio-access-aac", 1, "m4a", None, RUNG.audio, packaged=False)
+    assert finish(measure(Path("/no"), Path("/no"), rung, PLAN, tmp_path)) == ((), ())
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("size", ["180x320", "240x180", "192x108"])
+def test_xpsnr_is_right_at_every_width(size: str, tmp_path: Path) -> None:
+    """Ffmpeg's filter misreads 10-bit rows that are no multiple of 64 wide: 20 dB too little."""
+    width, height = (int(side) for side in size.split("x"))
+    wide = handmade.make_source(tmp_path)
+    source = tmp_path / "upright.mov"
+    fit = f"scale={width}:{height},{handmade.TAGS}"
+    handmade.call("-i", wide, "-vf", fit, "-c:v", "libx264", "-qp", "4", "-an", source)
+    rung = replace(RUNG, video=replace(VIDEO, width=width, height=height), audio=())
+    path = encode(source, tmp_path / "upright.mp4", replace(RIGHT, audio_codec=("-an",)))
+    assert mean(scored(source, path, tmp_path, rung)["xpsnr"]) > 30
+
+
+def test_models_follow_raster_rate_and_range() -> None:
+    """STANDARDS.md: 1d5h_2160 for 4K, 3d0h for HD, hfr from 50 fps; no VMAF on HLG and PQ."""
+
+    def names(height: int, rate: int, colour: Colour = VIDEO.colour) -> list[str | None]:
+        video = replace(VIDEO, frame_rate=Fraction(rate), colour=colour)
+        return [metric.model for metric in metrics_for(video, (height * 16 // 9, height))]
+
+    assert names(270, 25) == ["vmaf_v1.0.16_3d0h", "6:1:1, 8 bits"]  # 480 is no multiple of 64
+
+    assert names(1080, 25) == ["vmaf_v1.0.16_3d0h", "6:1:1"]
+    assert names(1080, 50) == ["vmaf_v1.0.16_hfr_3d0h", "6:1:1"]
+    assert names(2160, 25) == ["vmaf_v1.0.16_1d5h_2160", "6:1:1"]
+    assert names(2160, 60) == ["vmaf_v1.0.16_hfr_1d5h_2160", "6:1:1"]
+    assert names(2160, 50, HLG) == ["luma", "6:1:1"]
+    assert names(108, 25) == ["luma", "6:1:1"]  # VMAF v1 sees nothing below 216x160
+
+
+def test_a_long_programme_is_scored_in_contiguous_windows() -> None:
+    """Five of 250 frames, from the first to the last; up to 1500 frames all are scored."""
+    plan = replace(PLAN, frames=9000)
+    windows = windows_of(9000, plan, "mov,mp4,m4a,3gp,3g2,mj2")
+    assert [window.start_frame for window in windows] == [0, 2187, 4375, 6562, 8750]
+    assert {window.frames for window in windows} == {250}
+    assert windows_of(1500, plan, "mxf") == (Window(0, 1500, seek=False),)
+
+
+def test_where_seeking_is_not_exact_only_the_head_is_scored() -> None:
+    """AVI has no presentation times, and a resampled source no fixed ones."""
+    head = (Window(0, 1500, seek=False),)
+    assert windows_of(9000, PLAN, "avi") == head
+    assert windows_of(9000, replace(PLAN, constant_frame_rate=False), "mxf") == head
+
+
+def test_the_raster_of_a_comparison_never_exceeds_the_source() -> None:
+    """HD and below on an HD screen, what is larger at its own size, portrait upright."""
+
+    def raster(width: int, height: int, display: tuple[int, int]) -> tuple[int, int]:
+        return comparison_raster(replace(VIDEO, width=width, height=height), display)
+
+    assert raster(3840, 2160, (3840, 2160)) == (3840, 2160)
+    assert raster(960, 540, (3840, 2160)) == (1920, 1080)
+    assert raster(540, 960, (2160, 3840)) == (1080, 1920)
+    assert raster(768, 432, (768, 432)) == (768, 432)
+    assert raster(720, 540, (768, 576)) == (768, 576)
+
+
+def test_the_mean_of_scores_is_not_the_whole_story() -> None:
+    """Harmonic mean and 5th percentile fall where a few frames are bad."""
+    assert measurement("vmaf", "m", [90.0] * 95 + [0.0] * 5) == Measurement(
+        "vmaf", "m", mean=85.5, harmonic_mean=15.5455, p5=85.5, frames=100
+    )
+
+
+def test_logs_of_the_filters_are_read_a_frame_at_a_time() -> None:
+    """As this ffmpeg writes them; infinite XPSNR counts as 100 dB."""
+    vmaf = '{"frames": [{"frameNum": 0, "metrics": {"motion": 1.0, "vmaf": 93.5}}]}'
+    xpsnr = "n:    1  XPSNR y: 40.0000  XPSNR u: 44.0000  XPSNR v: 44.0000\n"
+    equal = (
+        "n:    2  XPSNR y: inf  XPSNR u: inf  XPSNR v: inf\n\nXPSNR average, 2 frames  y: 40.0\n"
+    )
+    ssim = "n:1 Y:0.985372 U:0.992408 V:0.995905 All:0.988300 (19.318235)\n"
+    assert vmaf_values(vmaf) == [93.5]
+    assert xpsnr_values(xpsnr + equal) == [41.0, 100.0]
+    assert ssim_values(ssim) == [0.985372]

@@ -1,0 +1,273 @@
+"""A package is one set of segments under two closed manifests, and it is read back."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.errors import VerificationFailed
+from pipelines.facts import PackageFiles
+from pipelines.manifests import package_faults, read_master, read_playlist, seconds_of
+from pipelines.media import Colour
+from pipelines.package import best_sound, package, packager_arguments
+from pipelines.plan_types import AudioPlan, Rung
+from pipelines.progress import finish
+from pipelines.run import capture
+from pipelines.sound_sync import offset_s
+from pipelines.tools import ffmpeg, ffprobe
+from tests.pipelines import handmade
+from tests.pipelines.handmade import RIGHT, RUNG, STEREO, VIDEO, Recipe, encode
+
+HLG = Colour("bt2020", "arib-std-b67", "bt2020nc", "tv")
+FRAMES = 250
+LENGTH_S = Fraction(5)
+UHD = Rung(
+    "cn4k-hevc-hlg",
+    1,
+    "mp4",
+    replace(VIDEO, codec="hevc", frames=FRAMES, frame_rate=Fraction(50), colour=HLG),
+    (STEREO, replace(STEREO, key="ac3-5.1", codec="ac3", channels=6)),
+    packaged=True,
+)
+MOBILE = Rung(
+    "mobile-540p",
+    1,
+    "mp4",
+    replace(VIDEO, width=160, height=90, frames=FRAMES // 2),
+    (replace(STEREO, bitrate_bps=96_000),),
+    packaged=True,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PackageFiles]:
+    """An HLG HEVC rung at 50 fps and an AVC one at 25 fps, five seconds long."""
+    folder = tmp_path_factory.mktemp("package")
+    source = handmade.make_source(folder, Fraction(50), FRAMES)
+    tags = "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc:range=tv"
+    uhd = Recipe(
+        tags=tags,
+        pix_fmt="yuv420p10le",
+        codec=(
+            *("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-bf", "3"),
+            *("-x265-params", "keyint=50:min-keyint=50:scenecut=0:open-gop=0:log-level=none"),
+        ),
+        output=("-metadata:s:a:0", "language=zho", "-timecode", "10:00:00:00"),
+    )
+    mobile = replace(
+        RIGHT,
+        picture="framestep=2,scale=160:90",
+        codec=(*RIGHT.codec, "-keyint_min", "25", "-sc_threshold", "0"),
+    )
+    renditions = [
+        (UHD, encode(source, folder / "uhd.mp4", uhd)),
+        (MOBILE, encode(source, folder / "mobile.mp4", mobile)),
+    ]
+    out = folder / "out"
+    out.mkdir()
+    rungs = [(replace(UHD, audio=(STEREO,)), renditions[0][1]), renditions[1]]
+    return out, finish(package(rungs, out, LENGTH_S))
+
+
+@pytest.mark.media
+def test_both_manifests_list_every_rung(made: tuple[Path, PackageFiles]) -> None:
+    """CODECS, range, size and rate are what the files say, and the sound is there once."""
+    folder, files = made
+    assert (files.hls, files.dash) == ("master.m3u8", "manifest.mpd")
+    variants, _ = read_master(folder / files.hls)
+    assert [
+        [one.attributes[name] for name in ("RESOLUTION", "FRAME-RATE", "VIDEO-RANGE", "AUDIO")]
+        for one in variants
+    ] == [["320x180", "50.000", "HLG", "sound"], ["160x90", "25.000", "SDR", "sound"]]
+    codecs = [one.attributes["CODECS"] for one in variants]
+    assert re.fullmatch(r"hvc1\.2\.4\.L\d+\.90,mp4a\.40\.2", codecs[0])
+    assert re.fullmatch(r"avc1\.6400[0-9a-f]{2},mp4a\.40\.2", codecs[1])
+    text = (folder / files.hls).read_text()
+    assert text.count("TYPE=AUDIO") == 1
+    assert 'LANGUAGE="zh"' in text
+    assert "DEFAULT=YES" in text
+
+
+@pytest.mark.media
+def test_every_listed_file_is_there_and_relative(made: tuple[Path, PackageFiles]) -> None:
+    """The list is complete, so that nothing of a package is left behind when it is stored."""
+    folder, files = made
+    assert {path for path in files.files if not (folder / path).is_file()} == set()
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*.*")} == set(files.files)
+    manifests = [path for path in files.files if path.endswith((".m3u8", ".mpd"))]
+    assert all(str(folder) not in (folder / path).read_text() for path in manifests)
+    variants, named = read_master(folder / files.hls)
+    assert {one.playlist for one in variants} | set(named) <= {
+        folder / path for path in files.files
+    }
+
+
+@pytest.mark.media
+def test_segments_of_all_rungs_begin_together(made: tuple[Path, PackageFiles]) -> None:
+    """Two seconds on GOP boundaries, in both kinds of manifest."""
+    folder, files = made
+    for rung in (UHD, MOBILE):
+        playlist = read_playlist(folder / rung.profile / "index.m3u8")
+        assert playlist.durations_s == (2.0, 2.0, 1.0)
+        assert playlist.closed
+    root = ET.parse(folder / files.dash).getroot()
+    assert root.get("type") == "static"
+    assert seconds_of(root.get("mediaPresentationDuration", "")) == pytest.approx(5, abs=0.02)
+
+
+@pytest.mark.media
+def test_a_player_sees_every_frame_and_hears_the_sound_in_place(
+    made: tuple[Path, PackageFiles],
+) -> None:
+    """Ffmpeg plays the HLS: the B-frames' delay and AAC's priming shift nothing."""
+    folder, files = made
+    master = folder / files.hls
+    argv = [ffprobe(), "-v", "error", "-count_frames", "-show_streams", "-of", "json", str(master)]
+    streams = json.loads(capture(argv, readable=[folder]).stdout)["streams"]
+    frames = [one["nb_read_frames"] for one in streams if one["codec_type"] == "video"]
+    assert frames == ["250", "125"]
+    starts = {float(one["start_time"]) for one in streams if one["codec_type"] == "video"}
+    assert starts == {0.0}
+
+    def sound(path: Path, readable: Path) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        command = [ffmpeg(), "-v", "error", "-copyts", "-i", str(path), "-map", "0:a:0", "-ac", "1"]
+        command += ["-af", "aresample=8000:async=1:first_pts=0", "-f", "f32le", "-"]
+        return np.frombuffer(capture(command, readable=[readable]).stdout, np.float32)
+
+    true, heard = sound(folder.parent / "uhd.mp4", folder.parent), sound(master, folder)
+    length = min(len(true), len(heard))
+    assert length > 39_000
+    assert offset_s(heard[:length], true[:length]) is None
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("file", "old", "new", "fault"),
+    [
+        ("master.m3u8", "VIDEO-RANGE=HLG", "VIDEO-RANGE=SDR", "HLS says VIDEO-RANGE=SDR"),
+        ("master.m3u8", "320x180", "640x360", "HLS says RESOLUTION=640x360 of cn4k-hevc-hlg"),
+        ("master.m3u8", "hvc1.", "hev1.", "HLS says CODECS=hev1."),
+        ("master.m3u8", "mobile-540p/index", "gone/index", "HLS has no variant for mobile-540p"),
+        ("mobile-540p/index.m3u8", "#EXT-X-ENDLIST", "", "mobile-540p/index.m3u8 has no end"),
+        ("mobile-540p/index.m3u8", "2.000", "1.500", "do not line up"),
+        ("mobile-540p/index.m3u8", "2.000", "1.500", "mobile-540p/index.m3u8 lasts 4.000 s"),
+        ("manifest.mpd", 'type="static"', 'type="dynamic"', "DASH is dynamic, not static"),
+        ("manifest.mpd", "PT5", "PT9", "planned 5.000 s"),
+        ("manifest.mpd", "mobile-540p/", "gone/", "DASH has no representation for mobile-540p"),
+    ],
+)
+def test_a_manifest_that_says_something_else_is_found(
+    made: tuple[Path, PackageFiles], file: str, old: str, new: str, fault: str, tmp_path: Path
+) -> None:
+    """Each promise of a manifest is checked against the rungs."""
+    folder = tmp_path / "copy"
+    shutil.copytree(made[0], folder)
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new))
+    found = faults_of(folder)
+    assert any(fault in one for one in found), found
+
+
+@pytest.mark.media
+def test_a_missing_segment_is_found(made: tuple[Path, PackageFiles], tmp_path: Path) -> None:
+    """And so is a missing manifest."""
+    folder = tmp_path / "copy"
+    shutil.copytree(made[0], folder)
+    (folder / "mobile-540p" / "00002.m4s").unlink()
+    assert "mobile-540p/index.m3u8 names missing segments: 00002.m4s" in faults_of(folder)
+    (folder / "manifest.mpd").unlink()
+    assert faults_of(folder) == ["manifest.mpd is missing"]
+
+
+def faults_of(folder: Path) -> list[str]:
+    hls, dash = folder / "master.m3u8", folder / "manifest.mpd"
+    return package_faults(hls, dash, [UHD, MOBILE], float(LENGTH_S))
+
+
+@pytest.mark.media
+def test_rungs_whose_gops_differ_are_not_packaged(tmp_path: Path) -> None:
+    """Segments cannot line up where key frames do not, and a player would stall at a switch."""
+    source = handmade.make_source(tmp_path, Fraction(50), FRAMES)
+    one = replace(RIGHT, codec=(*RIGHT.codec[:-1], "50"))
+    other = replace(RIGHT, codec=(*RIGHT.codec[:-1], "33"))
+    rung = replace(RUNG, video=replace(VIDEO, frame_rate=Fraction(50), frames=FRAMES))
+    renditions = [
+        (replace(rung, profile="one"), encode(source, tmp_path / "one.mp4", one)),
+        (replace(rung, profile="other"), encode(source, tmp_path / "other.mp4", other)),
+    ]
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(VerificationFailed, match="segments of other do not line up"):
+        finish(package(renditions, out, LENGTH_S))
+
+
+@pytest.mark.media
+def test_sound_without_a_language_is_still_the_default(tmp_path: Path) -> None:
+    """And a comma in a folder's name is no end of a field."""
+    folder = tmp_path / "programmes, new"
+    out = folder / "out"
+    out.mkdir(parents=True)
+    source = handmade.make_source(folder)
+    rung = replace(RUNG, audio=(replace(STEREO, language=None),))
+    finish(package([(rung, encode(source, folder / "a.mp4"))], out, Fraction(2)))
+    text = (out / "master.m3u8").read_text()
+    assert "LANGUAGE" not in text
+    assert text.count("DEFAULT=YES") == 1
+    assert str(folder) not in text
+
+
+def test_the_best_sound_is_taken_once() -> None:
+    """AAC before AC-3, because every player decodes it; then more channels, then more bits."""
+    ac3 = replace(STEREO, codec="ac3", channels=6, bitrate_bps=448_000)
+
+    def with_sound(name: str, *tracks: AudioPlan) -> tuple[Rung, Path]:
+        return (Rung(name, 1, "mp4", VIDEO, tracks, packaged=True), Path(f"/{name}.mp4"))
+
+    low = with_sound("low", replace(STEREO, bitrate_bps=96_000))
+    high = with_sound("high", replace(STEREO, bitrate_bps=192_000), ac3)
+    surround = with_sound("surround", ac3)
+    silent = with_sound("silent")
+    assert best_sound([surround, low, high, silent]) == high
+    assert best_sound([silent, surround]) == surround
+    assert best_sound([silent]) is None
+
+
+def test_the_packager_makes_both_manifests_in_one_run() -> None:
+    """The whole command: pictures of every rung, the first AAC track of the best one."""
+    renditions = [(UHD, Path("/r/uhd.mp4")), (MOBILE, Path("/r/mobile.mp4"))]
+    assert packager_arguments(renditions, Path("/p")) == [
+        (
+            "in=/r/uhd.mp4,stream=video,init_segment=/p/cn4k-hevc-hlg/init.mp4,"
+            "segment_template=/p/cn4k-hevc-hlg/$Number%05d$.m4s,"
+            "playlist_name=cn4k-hevc-hlg/index.m3u8,iframe_playlist_name=cn4k-hevc-hlg/iframes.m3u8"
+        ),
+        (
+            "in=/r/mobile.mp4,stream=video,init_segment=/p/mobile-540p/init.mp4,"
+            "segment_template=/p/mobile-540p/$Number%05d$.m4s,"
+            "playlist_name=mobile-540p/index.m3u8,iframe_playlist_name=mobile-540p/iframes.m3u8"
+        ),
+        (
+            "in=/r/uhd.mp4,stream=1,init_segment=/p/sound-1/init.mp4,"
+            "segment_template=/p/sound-1/$Number%05d$.m4s,"
+            "playlist_name=sound-1/index.m3u8,hls_group_id=sound,hls_name=sound-1,language=zho"
+        ),
+        *("--segment_duration", "2", "--generate_static_live_mpd"),
+        *("--mpd_output", "/p/manifest.mpd", "--hls_master_playlist_output", "/p/master.m3u8"),
+        *("--hls_playlist_type", "VOD", "--default_language", "zho"),
+    ]
+
+
+def test_durations_of_manifests_are_iso_8601() -> None:
+    """Hours and minutes included; anything else is no duration."""
+    assert seconds_of("PT1H2M3.5S") == 3723.5
+    assert seconds_of("PT5S") == 5
+    assert seconds_of("P1D") is None

@@ -1,0 +1,418 @@
+"""Planning is pure: for each kind of source, which rungs, in what shape, and why not the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from pipelines.media import AudioTrack, Colour, ContentLight, MasteringDisplay, VideoTrack
+from pipelines.plan import Chunk, Plan, Rung, VideoPlan, plan
+from pipelines.profile import ladder, load_profiles, profile
+from pipelines.records import from_json, to_json
+from tests.pipelines.sources import BT709, HD, HLG, PQ, STEREO, UHD, described
+
+UNTAGGED = Colour()
+MONO = replace(STEREO, channels=1, layout="mono")
+SURROUND = replace(STEREO, channels=6, layout="5.1(side)")
+NTSC = Fraction(30000, 1001)
+
+
+def made(
+    picture: VideoTrack | None,
+    *names: str,
+    audio: tuple[AudioTrack, ...] = (),
+    **inspected: object,
+) -> Plan:
+    """The plan of these profiles, or of the whole `uhd` ladder."""
+    info, seen = described(picture, audio, **inspected)  # type: ignore[arg-type]
+    return plan(info, seen, [profile(name) for name in names or ladder("uhd").profiles])
+
+
+def names(made_plan: Plan) -> list[str]:
+    return [rung.profile for rung in made_plan.rungs]
+
+
+def codes(made_plan: Plan) -> dict[str, str]:
+    return {refusal.profile: refusal.code for refusal in made_plan.refused}
+
+
+def picture_of(rung: Rung) -> VideoPlan:
+    assert rung.video is not None
+    return rung.video
+
+
+def test_an_hlg_programme_gets_the_whole_ladder() -> None:
+    """2160p50 HLG: 4K as it is, the others in SDR, the mobile ones at half the rate."""
+    planned = made(UHD, frames=149)
+    assert not planned.refused
+    shapes: dict[str, tuple[object, ...]] = {
+        rung.profile: (
+            picture_of(rung).width,
+            picture_of(rung).height,
+            picture_of(rung).frame_rate,
+            picture_of(rung).frames,
+            picture_of(rung).conversion,
+        )
+        for rung in planned.rungs
+    }
+    assert shapes == {
+        "cn4k-hevc-hlg": (3840, 2160, 50, 149, "none"),
+        "hd-avc-sdr": (1920, 1080, 50, 149, "hlg_to_sdr"),
+        "mobile-1080p": (1920, 1080, 25, 75, "hlg_to_sdr"),
+        "mobile-720p": (1280, 720, 25, 75, "hlg_to_sdr"),
+        "mobile-540p": (960, 540, 25, 75, "hlg_to_sdr"),
+        "review-proxy": (1280, 720, 25, 75, "hlg_to_sdr"),
+    }
+    assert planned.rung("cn4k-hevc-hlg").video.colour == HLG  # type: ignore[union-attr]
+    assert planned.rung("hd-avc-sdr").video.colour == BT709  # type: ignore[union-attr]
+    assert planned.chunks == (Chunk(0, 0, 149),)
+
+
+def test_key_frames_lie_at_the_same_moments_in_every_rung() -> None:
+    """One second each, so that a player can change rungs there."""
+    gops = {rung.profile: picture_of(rung).gop_frames for rung in made(UHD).rungs}
+    assert gops == {
+        "cn4k-hevc-hlg": 50,
+        "hd-avc-sdr": 50,
+        "mobile-1080p": 25,
+        "mobile-720p": 25,
+        "mobile-540p": 25,
+        "review-proxy": 25,
+    }
+
+
+def test_key_frames_agree_even_where_half_the_rate_is_not_whole() -> None:
+    """33 fps halved by one rung: 32 source frames apart in both."""
+    planned = made(replace(HD, frame_rate=Fraction(33)), "hd-avc-sdr", "mobile-720p")
+    gops = [(picture_of(rung).gop_frames, picture_of(rung).rate_divisor) for rung in planned.rungs]
+    assert gops == [(32, 1), (16, 2)]
+
+
+def test_a_1080p_source_is_never_upscaled() -> None:
+    """The 4K rung is refused by name, with the sizes; the others go on."""
+    planned = made(replace(HD, frame_rate=Fraction(50)))
+    assert codes(planned) == {"cn4k-hevc-hlg": "would_upscale"}
+    assert planned.refused[0].reason == (
+        "1920x1080 is smaller than 3840x2160, and cn4k-hevc-hlg never upscales"
+    )
+
+
+def test_an_sdr_source_does_not_become_hdr() -> None:
+    """2160p50 in BT.709 is no 4K HLG programme."""
+    planned = made(replace(UHD, colour=BT709))
+    assert codes(planned) == {"cn4k-hevc-hlg": "needs_hdr"}
+    assert picture_of(planned.rung("hd-avc-sdr")).conversion == "none"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"bit_depth": 8, "pix_fmt": "yuv420p"}, "bit_depth_too_low"),
+        ({"colour": replace(HLG, primaries="bt709")}, "needs_wide_gamut"),
+        ({"frame_rate": Fraction(25)}, "frame_rate_too_low"),
+        ({"frame_rate": Fraction(48000, 1001)}, "frame_rate_too_low"),
+        ({"width": 4096}, "aspect_differs"),
+        ({"width": 2160, "height": 3840}, "would_upscale"),
+    ],
+)
+def test_the_label_4k_needs_all_of_its_parts(change: dict[str, object], code: str) -> None:
+    """3840x2160, at least 50 fps, 10 bits, wide gamut and HDR."""
+    planned = made(replace(UHD, **change), "cn4k-hevc-hlg")  # type: ignore[arg-type]
+    assert codes(planned) == {"cn4k-hevc-hlg": code}
+
+
+def test_pq_becomes_hlg_and_loses_the_metadata_of_pq() -> None:
+    """Mastering display and light levels describe the PQ signal alone."""
+    third = (Fraction(1, 3), Fraction(1, 3))
+    display = MasteringDisplay(third, third, third, third, Fraction(0), Fraction(1000))
+    light = ContentLight(1000, 400)
+    source = replace(UHD, colour=PQ, mastering_display=display, content_light=light)
+    video = picture_of(made(source, "cn4k-hevc-hlg").rungs[0])
+    assert (video.conversion, video.colour) == ("pq_to_hlg", HLG)
+    assert (video.mastering_display, video.content_light) == (None, None)
+    kept = picture_of(made(replace(source, colour=HLG), "cn4k-hevc-hlg").rungs[0])
+    assert (kept.mastering_display, kept.content_light) == (display, light)
+
+
+@pytest.mark.parametrize(
+    ("rate", "divisor", "result"),
+    [
+        (Fraction(24000, 1001), 1, Fraction(24000, 1001)),
+        (Fraction(25), 1, Fraction(25)),
+        (NTSC, 1, NTSC),
+        (Fraction(30), 1, Fraction(30)),
+        (Fraction(48), 2, Fraction(24)),
+        (Fraction(50), 2, Fraction(25)),
+        (2 * NTSC, 2, NTSC),
+        (Fraction(60), 2, Fraction(30)),
+        (Fraction(100), 4, Fraction(25)),
+        (Fraction(25, 2), 1, Fraction(25, 2)),
+    ],
+)
+def test_a_cap_of_25_keeps_the_frame_rate_family(
+    rate: Fraction, divisor: int, result: Fraction
+) -> None:
+    """25, 30000/1001 and 30 pass; faster ones keep every n-th frame."""
+    video = picture_of(made(replace(HD, frame_rate=rate), "mobile-720p", frames=101).rungs[0])
+    assert (video.rate_divisor, video.frame_rate) == (divisor, result)
+    assert video.frames == -(-101 // divisor)
+
+
+def test_a_small_source_makes_one_mobile_rung_and_a_proxy() -> None:
+    """768x432 fits into every mobile raster: the smallest of them is kept."""
+    planned = made(replace(HD, width=768, height=432))
+    assert names(planned) == ["mobile-540p", "review-proxy"]
+    assert codes(planned)["mobile-1080p"] == codes(planned)["mobile-720p"] == "duplicate_rung"
+    assert (picture_of(planned.rungs[0]).width, picture_of(planned.rungs[0]).height) == (768, 432)
+
+
+def test_hd_and_mobile_1080p_both_stay_at_1080p25() -> None:
+    """The labelled rung is no duplicate of the mobile one: a zone may ask for either."""
+    assert names(made(HD)) == list(ladder("uhd").profiles)[1:]
+
+
+@pytest.mark.parametrize(
+    ("stored", "change", "fitted"),
+    [
+        ((1920, 1080), {}, (1280, 720)),
+        ((1080, 1920), {}, (720, 1280)),
+        ((1920, 1080), {"rotation_deg": 90}, (720, 1280)),
+        ((720, 576), {"sample_aspect_ratio": Fraction(16, 15)}, (768, 576)),
+        ((720, 576), {"sample_aspect_ratio": Fraction(64, 45)}, (1024, 576)),
+        ((1440, 1080), {"sample_aspect_ratio": Fraction(4, 3)}, (1280, 720)),
+        ((333, 251), {}, (332, 252)),
+        ((4096, 1716), {}, (1280, 536)),
+    ],
+)
+def test_a_rung_inside_keeps_the_shape_of_what_is_seen(
+    stored: tuple[int, int], change: dict[str, object], fitted: tuple[int, int]
+) -> None:
+    """Square pixels, turned as the file asks, even, inside 1280x720 or 720x1280."""
+    source = replace(HD, width=stored[0], height=stored[1], **change)  # type: ignore[arg-type]
+    video = picture_of(made(source, "mobile-720p").rungs[0])
+    assert (video.width, video.height) == fitted
+    assert video.sample_aspect_ratio == 1
+
+
+def test_anamorphic_hd_is_hd() -> None:
+    """1440x1080 with 4:3 pixels fills 1920x1080 on every screen."""
+    source = replace(HD, width=1440, sample_aspect_ratio=Fraction(4, 3))
+    assert names(made(source, "hd-avc-sdr")) == ["hd-avc-sdr"]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 1080), (1920, 15)])
+def test_a_tiny_picture_is_refused_everywhere(size: tuple[int, int]) -> None:
+    """The plan then has no rungs at all, and a reason for each."""
+    planned = made(replace(HD, width=size[0], height=size[1]), *load_profiles())
+    assert not planned.rungs
+    assert set(codes(planned).values()) == {"picture_too_small", "no_sound"}
+
+
+@pytest.mark.parametrize(
+    ("height", "family"),
+    [(576, "bt470bg"), (480, "smpte170m"), (486, "smpte170m"), (360, "bt709"), (1080, "bt709")],
+)
+def test_untagged_colour_is_decided_by_the_raster_and_said(height: int, family: str) -> None:
+    """SD keeps its own primaries and is converted; nothing is converted in secret."""
+    planned = made(replace(HD, width=704, height=height, colour=UNTAGGED), "mobile-540p")
+    assert planned.source_colour.primaries == planned.source_colour.matrix == family
+    expected = "none" if family == "bt709" else "sdr_to_sdr"
+    assert picture_of(planned.rungs[0]).conversion == expected
+    assert picture_of(planned.rungs[0]).colour == BT709
+    assert planned.decisions[0].startswith(
+        f"the source does not say its colour in full: taken as primaries {family}"
+    )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Colour("bt2020", "bt2020-10", "bt2020nc", "tv"),
+        Colour("bt709", "bt709", "bt709", "pc"),
+        Colour("bt709", "iec61966-2-1", "bt709", "tv"),
+        Colour("smpte432", "bt709", "bt709", "tv"),
+    ],
+)
+def test_sdr_that_is_not_narrow_bt709_is_converted(said: Colour) -> None:
+    """Wide gamut, full range, another gamma."""
+    video = picture_of(made(replace(HD, colour=said), "mobile-720p").rungs[0])
+    assert (video.conversion, video.colour) == ("sdr_to_sdr", BT709)
+
+
+def test_an_interlaced_tape_is_kept_in_preservation_and_deinterlaced_elsewhere() -> None:
+    """One frame a frame: 1080i25 becomes 1080p25."""
+    tape = replace(HD, field_order="tt", pix_fmt="yuv422p10le", bit_depth=10)
+    planned = made(tape, *ladder("heritage").profiles)
+    kept, access = picture_of(planned.rungs[0]), picture_of(planned.rungs[1])
+    assert (kept.field_order, kept.deinterlace, kept.pix_fmt) == ("tt", False, "yuv422p10le")
+    assert (access.field_order, access.deinterlace, access.frames) == ("progressive", True, 100)
+
+
+def test_preservation_keeps_everything_as_it_is() -> None:
+    """Raster, rate, pixel shape, sampling, colour, bits; no rate control, every frame alone."""
+    source = replace(
+        HD,
+        width=720,
+        height=576,
+        pix_fmt="yuv411p",
+        sample_aspect_ratio=Fraction(16, 15),
+        colour=Colour("bt470bg", "smpte170m", "bt470bg", "tv"),
+    )
+    video = picture_of(made(source, "archive-ffv1").rungs[0])
+    assert video == VideoPlan(
+        codec="ffv1",
+        encoder="ffv1",
+        width=720,
+        height=576,
+        frame_rate=Fraction(25),
+        frames=100,
+        pix_fmt="yuv411p",
+        colour=source.colour,
+        conversion="none",
+        field_order="progressive",
+        sample_aspect_ratio=Fraction(16, 15),
+        lossless=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "inspected", "code"),
+    [
+        ({"pix_fmt": "rgb24"}, {}, "unsupported_pix_fmt"),
+        ({}, {"constant_frame_rate": False}, "variable_frame_rate"),
+    ],
+)
+def test_preservation_refuses_what_it_cannot_keep(
+    change: dict[str, object], inspected: dict[str, object], code: str
+) -> None:
+    """Better no preservation copy than one that is not the master."""
+    planned = made(replace(HD, **change), "archive-ffv1", **inspected)  # type: ignore[arg-type]
+    assert codes(planned) == {"archive-ffv1": code}
+
+
+def test_a_varying_rate_is_resampled_to_an_even_one() -> None:
+    """Frames by the duration, not by the count; the decision says so."""
+    planned = made(HD, "mobile-720p", frames=69, duration_s=Fraction(3), constant_frame_rate=False)
+    assert picture_of(planned.rungs[0]).frames == planned.frames == 75
+    assert planned.duration_s == 3
+    assert "the frame rate varies: resampled to an even 25" in planned.decisions
+
+
+def test_sound_from_a_surround_master() -> None:
+    """AAC stereo first, by downmix; AC-3 5.1 second, in the 4K rung only."""
+    planned = made(UHD, "cn4k-hevc-hlg", "mobile-540p", audio=(replace(SURROUND, language="zho"),))
+    first, second = planned.rungs[0].audio
+    assert (first.codec, first.channels, first.pan, first.key) == (
+        "aac",
+        2,
+        "downmix",
+        "aac_2ch_192k_t0",
+    )
+    assert (second.codec, second.channels, second.layout, second.bitrate_bps) == (
+        "ac3",
+        6,
+        "5.1(side)",
+        448_000,
+    )
+    assert second.pan == "source"
+    assert {track.language for rung in planned.rungs for track in rung.audio} == {"zho"}
+    assert [track.key for track in planned.rungs[1].audio] == ["aac_2ch_128k_t0"]
+
+
+@pytest.mark.parametrize(
+    ("audio", "channels", "tracks", "pan"),
+    [
+        ((STEREO,), 2, (0,), "source"),
+        ((MONO,), 1, (0,), "source"),
+        ((MONO, MONO), 2, (0, 1), "join"),
+        ((MONO,) * 8, 2, (0, 1), "join"),
+        ((MONO, STEREO), 1, (0,), "source"),
+        ((replace(MONO, language="zho"), replace(MONO, language="eng")), 1, (0,), "source"),
+        ((replace(STEREO, channels=8, layout="7.1"),), 2, (0,), "downmix"),
+        ((STEREO, SURROUND), 2, (0,), "source"),
+    ],
+)
+def test_the_stereo_of_a_delivery_rung(
+    audio: tuple[AudioTrack, ...], channels: int, tracks: tuple[int, ...], pan: str
+) -> None:
+    """Mono stays mono, two mono tracks are a pair, more channels are mixed down."""
+    (track,) = made(HD, "mobile-540p", audio=audio).rungs[0].audio
+    assert (track.channels, track.tracks, track.pan) == (channels, tracks, pan)
+    assert track.bitrate_bps == (64_000 if channels == 1 else 128_000)
+
+
+def test_channels_are_never_invented() -> None:
+    """A stereo source gives the 4K rung no AC-3 5.1."""
+    planned = made(UHD, "cn4k-hevc-hlg", audio=(STEREO,))
+    assert [track.codec for track in planned.rungs[0].audio] == ["aac"]
+
+
+def test_rungs_with_the_same_sound_share_its_key() -> None:
+    """Four rungs, two encodes."""
+    planned = made(UHD, audio=(STEREO,))
+    assert {track.key for rung in planned.rungs for track in rung.audio} == {
+        "aac_2ch_192k_t0",
+        "aac_2ch_128k_t0",
+    }
+
+
+def test_preservation_keeps_every_track() -> None:
+    """Each as FLAC at its own rate, with its channels and bits."""
+    tracks = (replace(MONO, bit_depth=24), replace(STEREO, bit_depth=16, sample_rate_hz=96000))
+    kept = made(HD, "archive-ffv1", audio=tracks).rungs[0].audio
+    assert [(track.channels, track.sample_rate_hz, track.bit_depth) for track in kept] == [
+        (1, 48000, 24),
+        (2, 96000, 16),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"bit_depth": 32}, "too_many_bits"), ({"channels": 16}, "too_many_channels")],
+)
+def test_preservation_refuses_sound_that_flac_cannot_hold(
+    change: dict[str, object], code: str
+) -> None:
+    """The source file is then the only true copy."""
+    track = replace(STEREO, **change)  # type: ignore[arg-type]
+    assert codes(made(HD, "archive-ffv1", audio=(track,))) == {"archive-ffv1": code}
+
+
+def test_sound_alone_gets_a_listening_copy() -> None:
+    """No picture: its profiles are refused, and the programme begins where its sound does."""
+    info, seen = described(None, [STEREO])
+    late = replace(seen, audio_start_s=(Fraction(3, 10),))
+    planned = plan(info, late, [profile("audio-access-aac"), profile("mobile-540p")])
+    assert names(planned) == ["audio-access-aac"]
+    assert codes(planned) == {"mobile-540p": "no_picture"}
+    assert (planned.first_picture_s, planned.chunks) == (Fraction(3, 10), ())
+
+
+def test_a_shift_between_picture_and_sound_is_said() -> None:
+    """In words, before anything runs."""
+    planned = made(
+        HD,
+        "mobile-540p",
+        audio=(STEREO, STEREO),
+        first_picture_s=Fraction(1),
+        audio_start_s=(Fraction(11, 10), Fraction(1, 2)),
+    )
+    assert "sound track 0 starts 100 ms late: silence comes before it" in planned.decisions
+    assert "sound track 1 starts 500 ms early: that much is cut" in planned.decisions
+
+
+def test_what_this_machine_cannot_do_is_refused_with_its_reason() -> None:
+    """Capabilities are proven before; the plan only reads them."""
+    info, seen = described(HD)
+    planned = plan(info, seen, [profile("mobile-540p")], {"mobile-540p": "no libx264 here"})
+    assert [(refusal.code, refusal.reason) for refusal in planned.refused] == [
+        ("unavailable_here", "no libx264 here")
+    ]
+
+
+def test_a_plan_survives_as_json() -> None:
+    """It rests in the catalogue between its making and its running."""
+    planned = made(replace(UHD, frame_rate=2 * NTSC), audio=(SURROUND,))
+    assert from_json(Plan, to_json(planned)) == planned

@@ -1,0 +1,182 @@
+"""Profiles and ladders are data; a mistake in one is found when it is read, and named."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import InvalidProfile, UnknownProfile
+from pipelines.profile import (
+    choose_profiles,
+    ladder,
+    load_ladders,
+    load_profiles,
+    profile,
+    read_ladders,
+    read_profile,
+)
+from tests.pipelines.sources import HD, STEREO, described
+
+SHIPPED = {
+    "archive-ffv1",
+    "audio-access-aac",
+    "cn4k-hevc-hlg",
+    "hd-avc-sdr",
+    "mobile-1080p",
+    "mobile-540p",
+    "mobile-720p",
+    "review-proxy",
+}
+GOOD = """
+name = "made"
+version = 1
+title_en = "Made"
+title_zh = "自制"
+container = "mp4"
+[video]
+codec = "h264"
+encoder = "libx264"
+fit = "inside"
+width = 320
+height = 180
+pix_fmt = "yuv420p"
+dynamic_range = "sdr"
+max_frame_rate = "30000/1001"
+[[audio]]
+codec = "aac"
+channels = 2
+bitrate_bps = 96000
+[[basis]]
+what = "all of it"
+source = "this test"
+certainty = "P"
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "made.toml"
+    path.write_text(GOOD, "utf-8")
+    return path
+
+
+def test_every_shipped_profile_loads_under_its_own_name() -> None:
+    """The files are the list: none is missing, none is called something else."""
+    assert set(load_profiles()) == SHIPPED
+    assert all(name == made.name for name, made in load_profiles().items())
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_a_profile_speaks_both_languages_and_cites_its_sources(name: str) -> None:
+    """STANDARDS.md: every number has a mark, and text that people read exists twice."""
+    made = profile(name)
+    assert made.title_en.isascii()
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in made.title_zh)
+    assert all(basis.what and basis.source for basis in made.basis)
+
+
+def test_only_numbers_read_in_a_source_are_marked_so() -> None:
+    """AC-3 at 448 kb/s is in wide use and was not read in a standard: it may not say "V"."""
+    marks = {basis.what: basis.certainty for basis in profile("cn4k-hevc-hlg").basis}
+    assert marks["AC-3 5.1 at 448 kb/s, only from a 5.1 source"] == "?"
+    assert marks["36 Mb/s cap"] == "P"
+    assert marks["3840x2160, 50p, 10 bits, BT.2020"] == "V"
+
+
+def test_the_4k_profile_holds_what_its_label_promises() -> None:
+    """At least 50 fps, 2160 lines, 10 bits and HDR, within HEVC level 5.1 Main tier (40 Mb/s)."""
+    video = profile("cn4k-hevc-hlg").video
+    assert video is not None
+    assert (video.fit, video.width, video.height) == ("exact", 3840, 2160)
+    assert video.min_frame_rate == 50
+    assert (video.pix_fmt, video.dynamic_range) == ("yuv420p10le", "hlg")
+    assert (video.max_bitrate_bps or 0) <= 40_000_000
+    assert [sound.codec for sound in profile("cn4k-hevc-hlg").audio] == ["aac", "ac3"]
+
+
+def test_ladders_name_existing_profiles_best_first() -> None:
+    """The three ladders of this release."""
+    assert {name: made.profiles[0] for name, made in load_ladders().items()} == {
+        "uhd": "cn4k-hevc-hlg",
+        "heritage": "archive-ffv1",
+        "audio": "audio-access-aac",
+    }
+
+
+def test_rates_are_exact(written: Path) -> None:
+    """30000/1001 is no float."""
+    video = read_profile(written).video
+    assert video is not None
+    assert video.max_frame_rate == Fraction(30000, 1001)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "named"),
+    [
+        ('fit = "inside"', 'fit = "outside"', "video.fit"),
+        ('fit = "inside"', 'fitt = "inside"', "video has unknown fields ['fitt']"),
+        ("version = 1", 'version = "one"', "version"),
+        ("version = 1", "version = 1\nversoin = 2", "the file has unknown fields ['versoin']"),
+        ("channels = 2", "channel = 2", "audio has unknown fields ['channel']"),
+        ('certainty = "P"', 'certainty = "sure"', "certainty"),
+        ('name = "made"', 'name = "other"', "name must be the file's name"),
+        ("width = 320", "", "video.width and video.height"),
+        ('pix_fmt = "yuv420p"', "", "video.pix_fmt and video.dynamic_range"),
+        ("bitrate_bps = 96000", "", "audio.bitrate_bps"),
+        ('codec = "h264"', 'codec = "h264"\nbuffer_bits = 5', "video.max_bitrate_bps"),
+        ("[video]", "[video", "is not TOML"),
+        ("[video]", "video = 3\n[other]", "video must be a table"),
+    ],
+)
+def test_a_mistake_is_named_with_its_file_and_field(
+    written: Path, was: str, becomes: str, named: str
+) -> None:
+    """`InvalidProfile` says where to look."""
+    written.write_text(GOOD.replace(was, becomes, 1), "utf-8")
+    with pytest.raises(InvalidProfile) as raised:
+        read_profile(written)
+    assert str(raised.value).startswith("made.toml: ")
+    assert named in str(raised.value)
+
+
+def test_a_profile_without_a_basis_is_refused(written: Path) -> None:
+    """A number without a source is not shipped."""
+    written.write_text("basis = []\n" + GOOD[: GOOD.index("[[basis]]")], "utf-8")
+    with pytest.raises(InvalidProfile, match="basis must cite at least one source"):
+        read_profile(written)
+
+
+def test_a_ladder_of_an_unknown_profile_is_refused(tmp_path: Path) -> None:
+    """The message names the rung and what there is."""
+    path = tmp_path / "ladders.toml"
+    path.write_text('[x]\ntitle_en = "X"\ntitle_zh = "某"\nprofiles = ["cn8k"]\n', "utf-8")
+    with pytest.raises(InvalidProfile, match=r"x\.profiles names \['cn8k'\]: there are archive"):
+        read_ladders(path, load_profiles())
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    """The way out of a typing error."""
+    with pytest.raises(UnknownProfile, match=r"no profile 'cn4k': choose from archive-ffv1, "):
+        profile("cn4k")
+    with pytest.raises(UnknownProfile, match="no ladder 'hd': choose from uhd, heritage, audio"):
+        ladder("hd")
+
+
+def test_asked_for_nothing_a_picture_gets_the_uhd_ladder_and_sound_gets_audio() -> None:
+    """The default ladders."""
+    picture, _ = described(HD)
+    sound, _ = described(None, [STEREO])
+    assert [made.name for made in choose_profiles(picture)] == list(ladder("uhd").profiles)
+    assert [made.name for made in choose_profiles(sound)] == ["audio-access-aac"]
+
+
+def test_profiles_are_chosen_by_names_or_by_a_ladder_and_each_once() -> None:
+    """Order is the caller's; a name given twice makes one rendition."""
+    info, _ = described(HD)
+    named = choose_profiles(info, ["review-proxy", "mobile-540p", "review-proxy"])
+    assert [made.name for made in named] == ["review-proxy", "mobile-540p"]
+    assert choose_profiles(info, "heritage")[0].name == "archive-ffv1"
+    with pytest.raises(UnknownProfile, match="no profile was named"):
+        choose_profiles(info, [])

@@ -1,0 +1,197 @@
+"""Tools run with progress, are killed at once, and fail with words that help."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import (
+    DiskFull,
+    LimitExceeded,
+    ToolFailed,
+    ToolKilled,
+    ToolStalled,
+    TruncatedMedia,
+    Undecodable,
+)
+from pipelines.progress import Progress, finish
+from pipelines.run import capture, run
+from pipelines.tool_output import LogTail, ProgressText, failure
+from pipelines.tools import ffmpeg, ffprobe, packager, versions
+from tests.pipelines.test_sandbox import wait_until_gone
+
+ENDLESS = ("-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=64x64:d=60:r=25")
+TINY = ("-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x64:d=1:r=25")
+
+
+@pytest.mark.media
+def test_progress_counts_frames_to_the_end() -> None:
+    """The share is of the frames that the caller expects."""
+    argv = [ffmpeg(), *TINY[:2], "-readrate", "2", *TINY[2:], "-f", "null", "-"]
+    steps: list[Progress] = []
+    operation = run(argv, total_frames=25)
+    while True:
+        try:
+            steps.append(next(operation))
+        except StopIteration as end:
+            finished = end.value
+            break
+    assert steps[0].share == 0
+    assert [s.share for s in steps] == sorted(s.share or 0 for s in steps)
+    assert finished.argv == ("ffmpeg", *argv[1:])
+    assert finished.log_tail == ""
+
+
+@pytest.mark.media
+def test_progress_comes_more_than_twice_a_second() -> None:
+    """The engine looks for a cancel between two of them."""
+    operation = run([ffmpeg(), *ENDLESS, "-f", "null", "-"], total_s=60)
+    next(operation)
+    gaps = []
+    for _ in range(4):
+        before = time.monotonic()
+        next(operation)
+        gaps.append(time.monotonic() - before)
+    operation.close()
+    assert max(gaps) < 0.8
+
+
+@pytest.mark.media
+def test_closing_the_generator_kills_the_tool_at_once() -> None:
+    """Cancel: dead and reaped in less than a second."""
+    mark = f"kapok-cancel-{random.getrandbits(64)}"
+    argv = [ffmpeg(), *ENDLESS, "-metadata", f"title={mark}", "-f", "null", "-"]
+    operation = run(argv)
+    next(operation)
+    next(operation)
+    before = time.monotonic()
+    operation.close()
+    assert time.monotonic() - before < 1
+    assert wait_until_gone(mark, within_s=0.2) == []
+
+
+@pytest.mark.media
+def test_an_error_thrown_into_the_generator_kills_the_tool() -> None:
+    """A lost lease is an exception at the yield."""
+    mark = f"kapok-lost-{random.getrandbits(64)}"
+    operation = run([ffmpeg(), *ENDLESS, "-metadata", f"title={mark}", "-f", "null", "-"])
+    next(operation)
+    with pytest.raises(KeyError):
+        operation.throw(KeyError("lease lost"))
+    assert wait_until_gone(mark, within_s=0.5) == []
+
+
+def test_a_tool_without_progress_is_stalled() -> None:
+    """The watchdog needs no help from the tool."""
+    with pytest.raises(ToolStalled, match="no progress for 1 s") as stalled:
+        finish(run(["/bin/sleep", "60"], stall_s=0.8))
+    assert stalled.value.argv == ("sleep", "60")
+
+
+def test_a_tool_that_moves_data_is_not_stalled() -> None:
+    """As ffmpeg does when it rewrites a file at its end, with no position to show."""
+    script = "for n in 1 2 3 4 5 6 7 8 9; do head -c 9000000 /dev/zero; sleep 0.3; done >/dev/null"
+    assert finish(run(["/bin/sh", "-c", script], stall_s=1.2)).seconds > 2.5
+
+
+@pytest.mark.media
+def test_stdout_and_taps_carry_the_data(tmp_path: Path) -> None:
+    """Progress has a pipe of its own, so every other stream is free."""
+    tapped = bytearray()
+    argv = [ffmpeg(), *TINY, "-pix_fmt", "gray", "-f", "rawvideo", "-"]
+    argv += ["-pix_fmt", "gray", "-f", "rawvideo", "pipe:copy"]
+    with (tmp_path / "raw").open("w+b") as file:
+        finished = finish(run(argv, stdout=file, taps={"copy": tapped.extend}))
+    assert (tmp_path / "raw").read_bytes() == bytes(tapped)
+    assert len(tapped) == 64 * 64 * 25
+    assert finished.argv[-1] == "pipe:copy"
+
+
+@pytest.mark.media
+def test_a_failed_command_says_what_ffmpeg_said() -> None:
+    """With the command and the end of its log."""
+    with pytest.raises(ToolFailed, match="nosuchencoder") as failed:
+        finish(run([ffmpeg(), *TINY, "-c:v", "nosuchencoder", "-f", "null", "-"]))
+    assert failed.value.argv[0] == "ffmpeg"
+    assert "nosuchencoder" in failed.value.log_tail
+
+
+@pytest.mark.media
+def test_input_that_is_no_media_is_a_permanent_error(tmp_path: Path) -> None:
+    """Trying again cannot help."""
+    (tmp_path / "text").write_text("no media\n" * 99)
+    with pytest.raises(Undecodable) as refused:
+        finish(
+            run(
+                [ffmpeg(), "-v", "error", "-i", str(tmp_path / "text"), "-f", "null", "-"],
+                readable=[tmp_path / "text"],
+            )
+        )
+    assert refused.value.retryable is False
+
+
+def test_capture_returns_both_streams() -> None:
+    """The short way, for tools that answer in one breath."""
+    captured = capture(["/bin/sh", "-c", "echo answer; echo aside >&2"])
+    assert (captured.stdout, captured.stderr) == (b"answer\n", "aside")
+
+
+def test_capture_gives_up_in_time() -> None:
+    """And kills what it gave up on."""
+    before = time.monotonic()
+    with pytest.raises(ToolStalled, match="did not end in 0 s"):
+        capture(["/bin/sleep", "30"], timeout_s=0.4)
+    assert time.monotonic() - before < 2
+
+
+@pytest.mark.parametrize(
+    ("status", "log", "error"),
+    [
+        (1, "av_interleaved_write_frame(): No space left on device", DiskFull),
+        (134, "write: Disk quota exceeded", DiskFull),
+        (-9, "", ToolKilled),
+        (137, "", ToolKilled),
+        (139, "", ToolKilled),
+        (152, "", LimitExceeded),
+        (153, "", LimitExceeded),
+        (244, "Error: Cannot allocate memory", LimitExceeded),
+        (183, "[mov] moov atom not found\nInvalid data found", TruncatedMedia),
+        (183, "in.ts: Invalid data found when processing input", Undecodable),
+        (1, "anything else", ToolFailed),
+    ],
+)
+def test_each_way_to_fail_has_its_error(status: int, log: str, error: type[Exception]) -> None:
+    """Without bubblewrap a signal is negative; bubblewrap adds 128 to it."""
+    found = failure(("ffmpeg", "-i", "in.ts"), status, log)
+    assert type(found) is error
+
+
+def test_a_log_keeps_its_end() -> None:
+    """The cause of a failure stands last."""
+    log = LogTail()
+    for number in range(100_000):
+        log.feed(f"line {number}\r".encode())
+    lines = log.text().splitlines()
+    assert len(lines) == 200
+    assert lines[-1] == "line 99999"
+
+
+def test_progress_lines_may_be_torn_anywhere() -> None:
+    """A pipe knows no lines; before the first frame the values are N/A."""
+    text = ProgressText(total_frames=None, total_s=4.0)
+    text.feed(b"out_time_us=N/A\nfra")
+    assert text.progress() == Progress(share=0.0)
+    text.feed(b"me=50\nfps=25.0\nout_time_us=10000")
+    text.feed(b"00\nprogress=continue\n")
+    step = text.progress()
+    assert (step.frames, step.fps, step.share) == (50, 25.0, 0.25)
+
+
+def test_the_tools_tell_their_versions() -> None:
+    """A rendition records them."""
+    assert {"ffmpeg", "libx264", "libx265", "shaka-packager", "kapok"} <= set(versions())
+    assert versions()["ffmpeg"].startswith("n9.")
+    assert all(Path(tool).is_absolute() for tool in (ffmpeg(), ffprobe(), packager()))

@@ -1,0 +1,289 @@
+"""Jobs: what their steps make of them, cancelling, and running again only what failed."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.orm import Session
+from worlds import WRONG, World
+
+from storage.catalogue import assets, events, jobs, renditions, steps, uploads
+from storage.catalogue.steps import NewStep
+from storage.errors import InvalidCursor, JobConflict, JobNotFound
+from storage.schema import Job
+
+RUNGS = [
+    {"profile": "mobile-1080p", "profile_version": 1, "container": "mp4"},
+    {"profile": "mobile-720p", "profile_version": 1, "container": "mp4"},
+]
+PLAN = {"refused": [{"profile": "cn4k-hevc-hlg", "code": "would_upscale", "reason": "small"}]}
+FACTS = {"sha256": "cd" * 32, "size_bytes": 1000}
+
+
+def planned(world: World) -> tuple[Job, dict[str, str]]:
+    """An asset's job with two joins after one encode; step ids by name."""
+    asset = world.asset()
+    [job] = world.read(
+        lambda session: jobs.list_jobs(session, world.organisation_id, asset_id=asset.id)
+    ).data
+    world.finish(_ready(world, job)[0])
+    claimed = world.claim(_ready(world, job)[0])
+    follow = [
+        NewStep("encode", "encode", {}),
+        NewStep("join", "join mobile-1080p", {"profile": "mobile-1080p"}, after=("encode",)),
+        NewStep("join", "join mobile-720p", {"profile": "mobile-720p"}, after=("encode",)),
+        NewStep("package", "package", {}, after=("join",)),
+    ]
+
+    def finish(session: Session) -> None:
+        jobs.record_plan(session, job, PLAN, RUNGS)
+        steps.finish_step(session, claimed.id, claimed.epoch, result={}, new_steps=follow)
+
+    world.write(finish)
+    return job, {step.name: step.id for step in follow}
+
+
+def _ready(world: World, job: Job) -> list[str]:
+    return [step.id for step in world.read(lambda session: jobs.ready_steps(session, job.id))]
+
+
+def rendition_states(world: World, job: Job) -> dict[str, str]:
+    return world.read(
+        lambda session: {row.profile: row.state for row in renditions.of_job(session, job.id)}
+    )
+
+
+def make_renditions_ready(world: World, job: Job) -> None:
+    for row in world.read(lambda session: renditions.of_job(session, job.id)):
+        world.write(
+            lambda session, row=row: renditions.mark_ready(
+                session, row.id, key=f"k/{row.id}", facts=FACTS, commands=[["ffmpeg"]], tools={}
+            )
+        )
+
+
+def test_a_job_is_done_when_every_step_is(world: World) -> None:
+    """And then its asset is ready."""
+    job, _ = planned(world)
+    make_renditions_ready(world, job)
+    world.finish_all(job.id)
+    done = world.read(lambda session: jobs.get_job(session, world.organisation_id, job.id))
+    assert (done.state, done.error) == ("done", None)
+    assert done.finished_at is not None
+    assert world.asset_state(str(done.asset_id)) == "ready"
+
+
+def test_a_failed_step_fails_its_job_after_the_others_have_run(world: World) -> None:
+    """One rendition failed: the other is made, the package never, and nothing is hidden."""
+    job, ids = planned(world)
+    world.finish(ids["encode"])
+    world.fail(ids["join mobile-720p"], WRONG)
+    assert world.job_state(job.id) == "running"
+    world.finish(ids["join mobile-1080p"])
+    failed = world.read(lambda session: jobs.get_job(session, world.organisation_id, job.id))
+    assert (failed.state, failed.error) == ("failed", WRONG)
+    assert world.states(job.id)["package"] == "waiting"
+    assert world.asset_state(str(failed.asset_id)) == "failed"
+
+
+def test_what_a_failed_job_still_planned_has_failed(world: World) -> None:
+    """No rendition stays `planned` for ever."""
+    job, ids = planned(world)
+    world.fail(ids["encode"], WRONG)
+    assert rendition_states(world, job) == {"mobile-1080p": "failed", "mobile-720p": "failed"}
+
+
+def test_cancel_stops_what_waits_and_asks_what_runs(world: World) -> None:
+    """The running step confirms; only then is the job cancelled."""
+    job, ids = planned(world)
+    claimed = world.claim(ids["encode"])
+    world.write(lambda session: jobs.request_cancel(session, job, "key_test"))
+    assert world.job_state(job.id) == "cancelling"
+    assert world.states(job.id)["package"] == "cancelled"
+    world.write(lambda session: steps.cancel_step(session, claimed.id, claimed.epoch))
+    assert world.job_state(job.id) == "cancelled"
+    assert world.asset_state(str(job.asset_id)) == "cancelled"
+    assert set(rendition_states(world, job).values()) == {"cancelled"}
+
+
+def test_cancel_without_a_running_step_is_immediate_and_may_be_repeated(world: World) -> None:
+    """Asking twice is no error."""
+    job, _ = planned(world)
+    for _ in range(2):
+        row = world.write(lambda session: jobs.request_cancel(session, job, "key_test"))
+        assert row.state == "cancelled"
+
+
+def test_a_done_job_cannot_be_cancelled(world: World) -> None:
+    """There is nothing left to cancel, and the answer says so."""
+    job, _ = planned(world)
+    world.finish_all(job.id)
+    with pytest.raises(JobConflict, match="is done"):
+        world.write(lambda session: jobs.request_cancel(session, job, "key_test"))
+
+
+def test_a_transient_failure_in_a_cancelling_job_is_not_tried_again(world: World) -> None:
+    """What would be ready again is cancelled."""
+    job, ids = planned(world)
+    claimed = world.claim(ids["encode"])
+    world.write(lambda session: jobs.request_cancel(session, job, "key_test"))
+    error = {"code": "tool_failed", "detail": "x", "retryable": True}
+    world.write(lambda session: steps.fail_step(session, claimed.id, claimed.epoch, error))
+    assert world.step(ids["encode"]).state == "cancelled"
+    assert world.job_state(job.id) == "cancelled"
+
+
+def test_steps_that_a_plan_adds_while_its_job_is_cancelled_wait_for_a_retry(world: World) -> None:
+    """The graph is complete, so that a retry finds every step that is needed."""
+    step = NewStep("plan", "plan", {})
+    job = world.job(step)
+    claimed = world.claim(step.id)
+    world.write(lambda session: jobs.request_cancel(session, job, "key_test"))
+    world.write(
+        lambda session: steps.finish_step(
+            session, claimed.id, claimed.epoch, result={}, new_steps=[NewStep("encode", "e", {})]
+        )
+    )
+    assert world.states(job.id) == {"plan": "done", "e": "cancelled"}
+    assert world.job_state(job.id) == "cancelled"
+    world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+    assert world.states(job.id) == {"plan": "done", "e": "ready"}
+
+
+def test_a_retry_runs_what_failed_and_what_waited_but_nothing_that_is_done(world: World) -> None:
+    """Attempts begin anew; the finished join is left alone."""
+    job, ids = planned(world)
+    world.finish(ids["encode"])
+    world.finish(ids["join mobile-1080p"])
+    world.fail(ids["join mobile-720p"], WRONG)
+    ready = world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+    assert ready == [(ids["join mobile-720p"], "package")]
+    row = world.step(ids["join mobile-720p"])
+    assert (row.attempts, row.error, row.epoch) == (0, None, 1)
+    assert world.asset_state(str(job.asset_id)) == "processing"
+    assert set(rendition_states(world, job).values()) == {"planned"}
+    world.finish_all(job.id)
+    assert world.job_state(job.id) == "done"
+    assert world.step(ids["join mobile-1080p"]).epoch == 1
+
+
+def test_a_retry_after_its_work_was_deleted_encodes_again(world: World) -> None:
+    """Chunks are gone, so whatever still needs them has them made again."""
+    job, ids = planned(world)
+    world.finish(ids["encode"])
+    world.fail(ids["join mobile-720p"], WRONG)
+    world.finish(ids["join mobile-1080p"])
+    world.write(lambda session: jobs.mark_work_deleted(session, job.id))
+    ready = world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+    assert ready == [(ids["encode"], "encode")]
+    assert world.states(job.id)["join mobile-720p"] == "waiting"
+    assert world.states(job.id)["join mobile-1080p"] == "done"
+
+
+def test_work_of_a_running_job_cannot_be_marked_deleted(world: World) -> None:
+    """It is still needed."""
+    job, _ = planned(world)
+    with pytest.raises(JobConflict):
+        world.write(lambda session: jobs.mark_work_deleted(session, job.id))
+
+
+def test_a_running_job_is_not_retried(world: World) -> None:
+    """Only a failed or cancelled one is."""
+    job, _ = planned(world)
+    with pytest.raises(JobConflict, match="only a failed or cancelled"):
+        world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+
+
+def test_an_ingest_whose_upload_was_rejected_is_not_retried(world: World) -> None:
+    """Its bytes are gone: the way out is another upload."""
+    upload = world.upload()
+    job = world.write(lambda session: uploads.complete_upload(session, upload, "key_test"))
+    world.fail(_ready(world, job)[0], WRONG)
+    world.write(lambda session: uploads.reject_upload(session, upload, WRONG))
+    with pytest.raises(JobConflict, match="upload the file again"):
+        world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+
+
+def test_a_ready_asset_stays_ready_when_a_later_job_fails(world: World) -> None:
+    """What was finished once is still good; the failed job shows itself."""
+    job, _ = planned(world)
+    world.finish_all(job.id)
+    asset = world.read(
+        lambda session: assets.get_asset(session, world.organisation_id, str(job.asset_id))
+    )
+    second = world.write(lambda session: jobs.start_job(session, asset, {}, "key_test"))
+    assert world.asset_state(asset.id) == "ready"
+    world.fail(_ready(world, second)[0], WRONG)
+    assert world.job_state(second.id) == "failed"
+    assert world.asset_state(asset.id) == "ready"
+
+
+def test_another_job_of_an_inspected_asset_begins_with_its_plan(world: World) -> None:
+    """One decode of the source is enough for ever."""
+    asset = world.asset()
+    first = world.write(lambda session: jobs.start_job(session, asset, {}, "key_test"))
+    assert list(world.states(first.id)) == ["inspect the source", "plan the renditions"]
+
+    def inspected(session: Session) -> Job:
+        row = assets.get_asset(session, world.organisation_id, asset.id)
+        assets.record_inspection(session, row, {"format": "mxf"}, {"frames": 1}, "p/")
+        return jobs.start_job(session, row, {"profiles": ["archive-ffv1"]}, "key_test")
+
+    second = world.write(inspected)
+    assert list(world.states(second.id)) == ["plan the renditions"]
+    assert second.request == {"profiles": ["archive-ffv1"]}
+
+
+def test_a_job_tells_its_story_in_events(world: World) -> None:
+    """The audit trail of a failed and retried job, in order."""
+    step = NewStep("encode", "encode", {})
+    after = world.read(events.head)
+    job = world.job(step)
+    world.fail(step.id, WRONG)
+    world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+    world.finish(step.id)
+    found = world.read(lambda session: events.read(session, world.organisation_id, after, 50))
+    assert [event.type for event in found] == [
+        "job.queued",
+        "step.started",
+        "job.running",
+        "step.failed",
+        "job.failed",
+        "job.retried",
+        "step.started",
+        "job.running",
+        "step.done",
+        "job.done",
+    ]
+
+
+def test_jobs_are_listed_newest_first_by_pages(world: World) -> None:
+    """Every job once, whatever the page size."""
+    made = [world.job(NewStep("encode", "encode", {})).id for _ in range(5)]
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = world.read(
+            lambda session, cursor=cursor: jobs.list_jobs(
+                session, world.organisation_id, cursor=cursor, limit=2
+            )
+        )
+        found += [job.id for job in page.data]
+        cursor = page.next_cursor
+        assert page.has_more is (cursor is not None)
+        if cursor is None:
+            break
+    assert found == made[::-1]
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "????", "MjAyNg", "é"])
+def test_a_cursor_that_is_not_ours_is_refused(world: World, cursor: str) -> None:
+    """It is an error that says what to do, not an empty page."""
+    with pytest.raises(InvalidCursor, match="begin again"):
+        world.read(lambda session: jobs.list_jobs(session, world.organisation_id, cursor=cursor))
+
+
+def test_another_organisations_job_is_not_found(world: World) -> None:
+    """Its existence is not even told."""
+    job = world.job(NewStep("encode", "encode", {}))
+    with pytest.raises(JobNotFound):
+        world.read(lambda session: jobs.get_job(session, "org_other", job.id))

@@ -1,0 +1,171 @@
+"""Keys and idempotency: who may ask, and what asking twice does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from worlds import World, at_once
+
+from storage.catalogue import idempotency, keys
+from storage.clock import now
+from storage.database import Database
+from storage.errors import (
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
+    KeyNotFound,
+    NameTaken,
+    OrganisationNotFound,
+)
+from storage.schema import ApiKey, IdempotencyRecord, Organisation
+
+ASKED, OTHER = "aa" * 32, "bb" * 32
+
+
+def test_of_a_key_only_its_hash_is_stored(world: World) -> None:
+    """Whoever reads the database cannot use it."""
+    key, secret = world.write(
+        lambda session: keys.create_key(session, world.organisation_id, "foshan", "centre")
+    )
+    assert secret.startswith("kpk_")
+    assert len(secret) > 40
+    columns = [str(getattr(key, column.key)) for column in ApiKey.__table__.columns]
+    assert not any(secret in column or secret[4:] in column for column in columns)
+    found = world.read(lambda session: keys.find_key(session, secret))
+    assert found is not None
+    assert (found.id, found.role, found.name) == (key.id, "centre", "foshan")
+
+
+@pytest.mark.parametrize("secret", ["", "kpk_", "kpk_wrong", "\ud800", "key_id"])
+def test_a_wrong_secret_finds_nothing(world: World, secret: str) -> None:
+    """Whatever it is made of."""
+    assert world.read(lambda session: keys.find_key(session, secret)) is None
+
+
+def test_a_revoked_key_opens_nothing(world: World) -> None:
+    """And is still listed, so that its events have a name."""
+    key, secret = world.write(
+        lambda session: keys.create_key(session, world.organisation_id, "old", "uploader")
+    )
+    for _ in range(2):
+        world.write(lambda session: keys.revoke_key(session, world.organisation_id, key.id))
+    assert world.read(lambda session: keys.find_key(session, secret)) is None
+    listed = world.read(lambda session: keys.list_keys(session, world.organisation_id))
+    assert [(one.name, one.revoked_at is not None) for one in listed] == [("old", True)]
+    with pytest.raises(KeyNotFound):
+        world.write(lambda session: keys.revoke_key(session, "org_other", key.id))
+
+
+def test_organisations_have_their_names_for_themselves(world: World) -> None:
+    """A key needs one that exists."""
+    with pytest.raises(NameTaken):
+        world.write(lambda session: keys.create_organisation(session, "岭南台"))
+    with pytest.raises(OrganisationNotFound):
+        world.write(lambda session: keys.create_key(session, "org_other", "x", "admin"))
+
+
+def test_of_several_first_starts_exactly_one_gets_the_admin_key(database_url: str) -> None:
+    """Three services begin at once on an empty database."""
+
+    def start() -> str | None:
+        database = Database(database_url)
+        try:
+            database.migrate()
+            with database.begin() as session:
+                return keys.ensure_first_admin(session)
+        finally:
+            database.close()
+
+    secrets = [secret for secret in at_once([start] * 3) if secret is not None]
+    assert len(secrets) == 1
+    database = Database(database_url)
+    with database.read() as session:
+        assert list(session.scalars(select(Organisation.name))) == ["default"]
+        key = keys.find_key(session, secrets[0])
+    database.close()
+    assert key is not None
+    assert key.role == "admin"
+
+
+def begin(world: World, request_sha256: str = ASKED) -> IdempotencyRecord | None:
+    return world.write(
+        lambda session: idempotency.begin(session, world.organisation_id, "key 1", request_sha256)
+    )
+
+
+def complete(world: World) -> None:
+    world.write(
+        lambda session: idempotency.complete(
+            session, world.organisation_id, "key 1", status=201, headers={"A": "b"}, body="{}"
+        )
+    )
+
+
+def test_the_second_request_gets_the_answer_of_the_first(world: World) -> None:
+    """Status, headers and body."""
+    assert begin(world) is None
+    complete(world)
+    known = begin(world)
+    assert known is not None
+    assert (known.status, known.headers, known.body) == (201, {"A": "b"}, "{}")
+
+
+def test_of_ten_equal_requests_at_once_one_is_carried_out(world: World) -> None:
+    """The others learn that it is running."""
+
+    def ask() -> str:
+        try:
+            return "go on" if begin(world) is None else "known"
+        except IdempotencyInProgress as error:
+            return error.code
+
+    assert sorted(at_once([ask] * 10)) == ["go on"] + ["idempotency_in_progress"] * 9
+
+
+def test_another_request_under_the_same_key_is_refused(world: World) -> None:
+    """Whether the first one is answered or not."""
+    begin(world)
+    with pytest.raises(IdempotencyKeyReused):
+        begin(world, OTHER)
+    complete(world)
+    with pytest.raises(IdempotencyKeyReused):
+        begin(world, OTHER)
+
+
+def test_a_failed_request_frees_its_key_and_an_answered_one_keeps_it(world: World) -> None:
+    """Forgetting removes only what has no answer."""
+    for _ in range(2):
+        assert begin(world) is None
+        world.write(lambda session: idempotency.forget(session, world.organisation_id, "key 1"))
+    assert begin(world) is None
+    complete(world)
+    world.write(lambda session: idempotency.forget(session, world.organisation_id, "key 1"))
+    assert begin(world) is not None
+
+
+def test_a_request_whose_server_died_may_be_sent_again_after_a_minute(world: World) -> None:
+    """Else its key would be blocked for a day."""
+    begin(world)
+
+    def age(session: Session) -> None:
+        record = session.get_one(IdempotencyRecord, (world.organisation_id, "key 1"))
+        record.created_at = now(session) - timedelta(minutes=2)
+
+    world.write(age)
+    assert begin(world) is None
+    with pytest.raises(IdempotencyInProgress):
+        begin(world)
+
+
+def test_answers_are_forgotten_after_a_day(world: World) -> None:
+    """The table does not grow for ever."""
+    begin(world)
+    complete(world)
+    world.write(lambda session: idempotency.expire(session, now(session)))
+    assert begin(world) is not None
+    world.write(
+        lambda session: idempotency.expire(session, now(session) + timedelta(days=1, seconds=1))
+    )
+    assert begin(world) is None

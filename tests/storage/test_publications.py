@@ -1,0 +1,266 @@
+"""Renditions, packages, zones and publications: what a centre pulls, and what it proves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from worlds import WRONG, World, at_once
+
+from storage.catalogue import jobs, packages, publications, renditions, zones
+from storage.errors import (
+    AlreadyPublished,
+    NameTaken,
+    NotPublished,
+    PublicationNotFound,
+    ReceiptMismatch,
+    RenditionNotFound,
+    ZoneNotFound,
+)
+from storage.schema import Asset, Publication, Receipt, Rendition
+
+SHA = "cd" * 32
+FILE = {"rendition_id": "ren_1", "key": "k", "path": "hd.mp4", "sha256": SHA, "size_bytes": 1000}
+SCORE = {"metric": "vmaf", "model": "vmaf_v1", "mean": 93.5, "frames": 10}
+
+
+def planned_rendition(world: World) -> Rendition:
+    asset = world.asset()
+    [job] = world.read(
+        lambda session: jobs.list_jobs(session, world.organisation_id, asset_id=asset.id)
+    ).data
+    rung = {"profile": "hd-avc-sdr", "profile_version": 1, "container": "mp4"}
+    world.write(lambda session: jobs.record_plan(session, job, {"refused": []}, [rung]))
+    [rendition] = world.read(lambda session: renditions.of_job(session, job.id))
+    return rendition
+
+
+def publish(world: World, asset: Asset, zone_name: str = "hd") -> Publication:
+    def change(session: Session) -> Publication:
+        zone = zones.get_zone(session, world.organisation_id, zone_name)
+        return publications.publish(session, asset, zone, {"files": [FILE]}, "m.json", "key_test")
+
+    return world.write(change)
+
+
+def feed(world: World, centre: str = "foshan", after: int = 0) -> publications.FeedPage:
+    return world.read(
+        lambda session: publications.feed(session, world.organisation_id, centre, after, 10)
+    )
+
+
+def test_a_verified_rendition_is_ready_with_all_that_proves_it(world: World) -> None:
+    """Facts, exact commands, tools and the winning key."""
+    planned = planned_rendition(world)
+    world.write(
+        lambda session: renditions.mark_ready(
+            session,
+            planned.id,
+            key="assets/a/renditions/r/2/hd.mp4",
+            facts={"sha256": SHA, "size_bytes": 1000, "frames": 100},
+            commands=[["ffmpeg", "-i", "in"]],
+            tools={"ffmpeg": "9.0.2"},
+        )
+    )
+    row = world.read(
+        lambda session: renditions.get_rendition(session, world.organisation_id, planned.id)
+    )
+    assert (row.state, row.sha256, row.size_bytes) == ("ready", SHA, 1000)
+    assert row.key == "assets/a/renditions/r/2/hd.mp4"
+    assert (row.commands, row.tools) == ([["ffmpeg", "-i", "in"]], {"ffmpeg": "9.0.2"})
+
+
+def test_a_rendition_that_disagrees_with_its_plan_keeps_its_own_error(world: World) -> None:
+    """Also after its job gave up on everything that was planned."""
+    planned = planned_rendition(world)
+    world.write(lambda session: renditions.mark_failed(session, planned.id, WRONG))
+    row = world.read(
+        lambda session: renditions.get_rendition(session, world.organisation_id, planned.id)
+    )
+    assert (row.state, row.error) == ("failed", WRONG)
+
+
+def test_a_newer_score_replaces_the_older_of_the_same_model(world: World) -> None:
+    """A measure step that is redone leaves one score, not two."""
+    planned = planned_rendition(world)
+    for mean in (93.5, 94.0):
+        score = {**SCORE, "mean": mean}
+        other = {"metric": "xpsnr", "model": None, "mean": 40.0, "frames": 10}
+        world.write(
+            lambda session, scores=(score, other): renditions.add_measurements(
+                session, planned.id, scores
+            )
+        )
+    rows = world.read(lambda session: renditions.measurements(session, planned.id))
+    assert [(row.metric, row.values["mean"]) for row in rows] == [("vmaf", 94.0), ("xpsnr", 40.0)]
+    [(listed, scores)] = world.read(
+        lambda session: renditions.list_renditions(session, world.organisation_id, planned.asset_id)
+    )
+    assert (listed.id, [score.id for score in scores]) == (planned.id, [row.id for row in rows])
+
+
+def test_a_package_is_listed_with_its_asset(world: World) -> None:
+    """Paths are relative to its prefix."""
+    planned = planned_rendition(world)
+    given: dict[str, Any] = {
+        "organisation_id": world.organisation_id,
+        "asset_id": planned.asset_id,
+        "job_id": planned.job_id,
+        "prefix": "assets/a/packages/p/1/",
+        "hls": "master.m3u8",
+        "dash": "manifest.mpd",
+        "files": [{"path": "master.m3u8", "sha256": SHA, "size_bytes": 10}],
+    }
+    made = world.write(lambda session: packages.add_package(session, **given))
+    [listed] = world.read(
+        lambda session: packages.list_packages(session, world.organisation_id, planned.asset_id)
+    )
+    assert (listed.id, listed.hls, listed.files) == (made.id, "master.m3u8", given["files"])
+
+
+def test_an_organisation_begins_with_the_usual_zones(world: World) -> None:
+    """Each with the profiles that its gate asks for."""
+    found = world.read(lambda session: zones.list_zones(session, world.organisation_id))
+    assert {zone.name: zone.required_profiles for zone in found} == {
+        "uhd-4k": ["cn4k-hevc-hlg"],
+        "hd": ["hd-avc-sdr", "mobile-1080p"],
+        "heritage": ["archive-ffv1"],
+        "mobile": ["mobile-1080p", "mobile-720p", "mobile-540p"],
+        "audio": ["audio-access-aac"],
+    }
+
+
+def test_a_zone_has_its_name_for_itself(world: World) -> None:
+    """And an unknown one names those that there are."""
+    with pytest.raises(NameTaken, match="'hd'"):
+        world.write(
+            lambda session: zones.create_zone(
+                session,
+                world.organisation_id,
+                name="hd",
+                title="HD",
+                required_profiles=[],
+                actor="key_test",
+            )
+        )
+    with pytest.raises(ZoneNotFound, match="audio, hd, heritage, mobile, uhd-4k"):
+        world.read(lambda session: zones.get_zone(session, world.organisation_id, "8k"))
+
+
+def test_a_published_asset_is_in_the_feed_of_every_centre(world: World) -> None:
+    """With its exact files; the cursor then shows nothing more."""
+    asset = world.asset()
+    made = publish(world, asset)
+    page = feed(world)
+    [entry] = page.data
+    assert (entry.publication.id, entry.asset.id, entry.zone.name) == (made.id, asset.id, "hd")
+    assert entry.publication.manifest == {"files": [FILE]}
+    assert page.next_cursor == made.event_seq > 0
+    assert feed(world, after=page.next_cursor) == publications.FeedPage(
+        [], page.next_cursor, has_more=False
+    )
+
+
+def test_an_asset_is_in_a_zone_once(world: World) -> None:
+    """Also when eight publish it at the same moment; after a withdrawal it may come again."""
+    asset = world.asset()
+
+    def attempt() -> str:
+        try:
+            return publish(world, asset).id
+        except AlreadyPublished as error:
+            return error.code
+
+    found = at_once([attempt] * 8)
+    assert found.count("already_published") == 7
+    [made] = [one for one in found if one != "already_published"]
+    row = world.read(
+        lambda session: publications.get_publication(session, world.organisation_id, made)
+    )
+    world.write(lambda session: publications.withdraw(session, row, "key_test"))
+    assert publish(world, asset).state == "published"
+
+
+def test_a_withdrawal_comes_after_the_cursor_of_who_has_pulled(world: World) -> None:
+    """So that a centre learns that it must remove the files; twice is an error."""
+    made = publish(world, world.asset())
+    cursor = feed(world).next_cursor
+    world.write(lambda session: publications.withdraw(session, made, "key_test"))
+    [entry] = feed(world, after=cursor).data
+    assert (entry.publication.id, entry.publication.state) == (made.id, "withdrawn")
+    with pytest.raises(NotPublished):
+        world.write(lambda session: publications.withdraw(session, made, "key_test"))
+
+
+def test_a_zone_for_some_centres_is_hidden_from_others(world: World) -> None:
+    """The feed is the only way to a centre's files."""
+    world.write(
+        lambda session: zones.create_zone(
+            session,
+            world.organisation_id,
+            name="foshan-only",
+            title="佛山",
+            required_profiles=[],
+            centres=["foshan"],
+            actor="key_test",
+        )
+    )
+    publish(world, world.asset(), "foshan-only")
+    assert len(feed(world, "foshan").data) == 1
+    assert feed(world, "zhuhai").data == []
+
+
+def test_a_feed_is_read_in_pages_in_the_order_of_changes(world: World) -> None:
+    """Oldest first, and `has_more` says when to go on at once."""
+    made = [publish(world, world.asset()).id for _ in range(3)]
+
+    def page(after: int) -> publications.FeedPage:
+        return world.read(
+            lambda session: publications.feed(session, world.organisation_id, "foshan", after, 2)
+        )
+
+    first = page(0)
+    second = page(first.next_cursor)
+    found = [entry.publication.id for entry in (*first.data, *second.data)]
+    assert (found, first.has_more, second.has_more) == (made, True, False)
+
+
+def test_a_receipt_proves_what_was_published(world: World) -> None:
+    """Another hash or another path is no proof."""
+    made = publish(world, world.asset())
+
+    def receive(path: str, sha256: str) -> list[dict[str, str]]:
+        return world.write(
+            lambda session: (
+                publications.record_receipt(
+                    session,
+                    made,
+                    centre="foshan",
+                    files=[{"path": path, "sha256": sha256}],
+                    actor="key_test",
+                ).files
+            )
+        )
+
+    assert receive("hd.mp4", SHA.upper()) == [{"path": "hd.mp4", "sha256": SHA}]
+    for path, sha256 in (("hd.mp4", "00" * 32), ("other.mp4", SHA)):
+        with pytest.raises(ReceiptMismatch, match="pull the file again"):
+            receive(path, sha256)
+    kept = world.read(lambda session: session.scalars(select(Receipt)).all())
+    assert [(receipt.publication_id, receipt.centre) for receipt in kept] == [(made.id, "foshan")]
+
+
+def test_nothing_of_another_organisation_is_found(world: World) -> None:
+    """Rendition, publication, feed: all of it is not there."""
+    planned = planned_rendition(world)
+    made = publish(world, world.asset())
+    for error, find, identifier in (
+        (RenditionNotFound, renditions.get_rendition, planned.id),
+        (PublicationNotFound, publications.get_publication, made.id),
+    ):
+        with pytest.raises(error):
+            world.read(lambda session, find=find, one=identifier: find(session, "org_other", one))
+    other = world.read(lambda session: publications.feed(session, "org_other", "foshan", 0, 10))
+    assert other.data == []

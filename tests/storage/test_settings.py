@@ -1,0 +1,125 @@
+"""Settings and ids: what a process knows before it opens anything."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from worlds import at_once
+
+from storage.errors import InvalidSettings
+from storage.ids import ALPHABET, new_id
+from storage.objects import open_store
+from storage.objects_local import LocalStore
+from storage.objects_minio import MinioStore
+from storage.settings import data_signing_key, load_settings
+
+S3 = {
+    "KAPOK_S3_ENDPOINT": "http://minio:9000",
+    "KAPOK_S3_ACCESS_KEY": "access",
+    "KAPOK_S3_SECRET_KEY": "s3cret",
+}
+
+
+def test_without_settings_everything_is_embedded_in_one_folder(tmp_path: Path) -> None:
+    """SQLite, a local store, workers in the process."""
+    settings = load_settings(tmp_path, {})
+    assert settings.database_url == f"sqlite:///{tmp_path / 'kapok.db'}"
+    assert settings.scratch == tmp_path / "scratch"
+    assert settings.embedded
+    assert isinstance(open_store(settings), LocalStore)
+
+
+def test_distributed_mode_is_chosen_by_settings_alone(tmp_path: Path) -> None:
+    """Both spellings of PostgreSQL's URL mean psycopg 3; the public address is the internal one."""
+    env = {
+        **S3,
+        "KAPOK_DATABASE_URL": "postgresql://kapok:pw@db/kapok",
+        "KAPOK_BROKER_URL": "redis://redis:6379/0",
+        "KAPOK_LEASE_S": "2.5",
+    }
+    settings = load_settings(tmp_path, env)
+    assert settings.database_url == "postgresql+psycopg://kapok:pw@db/kapok"
+    assert (settings.broker_url, settings.embedded) == ("redis://redis:6379/0", False)
+    assert settings.s3_public_endpoint == "http://minio:9000"
+    assert settings.lease_s == 2.5
+    assert isinstance(open_store(settings), MinioStore)
+
+
+def test_no_secret_is_in_the_text_of_settings(tmp_path: Path) -> None:
+    """They are logged at start."""
+    env = {
+        **S3,
+        "KAPOK_DATABASE_URL": "postgresql://kapok:dbpass@db/kapok",
+        "KAPOK_BROKER_URL": "redis://:redispass@redis",
+        "KAPOK_SIGNING_KEY": "signpass",
+    }
+    words = repr(load_settings(tmp_path, env))
+    for secret in ("dbpass", "redispass", "s3cret", "signpass"):
+        assert secret not in words
+    assert "http://minio:9000" in words
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("KAPOK_DATABASE_URL", "database_url"),
+        ("KAPOK_BROKER_URL", "broker_url"),
+        ("KAPOK_S3_ACCESS_KEY", "s3_access_key"),
+        ("KAPOK_S3_SECRET_KEY", "s3_secret_key"),
+        ("KAPOK_SIGNING_KEY", "signing_key"),
+    ],
+)
+def test_every_secret_may_come_from_a_file(tmp_path: Path, name: str, field: str) -> None:
+    """As orchestrators mount them, with a newline at the end."""
+    file = tmp_path / "secret"
+    file.write_text("postgresql+psycopg://x\n")
+    settings = load_settings(tmp_path, {f"{name}_FILE": str(file)})
+    assert getattr(settings, field) == "postgresql+psycopg://x"
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"KAPOK_DATABASE_URL": "mysql://x"}, "KAPOK_DATABASE_URL begins with 'mysql'"),
+        ({"KAPOK_DATABASE_URL_FILE": "/nonexistent"}, "KAPOK_DATABASE_URL_FILE names /nonexistent"),
+        ({"KAPOK_S3_ENDPOINT": "minio:9000"}, "KAPOK_S3_ENDPOINT is 'minio:9000'"),
+        ({"KAPOK_S3_ENDPOINT": "http://minio:9000"}, "set KAPOK_S3_ACCESS_KEY"),
+        ({"KAPOK_LEASE_S": "soon"}, "KAPOK_LEASE_S is 'soon'"),
+        ({"KAPOK_LEASE_S": "0"}, "KAPOK_LEASE_S is '0'"),
+        ({"KAPOK_SWEEP_S": "nan"}, "KAPOK_SWEEP_S is 'nan'"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, env: dict[str, str], words: str) -> None:
+    """The text says which variable, and how to write it."""
+    with pytest.raises(InvalidSettings, match=re.escape(words)):
+        load_settings(tmp_path, env)
+
+
+def test_the_signing_key_is_made_once_and_kept_to_its_owner(tmp_path: Path) -> None:
+    """Eight processes that start at once share one key."""
+    settings = load_settings(tmp_path, {})
+    found = at_once([lambda: data_signing_key(settings)] * 8)
+    assert len(set(found)) == 1
+    assert len(found[0]) == 64
+    path = tmp_path / "signing.key"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["signing.key"]
+    assert data_signing_key(load_settings(tmp_path, {"KAPOK_SIGNING_KEY": "given"})) == b"given"
+
+
+def test_ids_sort_by_time_and_rise_strictly_within_a_process() -> None:
+    """Prefix, underscore, 26 characters of Crockford's alphabet."""
+    made = [new_id("ast") for _ in range(5_000)]
+    assert made == sorted(set(made))
+    assert re.fullmatch(f"ast_[{ALPHABET}]{{26}}", made[0])
+    time.sleep(0.002)
+    assert new_id("ast") > made[-1]
+
+
+def test_ids_of_many_threads_never_collide() -> None:
+    """Twenty threads, a thousand ids each."""
+    found = at_once([lambda: [new_id("ast") for _ in range(1_000)]] * 20)
+    assert len({one for made in found for one in made}) == 20_000

@@ -1,0 +1,169 @@
+"""What the sweeper finds in the catalogue and in the store."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from engine_bench import Bench
+from small_steps import payload
+
+from storage.catalogue import steps, uploads
+from storage.catalogue.steps import NewStep
+from storage.clock import now
+from storage.errors import MultipartNotFound
+from storage.schema import Job, Upload
+from workers.broker import QUEUES, enqueue, messages_waiting
+from workers.sweeper import Sweeper
+from workers.work_objects import Attempt, Standing, may_be_needed, sweep_work
+
+
+def _sweeper(bench: Bench) -> Sweeper:
+    return Sweeper(bench.settings, bench.database, bench.objects, bench.broker)
+
+
+def _age_messages(bench: Bench, job_id: str, seconds: float) -> None:
+    with bench.database.begin() as session:
+        moment = now(session) - timedelta(seconds=seconds)
+    for step in bench.steps(job_id).values():
+        bench.change(step.id, sent_at=moment)
+
+
+def test_what_was_never_sent_is_sent_once(embedded: Bench) -> None:
+    """A crash between commit and send leaves exactly this."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    sweeper = _sweeper(embedded)
+    sweeper.sweep()
+    sweeper.sweep()
+    assert messages_waiting(embedded.broker, "encode") == 1
+    assert embedded.steps(job)["one"].sent_at is not None
+
+
+def test_a_lost_message_is_sent_again(embedded: Bench) -> None:
+    """It was sent long ago, the step is still ready, and the queue is empty."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    sweeper = _sweeper(embedded)
+    sweeper.sweep()
+    embedded.broker.flush("encode")
+    sweeper.sweep()
+    assert messages_waiting(embedded.broker, "encode") == 0
+    _age_messages(embedded, job, 60)
+    sweeper.sweep()
+    assert messages_waiting(embedded.broker, "encode") == 1
+
+
+def test_a_long_queue_is_not_made_longer(embedded: Bench) -> None:
+    """Ten steps have waited for an hour because the workers are busy: their messages are there."""
+    job = embedded.job(*(NewStep("encode", f"{n}", payload("encode")) for n in range(10)))
+    sweeper = _sweeper(embedded)
+    sweeper.sweep()
+    _age_messages(embedded, job, 3600)
+    sweeper.sweep()
+    assert messages_waiting(embedded.broker, "encode") == 10
+
+
+def test_a_new_process_sends_at_once_what_its_predecessor_had_queued(embedded: Bench) -> None:
+    """The embedded queue dies with its process; its successor must not wait to notice."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    _age_messages(embedded, job, 0.1)
+    _sweeper(embedded).sweep()
+    assert messages_waiting(embedded.broker, "encode") == 1
+
+
+@pytest.mark.services
+def test_each_broker_counts_its_waiting_messages(distributed: Bench) -> None:
+    """The count decides whether messages were lost, so it must be the real queue's."""
+    sent = [("stp_1", "encode"), ("stp_2", "encode"), ("stp_3", "measure")]
+    assert enqueue(distributed.broker, sent) == ["stp_1", "stp_2", "stp_3"]
+    waiting = [messages_waiting(distributed.broker, queue) for queue in QUEUES]
+    assert dict(zip(QUEUES, waiting, strict=True)) == {
+        "inspect": 0,
+        "encode": 2,
+        "measure": 1,
+        "package": 0,
+        "deliver": 0,
+    }
+
+
+def test_an_expired_upload_leaves_nothing_in_the_store(embedded: Bench) -> None:
+    """Parts of gigabytes are not kept for a client that went away."""
+    with embedded.database.begin() as session:
+        store_id = embedded.objects.create_multipart("k", size_bytes=9, part_size_bytes=9)
+        upload = uploads.create_upload(
+            session,
+            organisation_id=embedded.organisation_id,
+            title="clip",
+            file_name="clip.mp4",
+            size_bytes=9,
+            part_size_bytes=9,
+            key="k",
+            store_upload_id=store_id,
+            declared={},
+            request={},
+            expires_at=now(session) - timedelta(seconds=1),
+            actor="test",
+        )
+    _sweeper(embedded).sweep()
+    with embedded.database.read() as session:
+        row = session.get_one(Upload, upload.id)
+    assert (row.state, row.cleaned_at is not None) == ("expired", True)
+    with pytest.raises(MultipartNotFound):
+        embedded.objects.list_parts("k", store_id)
+
+
+def test_only_the_winner_and_the_runner_may_be_read() -> None:
+    """Every other attempt's objects are what a dead or late worker left."""
+    standing = Standing(
+        "running", 0.0, work_deleted=False, steps={"done": ("done", 2), "runs": ("running", 3)}
+    )
+    assert may_be_needed(Attempt("job", "done", 2), standing)
+    assert may_be_needed(Attempt("job", "runs", 3), standing)
+    assert not may_be_needed(Attempt("job", "done", 1), standing)
+    assert not may_be_needed(Attempt("job", "runs", 2), standing)
+    assert not may_be_needed(Attempt("job", "gone", 1), standing)
+    assert not may_be_needed(Attempt("job", "done", 2), None)
+
+
+def test_the_work_of_a_failed_job_waits_for_a_retry_and_then_goes(
+    embedded: Bench, tmp_path: Path
+) -> None:
+    """A retry that comes after that makes it again."""
+    job = embedded.job(
+        NewStep("encode", "one", payload("encode")),
+        NewStep("join", "two", payload("fail", how="permanent"), after=("one",)),
+    )
+    engine = embedded.engine()
+    for name in ("one", "two"):
+        engine.run_step(embedded.steps(job)[name].id)
+    assert embedded.state(job) == "failed"
+    stray = f"work/{job}/{embedded.steps(job)['two'].id}/1/half.mp4"
+    embedded.objects.put_bytes(b"half", stray)
+    kept = embedded.keys("work/")
+    sweep_work(embedded.database, embedded.objects, failed_ttl_s=3600)
+    assert embedded.keys("work/") == [key for key in kept if key != stray]
+    sweep_work(embedded.database, embedded.objects, failed_ttl_s=-1)
+    assert embedded.keys("work/") == []
+    embedded.retry(job)
+    assert [step.state for step in embedded.steps(job).values()] == ["ready", "waiting"]
+
+
+def test_the_work_of_a_done_job_goes_at_once(embedded: Bench) -> None:
+    """Its renditions lie elsewhere; nobody reads its chunks again."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    embedded.engine().run_step(embedded.steps(job)["one"].id)
+    assert embedded.keys("work/") == []
+    with embedded.database.read() as session:
+        assert session.get_one(Job, job).work_deleted_at is not None
+
+
+def test_leases_are_not_freed_just_after_the_catalogue_was_away(embedded: Bench) -> None:
+    """Everybody's leases ran out during the outage: the holders renew before they are judged."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    step = embedded.steps(job)["one"]
+    with embedded.database.begin() as session:
+        steps.claim_step(session, step.id, "holder", 30.0)
+    embedded.let_lease_run_out(step.id)
+    sweeper = _sweeper(embedded)
+    sweeper.sweep()
+    assert embedded.steps(job)["one"].state == "running"

@@ -1,0 +1,121 @@
+"""The real steps in their real order, on a clip of two seconds: from an upload to a publication."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_bench import Bench, eventually
+from sqlalchemy import select
+
+from pipelines.tools import ffmpeg
+from storage.catalogue import packages, publications, renditions, uploads, zones
+from storage.clock import now
+from storage.ids import new_id
+from storage.schema import Asset, Upload
+from workers.kinds import KINDS
+
+pytestmark = [pytest.mark.media, pytest.mark.slow]
+
+
+def _clip(path: Path) -> Path:
+    """Two seconds of 320x180 at 25 fps with a cut in the middle and a stereo tone."""
+    argv = [ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2"]
+    argv += ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=2"]
+    argv += ["-vf", "negate=enable='gte(t,1)'", "-ac", "2", "-pix_fmt", "yuv420p"]
+    argv += ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-y", str(path)]
+    subprocess.run(argv, check=True)
+    return path
+
+
+def _upload(bench: Bench, path: Path, request: dict[str, Any], **declared: str) -> str:
+    """What the API does for a finished upload; the id of its job."""
+    asset_id = new_id("ast")
+    key = f"assets/{asset_id}/source/{path.name}"
+    bench.objects.put_file(path, key)
+    with bench.database.begin() as session:
+        upload = uploads.create_upload(
+            session,
+            organisation_id=bench.organisation_id,
+            title="A clip",
+            file_name=path.name,
+            size_bytes=path.stat().st_size,
+            part_size_bytes=uploads.part_size(path.stat().st_size),
+            key=key,
+            store_upload_id="none",
+            declared=declared,
+            request=request,
+            expires_at=now(session) + timedelta(days=1),
+            actor="test",
+            asset_id=asset_id,
+        )
+        return uploads.complete_upload(session, upload, "test").id
+
+
+def test_an_upload_becomes_verified_renditions_and_a_publication(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Every kind of step runs; what is published is what was verified, by its hash."""
+    clip = _clip(tmp_path / "clip.mp4")
+    sha256 = hashlib.sha256(clip.read_bytes()).hexdigest()
+    with bench.database.begin() as session:
+        zones.create_zone(
+            session,
+            bench.organisation_id,
+            name="vault",
+            title="Vault",
+            required_profiles=["archive-ffv1"],
+            actor="test",
+        )
+    request = {"profiles": ["archive-ffv1", "mobile-540p", "cn4k-hevc-hlg"], "zone": "vault"}
+    job_id = _upload(bench, clip, request, sha256=sha256)
+    bench.service(KINDS)
+    assert bench.settled(job_id, within_s=180) == "done", bench.row(job_id).error
+    kinds = [step.kind for step in bench.steps(job_id).values()]
+    assert kinds == [
+        *("fixity", "inspect", "plan", "encode", "audio"),
+        *("join", "join", "measure", "measure", "package", "publish"),
+    ]
+    with bench.database.read() as session:
+        asset = session.get_one(Asset, bench.row(job_id).asset_id)
+        made = {row.profile: row for row in renditions.of_job(session, job_id)}
+        scores = {
+            name: [score.metric for score in renditions.measurements(session, row.id)]
+            for name, row in made.items()
+        }
+        (published,) = publications.list_publications(session, bench.organisation_id).data
+        (package,) = packages.list_packages(session, bench.organisation_id, asset.id)
+    assert (asset.state, asset.sha256) == ("ready", sha256)
+    assert {name: row.state for name, row in made.items()} == {
+        "archive-ffv1": "ready",
+        "mobile-540p": "ready",
+    }
+    assert scores["archive-ffv1"] == ["framemd5"]
+    assert "vmaf" in scores["mobile-540p"]
+    (file,) = published.manifest["files"]
+    stored = b"".join(bench.objects.open_range(file["key"], 0, file["size_bytes"]))
+    assert hashlib.sha256(stored).hexdigest() == file["sha256"] == made["archive-ffv1"].sha256
+    document = json.loads(bench.objects.read_bytes(published.manifest_key, 1 << 20))
+    assert [one["sha256"] for one in document["files"]] == [file["sha256"]]
+    assert bench.objects.stat(f"{package.prefix}{package.hls}").size_bytes > 0
+    assert [one["profile"] for one in (bench.row(job_id).plan or {})["refused"]] == [
+        "cn4k-hevc-hlg"
+    ]
+
+
+def test_a_wrong_hash_never_becomes_an_asset(embedded: Bench, tmp_path: Path) -> None:
+    """There is an upload that was rejected, and nothing in the store."""
+    clip = _clip(tmp_path / "clip.mp4")
+    job_id = _upload(embedded, clip, {}, sha256="0" * 64)
+    embedded.service(KINDS)
+    assert embedded.settled(job_id) == "failed"
+    assert (embedded.row(job_id).error or {})["code"] == "hash_mismatch"
+    eventually(lambda: embedded.keys("assets/") == [])
+    with embedded.database.read() as session:
+        assert session.scalars(select(Asset)).all() == []
+        assert session.scalars(select(Upload.state)).all() == ["rejected"]

@@ -1,0 +1,190 @@
+"""The step engine: claim a step, run it under its lease, and write how it ended.
+
+The only place that catches `Exception`. Whatever happens, the catalogue ends up saying one true
+thing about the step, or says nothing and the lease runs out, so that another worker takes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping
+
+import dramatiq
+from sqlalchemy.orm import Session
+
+from pipelines.errors import KapokError
+from storage.catalogue import steps
+from storage.catalogue.locks import lock_job
+from storage.catalogue.steps import Claimed, ReadyStep
+from storage.database import Database
+from storage.errors import LeaseLost
+from storage.objects import ObjectStore
+from storage.settings import Settings
+from workers.broker import send_ready
+from workers.context import StepContext, StepResult
+from workers.failure import failure_of, storable_text
+from workers.kinds import KINDS, Kind
+from workers.lease import Cancelled, Lease, Stopping
+from workers.outage import outlast
+from workers.scratch import Scratch, made
+from workers.work_objects import delete_work_of_done
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Runs steps, one a thread. `kinds` says what each kind of step does; tests bring their own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        objects: ObjectStore,
+        broker: dramatiq.Broker,
+        kinds: Mapping[str, Kind] = KINDS,
+    ) -> None:
+        self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self.stopping = threading.Event()
+        self._settings, self._database = settings, database
+        self._objects, self._broker = objects, broker
+        self._kinds = kinds
+        self._scratch = Scratch(settings.scratch)
+
+    def close(self) -> None:
+        self._scratch.close()
+
+    def run_step(self, step_id: str) -> None:
+        """Run the step if it is ready and nobody else has it; otherwise the message was stale."""
+        step = self._claim(step_id)
+        if step is None:
+            return
+        log.info("step %s (%s) begins, epoch %d", step.id, step.name, step.epoch)
+        with Lease(
+            self._database, step.id, step.epoch, self._settings.lease_s, self.stopping
+        ) as lease:
+            self._attempt(self._context(step, lease))
+
+    def _claim(self, step_id: str) -> Claimed | None:
+        try:
+            with self._database.begin() as session:
+                return steps.claim_step(session, step_id, self.worker, self._settings.lease_s)
+        except KapokError as error:
+            log.warning("step %s is left for later: %s", step_id, error)
+            return None
+
+    def _context(self, step: Claimed, lease: Lease) -> StepContext:
+        return StepContext(
+            step,
+            lease,
+            self._scratch.step_folder(step.id, step.epoch),
+            settings=self._settings,
+            database=self._database,
+            objects=self._objects,
+        )
+
+    def _attempt(self, context: StepContext) -> None:
+        step = context.step
+        try:
+            with made(context.folder):
+                self._finish(context, self._kinds[step.kind].run(context))
+        except LeaseLost as lost:
+            log.warning("step %s is abandoned: %s", step.id, lost)
+            self._discard(context)
+        except Cancelled:
+            self._end(context, lambda session: steps.cancel_step(session, step.id, step.epoch))
+        except Stopping:
+            self._end(context, lambda session: steps.release_step(session, step.id, step.epoch))
+        except Exception as error:  # noqa: BLE001 - the one place where every failure is recorded
+            self._fail(context, error)
+
+    def _finish(self, context: StepContext, done: StepResult) -> None:
+        step = context.step
+        try:
+            ready = context.patiently(lambda: self._write_finish(step, done))
+        except LeaseLost:
+            if not self._won(step):
+                raise
+            ready = []  # an earlier try did commit; what it made ready the sweeper sends
+        log.info("step %s (%s) is done", step.id, step.name)
+        send_ready(self._broker, self._database, ready)
+        self._tidy(context)
+
+    def _write_finish(self, step: Claimed, done: StepResult) -> list[ReadyStep]:
+        with self._database.begin() as session:
+            lock_job(session, step.job_id)
+            if done.apply is not None:
+                done.apply(session)
+            return steps.finish_step(
+                session,
+                step.id,
+                step.epoch,
+                result=done.result,
+                command=done.command,
+                log_tail=storable_text(done.log_tail or "") or None,
+                new_steps=done.new_steps,
+            )
+
+    def _fail(self, context: StepContext, error: Exception) -> None:
+        step, failure = context.step, failure_of(error)
+        log.warning("step %s (%s) failed: %s: %s", step.id, step.name, failure.code, failure.detail)
+
+        def write(session: Session) -> None:
+            verdict = steps.fail_step(
+                session,
+                step.id,
+                step.epoch,
+                failure.record(),
+                log_tail=failure.log_tail,
+                command=failure.command,
+            )
+            if verdict == "failed":
+                self._kinds[step.kind].failed(session, step, failure.record())
+
+        self._end(context, write)
+
+    def _end(self, context: StepContext, write: Callable[[Session], object]) -> None:
+        """Write how an attempt ended without a result, then remove what it had stored."""
+        step = context.step
+
+        def write_once() -> None:
+            with self._database.begin() as session:
+                write(session)
+
+        try:
+            outlast(write_once)
+        except LeaseLost as lost:
+            log.warning("step %s is abandoned: %s", step.id, lost)
+        except KapokError as error:
+            log.warning("step %s is left to its lease: %s", step.id, error)
+            return
+        self._discard(context)
+
+    def _won(self, step: Claimed) -> bool:
+        with self._database.read() as session:
+            return steps.is_done(session, step.id, step.epoch)
+
+    def _discard(self, context: StepContext) -> None:
+        """Remove this attempt's objects, unless it did finish and nobody heard the answer."""
+        try:
+            if not self._won(context.step):
+                self._remove(context.written, context.step.epoch)
+        except KapokError as error:
+            log.warning("objects of step %s stay until swept: %s", context.step.id, error)
+
+    def _tidy(self, context: StepContext) -> None:
+        """Remove what earlier attempts stored, and a done job's work. What stays, sweeps remove."""
+        step = context.step
+        try:
+            for epoch in range(1, step.epoch):
+                self._remove(context.written, epoch)
+            delete_work_of_done(self._database, self._objects, step.job_id)
+        except KapokError as error:
+            log.warning("objects around step %s stay until swept: %s", step.id, error)
+
+    def _remove(self, bases: Iterable[str], epoch: int) -> None:
+        for base in bases:
+            self._objects.delete_prefix(f"{base}/{epoch}/")

@@ -1,0 +1,116 @@
+"""A lease held on a running step: renewed here, in a thread of its own.
+
+The thread does all the talking to the catalogue while media work goes on, so a slow or absent
+database never stops the supervision of ffmpeg: `check` only looks at what the thread last heard.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from pipelines.errors import KapokError
+from pipelines.progress import Progress
+from storage.catalogue import steps
+from storage.database import Database
+from storage.errors import LeaseLost
+
+TICK_S = 0.4  # how often the catalogue is asked; a cancel is seen within one tick
+PROGRESS_S = 1.0  # how often progress is written
+PATIENCE = 3  # leases long that an unreachable catalogue is endured before the work is given up
+
+log = logging.getLogger(__name__)
+
+
+class Cancelled(KapokError):
+    """Somebody cancelled the job while this step ran."""
+
+    code = "cancelled"
+
+
+class Stopping(KapokError):
+    """The worker is being stopped; another one may take the step at once."""
+
+    code = "worker_stopping"
+    retryable = True
+
+
+class Lease:
+    """Keeps one claimed step ours. `with Lease(…) as lease:` starts and ends the thread.
+
+    An unreachable catalogue cannot give the step to anybody else, so its silence is endured for
+    `PATIENCE` leases; what decides in the end is the epoch, which every write carries.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        step_id: str,
+        epoch: int,
+        lease_s: float,
+        stopping: threading.Event,
+    ) -> None:
+        self._database = database
+        self._step_id, self._epoch, self._lease_s = step_id, epoch, lease_s
+        self._stopping = stopping
+        self._ended = threading.Event()
+        self._state: steps.LeaseState = "held"
+        self._heard_at = self._renewed_at = self._written_at = time.monotonic()
+        self._progress: Progress | None = None
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{step_id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+
+    def check(self) -> None:
+        """Raise `LeaseLost`, `Cancelled` or `Stopping` when the work must end now."""
+        silent_s = time.monotonic() - self._heard_at
+        if self._state == "lost" or silent_s > PATIENCE * self._lease_s:
+            raise LeaseLost(f"step {self._step_id} belongs to another worker now")
+        if self._state == "cancel_requested":
+            raise Cancelled("the job was cancelled")
+        if self._stopping.is_set():
+            raise Stopping("the worker is being stopped")
+
+    def report(self, progress: Progress) -> None:
+        """Keep the newest progress; the thread writes it about once a second."""
+        self._progress = progress
+
+    def _keep(self) -> None:
+        while not self._ended.wait(TICK_S):
+            try:
+                self._state = self._ask()
+                self._heard_at = time.monotonic()
+            except KapokError as error:
+                log.warning("the catalogue does not answer about step %s: %s", self._step_id, error)
+            if self._state == "lost":
+                return
+
+    def _ask(self) -> steps.LeaseState:
+        """Write what is due: new progress, a renewal at a third of the lease. Else only look."""
+        now, progress = time.monotonic(), self._progress
+        renewing = now - self._renewed_at >= self._lease_s / 3
+        writing = progress is not None and now - self._written_at >= PROGRESS_S
+        if not (renewing or writing):
+            with self._database.read() as session:
+                return steps.lease_state(session, self._step_id, self._epoch)
+        with self._database.begin() as session:
+            if progress is not None:
+                steps.record_progress(session, self._step_id, self._epoch, progress)
+            state = steps.renew_lease(session, self._step_id, self._epoch, self._lease_s)
+        self._renewed_at = self._written_at = now
+        if self._progress is progress:
+            self._progress = None
+        return state

@@ -1,0 +1,89 @@
+"""A process's workers: engine, threads and sweeper; what `kapok worker` and `kapok up` start."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Mapping, Sequence
+
+import dramatiq
+
+from storage.database import Database
+from storage.objects import ObjectStore, open_store
+from storage.settings import Settings
+from workers.actors import declare_actors
+from workers.broker import BROKEN, QUEUES, open_broker
+from workers.engine import Engine
+from workers.kinds import KINDS, Kind
+from workers.sweeper import Sweeper
+
+THREADS = 3  # at least: one may encode, the short steps of other jobs go on beside it
+IDLE_MS = 500  # how long an idle thread sleeps before it looks again
+STOP_MS = 20_000
+
+log = logging.getLogger(__name__)
+
+
+class WorkerService:
+    """Takes the steps of `queues` in `threads` threads, evenly: on a small machine one of each.
+
+    In embedded mode the API and the workers must share one broker: it is a queue in this process.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        queues: Sequence[str] = QUEUES,
+        threads: int | None = None,
+        *,
+        database: Database | None = None,
+        objects: ObjectStore | None = None,
+        broker: dramatiq.Broker | None = None,
+        kinds: Mapping[str, Kind] = KINDS,
+    ) -> None:
+        self.database = database or Database(settings.database_url)
+        self.objects = objects or open_store(settings)
+        self.broker = broker or open_broker(settings)
+        self._stopped = threading.Event()
+        self._engine = Engine(settings, self.database, self.objects, self.broker, kinds)
+        self._sweeper = Sweeper(settings, self.database, self.objects, self.broker)
+        declare_actors(self.broker, self._engine)
+        count = threads or max(THREADS, settings.cores // 2)
+        self._worker = _worker(self.broker, queues, count)
+
+    def start(self) -> None:
+        """Begin to take steps. Servers that are away now are waited for."""
+        self.broker.emit_after("process_boot")
+        self._worker.start()
+        self._sweeper.start()
+
+    def stop(self) -> None:
+        """End now: running steps are given back at once, and their ffmpeg dies."""
+        self._engine.stopping.set()
+        self._sweeper.stop()
+        try:
+            self._worker.stop(timeout=STOP_MS)
+        except BROKEN as error:
+            log.warning("the broker is away; what it holds it will send again: %s", error)
+        self.broker.close()
+        self._engine.close()
+        self._stopped.set()
+
+    def join(self) -> None:
+        """Wait until `stop`, called from another thread or a signal handler, has ended."""
+        self._stopped.wait()
+
+
+def _worker(broker: dramatiq.Broker, queues: Sequence[str], threads: int) -> dramatiq.Worker:
+    """One Worker, as Dramatiq allows one a process.
+
+    `queue_prefetch` counts the messages in work too, so it is also how many steps of one queue run
+    at once; nothing is fetched ahead and kept from an idle worker. The delay queues' own, larger
+    prefetch stays: on Redis it alone keeps the heartbeat of a busy worker going.
+    """
+    worker = dramatiq.Worker(
+        broker, queues=set(queues), worker_timeout=IDLE_MS, worker_threads=threads
+    )
+    worker.queue_prefetch = math.ceil(threads / len(queues))
+    return worker

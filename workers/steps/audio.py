@@ -1,0 +1,32 @@
+"""Encode the sound: once for the whole source, every distinct encode in one pass."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from pipelines.audio import encode_audio
+from pipelines.plan import AudioPlan, Plan
+from workers.context import StepContext, StepResult
+from workers.steps.inputs import plan_of, source_of
+
+LOSSLESS_BITS_A_SAMPLE = 32
+
+
+def run(context: StepContext) -> StepResult:
+    source, plan = source_of(context), plan_of(context)
+    context.need_scratch(scratch_bytes(plan))
+    with context.fetch(source.key) as path:
+        encoded = context.follow(encode_audio(path, plan, context.folder), end=0.99)
+    keys = {key: context.put(file, context.work, file.name) for key, file in encoded.files.items()}
+    return StepResult(result={"files": keys}, command=encoded.argv)
+
+
+def scratch_bytes(plan: Plan) -> int:
+    """What the distinct encodes will take at most."""
+    tracks = {audio.key: audio for rung in plan.rungs for audio in rung.audio}
+    return int(sum(_bits_per_second(audio) for audio in tracks.values()) * plan.duration_s / 8)
+
+
+def _bits_per_second(audio: AudioPlan) -> Fraction:
+    lossless = audio.sample_rate_hz * audio.channels * LOSSLESS_BITS_A_SAMPLE
+    return Fraction(audio.bitrate_bps or lossless)

@@ -1,0 +1,44 @@
+"""Encode one chunk: every rung's picture from one decode."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from pipelines.encode import encode_chunk
+from pipelines.plan import Chunk, Plan, VideoPlan
+from pipelines.records import from_json
+from workers.context import StepContext, StepResult
+from workers.steps.inputs import plan_of, source_of
+
+BITS_A_SAMPLE = 16  # how a picture of more than 8 bits lies in memory
+LOSSLESS_SHARE = Fraction(3, 4)  # [P] FFV1 leaves less of natural pictures; noise may need it all
+UNCAPPED_BITS_A_PIXEL = Fraction(1, 2)  # [P] for a rung without a bitrate cap
+
+
+def run(context: StepContext) -> StepResult:
+    source, plan = source_of(context), plan_of(context)
+    chunk = from_json(Chunk, context.step.payload["chunk"])
+    context.need_scratch(scratch_bytes(plan, chunk))
+    with context.fetch(source.key) as path:
+        encoded = context.follow(encode_chunk(path, plan, chunk, context.folder), end=0.99)
+    keys = {
+        profile: context.put(file, context.work, file.name)
+        for profile, file in encoded.files.items()
+    }
+    return StepResult(result={"files": keys}, command=encoded.argv)
+
+
+def scratch_bytes(plan: Plan, chunk: Chunk) -> int:
+    """What the chunk's files will take at most, by their bitrate caps."""
+    share = Fraction(chunk.end_frame - chunk.start_frame, max(plan.frames, 1))
+    pictures = [rung.video for rung in plan.rungs if rung.video is not None]
+    return int(sum(_picture_bits(video, plan.duration_s) for video in pictures) * share / 8)
+
+
+def _picture_bits(video: VideoPlan, duration_s: Fraction) -> Fraction:
+    pixels = Fraction(video.width * video.height * video.frames)
+    if video.lossless:
+        return pixels * 2 * BITS_A_SAMPLE * LOSSLESS_SHARE
+    if video.max_bitrate_bps is None:
+        return pixels * UNCAPPED_BITS_A_PIXEL
+    return video.max_bitrate_bps * duration_s

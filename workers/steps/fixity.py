@@ -1,0 +1,75 @@
+"""Prove the uploaded bytes: only what has the declared size and hashes becomes an asset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pipelines.errors import HashMismatch
+from pipelines.fixity import digest
+from storage.catalogue import assets, jobs, uploads
+from storage.catalogue.steps import Claimed, NewStep
+from workers.context import StepContext, StepResult
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    upload_id: str
+    key: str
+    size_bytes: int
+    hashes: Mapping[str, str]
+
+
+def run(context: StepContext) -> StepResult:
+    """Hash the stored object; SHA-256 always, and whatever else was declared."""
+    declared = context.read(lambda session: _declared(session, context.step))
+    stored = context.patiently(lambda: context.objects.stat(declared.key))
+    if stored.size_bytes != declared.size_bytes:
+        raise HashMismatch(
+            f"{stored.size_bytes} bytes are stored and {declared.size_bytes} were declared: "
+            "upload the file again"
+        )
+    algorithms = tuple(sorted({"sha256", *declared.hashes}))
+    with context.fetch(declared.key) as path:
+        found = context.follow(digest(path, algorithms))
+    _compare(declared.hashes, found)
+
+    def apply(session: Session) -> None:
+        job = jobs.get_job(session, context.step.organisation_id, context.step.job_id)
+        upload = uploads.get_upload(session, job.organisation_id, declared.upload_id)
+        assets.create_asset(session, upload, job, sha256=found["sha256"])
+
+    return StepResult(
+        result={"size_bytes": stored.size_bytes, **found},
+        new_steps=(
+            NewStep("inspect", "inspect the source", {}),
+            NewStep("plan", "plan the renditions", {}, after=("inspect",)),
+        ),
+        apply=apply,
+    )
+
+
+def _declared(session: Session, step: Claimed) -> _Declared:
+    job = jobs.get_job(session, step.organisation_id, step.job_id)
+    upload = uploads.get_upload(session, step.organisation_id, str(job.upload_id))
+    hashes = {name: str(value).lower() for name, value in upload.declared.items() if value}
+    return _Declared(upload.id, upload.key, upload.size_bytes, hashes)
+
+
+def _compare(declared: Mapping[str, str], found: Mapping[str, str]) -> None:
+    for algorithm, expected in declared.items():
+        if found[algorithm] != expected:
+            raise HashMismatch(
+                f"the stored bytes have {algorithm} {found[algorithm]}, declared was {expected}: "
+                "the file changed on its way, or the checksum is another file's; upload it again"
+            )
+
+
+def failed(session: Session, step: Claimed, error: Mapping[str, Any]) -> None:
+    """The upload never becomes an asset; the sweeper removes its bytes."""
+    job = jobs.get_job(session, step.organisation_id, step.job_id)
+    upload = uploads.get_upload(session, step.organisation_id, str(job.upload_id))
+    uploads.reject_upload(session, upload, dict(error))

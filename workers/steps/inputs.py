@@ -1,0 +1,105 @@
+"""What steps read from the catalogue: the asset, the plan, what earlier steps of the job made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pipelines.media import Inspection, MediaInfo
+from pipelines.plan import Plan, Rung
+from pipelines.records import from_json
+from storage.catalogue import assets, jobs, renditions
+from workers.context import StepContext
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The proven master of the job's asset."""
+
+    asset_id: str
+    key: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionInput:
+    """A rendition of the job; `key` is set once it is ready."""
+
+    id: str
+    rung: Rung
+    state: str
+    key: str | None
+
+
+def source_of(context: StepContext) -> Source:
+    def query(session: Session) -> Source:
+        job = jobs.get_job(session, context.step.organisation_id, context.step.job_id)
+        asset = assets.get_asset(session, job.organisation_id, str(job.asset_id))
+        return Source(asset.id, asset.source_key, asset.size_bytes)
+
+    return context.read(query)
+
+
+def inspected(context: StepContext) -> tuple[MediaInfo, Inspection]:
+    """What the inspect step recorded about the asset."""
+    asset_id = source_of(context).asset_id
+
+    def query(session: Session) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        asset = assets.get_asset(session, context.step.organisation_id, asset_id)
+        return asset.media or {}, asset.inspection or {}
+
+    media, inspection = context.read(query)
+    return from_json(MediaInfo, media), from_json(Inspection, inspection)
+
+
+def request_of(context: StepContext) -> Mapping[str, Any]:
+    """What the user asked for: profiles or a ladder, and perhaps a zone."""
+
+    def query(session: Session) -> Mapping[str, Any]:
+        return jobs.get_job(session, context.step.organisation_id, context.step.job_id).request
+
+    return context.read(query)
+
+
+def plan_of(context: StepContext) -> Plan:
+    def query(session: Session) -> Mapping[str, Any]:
+        job = jobs.get_job(session, context.step.organisation_id, context.step.job_id)
+        return job.plan or {}
+
+    return from_json(Plan, context.read(query))
+
+
+def renditions_of(context: StepContext) -> dict[str, RenditionInput]:
+    """The job's renditions by their profile."""
+
+    def query(session: Session) -> dict[str, RenditionInput]:
+        rows = renditions.of_job(session, context.step.job_id)
+        return {
+            row.profile: RenditionInput(row.id, from_json(Rung, row.rung), row.state, row.key)
+            for row in rows
+        }
+
+    return context.read(query)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a finished encode or audio step stored: keys by profile or by audio key."""
+
+    files: Mapping[str, str]
+    command: tuple[str, ...]
+
+
+def made_by(context: StepContext, kind: str) -> list[Made]:
+    """The results of the job's finished steps of that kind, in the order they were planned."""
+
+    def query(session: Session) -> list[Made]:
+        rows = jobs.job_steps(session, context.step.job_id)
+        done = [row for row in rows if row.kind == kind and row.state == "done"]
+        done.sort(key=lambda row: int(row.payload.get("chunk", {}).get("index", 0)))
+        return [Made((row.result or {})["files"], tuple(row.command or ())) for row in done]
+
+    return context.read(query)

@@ -1,0 +1,37 @@
+"""Probe the source, then decode it once for everything that needs only the source."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from pipelines.inspect import inspect
+from pipelines.probe import probe
+from pipelines.records import to_json
+from storage.catalogue import assets
+from workers.context import StepContext, StepResult
+from workers.steps.inputs import source_of
+
+IMAGES_BYTES = 512 * 1024 * 1024  # [P] posters, storyboard and waveform of one source, at most
+
+
+def run(context: StepContext) -> StepResult:
+    source = source_of(context)
+    context.need_scratch(IMAGES_BYTES)
+    images = context.folder / "images"
+    images.mkdir()
+    with context.fetch(source.key) as path:
+        info = probe(path)
+        inspection = context.follow(inspect(path, info, images))
+    base = f"assets/{source.asset_id}/inspection"
+    prefix = f"{context.prefix(base)}/"
+    for image in sorted(file for file in images.rglob("*") if file.is_file()):
+        context.put(image, base, image.relative_to(images).as_posix())
+
+    def apply(session: Session) -> None:
+        asset = assets.get_asset(session, context.step.organisation_id, source.asset_id)
+        assets.record_inspection(session, asset, to_json(info), to_json(inspection), prefix)
+
+    return StepResult(
+        result={"frames": inspection.frames, "duration_s": float(inspection.duration_s)},
+        apply=apply,
+    )

@@ -1,0 +1,77 @@
+"""Join a rendition from its chunks and sound; verify it against the plan before it is `ready`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pipelines.join import join
+from pipelines.plan import Rung
+from pipelines.records import to_json
+from pipelines.tools import versions
+from pipelines.verify import verify
+from storage.catalogue import renditions
+from storage.catalogue.steps import Claimed
+from workers.context import StepContext, StepResult
+from workers.steps.inputs import Made, made_by, plan_of, renditions_of, source_of
+
+JOINED = 0.2  # share of the step's time; verifying decodes the rendition, joining only copies
+
+
+def run(context: StepContext) -> StepResult:
+    plan, source = plan_of(context), source_of(context)
+    rendition = renditions_of(context)[context.step.payload["profile"]]
+    rung = rendition.rung
+    chunks, sound = made_by(context, "encode"), made_by(context, "audio")
+    out = context.folder / f"{rung.profile}.{rung.container}"
+    with ExitStack() as stack:
+        pictures, tracks = _fetch_parts(context, stack, rung, chunks, sound)
+        context.need_scratch(sum(path.stat().st_size for path in (*pictures, *tracks)))
+        joined = context.follow(join(rung, pictures, tracks, out, plan), end=JOINED)
+    with context.fetch(source.key) as original:
+        facts = context.follow(verify(out, rung, plan, original), start=JOINED)
+    key = context.put(out, f"assets/{source.asset_id}/renditions/{rendition.id}", out.name)
+    commands = [list(made.command) for made in (*_used(rung, chunks, sound),)]
+
+    def apply(session: Session) -> None:
+        renditions.mark_ready(
+            session,
+            rendition.id,
+            key=key,
+            facts=to_json(facts),
+            commands=[*commands, list(joined.argv)],
+            tools=versions(),
+        )
+
+    return StepResult(
+        result={"key": key, "sha256": facts.sha256},
+        apply=apply,
+        command=joined.argv,
+        log_tail=joined.log_tail,
+    )
+
+
+def _fetch_parts(
+    context: StepContext, stack: ExitStack, rung: Rung, chunks: list[Made], sound: list[Made]
+) -> tuple[list[Path], list[Path]]:
+    """Local paths of the rung's chunks in order, and of its sound, one a track."""
+    picture_keys = [made.files[rung.profile] for made in chunks] if rung.video else []
+    sound_keys = [sound[0].files[audio.key] for audio in rung.audio]
+    pictures = [stack.enter_context(context.fetch(key)) for key in picture_keys]
+    return pictures, [stack.enter_context(context.fetch(key)) for key in sound_keys]
+
+
+def _used(rung: Rung, chunks: list[Made], sound: list[Made]) -> list[Made]:
+    return [*(chunks if rung.video else []), *(sound if rung.audio else [])]
+
+
+def failed(session: Session, step: Claimed, error: Mapping[str, Any]) -> None:
+    """A rendition that could not be joined, or disagrees with its plan, says so itself."""
+    for row in renditions.of_job(session, step.job_id):
+        # Settling the job may have said it already.
+        if row.profile == step.payload["profile"] and row.error != error:
+            renditions.mark_failed(session, row.id, error)

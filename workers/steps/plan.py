@@ -1,0 +1,84 @@
+"""Resolve the plan for this source, and lay out every step that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from sqlalchemy.orm import Session
+
+from pipelines.errors import NothingToEncode
+from pipelines.plan import Plan, plan
+from pipelines.profile import choose_profiles
+from pipelines.records import to_json
+from storage.catalogue import jobs
+from storage.catalogue.steps import NewStep
+from workers.capability import unavailable
+from workers.context import StepContext, StepResult
+from workers.steps.inputs import inspected, request_of
+
+PROOF_BYTES = 64 * 1024 * 1024  # [P] tiny encodes of half a second
+
+
+def run(context: StepContext) -> StepResult:
+    info, inspection = inspected(context)
+    request = request_of(context)
+    profiles = choose_profiles(info, request.get("profiles") or request.get("ladder"))
+    context.need_scratch(PROOF_BYTES)
+    missing = context.follow(unavailable(profiles, context.folder))
+    made = plan(info, inspection, profiles, missing)
+    if not made.rungs:
+        reasons = "; ".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
+        raise NothingToEncode(f"every profile was refused ({reasons}): ask for other profiles")
+
+    def apply(session: Session) -> None:
+        job = jobs.get_job(session, context.step.organisation_id, context.step.job_id)
+        jobs.record_plan(session, job, to_json(made), [to_json(rung) for rung in made.rungs])
+
+    return StepResult(
+        result={"renditions": len(made.rungs), "refused": [asdict(one) for one in made.refused]},
+        new_steps=tuple(steps_of(made, request.get("zone"))),
+        apply=apply,
+    )
+
+
+def steps_of(made: Plan, zone: str | None) -> Iterator[NewStep]:
+    """The steps of a plan. A later one names the earlier ones that it waits for.
+
+    encode a chunk ‖ audio → join a rendition → measure it; one package after the joins of what is
+    packaged; publish last, when a zone was asked for.
+    """
+    encodes = list(_encode_steps(made))
+    joins = [_join_step(rung.profile, encodes) for rung in made.rungs]
+    measures = [_measure_step(rung.profile) for rung in made.rungs if rung.video is not None]
+    packaged = [rung.profile for rung in made.rungs if rung.packaged]
+    packages = [_package_step(packaged)] if packaged else []
+    yield from (*encodes, *joins, *measures, *packages)
+    if zone is not None:
+        after = tuple(step.name for step in (*joins, *measures, *packages))
+        yield NewStep("publish", f"publish to {zone}", {"zone": zone}, after=after)
+
+
+def _encode_steps(made: Plan) -> Iterator[NewStep]:
+    count = len(made.chunks)
+    if any(rung.video is not None for rung in made.rungs):
+        for chunk in made.chunks:
+            name = f"encode chunk {chunk.index + 1} of {count}"
+            yield NewStep("encode", name, {"chunk": asdict(chunk)})
+    if any(rung.audio for rung in made.rungs):
+        yield NewStep("audio", "encode the sound", {})
+
+
+def _join_step(profile: str, encodes: list[NewStep]) -> NewStep:
+    after = tuple(step.name for step in encodes)
+    return NewStep("join", f"join {profile}", {"profile": profile}, after=after)
+
+
+def _measure_step(profile: str) -> NewStep:
+    after = (f"join {profile}",)
+    return NewStep("measure", f"measure {profile}", {"profile": profile}, after=after)
+
+
+def _package_step(profiles: list[str]) -> NewStep:
+    after = tuple(f"join {profile}" for profile in profiles)
+    return NewStep("package", "package for HLS and DASH", {"profiles": profiles}, after=after)

@@ -1,0 +1,129 @@
+"""The sweeper: what no message told anybody, it finds in the catalogue.
+
+Any number of sweepers may run at once: each thing they do is conditional or can be done twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+
+import dramatiq
+
+from pipelines.errors import KapokError
+from storage.catalogue import steps, uploads
+from storage.catalogue.steps import ReadyStep
+from storage.clock import now
+from storage.database import Database
+from storage.objects import ObjectStore
+from storage.settings import Settings
+from workers.broker import BROKEN, messages_waiting, send_ready
+from workers.work_objects import sweep_work
+
+BATCH = 500
+NEVER_RESEND_S = 10 * 365 * 86_400.0
+LIST_EVERY_S = 600.0  # listing the store is dearer than asking the catalogue
+
+log = logging.getLogger(__name__)
+
+
+class Sweeper:
+    """A thread that sweeps every `settings.sweep_s` and outlives every server it talks to."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        objects: ObjectStore,
+        broker: dramatiq.Broker,
+    ) -> None:
+        self._settings, self._database = settings, database
+        self._objects, self._broker = objects, broker
+        self._ended = threading.Event()
+        self._resend_after_s = 0.0  # a new process may follow one whose queue died with it
+        self._answering_since = time.monotonic()
+        self._listed_at = -LIST_EVERY_S
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._settings.sweep_s):
+            try:
+                self.sweep()
+            except KapokError as error:
+                self._answering_since = time.monotonic()
+                log.warning("the sweep is put off: %s", error)
+            except Exception:
+                log.exception("a sweep failed; the next one comes in %s s", self._settings.sweep_s)
+
+    def sweep(self) -> None:
+        """One round: expired leases, unsent steps, expired uploads, objects that nobody needs."""
+        self._free_expired()
+        self._send_unsent()
+        self._send_lost()
+        self._resend_after_s = self._settings.resend_after_s
+        self._expire_uploads()
+        self._clean_uploads()
+        if time.monotonic() - self._listed_at >= LIST_EVERY_S:
+            self._listed_at = time.monotonic()
+            sweep_work(self._database, self._objects, self._settings.work_ttl_s)
+
+    def _free_expired(self) -> None:
+        """Not soon after the catalogue was away: the holders must get the time to renew first."""
+        if time.monotonic() - self._answering_since < self._settings.lease_s / 2:
+            return
+        with self._database.begin() as session:
+            for step_id in steps.free_expired(session, now(session)):
+                log.warning("the lease of step %s ran out: another worker may take it", step_id)
+
+    def _send_unsent(self) -> None:
+        send_ready(self._broker, self._database, self._due(NEVER_RESEND_S))
+
+    def _send_lost(self) -> None:
+        """Send again where the queue holds fewer messages than there are ready steps.
+
+        A long queue is no loss: there each ready step still has its message, and sending it again
+        every minute would only make the queue longer.
+        """
+        for queue, due in _by_queue(self._due(self._resend_after_s)).items():
+            try:
+                waiting = messages_waiting(self._broker, queue)
+            except BROKEN as error:
+                log.warning("the broker does not answer: %s", error)
+                return
+            if len(due) > waiting:
+                log.info("%d steps of queue %s are sent again", len(due), queue)
+                send_ready(self._broker, self._database, due)
+
+    def _due(self, resend_after_s: float) -> list[ReadyStep]:
+        with self._database.read() as session:
+            return steps.due_steps(session, now(session), resend_after_s, BATCH)
+
+    def _expire_uploads(self) -> None:
+        with self._database.begin() as session:
+            uploads.expire_uploads(session, now(session))
+
+    def _clean_uploads(self) -> None:
+        """Remove the parts or the object of what will never be an asset."""
+        with self._database.read() as session:
+            dead = uploads.uploads_to_clean(session, BATCH)
+        for upload in dead:
+            self._objects.abort_multipart(upload.key, upload.store_upload_id)
+            self._objects.delete(upload.key)
+            with self._database.begin() as session:
+                uploads.mark_cleaned(session, upload)
+
+
+def _by_queue(due: list[ReadyStep]) -> dict[str, list[ReadyStep]]:
+    queues: dict[str, list[ReadyStep]] = defaultdict(list)
+    for step in due:
+        queues[step.queue].append(step)
+    return queues
