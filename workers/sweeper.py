@@ -13,7 +13,7 @@ from collections import defaultdict
 import dramatiq
 
 from pipelines.errors import KapokError
-from storage.catalogue import steps, uploads
+from storage.catalogue import idempotency, steps, uploads
 from storage.catalogue.steps import ReadyStep
 from storage.clock import now
 from storage.database import Database
@@ -75,6 +75,7 @@ class Sweeper:
         if time.monotonic() - self._listed_at >= LIST_EVERY_S:
             self._listed_at = time.monotonic()
             sweep_work(self._database, self._objects, self._settings.work_ttl_s)
+            self._forget_answers()
 
     def _free_expired(self) -> None:
         """Not soon after the catalogue was away: the holders must get the time to renew first."""
@@ -110,6 +111,11 @@ class Sweeper:
     def _expire_uploads(self) -> None:
         with self._database.begin() as session:
             uploads.expire_uploads(session, now(session))
+
+    def _forget_answers(self) -> None:
+        """Answers under an Idempotency-Key are kept for a day."""
+        with self._database.begin() as session:
+            idempotency.expire(session, now(session))
 
     def _clean_uploads(self) -> None:
         """Remove the parts or the object of what will never be an asset."""

@@ -73,6 +73,8 @@ class NewUpload(Recipe):
 class CompleteUpload(Received):
     """Hashes that the client learnt while it sent the file; they must agree with earlier ones."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"sha256": "9f86d081884c7d65" * 4}]})
+
     sha256: Sha256 | None = None
     md5: Md5 | None = None
 

@@ -288,7 +288,7 @@ def serve(settings: Settings, *, listener: socket.socket, **options: Any) -> Ite
 
 @contextmanager
 def local_api(folder: Path, **given: Any) -> Iterator[Running]:
-    """An API over SQLite and a local folder; `heartbeat_s` goes to the app, the rest is settings."""
+    """An API over SQLite and a local folder; `heartbeat_s` is for the app, the rest settings."""
     options = {"heartbeat_s": given.pop("heartbeat_s", 15.0)}
     listener = listen()
     settings = Settings(
