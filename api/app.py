@@ -59,6 +59,7 @@ def create_app(
     broker: dramatiq.Broker,
     *,
     heartbeat_s: float = 15.0,
+    body_idle_s: float = 60.0,
 ) -> FastAPI:
     """For `api.server.make_server`. The store's signed URLs are served for a local folder only."""
     app = FastAPI(
@@ -75,6 +76,7 @@ def create_app(
         objects=objects,
         broker=broker,
         signing_key=data_signing_key(settings),
+        body_idle_s=body_idle_s,
     )
     app.state.tail = EventTail(database, heartbeat_s)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's documented way

@@ -20,6 +20,7 @@ class Backend:
     objects: ObjectStore
     broker: dramatiq.Broker
     signing_key: bytes = field(repr=False)
+    body_idle_s: float = 60.0  # a part whose next byte takes longer is given up
 
 
 async def _backend(request: Request) -> Backend:

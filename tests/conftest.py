@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -45,8 +46,10 @@ def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.M
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Postgres]:
-    yield from _serve(servers.postgres(tmp_path_factory.mktemp("postgres")))
+def postgres_server() -> Iterator[servers.Postgres]:
+    """In a folder of its own: another pytest session would close pytest's to PostgreSQL's user."""
+    with tempfile.TemporaryDirectory(prefix="kapok-postgres-") as folder:
+        yield from _serve(servers.postgres(Path(folder)))
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ async def play(token: str, path: str, request: Request, backend: BackendDep) -> 
     ttl_s = min(backend.settings.signed_url_ttl_s, expires_at - time.time())
     url = await run_in_threadpool(backend.objects.sign_get, key, ttl_s)
     cached = {"Cache-Control": f"private, max-age={int(ttl_s / 2)}"}
-    return RedirectResponse(url, headers=HEADERS | cached)
+    return RedirectResponse(url, status_code=302, headers=HEADERS | cached)
 
 
 def _manifest(backend: Backend, key: str) -> Response:

@@ -23,7 +23,6 @@ from storage.objects_local import OBJECTS_PATH, PARTS_PATH, LocalStore
 from storage.signing import verify
 
 BLOCK_BYTES = 4 << 20  # a part is never held as a whole: this is all of it that is in memory
-IDLE_S = 60.0
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -48,7 +47,7 @@ async def put_part(upload_id: str, number: int, request: Request, backend: Backe
     expected = await _off_loop(store.part_bytes, upload_id, number)
     _check_length(request, expected)
     async with _writing(store, upload_id, number) as writer:
-        async with aclosing(_blocks(request, expected)) as blocks:
+        async with aclosing(_blocks(request, expected, backend.body_idle_s)) as blocks:
             async for block in blocks:
                 await _off_loop(writer.write, block)
         part = await _off_loop(writer.commit)
@@ -91,12 +90,14 @@ async def _writing(store: LocalStore, upload_id: str, number: int) -> AsyncItera
             await _off_loop(receiving.__exit__, None, None, None)
 
 
-async def _blocks(request: Request, expected: int) -> AsyncGenerator[bytearray, None]:
+async def _blocks(
+    request: Request, expected: int, idle_s: float
+) -> AsyncGenerator[bytearray, None]:
     """The body in large blocks. Raises `BodyCutShort` when it breaks off or stands still."""
     stream, block, received = request.stream(), bytearray(), 0
     try:
         while received < expected:
-            async with asyncio.timeout(IDLE_S):
+            async with asyncio.timeout(idle_s):
                 piece = await anext(stream, None)
             if piece is None:
                 break

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dramatiq
 import httpx
 from fastapi import FastAPI
 
@@ -119,6 +120,7 @@ class Running:
     settings: Settings
     database: Database
     objects: ObjectStore
+    broker: dramatiq.Broker
     app: FastAPI
     server: Server
     url: str
@@ -267,29 +269,38 @@ def listen_port() -> int:
 
 
 @contextmanager
-def serve(settings: Settings, *, listener: socket.socket, **options: Any) -> Iterator[Running]:
+def serve(
+    settings: Settings, *, listener: socket.socket, prepare: bool, **options: Any
+) -> Iterator[Running]:
     """The whole API in a thread of this process, by the same server as `kapok up`."""
     database = Database(settings.database_url)
     database.migrate()
     objects = open_store(settings)
-    objects.prepare()
-    app = create_app(settings, database, objects, open_broker(settings), **options)
+    if prepare:
+        objects.prepare()
+    broker = open_broker(settings)
+    app = create_app(settings, database, objects, broker, **options)
     server = make_server(app, "127.0.0.1", listener.getsockname()[1])
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
         wait_until(lambda: server.started, 20)
-        yield Running(settings, database, objects, app, server, settings.public_url)
+        yield Running(settings, database, objects, broker, app, server, settings.public_url)
     finally:
         server.should_exit = True
         thread.join()
+        broker.close()
         database.close()
 
 
 @contextmanager
 def local_api(folder: Path, **given: Any) -> Iterator[Running]:
-    """An API over SQLite and a local folder; `heartbeat_s` is for the app, the rest settings."""
-    options = {"heartbeat_s": given.pop("heartbeat_s", 15.0)}
+    """An API over SQLite and a local folder, unless settings in `given` say otherwise."""
+    options = {
+        "heartbeat_s": given.pop("heartbeat_s", 15.0),
+        "body_idle_s": given.pop("body_idle_s", 60.0),
+        "prepare": given.pop("prepare", True),
+    }
     listener = listen()
     settings = Settings(
         **{

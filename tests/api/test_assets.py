@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import api_world
 import httpx
 
@@ -59,10 +61,11 @@ def test_pages_of_assets_join_without_a_seam(
     org: api_world.Organisation, admin: httpx.Client
 ) -> None:
     made = [org.asset(title=f"第 {number} 集").id for number in range(5)]
-    for text in (None, "集"):
-        found, cursor = [], ""
+    for text in ("", "集"):
+        found: list[str] = []
+        cursor: str | None = ""
         while cursor is not None:
-            params = {"limit": 2, "cursor": cursor, **({"text": text} if text else {})}
+            params: dict[str, Any] = {"limit": 2, "cursor": cursor, "text": text}
             answer = admin.get("/v1/assets", params=params)
             found += ids(answer)
             cursor = answer.json()["next_cursor"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.ranges import ByteRange, Unsatisfiable, matches, wanted_range
-from api.views.jobs import WEIGHTS, eta_s, progress_share
+from api.views.jobs import USUAL, WEIGHTS, busy_s, eta_s, progress_share
 from storage.schema import Step
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -64,14 +64,20 @@ def step(kind: str, state: str, share: float | None = None) -> Step:
 def test_a_job_is_as_far_as_its_weights() -> None:
     """Before the plan the usual steps are expected; after it, those that there are."""
     assert progress_share([]) == 0.0
-    total = sum(WEIGHTS.values())
+    total = sum(WEIGHTS[kind] for kind in USUAL)
     assert progress_share([step("fixity", "running", 0.5)]) == WEIGHTS["fixity"] * 0.5 / total
     planned = [step(kind, "done") for kind in ("fixity", "inspect", "plan")]
     planned += [step("encode", "running", 0.5), step("measure", "waiting")]
     weights = [WEIGHTS[one.kind] for one in planned]
     expected = (sum(weights[:3]) + weights[3] / 2) / sum(weights)
     assert progress_share(planned) == pytest.approx(expected)
-    assert progress_share([step("encode", "done"), step("measure", "failed")]) == 1.0
+
+
+def test_only_a_done_job_is_wholly_done() -> None:
+    """What failed or was cancelled is no progress."""
+    assert progress_share([step("encode", "done"), step("measure", "done")]) == 1.0
+    for state in ("failed", "cancelled", "waiting", "ready"):
+        assert progress_share([step("encode", "done"), step("measure", state)]) < 1.0
 
 
 @pytest.mark.parametrize("share", [-1.0, None, 7.0])
@@ -79,8 +85,30 @@ def test_a_wild_share_stays_between_nothing_and_all(share: float | None) -> None
     assert 0.0 <= progress_share([step("encode", "running", share)]) <= 1.0
 
 
+def at(kind: str, start_s: float, end_s: float | None) -> Step:
+    made = step(kind, "running" if end_s is None else "done")
+    made.started_at = BEGAN + timedelta(seconds=start_s)
+    made.finished_at = None if end_s is None else BEGAN + timedelta(seconds=end_s)
+    return made
+
+
+def test_time_counts_once_and_only_while_a_step_is_at_work() -> None:
+    """Two at once count once; the night between a failure and its retry counts not at all."""
+    now = BEGAN + timedelta(seconds=50_010)
+    steps = [
+        at("fixity", 0, 5),
+        at("encode", 10, 30),
+        at("audio", 12, 20),
+        at("join", 50_000, None),
+    ]
+    assert busy_s(steps, now) == 5 + 20 + 10
+    assert busy_s([], now) == 0
+
+
 def test_the_rest_is_expected_to_go_as_fast_as_so_far() -> None:
     """Too early to say below 5 %."""
-    assert eta_s(0.25, BEGAN, BEGAN + timedelta(seconds=30)) == 90.0
-    assert eta_s(1.0, BEGAN, BEGAN + timedelta(seconds=30)) == 0.0
-    assert eta_s(0.01, BEGAN, BEGAN + timedelta(seconds=30)) is None
+    now = BEGAN + timedelta(seconds=30)
+    steps = [at("encode", 0, None)]
+    assert eta_s(0.25, steps, now) == 90.0
+    assert eta_s(1.0, steps, now) == 0.0
+    assert eta_s(0.01, steps, now) is None

@@ -138,6 +138,25 @@ def test_a_broken_connection_leaves_no_part(
     assert admin.post(f"/v1/uploads/{upload['id']}/complete").status_code == 202
 
 
+def test_a_part_that_stands_still_is_given_up(tmp_path: Path) -> None:
+    """The connection stays open and sends nothing: after a while the part is refused."""
+    with api_world.local_api(tmp_path, body_idle_s=0.3) as running:
+        org = running.organisation()
+        client = org.client()
+        wanted = {"title": "t", "file_name": "f.mxf", "size_bytes": MIB}
+        upload = client.post("/v1/uploads", json=wanted).json()
+        path = f"/v1/uploads/{upload['id']}/parts"
+        place = urlsplit(client.post(path, json={"numbers": [1]}).json()["parts"][0]["url"])
+        with socket.create_connection((place.hostname or "", place.port or 0), 5) as connection:
+            head = f"PUT {place.path}?{place.query} HTTP/1.1\r\nHost: x\r\nContent-Length: {MIB}"
+            connection.sendall(head.encode() + b"\r\n\r\n" + CONTENT[:1000])
+            answer = connection.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert b"1000 of 1048576 bytes" in answer
+        assert parts(client, upload) == []
+        org.close()
+
+
 def test_the_later_of_two_puts_of_a_part_wins(
     api: api_world.Running,
     org: api_world.Organisation,

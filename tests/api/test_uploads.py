@@ -180,7 +180,7 @@ def test_uploads_are_listed_page_by_page(admin: httpx.Client) -> None:
     found: list[str] = []
     cursor: str | None = None
     for _ in range(3):
-        params = {"limit": 2, **({"cursor": cursor} if cursor else {})}
+        params: dict[str, Any] = {"limit": 2, "cursor": cursor or ""}
         page = admin.get("/v1/uploads", params=params).json()
         found += [upload["id"] for upload in page["data"]]
         cursor = page["next_cursor"]
