@@ -49,11 +49,11 @@ def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A 1080p clip whose encode takes long enough to be killed in the middle."""
+    """A 720p clip whose encode takes long enough to be killed in the middle."""
     return make(
         tmp_path_factory.mktemp("clips") / "long.mp4",
-        *("-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=25:duration=16"),
-        *("-f", "lavfi", "-i", "sine=frequency=440:duration=16"),
+        *("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=20"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:duration=20"),
         *(
             "-c:v",
             "libx264",

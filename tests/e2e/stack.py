@@ -187,7 +187,7 @@ class Stack:
         found: list[dict[str, Any]] = self.get(f"/v1/assets/{asset_id}/renditions")["data"]
         return found
 
-    def wait_job(self, job_id: str, timeout_s: float = 240) -> dict[str, Any]:
+    def wait_job(self, job_id: str, timeout_s: float = 600) -> dict[str, Any]:
         """The job once it has settled; API pauses (a restart, a database away) are waited out."""
 
         def settled() -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import stack as stacks
 
 pytestmark = [pytest.mark.services, pytest.mark.media, pytest.mark.slow]
 
-RUNGS = ("mobile-1080p", "mobile-720p", "mobile-540p")
+RUNGS = ("mobile-720p", "mobile-540p")
 
 
 def start_job(stack: stacks.Stack, clip: Path) -> str:
