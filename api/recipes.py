@@ -24,5 +24,10 @@ def check_recipe(session: Session, caller: Caller, recipe: Recipe) -> dict[str, 
     if recipe.zone is not None:
         caller.require(Action.PUBLISH)
         zones.get_zone(session, caller.organisation_id, recipe.zone)
-    kept = {"ladder": recipe.ladder, "profiles": recipe.profiles, "zone": recipe.zone}
+    kept = {
+        "ladder": recipe.ladder,
+        "profiles": recipe.profiles,
+        "zone": recipe.zone,
+        "scores": None if recipe.scores else False,
+    }
     return {name: value for name, value in kept.items() if value is not None}

@@ -69,6 +69,7 @@ class Client:
         profiles: Sequence[str] = (),
         ladder: str | None = None,
         zone: str | None = None,
+        scores: bool = True,
         metadata: Mapping[str, Any] | None = None,
         checksum_file: Path | None = None,
         parallel: int = 4,
@@ -87,6 +88,7 @@ class Client:
             profiles=tuple(profiles),
             ladder=ladder,
             zone=zone,
+            scores=scores,
             metadata=metadata or {},
             checksums=declared_checksums(file, checksum_file),
         )

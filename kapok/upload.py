@@ -30,6 +30,7 @@ class UploadRequest:
     profiles: tuple[str, ...] = ()
     ladder: str | None = None
     zone: str | None = None
+    scores: bool = True
     metadata: Mapping[str, Any] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
 
@@ -41,6 +42,8 @@ class UploadRequest:
             "metadata": dict(self.metadata),
         }
         known = {name: value for name, value in wishes.items() if value}
+        if not self.scores:
+            known["scores"] = False
         named = {"title": self.title, "file_name": self.path.name, "size_bytes": size_bytes}
         return {**named, **known, **self.checksums}
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session
 
+from pipelines.errors import DiskFull
 from storage.catalogue import events
 from storage.errors import CatalogueUnavailable
 
@@ -133,6 +134,10 @@ def _unavailable() -> Iterator[None]:
         yield
     except UNAVAILABLE as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        if "disk is full" in reason or "No space left" in reason:  # SQLite's and PostgreSQL's words
+            raise DiskFull(
+                "the disk of the catalogue is full: free some space, then try again"
+            ) from error
         raise CatalogueUnavailable(
             f"the catalogue does not answer ({reason}): see that the database runs, then try again"
         ) from error

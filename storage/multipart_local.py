@@ -29,6 +29,10 @@ from storage.files import READ_ONLY, make_folder, need_free, place, store_errors
 from storage.ids import new_id
 from storage.objects import MAX_PARTS, MIN_PART_BYTES, Part
 
+# [P] Parts leave this much of the disk to the catalogue beside them: a full one could not even
+# note that an upload is aborted, and so never become empty again.
+RESERVE_BYTES = 16 * 1024 * 1024
+
 _UPLOAD_ID = re.compile(r"mpu_[0-9a-z]{26}")
 
 
@@ -71,6 +75,7 @@ class PartWriter:
             raise SizeMismatch(f"part {self._number} has {self.size_bytes} bytes, more were sent")
         with self._lock, store_errors(self._folder):
             self._check()
+            need_free(self._folder, len(block) + RESERVE_BYTES)
             view = memoryview(block)
             while view:
                 written = os.pwrite(self._descriptor, view, self._at)

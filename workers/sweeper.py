@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 
 import dramatiq
 
@@ -17,6 +18,7 @@ from storage.catalogue import idempotency, steps, uploads
 from storage.catalogue.steps import ReadyStep
 from storage.clock import now
 from storage.database import Database
+from storage.errors import CatalogueUnavailable
 from storage.objects import ObjectStore
 from storage.settings import Settings
 from workers.broker import BROKEN, messages_waiting, send_ready
@@ -56,26 +58,30 @@ class Sweeper:
 
     def _run(self) -> None:
         while not self._ended.wait(self._settings.sweep_s):
-            try:
-                self.sweep()
-            except KapokError as error:
-                self._answering_since = time.monotonic()
-                log.warning("the sweep is put off: %s", error)
-            except Exception:
-                log.exception("a sweep failed; the next one comes in %s s", self._settings.sweep_s)
+            self.sweep()
 
     def sweep(self) -> None:
-        """One round: expired leases, unsent steps, expired uploads, objects that nobody needs."""
-        self._free_expired()
-        self._send_unsent()
-        self._send_lost()
-        self._resend_after_s = self._settings.resend_after_s
-        self._expire_uploads()
-        self._clean_uploads()
+        """One round. A chore that fails is left for the next round and holds up no other."""
+        self._attempt(self._free_expired)
+        self._attempt(self._send_unsent)
+        self._attempt(self._send_lost)
+        self._attempt(self._expire_uploads)
+        self._attempt(self._clean_uploads)
         if time.monotonic() - self._listed_at >= LIST_EVERY_S:
             self._listed_at = time.monotonic()
-            sweep_work(self._database, self._objects, self._settings.work_ttl_s)
-            self._forget_answers()
+            self._attempt(self._sweep_work)
+            self._attempt(self._forget_answers)
+
+    def _attempt(self, chore: Callable[[], None]) -> None:
+        try:
+            chore()
+        except CatalogueUnavailable as error:
+            self._answering_since = time.monotonic()
+            log.warning("the sweep is put off: %s", error)
+        except KapokError as error:
+            log.warning("a part of the sweep is put off: %s", error)
+        except Exception:
+            log.exception("a part of the sweep failed; it comes again in a while")
 
     def _free_expired(self) -> None:
         """Not soon after the catalogue was away: the holders must get the time to renew first."""
@@ -103,6 +109,7 @@ class Sweeper:
             if len(due) > waiting:
                 log.info("%d steps of queue %s are sent again", len(due), queue)
                 send_ready(self._broker, self._database, due)
+        self._resend_after_s = self._settings.resend_after_s
 
     def _due(self, resend_after_s: float) -> list[ReadyStep]:
         with self._database.read() as session:
@@ -111,6 +118,9 @@ class Sweeper:
     def _expire_uploads(self) -> None:
         with self._database.begin() as session:
             uploads.expire_uploads(session, now(session))
+
+    def _sweep_work(self) -> None:
+        sweep_work(self._database, self._objects, self._settings.work_ttl_s)
 
     def _forget_answers(self) -> None:
         """Answers under an Idempotency-Key are kept for a day."""

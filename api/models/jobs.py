@@ -100,6 +100,7 @@ class Step(Sent):
     queue: str
     name: str
     state: StepState
+    epoch: int = Field(description="How often the step was claimed; part of every key it writes.")
     attempts: int
     max_attempts: int
     worker: str | None

@@ -46,6 +46,11 @@ class Recipe(Received):
         "right to publish.",
     )
 
+    scores: bool = Field(
+        default=True,
+        description="False leaves the full-reference scores out; they can take longest.",
+    )
+
     @model_validator(mode="after")
     def _one_choice(self) -> Self:
         if self.ladder is not None and self.profiles is not None:

@@ -22,7 +22,7 @@ from storage.multipart_local import PartWriter
 from storage.objects_local import OBJECTS_PATH, PARTS_PATH, LocalStore
 from storage.signing import verify
 
-BLOCK_BYTES = 4 << 20  # a part is never held as a whole: this is all of it that is in memory
+BLOCK_BYTES = 1 << 20  # a part is never held as a whole: this is all of it that is in memory
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

@@ -45,6 +45,9 @@ Wait = Annotated[
     bool, typer.Option("--wait", help=t("Follow the job to its end.", "一直跟随任务直到结束。"))
 ]
 Parallel = Annotated[int, typer.Option(min=1, max=16, help=t("Parts at a time.", "并行分片数。"))]
+Scores = Annotated[
+    bool, typer.Option("--scores/--no-scores", help=t("Score every rendition.", "给每个成品打分。"))
+]
 Resume = Annotated[
     bool, typer.Option("--resume/--no-resume", help=t("Go on after a break.", "中断后续传。"))
 ]
@@ -70,6 +73,7 @@ def upload(
     checksum_file: ChecksumFile = None,
     *,
     wait: Wait = False,
+    scores: Scores = True,
     parallel: Parallel = 4,
     resume: Resume = True,
 ) -> None:
@@ -82,6 +86,7 @@ def upload(
             profiles=names(profiles),
             ladder=ladder or None,
             zone=zone or None,
+            scores=scores,
             metadata=pairs(meta or []),
             checksum_file=checksum_file,
             parallel=parallel,

@@ -386,3 +386,34 @@ def test_an_upload_goes_on_after_the_server_was_killed(tmp_path: Path) -> None:
         sent = httpx.put(again["url"], content=bytes(64 * MIB), trust_env=False, timeout=60)
         assert sent.status_code == 200
         assert client.post(path.replace("parts", "complete")).status_code == 202
+
+
+def test_a_part_never_takes_the_last_room_of_the_disk(tmp_path: Path) -> None:
+    """On a small file system the second upload is refused, and can still be aborted."""
+    argv = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(tmp_path)]
+    if subprocess.run(argv, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root may mount a small file system")
+    try:
+        with api_world.local_api(tmp_path) as running:
+            org = running.organisation()
+            client = org.client()
+            wanted = {"title": "t", "file_name": "f.mxf", "size_bytes": 20 * MIB}
+            first, second = (client.post("/v1/uploads", json=wanted).json() for _ in range(2))
+            assert put_whole(client, first).status_code == 200
+            refused(put_whole(client, second), 507, "disk_full")
+            assert parts(client, second) == []
+            refused(
+                client.post("/v1/uploads", json={**wanted, "size_bytes": 2**40}), 507, "disk_full"
+            )
+            assert client.delete(f"/v1/uploads/{first['id']}").status_code == 204
+            assert put_whole(client, second).status_code == 200
+            org.close()
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def put_whole(client: httpx.Client, upload: dict[str, Any]) -> httpx.Response:
+    """PUT the only part of an upload."""
+    answer = client.post(f"/v1/uploads/{upload['id']}/parts", json={"numbers": [1]})
+    content = bytes(upload["size_bytes"])
+    return httpx.put(answer.json()["parts"][0]["url"], content=content, trust_env=False)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn, cast
 
 import pytest
-from engine_bench import Bench
+from engine_bench import Bench, eventually
 from small_steps import payload
 
 from storage.catalogue import steps, uploads
 from storage.catalogue.steps import NewStep
 from storage.clock import now
-from storage.errors import MultipartNotFound
+from storage.errors import MultipartNotFound, StoreUnavailable
+from storage.objects import ObjectStore
 from storage.schema import Job, Upload
 from workers.broker import QUEUES, enqueue, messages_waiting
 from workers.sweeper import Sweeper
@@ -28,6 +30,34 @@ def _age_messages(bench: Bench, job_id: str, seconds: float) -> None:
         moment = now(session) - timedelta(seconds=seconds)
     for step in bench.steps(job_id).values():
         bench.change(step.id, sent_at=moment)
+
+
+def _expired_upload(bench: Bench) -> tuple[str, str]:
+    """Ids of an upload whose time is over: the store's and the catalogue's."""
+    with bench.database.begin() as session:
+        store_id = bench.objects.create_multipart("k", size_bytes=9, part_size_bytes=9)
+        upload = uploads.create_upload(
+            session,
+            organisation_id=bench.organisation_id,
+            title="clip",
+            file_name="clip.mp4",
+            size_bytes=9,
+            part_size_bytes=9,
+            key="k",
+            store_upload_id=store_id,
+            declared={},
+            request={},
+            expires_at=now(session) - timedelta(seconds=1),
+            actor="test",
+        )
+    return store_id, upload.id
+
+
+class _Away:
+    """A store whose server is stopped."""
+
+    def __getattr__(self, call: str) -> NoReturn:
+        raise StoreUnavailable(f"no answer to {call}")
 
 
 def test_what_was_never_sent_is_sent_once(embedded: Bench) -> None:
@@ -88,25 +118,10 @@ def test_each_broker_counts_its_waiting_messages(distributed: Bench) -> None:
 
 def test_an_expired_upload_leaves_nothing_in_the_store(embedded: Bench) -> None:
     """Parts of gigabytes are not kept for a client that went away."""
-    with embedded.database.begin() as session:
-        store_id = embedded.objects.create_multipart("k", size_bytes=9, part_size_bytes=9)
-        upload = uploads.create_upload(
-            session,
-            organisation_id=embedded.organisation_id,
-            title="clip",
-            file_name="clip.mp4",
-            size_bytes=9,
-            part_size_bytes=9,
-            key="k",
-            store_upload_id=store_id,
-            declared={},
-            request={},
-            expires_at=now(session) - timedelta(seconds=1),
-            actor="test",
-        )
+    store_id, upload_id = _expired_upload(embedded)
     _sweeper(embedded).sweep()
     with embedded.database.read() as session:
-        row = session.get_one(Upload, upload.id)
+        row = session.get_one(Upload, upload_id)
     assert (row.state, row.cleaned_at is not None) == ("expired", True)
     with pytest.raises(MultipartNotFound):
         embedded.objects.list_parts("k", store_id)
@@ -167,3 +182,20 @@ def test_leases_are_not_freed_just_after_the_catalogue_was_away(embedded: Bench)
     sweeper = _sweeper(embedded)
     sweeper.sweep()
     assert embedded.steps(job)["one"].state == "running"
+
+
+def test_a_store_that_is_away_does_not_keep_leases_from_being_freed(embedded: Bench) -> None:
+    """Dead uploads wait to be cleaned all the while; that must not look like a silent catalogue."""
+    _expired_upload(embedded)
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    with embedded.database.begin() as session:
+        steps.claim_step(session, embedded.steps(job)["one"].id, "dead", 30.0)
+    embedded.let_lease_run_out(embedded.steps(job)["one"].id)
+    away = cast("ObjectStore", _Away())
+    sweeper = Sweeper(embedded.settings, embedded.database, away, embedded.broker)
+
+    def freed() -> bool:
+        sweeper.sweep()
+        return embedded.steps(job)["one"].state == "ready"
+
+    eventually(freed, within_s=5)

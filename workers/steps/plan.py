@@ -37,12 +37,12 @@ def run(context: StepContext) -> StepResult:
 
     return StepResult(
         result={"renditions": len(made.rungs), "refused": [asdict(one) for one in made.refused]},
-        new_steps=tuple(steps_of(made, request.get("zone"))),
+        new_steps=tuple(steps_of(made, request.get("zone"), scores=request.get("scores", True))),
         apply=apply,
     )
 
 
-def steps_of(made: Plan, zone: str | None) -> Iterator[NewStep]:
+def steps_of(made: Plan, zone: str | None, *, scores: bool = True) -> Iterator[NewStep]:
     """The steps of a plan. A later one names the earlier ones that it waits for.
 
     encode a chunk ‖ audio → join a rendition → measure it; one package after the joins of what is
@@ -50,7 +50,8 @@ def steps_of(made: Plan, zone: str | None) -> Iterator[NewStep]:
     """
     encodes = list(_encode_steps(made))
     joins = [_join_step(rung.profile, encodes) for rung in made.rungs]
-    measures = [_measure_step(rung.profile) for rung in made.rungs if rung.video is not None]
+    scored = [rung.profile for rung in made.rungs if scores and rung.video is not None]
+    measures = [_measure_step(profile) for profile in scored]
     packaged = [rung.profile for rung in made.rungs if rung.packaged]
     packages = [_package_step(packaged)] if packaged else []
     yield from (*encodes, *joins, *measures, *packages)
