@@ -195,7 +195,8 @@ def report(out: Output, error: KapokError) -> None:
         out.note(json.dumps({"error": record}, ensure_ascii=False))
         return
     lines = [t(f"error: {error.code}", f"错误：{error.code}"), *error.detail.splitlines()]
-    lines += [f"{field.get('pointer', '')}: {field.get('detail', '')}" for field in fields]
+    # Entries without a pointer are the reasons that the detail has listed already.
+    lines += [f"{field['pointer']}: {field['detail']}" for field in fields if field.get("pointer")]
     if request_id:
         lines.append(t(f"request id: {request_id}", f"请求编号：{request_id}"))
     out.note("\n  ".join(lines))

@@ -63,7 +63,10 @@ class Transport:
     def __init__(self, connection: Connection) -> None:
         self.url = connection.url
         self.http = open_http(connection.url)
-        self._headers = {"Authorization": f"Bearer {connection.api_key}"}
+        self._headers = {
+            "Authorization": f"Bearer {connection.api_key}",
+            "Accept-Language": t("en", "zh-CN"),
+        }
 
     def close(self) -> None:
         self.http.close()

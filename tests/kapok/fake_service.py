@@ -24,6 +24,7 @@ class FakeService:
         self.put_s = 0.0
         self.faults: dict[str, list[int]] = {}
         self.requests: list[str] = []
+        self.languages: list[str | None] = []
         self.uploads: dict[str, dict[str, Any]] = {}
         self.parts: dict[str, dict[int, bytes]] = {}
         self.objects: dict[str, bytes] = {}
@@ -87,6 +88,7 @@ class Handler(BaseHTTPRequestHandler):
         line = f"{self.command} {self.path}"
         with service.lock:
             service.requests.append(line)
+            service.languages.append(self.headers.get("Accept-Language"))
             fault = next((start for start in service.faults if line.startswith(start)), None)
             status = service.faults[fault].pop(0) if fault and service.faults[fault] else None
         if status == 0:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fake_service import FakeService
 
+from kapok.command import Output, report
 from kapok.errors import ApiError, JobCancelled, JobFailed, ServiceUnreachable, exit_status
 from pipelines.errors import GateClosed, HashMismatch, KapokError
 
@@ -108,6 +109,18 @@ def test_a_problem_is_one_json_line_for_machines(service: FakeService) -> None:
     error = json.loads(done.stderr)["error"]
     assert (error["code"], error["request_id"]) == ("api_key_invalid", "req_1")
     assert done.stdout == ""
+
+
+def test_each_reason_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong field is named by its pointer; the reasons of a gate stand in the detail alone."""
+    fields = [{"pointer": "/title", "detail": "too long"}, {"pointer": None, "detail": "needs 4K"}]
+    problem = {"code": "gate_closed", "detail": "needs 4K", "errors": fields}
+
+    report(Output(), ApiError(409, problem, "req_1"))
+
+    assert capsys.readouterr().err == (
+        "error: gate_closed\n  needs 4K\n  /title: too long\n  request id: req_1\n"
+    )
 
 
 def test_the_error_speaks_chinese(tmp_path: Path) -> None:

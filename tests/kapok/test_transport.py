@@ -7,6 +7,7 @@ import time
 import pytest
 from fake_service import FakeService
 
+from kapok import language
 from kapok.connection import Connection
 from kapok.errors import ApiError, ServiceUnreachable
 from kapok.transport import Transport, tries
@@ -73,6 +74,17 @@ def test_logs_hold_no_signatures(
 
     assert "/objects/a" in caplog.text
     assert "very-secret" not in caplog.text
+
+
+def test_the_service_is_asked_to_answer_in_our_language(service: FakeService) -> None:
+    """Titles and reasons of problems come in the language of this run."""
+    language.use("zh")
+    chinese = Transport(Connection(service.url, "kpk_test"))
+
+    chinese.get("/v1/jobs/job_1")
+
+    assert service.languages == ["zh-CN"]
+    chinese.close()
 
 
 def test_no_patience_is_one_try() -> None:
