@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import Caller, Reader, Uploader
 from api.backend import Backend, BackendDep
-from api.idempotency import Answer, TicketDep, answer_once
+from api.idempotency import Answer, Ticket, TicketDep, answer_once
 from api.links import expiry
 from api.models import uploads as model
 from api.models.common import Page
@@ -18,9 +18,9 @@ from api.pages import Cursor, Limit
 from api.recipes import check_recipe
 from api.refusals import UnknownPart, UploadTooLarge
 from api.views.uploads import upload
-from pipelines.errors import EmptyFile
+from pipelines.errors import EmptyFile, KapokError
 from storage import schema
-from storage.catalogue import jobs, uploads
+from storage.catalogue import idempotency, jobs, uploads
 from storage.errors import (
     MultipartNotFound,
     ObjectMissing,
@@ -69,7 +69,7 @@ def begin_upload(
             actor=caller.key_id,
         )
         location = {"Location": f"/v1/uploads/{row.id}"}
-        return Answer(201, upload(row), location, then=lambda: _begun(backend, row))
+        return Answer(201, upload(row), location, then=lambda: _begin_or_undo(backend, row, ticket))
 
     return answer_once(backend, caller, ticket, begin)
 
@@ -179,6 +179,18 @@ def _find_open(backend: Backend, caller: Caller, upload_id: str) -> schema.Uploa
     row = _find(backend, caller, upload_id)
     uploads.need_open(row)
     return row
+
+
+def _begin_or_undo(backend: Backend, row: schema.Upload, ticket: Ticket) -> None:
+    """A store that cannot begin the upload says so now, and the client asks again later."""
+    try:
+        _begun(backend, row)
+    except KapokError:
+        with backend.database.begin() as session:
+            uploads.undo_upload(session, row)
+            if ticket.key is not None:
+                idempotency.forget(session, row.organisation_id, ticket.key)
+        raise
 
 
 def _begun(backend: Backend, row: schema.Upload) -> schema.Upload:

@@ -59,6 +59,15 @@ def complete(
     record.status, record.headers, record.body = status, dict(headers), body
 
 
+def forget(session: Session, organisation_id: str, key: str) -> None:
+    """What was answered had to be undone: the key may be used again."""
+    session.execute(
+        delete(IdempotencyRecord).where(
+            IdempotencyRecord.organisation_id == organisation_id, IdempotencyRecord.key == key
+        )
+    )
+
+
 def expire(session: Session, moment: datetime) -> None:
     """Remove what is older than a day."""
     old = moment - timedelta(seconds=KEEP_S)

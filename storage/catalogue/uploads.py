@@ -142,6 +142,15 @@ def begin_in_store(session: Session, upload: Upload, store_upload_id: str) -> Up
     return upload
 
 
+def undo_upload(session: Session, upload: Upload) -> None:
+    """The store could not begin it: it is as if nobody had asked, but for the events."""
+    upload = _locked(session, upload)
+    if upload.store_upload_id:
+        return  # somebody else's try came through
+    _note(session, upload, "upload.aborted", SYSTEM)
+    session.delete(upload)
+
+
 def keep_open(session: Session, upload: Upload, expires_at: datetime) -> None:
     """Somebody still sends parts: the upload's time begins anew."""
     session.execute(
