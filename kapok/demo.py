@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 CENTRE = "foshan"
+ACCESS = "mobile-540p"  # what every browser plays
 PROGRAMME, TAPE = "programme_2160p50_hlg", "tape_1080i25"
 FOLDERS = ("renditions", "posters", "storyboard", "packages", "publication", "pulled")
 ABSENT = ("not_made_yet", "package_not_found")
@@ -137,9 +138,10 @@ def _perform(screen: Screen, running: Running, client: Client, act: Act) -> Reco
         )
     with watch.time("job"), screen.stage(t("job", "处理")), screen.job() as job_view:
         job = client.wait(sent.job_id, on_progress=job_view, poll_s=0.5)
-    steps = client.steps(sent.job_id)
+    made = [job, *_access_copy(screen, watch, client, job)]
+    steps = [step for one in made for step in client.steps(one["id"])]
     with watch.time("collect"), screen.stage(t("collecting the files", "收集成品")):
-        files = collect(client, sent.asset_id, job, act.keep)
+        files = collect(client, sent.asset_id, [one["id"] for one in made], act.keep)
     with watch.time("publish"), screen.stage(t("publish", "发布")):
         publication = publish(client, sent.asset_id, files["renditions"], act.keep)
     with watch.time("pull"), screen.stage(t(f"{CENTRE} pulls", "佛山中心拉取")):
@@ -147,12 +149,27 @@ def _perform(screen: Screen, running: Running, client: Client, act: Act) -> Reco
     asset = client.asset(sent.asset_id)
     stages = {**_step_times(steps), **watch.record()}
     declared = declared_checksums(act.file)
-    return compose(act.file, act.keep, asset, job, files, publication, pulled, declared, stages)
+    refused = [refusal for one in made for refusal in one["refused"]]
+    return compose(act.file, act.keep, asset, refused, files, publication, pulled, declared, stages)
 
 
-def collect(client: Client, asset_id: str, job: Mapping[str, Any], keep: Path) -> Record:
+def _access_copy(
+    screen: Screen, watch: Stopwatch, client: Client, job: Mapping[str, Any]
+) -> list[Record]:
+    """A second job for a picture of which the first made nothing that a browser plays."""
+    asset_id = str(job["asset_id"])
+    playable = any(one["job_id"] == job["id"] for one in _packages(client, asset_id))
+    if playable or not client.asset(asset_id)["source"].get("width"):
+        return []
+    title = t("access copy, as nothing else plays in a browser", "访问副本（其余成品无法在线播放）")
+    with watch.time("access"), screen.stage(title), screen.job() as job_view:
+        more = client.start_job(asset_id, profiles=(ACCESS,))
+        return [client.wait(more["id"], on_progress=job_view, poll_s=0.5)]
+
+
+def collect(client: Client, asset_id: str, job_ids: Sequence[str], keep: Path) -> Record:
     """Copy everything that was made into `keep`, each file proven by its hash where it has one."""
-    made = [item for item in client.renditions(asset_id) if item["job_id"] == job["id"]]
+    made = [item for item in client.renditions(asset_id) if item["job_id"] in job_ids]
     ready = [item for item in made if item["state"] == "ready"]
     for rendition in ready:
         suffix = Path(str(rendition["file_name"])).suffix
@@ -163,7 +180,7 @@ def collect(client: Client, asset_id: str, job: Mapping[str, Any], keep: Path) -
         "renditions": ready,
         "posters": _collect_posters(client, asset_id, keep),
         "storyboard": _collect_storyboard(client, asset_id, keep),
-        "packages": _collect_package(client, asset_id, job, keep),
+        "packages": _collect_package(client, asset_id, job_ids, keep),
     }
 
 
@@ -187,9 +204,12 @@ def _collect_storyboard(client: Client, asset_id: str, keep: Path) -> Record | N
     }
 
 
-def _collect_package(client: Client, asset_id: str, job: Mapping[str, Any], keep: Path) -> Record:
-    packages = _unless_absent(lambda: client.packages(asset_id)) or []
-    mine = [package for package in packages if package["job_id"] == job["id"]]
+def _packages(client: Client, asset_id: str) -> list[Record]:
+    return _unless_absent(lambda: client.packages(asset_id)) or []
+
+
+def _collect_package(client: Client, asset_id: str, job_ids: Sequence[str], keep: Path) -> Record:
+    mine = [one for one in _packages(client, asset_id) if one["job_id"] in job_ids]
     if not mine:
         return {"hls": None, "dash": None}
     for file in mine[0]["files"]:

@@ -86,14 +86,14 @@ def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 
 
     A rate that timecode does not count gets the time since the first picture instead.
     """
-    font_size = max(12, video.height // 16)
+    font_size = max(12, video.height // 20)
     look = {
         "fontfile": str(timecode_font_file()),
         "fontsize": font_size,
         "fontcolor": "white",
-        "box": 1,
-        "boxcolor": "black@0.6",
-        "boxborderw": font_size // 5,
+        # Outlined instead of boxed: reviewers see what lies under it.
+        "borderw": max(2, font_size // 8),
+        "bordercolor": "black",
         "x": "(w-tw)/2",
         "y": f"h-th-{font_size}",
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,20 +13,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 import servers
 import stack as stacks
 
-from pipelines import tools
-
-
-def make(path: Path, *argv: str) -> Path:
-    """Run ffmpeg to make a small clip."""
-    command = [tools.ffmpeg(), "-nostdin", "-v", "error", "-y", *argv, str(path)]
-    subprocess.run(command, check=True, capture_output=True)
-    return path
-
 
 @pytest.fixture(scope="session")
 def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of 320x180 at 25 fps with a tone: through the whole way in seconds."""
-    return make(
+    return stacks.make(
         tmp_path_factory.mktemp("clips") / "short.mp4",
         *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=2"),
         *("-f", "lavfi", "-i", "sine=frequency=440:duration=2"),
@@ -50,7 +40,7 @@ def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A 720p clip whose encode takes long enough to be killed in the middle."""
-    return make(
+    return stacks.make(
         tmp_path_factory.mktemp("clips") / "long.mp4",
         *("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=20"),
         *("-f", "lavfi", "-i", "sine=frequency=440:duration=20"),

@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import servers
 
+from pipelines import tools
+
 KAPOK = str(Path(sys.executable).with_name("kapok"))
 QUICK = {"KAPOK_LEASE_S": "3", "KAPOK_SWEEP_S": "0.5"}
 
@@ -46,6 +48,13 @@ def wait_until(holds: Callable[[], Any], timeout_s: float, what: str) -> Any:
             raise AssertionError(f"not within {timeout_s} s: {what}")
         time.sleep(0.1)
     return answer
+
+
+def make(path: Path, *argv: str) -> Path:
+    """Run ffmpeg to make a small clip."""
+    command = [tools.ffmpeg(), "-nostdin", "-v", "error", "-y", *argv, str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
 
 
 def descendants(pid: int) -> list[tuple[int, str]]:
@@ -233,6 +242,23 @@ def embedded(folder: Path, settings: Mapping[str, str] = QUICK) -> Stack:
     process.start()
     stack.wait_ready()
     stack.key = (folder / "data" / "admin.key").read_text().strip()
+    return stack
+
+
+def api_alone(folder: Path, *, broker_url: str) -> Stack:
+    """`kapok api` on SQLite and a folder, without any worker."""
+    port = servers.free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    url = f"http://127.0.0.1:{port}"
+    env = {"KAPOK_DATA": str(folder / "data"), "KAPOK_BROKER_URL": broker_url}
+    migrated = kapok("migrate", env=env)
+    assert migrated.returncode == 0, migrated.stderr
+    api = Process(
+        ["api", "--port", str(port)], {**env, "KAPOK_PUBLIC_URL": url}, folder / "api.log"
+    )
+    stack = Stack(folder, url, api, [], {"KAPOK_DATA": env["KAPOK_DATA"], "KAPOK_URL": url})
+    api.start()
+    stack.wait_ready()
     return stack
 
 

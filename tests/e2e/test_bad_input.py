@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import stack as stacks
-from conftest import make
+from stack import make
 
 pytestmark = [pytest.mark.services, pytest.mark.media]
 
@@ -263,7 +263,7 @@ def test_a_full_disk_fails_clearly_and_a_retry_finishes(tmp_path: Path, short_cl
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)],
+        ["mount", "-t", "tmpfs", "-o", "size=1200m", "tmpfs", str(disk)],
         capture_output=True,
         check=False,
     )

@@ -67,7 +67,7 @@ def test_an_audio_asset_has_null_packages_and_no_posters(tmp_path: Path) -> None
         Path("/a.wav"),
         tmp_path,
         {"id": "ast_1", "sha256": "0", "state": "ready", "title": "a", "source": SOUND},
-        {"refused": ()},
+        (),
         {
             "renditions": [],
             "posters": [],
