@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import clips
 import pytest
 import stack as stacks
 
@@ -78,11 +80,47 @@ def test_a_4k_avs3_transport_stream_without_sound_goes_through(
     check(result, tmp_path, *options)
 
 
-@pytest.mark.parametrize("shared_clip", ["studio_1080p25_422_stereo96k.mp4"], indirect=True)
-def test_an_hd_source_is_never_sold_as_uhd(shared_clip: Path, tmp_path: Path) -> None:
-    """1080p SDR is refused by the UHD profile, and the archive copy is proven lossless."""
-    result = demo(
-        *(tmp_path, "--input", str(shared_clip), "--profiles", "cn4k-hevc-hlg,archive-ffv1"),
+def sound_alone(folder: Path) -> Path:
+    """Two seconds of 24-bit stereo at 96 kHz."""
+    return clips.make(
+        folder / "sound.wav",
+        *clips.generated("sine=440:d=2:sample_rate=96000"),
+        *("-ac", "2", "-c:a", "pcm_s24le"),
     )
-    options = ("--source", str(shared_clip), "--expect-refused", "cn4k-hevc-hlg")
-    check(result, tmp_path, *options)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(lambda folder: clips.hdr(folder, "smpte2084"), id="PQ with HDR10 metadata"),
+        pytest.param(lambda folder: clips.hdr(folder, "arib-std-b67"), id="HLG"),
+        pytest.param(clips.late_ts, id="TS whose clock starts at ten hours"),
+        pytest.param(clips.tape_mxf, id="interlaced MXF with eight mono tracks"),
+        pytest.param(clips.edited, id="MOV with an edit list"),
+        pytest.param(clips.rotated, id="phone video, rotated"),
+        pytest.param(clips.unsteady, id="variable frame rate"),
+        pytest.param(sound_alone, id="WAV"),
+    ],
+)
+def test_each_kind_of_source_goes_through(source: Callable[[Path], Path], tmp_path: Path) -> None:
+    """The default ladder of what people bring, compared with its source from outside."""
+    clip = source(tmp_path)
+    keep = tmp_path / "keep"
+    result = demo(keep, "--input", str(clip))
+    check(result, keep, "--source", str(clip))
+
+
+def test_an_hd_source_is_never_sold_as_uhd(tmp_path: Path) -> None:
+    """1080p SDR is refused by the UHD profile; the master is proven lossless.
+
+    As nothing that was asked for plays in a browser, the demo adds an access copy.
+    """
+    clip = clips.make(
+        tmp_path / "hd.mov",
+        *clips.generated("testsrc2=s=1920x1080:r=25:d=1,format=yuv422p10le", clips.TONE),
+        *("-c:v", "prores_ks", "-c:a", "pcm_s24le", "-shortest"),
+    )
+    keep = tmp_path / "keep"
+    result = demo(keep, "--input", str(clip), "--profiles", "cn4k-hevc-hlg,archive-ffv1")
+    assert [r["profile"] for r in result["renditions"]] == ["mobile-540p", "archive-ffv1"]
+    check(result, keep, "--source", str(clip), "--expect-refused", "cn4k-hevc-hlg")

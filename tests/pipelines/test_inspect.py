@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import clips
 import cv2
 import pytest
 
@@ -16,7 +17,6 @@ from pipelines.inspect import inspect
 from pipelines.media import AudioTrack, Inspection
 from pipelines.probe import probe
 from pipelines.progress import finish
-from tests.pipelines import clips
 
 pytestmark = pytest.mark.media
 

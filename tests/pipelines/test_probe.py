@@ -6,6 +6,7 @@ import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+import clips
 import pytest
 
 from pipelines.errors import (
@@ -20,7 +21,6 @@ from pipelines.media import Colour, ContentLight, MasteringDisplay
 from pipelines.probe import probe
 from pipelines.rates import nearest_standard_rate
 from pipelines.sandbox import active
-from tests.pipelines import clips
 
 pytestmark = pytest.mark.media
 
