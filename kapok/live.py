@@ -21,6 +21,7 @@ from rich.progress import (
 
 from kapok.command import Output
 from kapok.language import t
+from kapok.show import PlainConsole
 from kapok.transfer import Transfer
 from kapok.units import duration, size
 from pipelines.progress import Progress as Step
@@ -29,7 +30,7 @@ QUIET_S = 5.0  # without a terminal, at most a line in this time
 
 
 def stderr() -> Console:
-    return Console(stderr=True, highlight=False)
+    return PlainConsole(stderr=True)
 
 
 class TransferView:
@@ -73,7 +74,7 @@ def transfers(out: Output, verb: str) -> Iterator[TransferView]:
         yield TransferView(out, verb, None)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
@@ -152,7 +153,7 @@ class JobView:
         if self._bars is None:
             self._out.note(text)
         else:
-            self._bars.console.print(text, style="green" if mark == "✓" else "red", markup=False)
+            self._bars.console.print(text, style="green" if mark == "✓" else "red")
 
 
 @contextmanager
@@ -168,10 +169,10 @@ def _share_bars(out: Output) -> Iterator[Progress | None]:
         return
     columns = (
         SpinnerColumn(finished_text="✓"),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         TextColumn("{task.fields[eta]}"),
     )
     with Progress(*columns, console=stderr(), expand=True) as bars:
