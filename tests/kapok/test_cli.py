@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_service import FakeService
+from real_service import Service
 
 from kapok.command import Output, report
 from kapok.errors import ApiError, JobCancelled, JobFailed, ServiceUnreachable, exit_status
@@ -92,22 +92,25 @@ def test_without_a_key_every_way_to_give_one_is_told(tmp_path: Path) -> None:
     assert "--api-key-file" in done.stderr
 
 
-def test_a_problem_is_one_block_for_people(service: FakeService) -> None:
+def test_a_problem_is_one_block_for_people(service: Service) -> None:
     """Code, cause and request id on stderr; nothing on stdout; not found is 4."""
-    done = kapok("asset", "show", "ast_9", KAPOK_URL=service.url, KAPOK_API_KEY="kpk_other")
+    done = kapok("asset", "show", "ast_9", **{**service.environment, "KAPOK_API_KEY": "kpk_other"})
 
     assert done.returncode == 3
     assert done.stdout == ""
-    assert done.stderr == "error: api_key_invalid\n  that key is not known\n  request id: req_1\n"
+    first, title, *detail, request_id = done.stderr.splitlines()
+    assert (first, title) == ("error: api_key_invalid", "  The API key is not valid")
+    assert len(detail) == 1
+    assert request_id.startswith("  request id: req_")
 
 
-def test_a_problem_is_one_json_line_for_machines(service: FakeService) -> None:
+def test_a_problem_is_one_json_line_for_machines(service: Service) -> None:
     done = kapok(
-        "asset", "show", "ast_9", "--json", KAPOK_URL=service.url, KAPOK_API_KEY="kpk_other"
+        "asset", "show", "ast_9", "--json", **{**service.environment, "KAPOK_API_KEY": "kpk_other"}
     )
 
     error = json.loads(done.stderr)["error"]
-    assert (error["code"], error["request_id"]) == ("api_key_invalid", "req_1")
+    assert (error["code"], error["request_id"][:4]) == ("api_key_invalid", "req_")
     assert done.stdout == ""
 
 
@@ -129,16 +132,15 @@ def test_the_error_speaks_chinese(tmp_path: Path) -> None:
     assert done.stderr.startswith("错误：no_api_key\n")
 
 
-def test_a_missing_file_is_not_found(service: FakeService) -> None:
-    environment = {"KAPOK_URL": service.url, "KAPOK_API_KEY": "kpk_test"}
+def test_a_missing_file_is_not_found(service: Service) -> None:
 
-    done = kapok("upload", "no.mov", **environment)
+    done = kapok("upload", "no.mov", **service.environment)
 
     assert done.returncode == 4
     assert "file_not_found" in done.stderr
 
 
-def test_the_key_appears_nowhere(service: FakeService, tmp_path: Path) -> None:
+def test_the_key_appears_nowhere(service: Service, tmp_path: Path) -> None:
     """Not in what is printed, and not on a command line that `ps` would show."""
     (tmp_path / "a.key").write_text("kpk_very_secret")
 
@@ -147,16 +149,17 @@ def test_the_key_appears_nowhere(service: FakeService, tmp_path: Path) -> None:
     assert "kpk_very_secret" not in done.stdout + done.stderr
 
 
-def test_a_pull_prints_one_object(service: FakeService, tmp_path: Path) -> None:
+def test_a_pull_prints_one_object(service: Service, tmp_path: Path) -> None:
     """Data on stdout, progress on stderr, no control characters without a terminal."""
-    service.publish("pub_1", {"a.mp4": b"abc"})
-    environment = {"KAPOK_URL": service.url, "KAPOK_API_KEY": "kpk_test"}
+    published = service.publish({"a.mp4": b"abc"})
 
-    done = kapok("pull", "--centre", "foshan", "-o", str(tmp_path / "out"), "--json", **environment)
+    done = kapok(
+        "pull", "--centre", "foshan", "-o", str(tmp_path / "out"), "--json", **service.environment
+    )
 
     assert done.returncode == 0
     record = json.loads(done.stdout)
-    assert record["files"][0]["path"] == "pub_1/a.mp4"
+    assert record["files"][0]["path"] == f"{published}/a.mp4"
     assert "fetching a.mp4" in done.stderr
     assert "\x1b" not in done.stderr
 
