@@ -44,6 +44,7 @@ def _is_base(address: str) -> bool:
         parts = urlsplit(address)
         known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         httpx.URL(address)  # knows more of host names than urlsplit does
+        (parts.hostname or "").encode("idna")  # as the resolver does, which raises no OSError
     except (ValueError, httpx.InvalidURL):
         return False
     plain = address.isprintable() and " " not in address

@@ -21,6 +21,7 @@ from rich.progress import (
 
 from kapok.command import Output
 from kapok.language import t
+from kapok.names import visible
 from kapok.show import PlainConsole
 from kapok.transfer import Transfer
 from kapok.units import duration, size
@@ -47,7 +48,7 @@ class TransferView:
             return
         if transfer.name not in self._tasks:
             self._tasks[transfer.name] = self._bars.add_task(
-                f"{self._verb} {transfer.name}", total=transfer.total_bytes
+                visible(f"{self._verb} {transfer.name}"), total=transfer.total_bytes
             )
             if transfer.resumed_bytes:
                 had = size(transfer.resumed_bytes)
@@ -121,12 +122,12 @@ class JobView:
     ) -> None:
         assert self._bars is not None
         if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(text, total=1.0, note="", eta="")
+            self._tasks[name] = self._bars.add_task(visible(text), total=1.0, note="", eta="")
         self._bars.update(
             self._tasks[name],
             completed=share or 0.0,
             total=None if share is None else 1.0,
-            note=note,
+            note=visible(note),
             eta=duration(eta_s) if eta_s else "",
         )
 

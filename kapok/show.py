@@ -40,6 +40,10 @@ class PlainConsole(Console):
     def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
         super().__init__(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A cell: made visible before it is measured, so that its column fits."""
+        return super().render_str(visible(text), **options)
+
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterator[Segment]:

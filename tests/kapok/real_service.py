@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ from sqlalchemy import select
 
 from kapok.connection import Connection
 from storage import schema
-from storage.catalogue import keys, publications, uploads, zones
+from storage.catalogue import jobs, keys, publications, uploads, zones
 from storage.ids import new_id
 from storage.objects import MIN_PART_BYTES
-
 
 PART_BYTES = MIN_PART_BYTES  # in place of 64 MiB: six parts are 26 MiB and not 320
 STORED = 1 << 30
@@ -95,6 +94,21 @@ class Service:
     def asset(self, **given: Any) -> str:
         return self._organisation.asset(**given).id
 
+    def rendition(self, commands: Sequence[Sequence[str]]) -> str:
+        """A ready rendition that these commands made."""
+        made = self._organisation.rendition(self._organisation.asset())
+        with self._running.database.begin() as session:
+            session.get_one(schema.Rendition, made.id).commands = [[*argv] for argv in commands]
+        return made.id
+
+    def job_with_step(self, command: Sequence[str], log_tail: str) -> str:
+        """A job whose first step ran this command and left this log."""
+        job = self._organisation.job_of(self._organisation.asset())
+        with self._running.database.begin() as session:
+            step = jobs.job_steps(session, job.id)[0]
+            step.command, step.log_tail = [*command], log_tail
+        return job.id
+
     def publish(self, files: Mapping[str, bytes]) -> str:
         """A publication of these files in the feed; its id."""
         asset = self._organisation.asset(title="岭南春早")
@@ -133,7 +147,7 @@ class Service:
             mine = schema.Receipt.organisation_id == self._organisation.id
             return list(session.scalars(query.where(mine)))
 
-    def keys(self) -> list[schema.ApiKey]:
+    def api_keys(self) -> list[schema.ApiKey]:
         with self._running.database.read() as session:
             return keys.list_keys(session, self._organisation.id)
 

@@ -15,20 +15,29 @@ from kapok.command import Output, report
 from kapok.errors import ApiError, JobCancelled, JobFailed, ServiceUnreachable, exit_status
 from pipelines.errors import GateClosed, HashMismatch, KapokError
 
+ROOT = Path(__file__).parent.parent.parent
 HEAVY = ("httpx", "numpy", "cv2", "av", "sqlalchemy", "fastapi", "dramatiq", "pydantic")
 
 
-def kapok(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line without a terminal and without anything of the developer's."""
+def kapok(
+    *words: str | bytes, folder: Path | None = None, to: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line without a terminal and without anything of the developer's.
+
+    It runs in `folder`; its stdout goes into the file `to`, or is captured.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith("KAPOK_")}
-    return subprocess.run(
-        [sys.executable, "-m", "kapok.cli", *words],
-        capture_output=True,
-        text=True,
-        env={**clean, "LANG": "C", **environment},
-        timeout=60,
-        check=False,
-    )
+    with Path(to or os.devnull).open("w") as file:
+        return subprocess.run(
+            [sys.executable, "-m", "kapok.cli", *words],
+            stdout=file if to else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            cwd=folder,
+            env={**clean, "LANG": "C", "PYTHONPATH": str(ROOT), **environment},
+            timeout=60,
+            check=False,
+        )
 
 
 @pytest.mark.parametrize(
@@ -166,3 +175,104 @@ def test_a_pull_prints_one_object(service: Service, tmp_path: Path) -> None:
 
 def test_the_version_is_the_packages() -> None:
     assert kapok("--version").stdout == "0.1.0\n"
+
+
+def test_a_problem_has_its_title_in_the_readers_language(service: Service) -> None:
+    """The service translates titles; the detail under it names the ids."""
+    done = kapok("asset", "show", "ast_9", "--lang", "zh", **service.environment)
+
+    assert done.stderr.splitlines()[:2] == ["错误：asset_not_found", "  素材不存在"]
+    assert "ast_9" in done.stderr
+
+
+def test_an_unknown_language_is_usage() -> None:
+    """Before the command as behind it."""
+    assert kapok("--lang", "fr", "profile", "list").returncode == 2
+    assert kapok("profile", "list", "--lang", "fr").returncode == 2
+
+
+@pytest.mark.parametrize("command", [["pull", "--centre", "foshan"], ["encode", "a.mov"]])
+def test_a_file_is_no_output_folder(service: Service, tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "taken").touch()
+
+    for place in ("taken", "taken/below"):
+        done = kapok(*command, "-o", place, folder=tmp_path, **service.environment)
+        assert done.returncode == 2, done.stderr
+        assert "taken is a file" in done.stderr
+
+
+def test_a_path_that_ends_in_a_slash_is_a_folder(service: Service, tmp_path: Path) -> None:
+    """`-o newdir/` made a file of that name."""
+    rendition = service.rendition(commands=[])
+
+    done = kapok(
+        "rendition", "download", rendition, "-o", "new/", folder=tmp_path, **service.environment
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "new" / "mobile-540p.mp4").read_bytes() == b"rendition"
+
+
+@pytest.mark.parametrize("name", ["磁带".encode("gb18030"), "磁\n带\\".encode()])
+def test_a_file_of_any_name_is_uploaded(service: Service, tmp_path: Path, name: bytes) -> None:
+    """Archive disks hold GB 18030, and line feeds and back slashes that no other system takes."""
+    path = os.fsencode(tmp_path) + b"/" + name + b".mov"
+    Path(os.fsdecode(path)).write_bytes(b"x")
+
+    done = kapok("upload", path, "--json", **service.environment)
+
+    assert done.returncode == 0, done.stderr
+    row = service.upload()
+    assert (row.file_name, row.title) in [("磁带.mov", "磁带"), ("磁_带_.mov", "磁_带_")]
+
+
+def test_texts_of_a_terminal_in_gb18030_are_sent_as_what_they_mean(
+    service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "a.mov").write_bytes(b"x")
+    title = "岭南".encode("gb18030")
+
+    sent = kapok("upload", "a.mov", "--title", title, folder=tmp_path, **service.environment)
+    found = kapok("asset", "list", "--text", title, **service.environment)
+
+    assert (sent.returncode, found.returncode) == (0, 0), sent.stderr + found.stderr
+    assert service.upload().title == "岭南"
+
+
+def test_an_ascii_stdout_takes_chinese(service: Service) -> None:
+    """Python would raise at the first character where the locale is no UTF-8."""
+    service.asset(title="岭南春早")
+
+    done = kapok("asset", "list", PYTHONIOENCODING="ascii", **service.environment)
+
+    assert done.returncode == 0, done.stderr
+    assert "岭南春早" in done.stdout
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_leads_nowhere(closed: str) -> None:
+    """No traceback, and no text in a file that happens to get the descriptor."""
+    code = f'exec "{sys.executable}" -m kapok.cli profile list {closed}'
+
+    done = subprocess.run(["sh", "-c", code], capture_output=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_early_interrupt_is_no_traceback() -> None:
+    """Ctrl-C while the commands still load: exit status 130, nothing on stderr."""
+    code = (
+        "import sys, _thread\n"
+        "class Ctrl:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Ctrl())\n"
+        "from kapok.cli import main\n"
+        "main()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (130, "")

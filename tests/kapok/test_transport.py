@@ -7,10 +7,12 @@ import time
 import pytest
 from faulty_proxy import CUT
 from real_service import Service
+from scripted import scripted
 
 from kapok import language
+from kapok.client import Client
 from kapok.connection import Connection
-from kapok.errors import ApiError, ServiceUnreachable
+from kapok.errors import ApiError, NotKapok, ServiceUnreachable
 from kapok.transport import Transport, tries
 
 
@@ -70,7 +72,7 @@ def test_logs_hold_no_signatures(
 ) -> None:
     """Whoever has a signed URL may read the file: its query stays out of the client's logs.
 
-    The service runs in this process too, and pytest opens uvicorn's access log, which it keeps shut.
+    The service runs in this process too, and pytest opens the access log that it keeps shut.
     """
     caplog.set_level("INFO")
     path, _, query = service.store(b"abc").partition("?")
@@ -93,6 +95,37 @@ def test_the_service_is_asked_to_answer_in_our_language(service: Service) -> Non
     assert service.proxy.languages == ["zh-CN"]
     assert caught.value.title == "任务不存在"
     chinese.close()
+
+
+@pytest.mark.parametrize(
+    "answer", ["<html>welcome</html>", "{}", "[]", "", '{"data": 5}', '{"data": [5]}']
+)
+def test_a_server_that_is_no_kapok_is_named_as_such(answer: str) -> None:
+    """A page with status 200, or JSON of another shape: an error with the way out, at once."""
+    with (
+        scripted(answer) as (url, requests),
+        Client(url, "kpk_x") as client,
+        pytest.raises(NotKapok, match=rf"{url} is not a Kapok service .*--url"),
+    ):
+        client.profiles()
+
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(("scheme", "key"), [("gopher", "kpk_x"), ("http", "kpk_x\nsecret")])
+def test_a_call_that_cannot_be_made_is_not_tried_again(
+    service: Service, scheme: str, key: str
+) -> None:
+    """The fault is on our side: no patience helps, and the text holds nothing of the key."""
+    wrong = Transport(Connection(service.url.replace("http", scheme), key))
+    began = time.monotonic()
+
+    with pytest.raises(ServiceUnreachable) as caught:
+        wrong.get("/v1/jobs", patience_s=30)
+
+    assert time.monotonic() - began < 2
+    assert "secret" not in caught.value.detail
+    wrong.close()
 
 
 def test_no_patience_is_one_try() -> None:
