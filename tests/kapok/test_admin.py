@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from faulty_proxy import LOST
 from real_service import Service
-from test_cli import kapok
+from shell import kapok
 
 
 def test_a_secret_whose_answer_was_lost_is_never_written(service: Service, tmp_path: Path) -> None:

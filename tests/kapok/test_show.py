@@ -7,7 +7,7 @@ import re
 
 import pytest
 from real_service import Service
-from test_cli import kapok
+from shell import kapok
 
 from kapok.command import Output
 from kapok.live import job_progress, transfers
