@@ -120,7 +120,7 @@ def test_sigterm_leaves_no_scratch(clip: Path, tmp_path: Path) -> None:
     """`kill` ends an encode as Ctrl-C does: exit status 130 and a clean folder."""
     words = [sys.executable, "-m", "kapok.cli", "encode", clip, "-o", tmp_path / "out"]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        while not list((tmp_path / "out").glob(".kapok-*")):
+        while not list((tmp_path / "out").glob(".kapok-*/inspection")):
             assert process.poll() is None
             time.sleep(0.01)
         process.terminate()
