@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kapok.errors import FileMissing
 from kapok.language import t
+from kapok.names import readable
 
 SIDECAR_SUFFIXES = (".sha256", ".md5")
 
@@ -19,7 +20,7 @@ def declared_checksums(file: Path, checksum_file: Path | None = None) -> dict[st
     for sidecar in [checksum_file] if checksum_file else find_sidecars(file):
         from pipelines.fixity import parse_checksum_file
 
-        found.update(parse_checksum_file(_read(sidecar), file.name))
+        found.update(parse_checksum_file(_read(sidecar), readable(file.name)))
     return found
 
 

@@ -1,69 +1,35 @@
-"""`kapok`: the command line. Commands stand in `kapok/commands/`, one module a noun."""
+"""`kapok`: the way in. Light and guarded, because Ctrl-C may come while the rest still loads."""
 
 from __future__ import annotations
 
-import importlib.metadata
-from typing import Annotated
-
-import typer
-
-from kapok.command import LanguageOption
-from kapok.commands import (
-    admin,
-    assets,
-    demo,
-    doctor,
-    jobs,
-    local,
-    profiles,
-    publications,
-    serve,
-    upload,
-)
-from kapok.language import t
-
-app = typer.Typer(
-    name="kapok",
-    help=t(
-        "Kapok (木棉): 4K/8K media from upload to a published asset that a centre pulls.",
-        "木棉 Kapok：4K/8K 媒资，从上传、处理到发布，再到各级中心拉取。",
-    ),
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
-    if wanted:
-        typer.echo(importlib.metadata.version("kapok"))
-        raise typer.Exit
-
-
-Version = Annotated[
-    bool,
-    typer.Option(
-        "--version",
-        help=t("Print the version.", "打印版本号。"),
-        is_eager=True,
-        callback=print_version,
-    ),
-]
-
-
-@app.callback()
-def root(lang: LanguageOption = "", *, version: Version = False) -> None:
-    # `--lang` is read in kapok.language before the parser, so that the help itself is in it.
-    ...
-
-
-for module in (serve, demo, doctor, upload, assets, jobs, publications, profiles, local, admin):
-    module.register(app)
+import io
+import os
+import sys
 
 
 def main() -> None:
-    app(prog_name="kapok")
+    """Run one command; the process ends with its exit status."""
+    try:
+        open_streams()
+        from kapok.app import app
+
+        app(prog_name="kapok")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def open_streams() -> None:
+    """UTF-8 whatever the locale; what a shell closed (`>&-`) leads nowhere.
+
+    A closed descriptor must be taken: the next file that is opened would get it, and the text.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, "w" if descriptor else "r", encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -9,14 +9,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from kapok.address import route
 from kapok.checksums import declared_checksums
 from kapok.connection import resolve
 from kapok.download import SignedFile, download
-from kapok.errors import JobCancelled, JobFailed, WaitTimeout
+from kapok.errors import JobCancelled, JobFailed, SecretLost, WaitTimeout
 from kapok.language import t
+from kapok.names import declared_title
 from kapok.pull import Pulled, pull
 from kapok.transfer import Transfer, follow
-from kapok.transport import LONG_PATIENCE_S, Transport
+from kapok.transport import LONG_PATIENCE_S, Transport, not_kapok
 from kapok.upload import Uploaded, UploadRequest, upload
 
 Record = dict[str, Any]
@@ -84,7 +86,7 @@ class Client:
         file = Path(path)
         request = UploadRequest(
             path=file,
-            title=title or file.stem,
+            title=title or declared_title(file),
             profiles=tuple(profiles),
             ladder=ladder,
             zone=zone,
@@ -120,20 +122,20 @@ class Client:
             time.sleep(poll_s)
 
     def job(self, job_id: str, **options: Any) -> Record:
-        return self._get(f"/v1/jobs/{job_id}", **options)
+        return self._get(route("jobs", job_id), **options)
 
     def jobs(self, **filters: Any) -> Iterator[Record]:
         return self._pages("/v1/jobs", filters)
 
     def steps(self, job_id: str, **options: Any) -> list[Record]:
-        return self._list(f"/v1/jobs/{job_id}/steps", **options)
+        return self._list(route("jobs", job_id, "steps"), **options)
 
     def cancel(self, job_id: str) -> Record:
-        return self._post(f"/v1/jobs/{job_id}/cancel")
+        return self._post(route("jobs", job_id, "cancel"))
 
     def retry(self, job_id: str) -> Record:
         """Run again what failed or was cancelled, and what waited on it; nothing else."""
-        return self._post(f"/v1/jobs/{job_id}/retry")
+        return self._post(route("jobs", job_id, "retry"))
 
     def start_job(
         self, asset_id: str, *, profiles: Sequence[str] = (), ladder: str | None = None
@@ -141,12 +143,12 @@ class Client:
         """More renditions of an asset that is already there."""
         wishes = {"profiles": list(profiles) or None, "ladder": ladder}
         body = {name: value for name, value in wishes.items() if value}
-        return self._post(f"/v1/assets/{asset_id}/jobs", body)
+        return self._post(route("assets", asset_id, "jobs"), body)
 
     # Assets and what was made of them
 
     def asset(self, asset_id: str) -> Record:
-        return self._get(f"/v1/assets/{asset_id}")
+        return self._get(route("assets", asset_id))
 
     def assets(self, **filters: Any) -> Iterator[Record]:
         """Newest first; filters `text`, `state`, `created_after`, `created_before`, `limit`."""
@@ -156,39 +158,39 @@ class Client:
         """Change `title` or `metadata`; refused when somebody else changed the asset meanwhile."""
         version = self.asset(asset_id)["version"]
         answer: Record = self._transport.call(
-            "PATCH", f"/v1/assets/{asset_id}", json=fields, headers={"If-Match": f'"{version}"'}
+            "PATCH", route("assets", asset_id), json=fields, headers={"If-Match": f'"{version}"'}
         )
         return answer
 
     def renditions(self, asset_id: str) -> list[Record]:
-        return self._list(f"/v1/assets/{asset_id}/renditions")
+        return self._list(route("assets", asset_id, "renditions"))
 
     def rendition(self, rendition_id: str) -> Record:
-        return self._get(f"/v1/renditions/{rendition_id}")
+        return self._get(route("renditions", rendition_id))
 
     def posters(self, asset_id: str) -> list[Record]:
-        return self._list(f"/v1/assets/{asset_id}/posters")
+        return self._list(route("assets", asset_id, "posters"))
 
     def storyboard(self, asset_id: str) -> Record:
-        return self._get(f"/v1/assets/{asset_id}/storyboard")
+        return self._get(route("assets", asset_id, "storyboard"))
 
     def packages(self, asset_id: str) -> list[Record]:
-        return self._list(f"/v1/assets/{asset_id}/packages")
+        return self._list(route("assets", asset_id, "packages"))
 
     def playback(self, asset_id: str) -> Record:
         """Signed HLS and DASH URLs that a player can open for a while."""
-        return self._get(f"/v1/assets/{asset_id}/playback")
+        return self._get(route("assets", asset_id, "playback"))
 
     def download_rendition(
         self, rendition_id: str, target: str | Path, *, on_progress: ShowTransfer | None = None
     ) -> Path:
         """Into a file, or under its own name into a folder; resumed and proven by SHA-256."""
         place = Path(target)
-        if place.is_dir():
+        if place.is_dir() or str(target).endswith(os.sep):  # `Path` forgets what it ended with
             place = place / str(self.rendition(rendition_id)["file_name"])
 
         def sign() -> SignedFile:
-            return _signed(self._get(f"/v1/renditions/{rendition_id}/download"))
+            return _signed(self._get(route("renditions", rendition_id, "download")))
 
         fetching = download(self._transport.http, self.url, sign, place)
         return follow(fetching, on_progress)
@@ -208,7 +210,7 @@ class Client:
         return self._list("/v1/profiles")
 
     def profile(self, name: str) -> Record:
-        return self._get(f"/v1/profiles/{name}")
+        return self._get(route("profiles", name))
 
     def ladders(self) -> list[Record]:
         return self._list("/v1/ladders")
@@ -236,10 +238,10 @@ class Client:
         return self._post("/v1/publications", {"asset_id": asset_id, "zone": zone})
 
     def publication(self, publication_id: str) -> Record:
-        return self._get(f"/v1/publications/{publication_id}")
+        return self._get(route("publications", publication_id))
 
     def withdraw(self, publication_id: str) -> Record:
-        return self._post(f"/v1/publications/{publication_id}/withdraw")
+        return self._post(route("publications", publication_id, "withdraw"))
 
     def pull(
         self,
@@ -254,14 +256,27 @@ class Client:
         return follow(pulling, on_progress)
 
     def create_key(self, name: str, role: str) -> Record:
-        """A new key; its `secret` is in this answer and nowhere else."""
-        return self._post("/v1/api-keys", {"name": name, "role": role})
+        """A new key; its `secret` is in this answer and nowhere else.
+
+        A lost answer is replayed without its secret: such a key is revoked, then `SecretLost`.
+        """
+        made = self._post("/v1/api-keys", {"name": name, "role": role})
+        if not made["secret"]:
+            self.revoke_key(str(made["id"]))
+            raise SecretLost(
+                t(
+                    f"the answer with the secret was lost: key {made['id']} was revoked; "
+                    "run it again for another one",
+                    f"含密钥的应答已丢失，密钥 {made['id']} 已吊销：请再次运行以新建一个",
+                )
+            )
+        return made
 
     def keys(self) -> list[Record]:
         return self._list("/v1/api-keys")
 
     def revoke_key(self, key_id: str) -> Record | None:
-        answer: Record | None = self._transport.call("DELETE", f"/v1/api-keys/{key_id}")
+        answer: Record | None = self._transport.call("DELETE", route("api-keys", key_id))
         return answer
 
     def events(self, after: str | None = None, limit: int = 100) -> Record:
@@ -272,8 +287,13 @@ class Client:
         return answer
 
     def _list(self, path: str, **options: Any) -> list[Record]:
-        answer: list[Record] = self._transport.get(path, **options)["data"]
-        return answer
+        return self._rows(self._transport.get(path, **options))
+
+    def _rows(self, page: Record) -> list[Record]:
+        rows: object = page["data"]
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise not_kapok(self.url, t("its `data` is no list", "`data` 不是列表"))
+        return rows
 
     def _post(self, path: str, body: Mapping[str, Any] | None = None) -> Record:
         answer: Record = self._transport.post(path, body)
@@ -286,8 +306,9 @@ class Client:
         cursor: str | None = None
         while True:
             page = self._get(path, **rest, cursor=cursor, limit=min(left or 200, 200))
-            yield from page["data"]
-            left -= len(page["data"])
+            rows = self._rows(page)
+            yield from rows
+            left -= len(rows)
             cursor = page["next_cursor"]
             if not page["has_more"] or (filters.get("limit") and left <= 0):
                 return

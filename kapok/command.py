@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
-from kapok.errors import FAILED, INTERRUPTED, ApiError, exit_status
-from kapok.language import Language, t, use
+from kapok.errors import FAILED, INTERRUPTED, ApiError, Usage, exit_status
+from kapok.language import t, use
+from kapok.names import as_json, readable, visible
 from pipelines.errors import DiskFull, KapokError
 
 if TYPE_CHECKING:
@@ -66,19 +67,24 @@ class Output:
     def animated(self) -> bool:
         return not self.json and sys.stderr.isatty()
 
-    def answer(self, record: object, table: Callable[[], RenderableType]) -> None:
-        """The one answer of a command: the record for machines, or a picture of it for people."""
+    def answer(
+        self, record: object, table: Callable[[], RenderableType], *, whole_lines: bool = False
+    ) -> None:
+        """The one answer of a command: the record for machines, or a picture of it for people.
+
+        `whole_lines`: text is broken by the terminal alone, so that commands can be copied.
+        """
         if self.json:
-            sys.stdout.write(json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+            sys.stdout.write(f"{as_json(record)}\n")
             sys.stdout.flush()
             return
         from kapok.show import console
 
-        console().print(table())
+        console().print(table(), soft_wrap=whole_lines)
 
     def note(self, text: str) -> None:
         """A line for people, on stderr."""
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{visible(text)}\n")
         sys.stderr.flush()
 
 
@@ -102,8 +108,7 @@ def _register(
     def decorate(run: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(run)
         def invoke(*, json_: bool, lang: str, **values: Any) -> None:
-            if lang:
-                use(_language(lang))
+            use_language(lang)
             out = Output(json_)
             with_errors(out, functools.partial(_run, run, out, values, online=online))
 
@@ -171,7 +176,7 @@ class LocalFault(KapokError):
 
 
 def _os_error(error: OSError) -> KapokError:
-    where = f"{error.filename}: " if error.filename else ""
+    where = f"{readable(str(error.filename))}: " if error.filename else ""
     text = f"{where}{error.strerror or error}"
     if error.errno == NO_SPACE:
         return DiskFull(
@@ -187,14 +192,15 @@ def report(out: Output, error: KapokError) -> None:
     if out.json:
         record = {
             "code": error.code,
+            "title": error.title if isinstance(error, ApiError) else None,
             "detail": error.detail,
             "retryable": error.retryable,
             "request_id": request_id,
             "errors": fields,
         }
-        out.note(json.dumps({"error": record}, ensure_ascii=False))
+        out.note(as_json({"error": record}, indent=None))
         return
-    lines = [t(f"error: {error.code}", f"错误：{error.code}"), *error.detail.splitlines()]
+    lines = [t(f"error: {error.code}", f"错误：{error.code}"), *_cause(error)]
     # Entries without a pointer are the reasons that the detail has listed already.
     lines += [f"{field['pointer']}: {field['detail']}" for field in fields if field.get("pointer")]
     if request_id:
@@ -202,7 +208,34 @@ def report(out: Output, error: KapokError) -> None:
     out.note("\n  ".join(lines))
 
 
-def _language(word: str) -> Language:
-    if word[:2] not in ("en", "zh"):
+def _cause(error: KapokError) -> list[str]:
+    """The title first, which is in the reader's language, then the detail where it says more."""
+    title = error.title if isinstance(error, ApiError) else ""
+    lines = error.detail.splitlines()
+    return [title, *lines] if title and title != error.detail else lines
+
+
+def use_language(word: str) -> None:
+    """Speak the language of `--lang`; nothing where it was not given."""
+    if word and word[:2] not in ("en", "zh"):
         raise typer.BadParameter(t("use en or zh", "请用 en 或 zh"), param_hint="--lang")
-    return "zh" if word.startswith("zh") else "en"
+    if word:
+        use("zh" if word.startswith("zh") else "en")
+
+
+def end_on_sigterm() -> None:
+    """SIGTERM ends a command as Ctrl-C does: its tools are killed, its scratch is removed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def need_folder(path: Path) -> None:
+    """`Usage` where a folder cannot be made because a file is in its place."""
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        name = readable(there)
+        raise Usage(
+            t(
+                f"{name} is a file: give -o a folder, which is made when it is not there",
+                f"{name} 是文件：-o 应为目录，不存在时会自动创建",
+            )
+        )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from kapok.address import service_address
 from kapok.errors import FileMissing, NoApiKey
 from kapok.language import t
 
@@ -33,11 +35,11 @@ def resolve(
     """The address and key for this run; `NoApiKey` tells every way to give one.
 
     The admin key of a data folder goes only to the address that the same folder names, or to this
-    machine: an explicit `--url` elsewhere must bring its own key.
+    machine: an explicit `--url` elsewhere must bring its own key. `Usage` for a wrong address.
     """
     folder = Path(environment.get("KAPOK_DATA") or DEFAULT_DATA)
     own_url = _service_url(folder)
-    address = (url or environment.get("KAPOK_URL") or own_url or _default_url()).rstrip("/")
+    address = service_address(url or environment.get("KAPOK_URL") or own_url or _default_url())
     key = _explicit_key(api_key_file, environment)
     if key is None and (address == own_url or is_loopback(address)):
         key = _read(folder / KEY_FILE)
@@ -51,7 +53,21 @@ def resolve(
                 "把 KAPOK_DATA 设为它的数据目录即可",
             )
         )
-    return Connection(address, key)
+    return Connection(address, _checked(key))
+
+
+def _checked(key: str) -> str:
+    """A key is one printable word; what is not must reach neither a header nor the screen."""
+    if re.fullmatch(r"[\x21-\x7e]+", key):
+        return key
+    raise NoApiKey(
+        t(
+            "the API key given is none: it must be one line of letters and digits, as "
+            "`kapok key create` prints it; check the file or variable that it came from",
+            "给出的内容不是 API 密钥：密钥只有一行，由字母和数字组成（见 `kapok key create`）；"
+            "请检查所用的文件或环境变量",
+        )
+    )
 
 
 def is_loopback(url: str) -> bool:
@@ -89,6 +105,6 @@ def _default_url() -> str:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text().strip() or None
+        return path.read_text("utf-8-sig", "replace").strip() or None
     except OSError:
         return None

@@ -84,7 +84,7 @@ def _act(result: Mapping[str, Any]) -> RenderableType:
         (t("took", "用时"), duration(result["timings_s"]["total"])),
     ]
     body = Group(_renditions(result), show.sheet(rows))
-    return Panel(body, title=result["asset"]["title"], title_align="left", box=box.ROUNDED)
+    return Panel(body, title=Text(result["asset"]["title"]), title_align="left", box=box.ROUNDED)
 
 
 def _source(result: Mapping[str, Any]) -> RenderableType:

@@ -39,6 +39,7 @@ class ApiError(KapokError):
         vars(self)["code"] = str(problem.get("code") or f"http_{status}")
         vars(self)["retryable"] = bool(problem.get("retryable", status >= 500 or status in BUSY))
         self.status = status
+        self.title = str(problem.get("title") or "")
         self.request_id = str(problem.get("request_id") or request_id or "") or None
         self.fields: list[dict[str, Any]] = list(problem.get("errors") or [])
 
@@ -48,6 +49,18 @@ class ServiceUnreachable(KapokError):
 
     code = "service_unreachable"
     retryable = True
+
+
+class NotKapok(ServiceUnreachable):
+    """Something answers there, but not as a Kapok service does: asking again cannot help."""
+
+    retryable = False
+
+
+class SecretLost(KapokError):
+    """A key was made whose secret nobody has: it was revoked at once."""
+
+    code = "secret_lost"
 
 
 class NoApiKey(KapokError):

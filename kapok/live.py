@@ -21,6 +21,8 @@ from rich.progress import (
 
 from kapok.command import Output
 from kapok.language import t
+from kapok.names import visible
+from kapok.show import PlainConsole
 from kapok.transfer import Transfer
 from kapok.units import duration, size
 from pipelines.progress import Progress as Step
@@ -29,7 +31,7 @@ QUIET_S = 5.0  # without a terminal, at most a line in this time
 
 
 def stderr() -> Console:
-    return Console(stderr=True, highlight=False)
+    return PlainConsole(stderr=True)
 
 
 class TransferView:
@@ -46,7 +48,7 @@ class TransferView:
             return
         if transfer.name not in self._tasks:
             self._tasks[transfer.name] = self._bars.add_task(
-                f"{self._verb} {transfer.name}", total=transfer.total_bytes
+                visible(f"{self._verb} {transfer.name}"), total=transfer.total_bytes
             )
             if transfer.resumed_bytes:
                 had = size(transfer.resumed_bytes)
@@ -73,7 +75,7 @@ def transfers(out: Output, verb: str) -> Iterator[TransferView]:
         yield TransferView(out, verb, None)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
@@ -120,12 +122,12 @@ class JobView:
     ) -> None:
         assert self._bars is not None
         if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(text, total=1.0, note="", eta="")
+            self._tasks[name] = self._bars.add_task(visible(text), total=1.0, note="", eta="")
         self._bars.update(
             self._tasks[name],
             completed=share or 0.0,
             total=None if share is None else 1.0,
-            note=note,
+            note=visible(note),
             eta=duration(eta_s) if eta_s else "",
         )
 
@@ -152,7 +154,7 @@ class JobView:
         if self._bars is None:
             self._out.note(text)
         else:
-            self._bars.console.print(text, style="green" if mark == "✓" else "red", markup=False)
+            self._bars.console.print(text, style="green" if mark == "✓" else "red")
 
 
 @contextmanager
@@ -168,10 +170,10 @@ def _share_bars(out: Output) -> Iterator[Progress | None]:
         return
     columns = (
         SpinnerColumn(finished_text="✓"),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         TextColumn("{task.fields[eta]}"),
     )
     with Progress(*columns, console=stderr(), expand=True) as bars:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kapok.errors import FileMissing, Usage
 from kapok.language import t
+from kapok.names import as_json, readable
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Inspection, MediaInfo, VideoTrack
 from pipelines.plan import Chunk, Conversion, Plan, Rung, VideoPlan
@@ -77,11 +76,19 @@ def look(path: Path, folder: Path, show: Show) -> tuple[MediaInfo, Inspection]:
     from pipelines.inspect import inspect
     from pipelines.probe import probe
 
-    if not path.is_file():
-        raise FileMissing(t(f"there is no file {path}", f"文件 {path} 不存在"))
+    _need_file(path)
     info = probe(path)
     folder.mkdir(parents=True, exist_ok=True)
     return info, follow(inspect(path, info, folder), show)
+
+
+def _need_file(path: Path) -> None:
+    name = readable(path)
+    if path.is_dir():
+        text = t(f"{name} is a folder: name a file in it", f"{name} 是目录：请指定其中的文件")
+        raise FileMissing(text)
+    if not path.is_file():
+        raise FileMissing(t(f"there is no file {name}", f"文件 {name} 不存在"))
 
 
 def make_plan(info: MediaInfo, inspection: Inspection, wanted: Sequence[str] | str | None) -> Plan:
@@ -167,11 +174,17 @@ def _finish_rung(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
         measurements, argv = _score(work, made, rung)
         commands = (*commands, argv)
     path = work.output / f"{work.source.stem}.{rung.profile}.{rung.container}"
-    shutil.move(made, path)
     encoded = Encoded(rung, path, facts, measurements, commands)
-    text = json.dumps(encoded.record(), ensure_ascii=False, indent=2)
-    path.with_name(f"{path.name}.json").write_text(f"{text}\n")
+    settle(made, path, encoded.record())
     return encoded
+
+
+def settle(made: Path, path: Path, record: Mapping[str, Any]) -> None:
+    """Give the result its name, its record before it: no file stands there without its proof."""
+    proof = made.with_name(f"{made.name}.json")
+    proof.write_text(f"{as_json(record)}\n", "utf-8")
+    proof.replace(path.with_name(f"{path.name}.json"))
+    made.replace(path)
 
 
 def _score(work: Work, made: Path, rung: Rung) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:

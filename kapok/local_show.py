@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 
 from kapok import show
 from kapok.language import t
+from kapok.names import readable
 from kapok.units import duration, frame_rate, size
 from pipelines.facts import Measurement
 from pipelines.media import Inspection, MediaInfo
@@ -17,7 +18,7 @@ from pipelines.media import Inspection, MediaInfo
 
 def inspection_sheet(path: Path, info: MediaInfo, found: Inspection) -> RenderableType:
     rows: list[tuple[str, RenderableType | None]] = [
-        (t("file", "文件"), f"{path}  {size(info.size_bytes)}  {info.format_name}"),
+        (t("file", "文件"), f"{readable(path)}  {size(info.size_bytes)}  {info.format_name}"),
         (t("picture", "画面"), _picture(info, found)),
         (t("length", "时长"), duration(float(found.duration_s))),
         (t("timecode", "时码"), info.timecode),

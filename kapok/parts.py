@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 import httpx
 
+from kapok.address import route
 from kapok.errors import ApiError, FileChanged, ServiceUnreachable
 from kapok.language import t
 from kapok.transfer import BLOCK_BYTES
@@ -57,7 +58,7 @@ class PartUrls:
 
     def __init__(self, transport: Transport, upload_id: str) -> None:
         self._transport = transport
-        self._path = f"/v1/uploads/{upload_id}/parts"
+        self._path = route("uploads", upload_id, "parts")
         self._lock = threading.Lock()
         self._known: dict[int, str] = {}
         self.wanted: list[int] = []

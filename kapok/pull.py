@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from kapok.address import route
 from kapok.download import SignedFile, download
 from kapok.errors import UnsafePath
 from kapok.language import t
@@ -97,7 +98,7 @@ WITHDRAWN_FIELDS = ("publication_id", "asset_id", "title", "zone")
 
 
 def _feed(centre: str) -> str:
-    return f"/v1/centres/{centre}/feed"
+    return route("centres", centre, "feed")
 
 
 def _take(
@@ -116,7 +117,7 @@ def _take(
         taken.append(_pulled(publication, entry, str(place)))
     receipt = [{"path": f["path"], "sha256": f["sha256"]} for f in publication["files"]]
     transport.post(
-        f"/v1/centres/{centre}/receipts",
+        route("centres", centre, "receipts"),
         {"publication_id": publication["publication_id"], "files": receipt},
         patience_s=LONG_PATIENCE_S,
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from kapok.language import t
+from kapok.names import visible
 from kapok.units import bitrate, duration, frame_rate, size
 
 Record = Mapping[str, Any]
@@ -29,11 +31,31 @@ STATE_WORDS = {
 }  # fmt: skip
 
 
+class PlainConsole(Console):
+    """Shows texts as they are: users write them, so that nothing in them is markup or a command.
+
+    Rich keeps its own cursor movements in control segments; what a text holds is none of them.
+    """
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A cell: made visible before it is measured, so that its column fits."""
+        return super().render_str(visible(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text))
+
+
 @functools.cache
 def console() -> Console:
     """The answer's place: stdout. Where it is no terminal, lines are as long as they need."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=160)
+    out = PlainConsole()
+    return out if out.is_terminal else PlainConsole(width=160)
 
 
 def state(word: str | None) -> Text:
@@ -289,7 +311,7 @@ def profile(record: Record) -> RenderableType:
     ]
     basis = table(t("basis", "依据"), "", t("what", "内容"), t("source", "出处"))
     for entry in record["basis"]:
-        basis.add_row(f"\\[{entry['certainty']}]", entry["what"], entry["source"])
+        basis.add_row(f"[{entry['certainty']}]", entry["what"], entry["source"])
     return Group(sheet(rows), basis)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json as jsons
 import logging
 import random
 import time
@@ -13,11 +15,13 @@ from urllib.parse import urljoin
 import httpx
 
 from kapok.connection import Connection, is_loopback
-from kapok.errors import ApiError, ServiceUnreachable
+from kapok.errors import ApiError, NotKapok, ServiceUnreachable
 from kapok.language import t
+from kapok.names import readable, readable_all
 
 SHORT_PATIENCE_S = 4.0  # a person is waiting for one answer
 LONG_PATIENCE_S = 180.0  # a transfer is under way: a restart of the service must not end it
+HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)  # our own side of the call
 CALL_TIMEOUT = httpx.Timeout(connect=5, read=120, write=60, pool=None)
 
 
@@ -57,6 +61,18 @@ def open_http(url: str) -> httpx.Client:
     return httpx.Client(timeout=CALL_TIMEOUT, limits=limits, trust_env=not is_loopback(url))
 
 
+class Answer(dict[str, Any]):
+    """An object of the API; a field that is missing says that this is no Kapok."""
+
+    def __init__(self, url: str, fields: Mapping[str, Any]) -> None:
+        super().__init__(fields)
+        self._url = url
+
+    def __missing__(self, name: str) -> Any:
+        reason = t(f"its answer has no {name!r}", f"应答缺少 {name!r}")
+        raise not_kapok(self._url, reason)
+
+
 class Transport:
     """Calls of the API; `patience_s` is how long a silent or failing service is retried."""
 
@@ -72,8 +88,8 @@ class Transport:
         self.http.close()
 
     def get(self, path: str, *, patience_s: float = SHORT_PATIENCE_S, **query: object) -> Any:
-        params = {name: str(value) for name, value in query.items() if value is not None}
-        return self.call("GET", path, params=params, patience_s=patience_s)
+        params = {name: readable(str(value)) for name, value in query.items() if value is not None}
+        return self._something(self.call("GET", path, params=params, patience_s=patience_s))
 
     def post(
         self,
@@ -83,13 +99,14 @@ class Transport:
         patience_s: float = SHORT_PATIENCE_S,
     ) -> Any:
         """Repeatable: the same Idempotency-Key goes with each try, so nothing is made twice."""
-        return self.call(
+        answer = self.call(
             "POST",
             path,
             json=body,
             patience_s=patience_s,
             headers={"Idempotency-Key": uuid.uuid4().hex},
         )
+        return self._something(answer)
 
     def call(
         self,
@@ -101,18 +118,18 @@ class Transport:
         json: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Any:
-        """The answer's JSON (`None` when it has none); `ApiError` for a problem."""
+        """The answer's object (`None` when it is empty); `ApiError` for a problem."""
         for last in tries(patience_s):
             try:
                 response = self.http.request(
                     method,
                     f"{self.url}{path}",
                     headers={**self._headers, **(headers or {})},
-                    json=json,
+                    json=readable_all(json),
                     params=params,
                 )
             except httpx.TransportError as error:
-                if last:
+                if last or isinstance(error, HOPELESS):
                     raise unreachable(self.url, error) from error
                 continue
             try:
@@ -121,8 +138,23 @@ class Transport:
                 if last or not error.retryable:
                     raise
                 continue
-            return response.json() if response.content else None
+            return self._object(response.content) if response.content else None
         raise AssertionError  # the last try returns or raises
+
+    def _object(self, content: bytes) -> Answer:
+        try:
+            answer = jsons.loads(content, object_hook=functools.partial(Answer, self.url))
+        except ValueError:
+            answer = None
+        if not isinstance(answer, Answer):
+            reason = t("its answer is no JSON object", "应答不是 JSON 对象")
+            raise not_kapok(self.url, reason)
+        return answer
+
+    def _something(self, answer: Answer | None) -> Answer:
+        if answer is None:
+            raise not_kapok(self.url, t("its answer is empty", "应答为空"))
+        return answer
 
     def read(self, url: str) -> bytes:
         """The bytes behind a signed URL, for small files; without our key."""
@@ -131,7 +163,7 @@ class Transport:
                 response = self.http.get(urljoin(self.url, url), follow_redirects=True)
                 raise_for_problem(response)
             except httpx.TransportError as error:
-                if last:
+                if last or isinstance(error, HOPELESS):
                     raise unreachable(self.url, error) from error
                 continue
             return response.content
@@ -150,7 +182,18 @@ def raise_for_problem(response: httpx.Response) -> None:
     raise ApiError(response.status_code, problem if isinstance(problem, dict) else {}, request_id)
 
 
+def not_kapok(url: str, reason: str) -> NotKapok:
+    return NotKapok(
+        t(
+            f"{url} is not a Kapok service ({reason}): check --url and KAPOK_URL",
+            f"{url} 不是 Kapok 服务（{reason}）：请检查 --url 与 KAPOK_URL",
+        )
+    )
+
+
 def unreachable(url: str, error: httpx.TransportError) -> ServiceUnreachable:
+    if isinstance(error, HOPELESS):  # its text may hold what was sent, the key with it
+        return not_kapok(url, type(error).__name__)
     reason = str(error) or type(error).__name__
     return ServiceUnreachable(
         t(

@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,15 +99,32 @@ def prepare(settings: Settings, database: Any, key_file: Path) -> bool:
 
 def write_secret(path: Path, secret: str) -> None:
     """A file that only its owner can read, from its first byte on."""
+    with secret_file(path) as keep:
+        keep(secret)
+
+
+@contextlib.contextmanager
+def secret_file(path: Path) -> Iterator[Callable[[str], None]]:
+    """Open the place before there is a secret; the yielded call writes it and gives the name.
+
+    Raises `OSError` where nothing can be written; what was not finished leaves no file.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
+    partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(f"{secret}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+
+        def keep(secret: str) -> None:
+            file.write(f"{secret}\n")
+            file.flush()
+            os.fsync(file.fileno())
+            partial.replace(path)
+
+        try:
+            yield keep
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def wait_for_signal(running: Running | None = None) -> None:

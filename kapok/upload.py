@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from kapok.address import route
 from kapok.errors import ApiError, FileChanged, FileMissing
 from kapok.journal import Journal, fingerprint, open_journal
 from kapok.language import t
+from kapok.names import declared_name, readable
 from kapok.parts import Part, PartSender, split
 from kapok.transfer import BLOCK_BYTES, Transfer
 from kapok.transport import LONG_PATIENCE_S, Transport
@@ -44,7 +46,8 @@ class UploadRequest:
         known = {name: value for name, value in wishes.items() if value}
         if not self.scores:
             known["scores"] = False
-        named = {"title": self.title, "file_name": self.path.name, "size_bytes": size_bytes}
+        name = declared_name(self.path)
+        named = {"title": self.title, "file_name": name, "size_bytes": size_bytes}
         return {**named, **known, **self.checksums}
 
 
@@ -101,11 +104,11 @@ def _ticket(
     earlier = journal.upload_id()
     if earlier is not None:
         with contextlib.suppress(ApiError):
-            found: dict[str, Any] = transport.get(f"/v1/uploads/{earlier}")
+            found: dict[str, Any] = transport.get(route("uploads", earlier))
             if resume and found["state"] in (OPEN, *FINISHED):
                 return found
             if found["state"] == OPEN:
-                transport.call("DELETE", f"/v1/uploads/{earlier}")
+                transport.call("DELETE", route("uploads", earlier))
     begun: dict[str, Any] = transport.post("/v1/uploads", request.body(size_bytes))
     journal.remember(str(begun["id"]))
     return begun
@@ -127,12 +130,12 @@ def _send(
     parts = split(int(ticket["size_bytes"]), int(ticket["part_size_bytes"]))
     stored = _stored(transport, ticket, parts)
     resumed = sum(part.size_bytes for part in parts if part.number in stored)
-    total = int(ticket["size_bytes"])
+    total, name = int(ticket["size_bytes"]), readable(request.path.name)
 
     with PartSender(transport, str(ticket["id"]), file.fileno(), parallel) as sender:
 
         def now() -> Transfer:
-            return Transfer(request.path.name, resumed + sender.sent_bytes, total, resumed)
+            return Transfer(name, resumed + sender.sent_bytes, total, resumed)
 
         sender.plan([part for part in parts if part.number not in stored])
         for part in parts:
@@ -153,7 +156,7 @@ def _stored(transport: Transport, ticket: Mapping[str, Any], parts: Sequence[Par
     if ticket.get("state") in FINISHED:
         return {part.number for part in parts}
     sizes = {part.number: part.size_bytes for part in parts}
-    listed = transport.get(f"/v1/uploads/{ticket['id']}/parts")["parts"]
+    listed = transport.get(route("uploads", str(ticket["id"]), "parts"))["parts"]
     return {part["number"] for part in listed if sizes.get(part["number"]) == part["size_bytes"]}
 
 
@@ -190,7 +193,7 @@ def _check_declared(
     if not wrong:
         return
     if ticket.get("state", OPEN) == OPEN:
-        transport.call("DELETE", f"/v1/uploads/{ticket['id']}", patience_s=LONG_PATIENCE_S)
+        transport.call("DELETE", route("uploads", str(ticket["id"])), patience_s=LONG_PATIENCE_S)
     journal.forget()
     name = wrong[0]
     raise HashMismatch(
@@ -205,7 +208,7 @@ def _check_declared(
 
 def _complete(transport: Transport, ticket: Mapping[str, Any], sha256: str) -> dict[str, Any]:
     """Close the upload. Where it is closed already (a lost answer), its job is the answer."""
-    where = f"/v1/uploads/{ticket['id']}"
+    where = route("uploads", str(ticket["id"]))
     if ticket.get("state") in FINISHED:
         return dict(ticket)
     try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kapok.command import Output, command, online
+from kapok.errors import FileMissing, SecretLost
 from kapok.language import t
 from pipelines.errors import KapokError
 
@@ -58,12 +61,40 @@ def create_key(
     role: Role,
     output: KeyFile = None,
 ) -> None:
-    from kapok import show
-    from kapok.up import write_secret
+    with _secret_place(output) as keep:
+        record = client.create_key(name, role)
+        try:
+            _hand_over(out, record, output, keep)
+        except OSError as error:
+            client.revoke_key(record["id"])
+            raise SecretLost(
+                t(
+                    f"the secret could not be written ({error.strerror}): key {record['id']} was "
+                    "revoked; free some space or give another -o, then run it again",
+                    f"密钥无法写出（{error.strerror}），{record['id']} 已吊销："
+                    "请释放空间或换一个 -o，再次运行",
+                )
+            ) from error
 
-    record = client.create_key(name, role)
+
+def _secret_place(output: Path | None) -> AbstractContextManager[Callable[[str], None]]:
+    """Open before the key is made: where nothing can be written, none is."""
+    from kapok.up import secret_file
+
+    return nullcontext(_nowhere) if output is None else secret_file(output)
+
+
+def _nowhere(_secret: str) -> None:
+    """Without -o the secret is part of the answer."""
+
+
+def _hand_over(
+    out: Output, record: dict[str, Any], output: Path | None, keep: Callable[[str], None]
+) -> None:
+    from kapok import show
+
     if output is not None:
-        write_secret(output, record.pop("secret"))
+        keep(record.pop("secret"))
         record["secret_file"] = str(output)
     rows = [
         ("id", record["id"]),
@@ -104,7 +135,9 @@ def verify_events(out: Output) -> None:
     from storage.database import Database
     from storage.settings import load_settings
 
-    with Database(load_settings().database_url).read() as session:
+    url = load_settings().database_url
+    _need_catalogue(url)
+    with Database(url).read() as session:
         chain = events.verify_chain(session)
     record = {
         "events": chain.events,
@@ -122,3 +155,18 @@ def verify_events(out: Output) -> None:
                 f"事件链在第 {chain.broken_at} 号事件处断裂：记录写入后被改动或删除，请与备份比对",
             )
         )
+
+
+def _need_catalogue(url: str) -> None:
+    """Opening SQLite makes the file: a proof over nothing would look like one."""
+    from sqlalchemy.engine import make_url
+
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file():
+        return
+    raise FileMissing(
+        t(
+            f"no catalogue at {parsed.database}: set KAPOK_DATA to the data folder of the service",
+            f"{parsed.database} 没有目录库：请把 KAPOK_DATA 设为服务的数据目录",
+        )
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +20,10 @@ After = Annotated[str, typer.Option("--after", metavar="TIME", help="RFC 3339")]
 Before = Annotated[str, typer.Option("--before", metavar="TIME", help="RFC 3339")]
 Limit = Annotated[int, typer.Option(min=1, help=t("At most so many.", "最多条数。"))]
 Target = Annotated[
-    Path, typer.Option("--output", "-o", help=t("A file or a folder.", "文件或目录。"))
+    str,
+    typer.Option(
+        "--output", "-o", metavar="PATH", help=t("A file, or a folder/.", "文件，或目录/。")
+    ),
 ]
 Wait = Annotated[
     bool, typer.Option("--wait", help=t("Follow the job to its end.", "一直跟随任务直到结束。"))
@@ -122,19 +124,22 @@ def show_rendition(out: Output, client: Client, rendition: RenditionId) -> None:
     import shlex
 
     from rich.console import Group
+    from rich.text import Text
 
     from kapok import show
 
     found = client.rendition(rendition)
-    commands = [(str(n), shlex.join(argv)) for n, argv in enumerate(found["commands"] or [], 1)]
+    commands = [Text(f"\n{shlex.join(argv)}") for argv in found["commands"] or []]
     tools = [(name, str(version)) for name, version in (found["tools"] or {}).items()]
     out.answer(
-        found, lambda: Group(show.renditions([found]), show.sheet(tools), show.sheet(commands))
+        found,
+        lambda: Group(show.renditions([found]), show.sheet(tools), *commands),
+        whole_lines=True,
     )
 
 
 def download_rendition(
-    out: Output, client: Client, rendition: RenditionId, output: Target = Path()
+    out: Output, client: Client, rendition: RenditionId, output: Target = "."
 ) -> None:
     from kapok import show
     from kapok.live import transfers

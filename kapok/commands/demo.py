@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kapok.command import Output, command
+from kapok.command import Output, command, end_on_sigterm
 from kapok.errors import FileMissing
 from kapok.language import t
 
@@ -42,6 +41,6 @@ def demo(
 
     if file is not None and not file.is_file():
         raise FileMissing(t(f"there is no file {file}", f"文件 {file} 不存在"))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_on_sigterm()
     result = play(Screen(out), keep.absolute(), file=file, profiles=names(profiles))
     out.answer(result, lambda: closing(result))

@@ -17,7 +17,7 @@ GROUPS = {
     "machine": "机器", "tools": "工具", "sandbox": "沙箱", "servers": "服务器",
     "disk": "磁盘", "profiles": "方案",
 }  # fmt: skip
-MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "error": "[bold red]✗[/]"}
+MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "bold red")}
 
 
 def register(app: typer.Typer) -> None:
@@ -47,13 +47,14 @@ def doctor(out: Output, *, quick: Quick = False) -> None:
 
 
 def _print(finding: Any, *, new_group: bool) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from kapok.show import console
 
     if new_group:
-        console().print(f"\n[bold]{t(finding.group, GROUPS[finding.group])}[/]")
-    console().print(f"  {MARKS[finding.level]} {finding.name:<20} {escape(finding.text)}")
+        console().print(f"\n{t(finding.group, GROUPS[finding.group])}", style="bold")
+    words = f" {finding.name:<20} {finding.text}"
+    console().print(Text.assemble("  ", MARKS[finding.level], words))
 
 
 def _summary(found: dict[str, Any]) -> None:

@@ -80,4 +80,8 @@ def log(out: Output, client: Client, job: JobId) -> None:
         for step in steps
         if step["command"] or step["log_tail"]
     ]
-    out.answer({"data": steps}, lambda: Group(*parts) if parts else show.step_table(steps))
+    out.answer(
+        {"data": steps},
+        lambda: Group(*parts) if parts else show.step_table(steps),
+        whole_lines=True,
+    )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kapok.command import Output, command
+from kapok.command import Output, command, end_on_sigterm, need_folder
 from kapok.language import t
 
 File = Annotated[Path, typer.Argument(metavar="FILE")]
@@ -51,6 +51,11 @@ def inspect(out: Output, file: File, output: Folder = None) -> None:
     from kapok.local_show import inspection_sheet
     from pipelines.records import to_json
 
+    end_on_sigterm()
+    file = file.absolute()  # the tools work in folders of their own
+    if output is not None:
+        need_folder(output)
+        output = output.absolute()
     with tempfile.TemporaryDirectory(prefix="kapok-") as scratch, step_progress(out) as view:
         view.begin(t("inspecting", "检查"))
         info, found = look(file, output or Path(scratch), view)
@@ -73,7 +78,10 @@ def encode(
     from kapok.local_show import encoded_table
     from pipelines.records import to_json
 
+    end_on_sigterm()
+    file, output = file.absolute(), output.absolute()
     wanted = local.chosen([name for word in profile or [] for name in names(word)], ladder)
+    need_folder(output)
     output.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=".kapok-", dir=output) as folder,
@@ -102,6 +110,8 @@ def measure(out: Output, reference: Reference, distorted: Distorted) -> None:
     from kapok.local_show import score_table
     from pipelines.records import to_json
 
+    end_on_sigterm()
+    reference, distorted = reference.absolute(), distorted.absolute()
     with tempfile.TemporaryDirectory(prefix="kapok-") as folder, step_progress(out) as view:
         scores, argv = local.compare(reference, distorted, Path(folder), _beginner(view))
     record = {

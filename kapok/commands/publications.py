@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kapok.command import Output, online
+from kapok.command import Output, need_folder, online
 from kapok.language import t
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def pull(
     from kapok import show
     from kapok.live import transfers
 
+    need_folder(output)
     with transfers(out, t("fetching", "拉取")) as view:
         record = client.pull(centre, output, since=since or None, on_progress=view).record()
     out.answer({**record, "output": str(output)}, lambda: show.pulled(record))

@@ -15,7 +15,7 @@ import pytest
 import typer
 import yaml
 
-from kapok.cli import app
+from kapok.app import app
 from storage.settings import load_settings
 from workers.broker import QUEUES
 

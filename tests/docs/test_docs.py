@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from api.app import create_app
-from kapok.cli import app
+from kapok.app import app
 from pipelines.profile import load_ladders, load_profiles
 from storage.database import Database
 from storage.objects import open_store

@@ -1,4 +1,4 @@
-"""A small real HTTP service for the client, and a home of its own for every test."""
+"""The real service for the client, and a home of its own for every test."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fake_service import FakeService
+sys.path.insert(0, str(Path(__file__).parent.parent / "api"))
+import api_world
+from faulty_proxy import FaultyProxy
+from real_service import Service, real_service
 
 from kapok import language
-from kapok.connection import Connection
 from kapok.transport import Transport
 
 
@@ -28,14 +30,22 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     language.use(before)
 
 
-@pytest.fixture
-def service() -> Iterator[FakeService]:
-    with FakeService() as running:
+@pytest.fixture(scope="session")
+def _running(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[api_world.Running, FaultyProxy]]:
+    with real_service(tmp_path_factory.mktemp("service")) as running:
         yield running
 
 
 @pytest.fixture
-def transport(service: FakeService) -> Iterator[Transport]:
-    opened = Transport(Connection(service.url, "kpk_test"))
+def service(_running: tuple[api_world.Running, FaultyProxy]) -> Service:
+    """One service for all tests; each has an organisation of its own in it."""
+    return Service(*_running)
+
+
+@pytest.fixture
+def transport(service: Service) -> Iterator[Transport]:
+    opened = Transport(service.connection)
     yield opened
     opened.close()

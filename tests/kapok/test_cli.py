@@ -9,26 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_service import FakeService
+from real_service import Service
+from shell import kapok
 
 from kapok.command import Output, report
 from kapok.errors import ApiError, JobCancelled, JobFailed, ServiceUnreachable, exit_status
 from pipelines.errors import GateClosed, HashMismatch, KapokError
 
 HEAVY = ("httpx", "numpy", "cv2", "av", "sqlalchemy", "fastapi", "dramatiq", "pydantic")
-
-
-def kapok(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line without a terminal and without anything of the developer's."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("KAPOK_")}
-    return subprocess.run(
-        [sys.executable, "-m", "kapok.cli", *words],
-        capture_output=True,
-        text=True,
-        env={**clean, "LANG": "C", **environment},
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -92,22 +80,25 @@ def test_without_a_key_every_way_to_give_one_is_told(tmp_path: Path) -> None:
     assert "--api-key-file" in done.stderr
 
 
-def test_a_problem_is_one_block_for_people(service: FakeService) -> None:
+def test_a_problem_is_one_block_for_people(service: Service) -> None:
     """Code, cause and request id on stderr; nothing on stdout; not found is 4."""
-    done = kapok("asset", "show", "ast_9", KAPOK_URL=service.url, KAPOK_API_KEY="kpk_other")
+    done = kapok("asset", "show", "ast_9", **{**service.environment, "KAPOK_API_KEY": "kpk_other"})
 
     assert done.returncode == 3
     assert done.stdout == ""
-    assert done.stderr == "error: api_key_invalid\n  that key is not known\n  request id: req_1\n"
+    first, title, *detail, request_id = done.stderr.splitlines()
+    assert (first, title) == ("error: api_key_invalid", "  The API key is not valid")
+    assert len(detail) == 1
+    assert request_id.startswith("  request id: req_")
 
 
-def test_a_problem_is_one_json_line_for_machines(service: FakeService) -> None:
+def test_a_problem_is_one_json_line_for_machines(service: Service) -> None:
     done = kapok(
-        "asset", "show", "ast_9", "--json", KAPOK_URL=service.url, KAPOK_API_KEY="kpk_other"
+        "asset", "show", "ast_9", "--json", **{**service.environment, "KAPOK_API_KEY": "kpk_other"}
     )
 
     error = json.loads(done.stderr)["error"]
-    assert (error["code"], error["request_id"]) == ("api_key_invalid", "req_1")
+    assert (error["code"], error["request_id"][:4]) == ("api_key_invalid", "req_")
     assert done.stdout == ""
 
 
@@ -129,16 +120,15 @@ def test_the_error_speaks_chinese(tmp_path: Path) -> None:
     assert done.stderr.startswith("错误：no_api_key\n")
 
 
-def test_a_missing_file_is_not_found(service: FakeService) -> None:
-    environment = {"KAPOK_URL": service.url, "KAPOK_API_KEY": "kpk_test"}
+def test_a_missing_file_is_not_found(service: Service) -> None:
 
-    done = kapok("upload", "no.mov", **environment)
+    done = kapok("upload", "no.mov", **service.environment)
 
     assert done.returncode == 4
     assert "file_not_found" in done.stderr
 
 
-def test_the_key_appears_nowhere(service: FakeService, tmp_path: Path) -> None:
+def test_the_key_appears_nowhere(service: Service, tmp_path: Path) -> None:
     """Not in what is printed, and not on a command line that `ps` would show."""
     (tmp_path / "a.key").write_text("kpk_very_secret")
 
@@ -147,19 +137,129 @@ def test_the_key_appears_nowhere(service: FakeService, tmp_path: Path) -> None:
     assert "kpk_very_secret" not in done.stdout + done.stderr
 
 
-def test_a_pull_prints_one_object(service: FakeService, tmp_path: Path) -> None:
+def test_a_pull_prints_one_object(service: Service, tmp_path: Path) -> None:
     """Data on stdout, progress on stderr, no control characters without a terminal."""
-    service.publish("pub_1", {"a.mp4": b"abc"})
-    environment = {"KAPOK_URL": service.url, "KAPOK_API_KEY": "kpk_test"}
+    published = service.publish({"a.mp4": b"abc"})
 
-    done = kapok("pull", "--centre", "foshan", "-o", str(tmp_path / "out"), "--json", **environment)
+    done = kapok(
+        "pull", "--centre", "foshan", "-o", str(tmp_path / "out"), "--json", **service.environment
+    )
 
     assert done.returncode == 0
     record = json.loads(done.stdout)
-    assert record["files"][0]["path"] == "pub_1/a.mp4"
+    assert record["files"][0]["path"] == f"{published}/a.mp4"
     assert "fetching a.mp4" in done.stderr
     assert "\x1b" not in done.stderr
 
 
 def test_the_version_is_the_packages() -> None:
     assert kapok("--version").stdout == "0.1.0\n"
+
+
+def test_a_problem_has_its_title_in_the_readers_language(service: Service) -> None:
+    """The service translates titles; the detail under it names the ids."""
+    done = kapok("asset", "show", "ast_9", "--lang", "zh", **service.environment)
+
+    assert done.stderr.splitlines()[:2] == ["错误：asset_not_found", "  素材不存在"]
+    assert "ast_9" in done.stderr
+
+
+def test_an_unknown_language_is_usage() -> None:
+    """Before the command as behind it."""
+    assert kapok("--lang", "fr", "profile", "list").returncode == 2
+    assert kapok("profile", "list", "--lang", "fr").returncode == 2
+
+
+@pytest.mark.parametrize("command", [["pull", "--centre", "foshan"], ["encode", "a.mov"]])
+def test_a_file_is_no_output_folder(service: Service, tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "taken").touch()
+
+    for place in ("taken", "taken/below"):
+        done = kapok(*command, "-o", place, folder=tmp_path, **service.environment)
+        assert done.returncode == 2, done.stderr
+        assert "taken is a file" in done.stderr
+
+
+def test_a_path_that_ends_in_a_slash_is_a_folder(service: Service, tmp_path: Path) -> None:
+    """`-o newdir/` made a file of that name."""
+    rendition = service.rendition(commands=[])
+
+    done = kapok(
+        "rendition", "download", rendition, "-o", "new/", folder=tmp_path, **service.environment
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "new" / "mobile-540p.mp4").read_bytes() == b"rendition"
+
+
+@pytest.mark.parametrize("name", ["磁带".encode("gb18030"), "磁\n带\\".encode()])
+def test_a_file_of_any_name_is_uploaded(service: Service, tmp_path: Path, name: bytes) -> None:
+    """Archive disks hold GB 18030, and line feeds and back slashes that no other system takes."""
+    path = os.fsencode(tmp_path) + b"/" + name + b".mov"
+    Path(os.fsdecode(path)).write_bytes(b"x")
+
+    done = kapok("upload", path, "--json", **service.environment)
+
+    assert done.returncode == 0, done.stderr
+    row = service.upload()
+    assert (row.file_name, row.title) in [("磁带.mov", "磁带"), ("磁_带_.mov", "磁_带_")]
+
+
+def test_texts_of_a_terminal_in_gb18030_are_sent_as_what_they_mean(
+    service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "a.mov").write_bytes(b"x")
+    title = "岭南".encode("gb18030")
+
+    sent = kapok("upload", "a.mov", "--title", title, folder=tmp_path, **service.environment)
+    found = kapok("asset", "list", "--text", title, **service.environment)
+
+    assert (sent.returncode, found.returncode) == (0, 0), sent.stderr + found.stderr
+    assert service.upload().title == "岭南"
+
+
+def test_an_ascii_stdout_takes_chinese(service: Service) -> None:
+    """Python would raise at the first character where the locale is no UTF-8."""
+    service.asset(title="岭南春早")
+
+    done = kapok("asset", "list", PYTHONIOENCODING="ascii", **service.environment)
+
+    assert done.returncode == 0, done.stderr
+    assert "岭南春早" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("profile list --json >&-", 0),
+        ("profile list >&-", 0),
+        ("profile show no-such-one 2>&-", 2),
+        ("profile list --json <&- >&- 2>&-", 0),
+    ],
+)
+def test_a_closed_stream_leads_nowhere(words: str, status: int) -> None:
+    """No traceback, and no text in a file that happens to get the descriptor."""
+    code = f'exec "{sys.executable}" -m kapok.cli {words}'
+
+    done = subprocess.run(["sh", "-c", code], capture_output=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == (status, b"")
+
+
+def test_an_early_interrupt_is_no_traceback() -> None:
+    """Ctrl-C while the commands still load: exit status 130, nothing on stderr."""
+    code = (
+        "import sys, _thread\n"
+        "class Ctrl:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Ctrl())\n"
+        "from kapok.cli import main\n"
+        "main()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (130, "")

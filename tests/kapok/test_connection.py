@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kapok.connection import Connection, resolve
-from kapok.errors import FileMissing, NoApiKey
+from kapok.errors import FileMissing, NoApiKey, Usage
 
 
 @pytest.fixture
@@ -58,3 +58,46 @@ def test_the_admin_key_never_goes_to_another_machine(data: Path) -> None:
 def test_a_key_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileMissing, match=r"gone\.key"):
         resolve("http://a", tmp_path / "gone.key", {})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8000", "127.0.0.1", "http://127.0.0.1:abc", "http://[::1", "http://", "ftp://a",
+        "http://a:99999", "http://a b", "http://a/\n", "http://a?x=1", "http://a#x", "http://a..b",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_said_before_anything_is_called(url: str) -> None:
+    """Exit status 2 with the form to write, in place of seconds of patience or a traceback."""
+    with pytest.raises(Usage, match="http://HOST:PORT"):
+        resolve(url, environment={"KAPOK_API_KEY": "kpk_x"})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a", "https://a:8443/kapok", "http://[::1]:8000", "http://127.0.0.1:8000"]
+)
+def test_an_address_may_have_a_port_and_a_prefix(url: str) -> None:
+    assert resolve(f"{url}/", environment={"KAPOK_API_KEY": "kpk_x"}).url == url
+
+
+@pytest.mark.parametrize("key", ["密钥", "two words", "kpk_one\nkpk_two", "kpk_\x7f"])
+def test_a_key_that_is_none_is_refused_and_never_repeated(key: str) -> None:
+    """A key with a second line would be printed by every retry of the call that it breaks."""
+    with pytest.raises(NoApiKey) as caught:
+        resolve("http://a", environment={"KAPOK_API_KEY": key})
+
+    assert key.rsplit(maxsplit=1)[-1] not in caught.value.detail
+
+
+def test_a_binary_key_file_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / "a.key").write_bytes(b"\xff\xfe\x00binary")
+
+    with pytest.raises(NoApiKey, match="one line"):
+        resolve("http://a", tmp_path / "a.key", {})
+
+
+def test_a_key_file_of_windows_is_read(tmp_path: Path) -> None:
+    """Its editor puts a byte order mark before the key and a carriage return behind it."""
+    (tmp_path / "a.key").write_bytes(b"\xef\xbb\xbfkpk_x\r\n")
+
+    assert resolve("http://a", tmp_path / "a.key", {}).api_key == "kpk_x"

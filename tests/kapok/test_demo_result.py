@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from real_service import Service
+from rich.console import Console
 
+from kapok.client import Client
 from kapok.demo import choose_zone, prepare_folder
 from kapok.demo_result import colour, compose, rendition, source
+from kapok.demo_screen import closing
 from kapok.errors import Usage
 
 COLOUR = {"primaries": "bt2020", "transfer": "arib-std-b67", "matrix": "bt2020nc", "range": "tv"}
@@ -62,11 +68,12 @@ def test_a_rendition_keeps_its_commands_and_scores() -> None:
     assert made["color_transfer"] == "arib-std-b67"
 
 
-def test_an_audio_asset_has_null_packages_and_no_posters(tmp_path: Path) -> None:
-    result = compose(
+def sound_result(keep: Path, title: str) -> dict[str, Any]:
+    """A demo of an asset without a picture."""
+    return compose(
         Path("/a.wav"),
-        tmp_path,
-        {"id": "ast_1", "sha256": "0", "state": "ready", "title": "a", "source": SOUND},
+        keep,
+        {"id": "ast_1", "sha256": "0", "state": "ready", "title": title, "source": SOUND},
         (),
         {
             "renditions": [],
@@ -80,38 +87,44 @@ def test_an_audio_asset_has_null_packages_and_no_posters(tmp_path: Path) -> None
         {"total": 1.0},
     )
 
+
+def test_an_audio_asset_has_null_packages_and_no_posters(tmp_path: Path) -> None:
+    result = sound_result(tmp_path, title="a")
+
     assert result["packages"] == {"hls": None, "dash": None}
     assert (result["posters"], result["storyboard"]) == ([], None)
     assert result["keep"] == str(tmp_path)
 
 
-class Zones:
-    """The two calls that choosing a zone needs."""
+def test_a_title_is_no_markup_in_the_frame_around_an_act(tmp_path: Path) -> None:
+    """Rich reads the title of a panel as markup, whatever its console is told."""
+    result = sound_result(tmp_path, title="Tape [/b] 7")
+    out = io.StringIO()
 
-    def __init__(self, zones: dict[str, list[str]]) -> None:
-        self._zones = zones
+    Console(file=out, width=100).print(closing(result))
 
-    def zones(self) -> list[dict[str, Any]]:
-        return [{"name": n, "required_profiles": p} for n, p in self._zones.items()]
-
-    def create_zone(self, name: str, *, title: str, required_profiles: list[str]) -> None:
-        self._zones[name] = required_profiles
+    assert "Tape [/b] 7" in out.getvalue()
 
 
-def test_the_best_rendition_decides_the_zone() -> None:
+@pytest.fixture
+def client(service: Service) -> Iterator[Client]:
+    with Client(service.url, service.key) as opened:
+        yield opened
+
+
+def test_the_best_rendition_decides_the_zone(client: Client) -> None:
     """A tape with a preservation master goes to heritage, though its access copy would open hd."""
-    zones: Any = Zones({"hd": ["hd-avc-sdr"], "heritage": ["archive-ffv1"]})
+    client.create_zone("access", required_profiles=["hd-avc-sdr"])
 
-    assert choose_zone(zones, [{"profile": "archive-ffv1"}, {"profile": "hd-avc-sdr"}]) == (
+    assert choose_zone(client, [{"profile": "archive-ffv1"}, {"profile": "hd-avc-sdr"}]) == (
         "heritage"
     )
 
 
-def test_a_rendition_that_no_zone_asks_for_gets_a_zone() -> None:
-    zones: Any = Zones({"hd": ["hd-avc-sdr"]})
-
-    assert choose_zone(zones, [{"profile": "review-proxy"}]) == "demo"
-    assert zones.zones()[1]["required_profiles"] == ["review-proxy"]
+def test_a_rendition_that_no_zone_asks_for_gets_a_zone(client: Client) -> None:
+    assert choose_zone(client, [{"profile": "review-proxy"}]) == "demo"
+    made = {zone["name"]: zone["required_profiles"] for zone in client.zones()}
+    assert made["demo"] == ["review-proxy"]
 
 
 def test_a_demo_empties_only_folders_that_a_demo_filled(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from fake_service import FakeService
+from real_service import Service
 
 from kapok.download import SignedFile, download
 from kapok.errors import ApiError
@@ -22,9 +22,8 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 class Signer:
     """Gives a new URL each time, as a service does, and counts."""
 
-    def __init__(self, service: FakeService, sha256: str = SHA256) -> None:
-        service.objects["a/file"] = DATA
-        self.file = SignedFile(f"{service.url}/objects/a/file", sha256, len(DATA))
+    def __init__(self, service: Service, sha256: str = SHA256) -> None:
+        self.file = SignedFile(service.store(DATA), sha256, len(DATA))
         self.calls = 0
 
     def __call__(self) -> SignedFile:
@@ -37,7 +36,7 @@ def fetch(transport: Transport, signer: Signer, target: Path) -> Path:
 
 
 def test_a_file_arrives_whole_under_its_name_alone(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
     target = tmp_path / "new" / "file.mp4"
 
@@ -48,7 +47,7 @@ def test_a_file_arrives_whole_under_its_name_alone(
 
 
 def test_a_broken_download_goes_on_where_it_ended(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
     """What an earlier run left is hashed, and only the rest is asked for."""
     (tmp_path / ".file.mp4.partial").write_bytes(DATA[:1_000_000])
@@ -62,7 +61,7 @@ def test_a_broken_download_goes_on_where_it_ended(
 
 
 def test_leftovers_of_another_file_are_thrown_away(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
     """A partial file whose start is wrong costs one more download, never a wrong result."""
     (tmp_path / ".file.mp4.partial").write_bytes(b"x" * 1000)
@@ -70,11 +69,11 @@ def test_leftovers_of_another_file_are_thrown_away(
     fetch(transport, Signer(service), tmp_path / "file.mp4")
 
     assert (tmp_path / "file.mp4").read_bytes() == DATA
-    assert service.count("GET /objects") == 2
+    assert service.count("GET /store/objects") == 2
 
 
 def test_leftovers_that_are_too_long_are_emptied(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
     (tmp_path / ".file.mp4.partial").write_bytes(DATA + b"more")
 
@@ -84,30 +83,30 @@ def test_leftovers_that_are_too_long_are_emptied(
 
 
 def test_a_file_that_is_there_already_is_proven_and_left(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
     (tmp_path / "file.mp4").write_bytes(DATA)
 
     fetch(transport, Signer(service), tmp_path / "file.mp4")
 
-    assert service.count("GET /objects") == 0
+    assert service.count("GET /store/objects") == 0
 
 
 def test_a_wrong_hash_never_gets_the_name(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
     """Tried twice from the start, then an error; the folder stays clean."""
     with pytest.raises(HashMismatch, match=r"file\.mp4"):
         fetch(transport, Signer(service, sha256="0" * 64), tmp_path / "file.mp4")
 
     assert not list(tmp_path.glob("*file*"))
-    assert service.count("GET /objects") == 2
+    assert service.count("GET /store/objects") == 2
 
 
 def test_an_expired_url_is_signed_again(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
-    service.faults = {"GET /objects": [403, 503]}
+    service.fail("GET /store/objects", 403, 503)
     signer = Signer(service)
 
     fetch(transport, signer, tmp_path / "file.mp4")
@@ -116,12 +115,12 @@ def test_an_expired_url_is_signed_again(
 
 
 def test_an_object_that_is_gone_ends_the_download(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
-    service.faults = {"GET /objects": [404] * 9}
+    service.fail("GET /store/objects", *[404] * 9)
 
     with pytest.raises(ApiError) as caught:
         fetch(transport, Signer(service), tmp_path / "file.mp4")
 
     assert caught.value.status == 404
-    assert service.count("GET /objects") == 3
+    assert service.count("GET /store/objects") == 3

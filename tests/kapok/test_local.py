@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kapok.local import NotComparable, plan_between
+from kapok.local import NotComparable, plan_between, settle
 from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
 from sample_media.generate import generate
 
+ROOT = Path(__file__).parent.parent.parent
 
-def kapok(*words: object) -> subprocess.CompletedProcess[str]:
+
+def kapok(*words: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kapok.cli", *map(str, words)],
         capture_output=True,
         text=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         timeout=120,
         check=False,
     )
 
 
-def answer(*words: object) -> dict[str, Any]:
-    done = kapok(*words, "--json")
+def answer(*words: object, folder: Path | None = None) -> dict[str, Any]:
+    done = kapok(*words, "--json", folder=folder)
     assert done.returncode == 0, done.stderr
     record: dict[str, Any] = json.loads(done.stdout)
     return record
@@ -78,6 +84,69 @@ def test_measure_scores_a_rendition_against_its_source(clip: Path, tmp_path: Pat
     before = {score["metric"]: score["mean"] for score in made["measurements"]}
     after = {score["metric"]: score["mean"] for score in record["measurements"]}
     assert after == pytest.approx(before, abs=0.01)
+
+
+@pytest.mark.media
+def test_relative_paths_are_as_good_as_absolute_ones(clip: Path, tmp_path: Path) -> None:
+    """The tools run in folders of their own: what is relative to ours was not found there."""
+    (tmp_path / "a.mp4").write_bytes(clip.read_bytes())
+    (tmp_path / "sub").mkdir()
+
+    found = answer("inspect", "a.mp4", "-o", "look", folder=tmp_path)
+    made = answer("encode", "../a.mp4", "--profile", "mobile-540p", "-o", "enc", "--no-scores",
+                  folder=tmp_path / "sub")  # fmt: skip
+    scores = answer("measure", "a.mp4", "sub/enc/a.mobile-540p.mp4", folder=tmp_path)
+
+    assert (tmp_path / "look" / found["inspection"]["posters"][0]["name"]).is_file()
+    assert made["renditions"][0]["facts"]["frames"] == 30
+    assert scores["measurements"]
+
+
+@pytest.mark.media
+def test_a_file_name_in_gb18030_is_inspected_into_valid_json(clip: Path, tmp_path: Path) -> None:
+    """The record names it as people read it; its bytes are no UTF-8."""
+    path = tmp_path / os.fsdecode("磁带.mp4".encode("gb18030"))
+    path.write_bytes(clip.read_bytes())
+
+    record = answer("inspect", path)
+    shown = kapok("inspect", path)
+
+    assert Path(record["path"]).name == "磁带.mp4"
+    assert "磁带.mp4" in shown.stdout, shown.stderr
+
+
+@pytest.mark.media
+def test_sigterm_leaves_no_scratch(clip: Path, tmp_path: Path) -> None:
+    """`kill` ends an encode as Ctrl-C does: exit status 130 and a clean folder."""
+    words = [sys.executable, "-m", "kapok.cli", "encode", clip, "-o", tmp_path / "out"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        while not list((tmp_path / "out").glob(".kapok-*/inspection")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 130, errors
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_result_gets_its_name_after_its_record(tmp_path: Path) -> None:
+    """Where the record cannot be written, no file stands there as if it had been proven."""
+    made, path = tmp_path / "made.mp4", tmp_path / "a.mobile-540p.mp4"
+    made.touch()
+    path.with_name(f"{path.name}.json").mkdir()
+
+    with pytest.raises(OSError, match=r"mobile-540p\.mp4\.json"):
+        settle(made, path, {})
+
+    assert not path.exists()
+
+
+def test_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    done = kapok("inspect", tmp_path)
+
+    assert done.returncode == 4
+    assert "is a folder" in done.stderr
 
 
 @pytest.mark.media

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from fake_service import FakeService
+from real_service import Service
 
 from kapok.errors import UnsafePath
 from kapok.pull import Pulled, pull, safe_path
@@ -14,99 +14,102 @@ from kapok.transfer import follow
 from kapok.transport import Transport
 
 
+@pytest.fixture(autouse=True)
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two publications a page, so that three of them need two pages."""
+    monkeypatch.setattr("kapok.pull.PAGE", 2)
+
+
 def take(transport: Transport, output: Path, since: str | None = None) -> Pulled:
     return follow(pull(transport, "foshan", output, since=since), None)
 
 
 def test_every_file_lands_proven_and_receipted(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
     """Three publications over two pages: each gets its folder and one receipt with its hashes."""
-    for number in (1, 2, 3):
-        service.publish(f"pub_{number}", {"a.mp4": b"a" * number, "sub/b.mp4": b"b"})
+    one, two, three = [
+        service.publish({"a.mp4": b"a" * number, "sub/b.mp4": b"b"}) for number in (1, 2, 3)
+    ]
 
     pulled = take(transport, tmp_path)
 
-    assert (tmp_path / "pub_3" / "a.mp4").read_bytes() == b"aaa"
-    assert (tmp_path / "pub_2" / "sub" / "b.mp4").read_bytes() == b"b"
-    assert [file.path for file in pulled.files][:2] == ["pub_1/a.mp4", "pub_1/sub/b.mp4"]
+    assert (tmp_path / three / "a.mp4").read_bytes() == b"aaa"
+    assert (tmp_path / two / "sub" / "b.mp4").read_bytes() == b"b"
+    assert [file.path for file in pulled.files][:2] == [f"{one}/a.mp4", f"{one}/sub/b.mp4"]
     assert all(file.verified for file in pulled.files)
-    assert [receipt["publication_id"] for receipt in service.receipts] == [
-        "pub_1",
-        "pub_2",
-        "pub_3",
-    ]
-    assert service.receipts[0]["files"][0] == {
-        "path": "a.mp4",
-        "sha256": hashlib.sha256(b"a").hexdigest(),
-    }
-    assert pulled.cursor == "3"
+    receipts = service.receipts()
+    assert [receipt.publication_id for receipt in receipts] == [one, two, three]
+    assert receipts[0].files[0] == {"path": "a.mp4", "sha256": hashlib.sha256(b"a").hexdigest()}
+    assert service.count("GET /v1/centres/foshan/feed") == 2
+    assert pulled.cursor == transport.get("/v1/centres/foshan/feed")["next_cursor"]
 
 
 def test_the_next_pull_begins_where_the_last_one_ended(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
     """The cursor lives in the folder: a second pull brings only what is new."""
-    service.publish("pub_1", {"a.mp4": b"a"})
+    service.publish({"a.mp4": b"a"})
     take(transport, tmp_path)
-    service.publish("pub_2", {"a.mp4": b"b"})
+    second = service.publish({"a.mp4": b"b"})
 
     again = take(transport, tmp_path)
 
-    assert [file.publication_id for file in again.files] == ["pub_2"]
+    assert [file.publication_id for file in again.files] == [second]
     assert take(transport, tmp_path).files == ()
 
 
 def test_an_explicit_cursor_wins_and_present_files_are_not_fetched_again(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
-    service.publish("pub_1", {"a.mp4": b"a"})
+    service.publish({"a.mp4": b"a"})
     take(transport, tmp_path)
 
     again = take(transport, tmp_path, since="0")
 
     assert len(again.files) == 1
-    assert service.count("GET /objects") == 1
+    assert service.count("GET /store/objects") == 1
 
 
 def test_a_withdrawn_publication_is_told_and_takes_nothing(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
     """What lies in the folder is the centre's: it is told, nothing is deleted."""
-    service.publish("pub_1", {}, state="withdrawn")
+    withdrawn = service.publish({"a.mp4": b"a"})
+    service.withdraw(withdrawn)
 
     pulled = take(transport, tmp_path)
 
     assert pulled.files == ()
-    assert pulled.withdrawn[0]["publication_id"] == "pub_1"
-    assert service.receipts == []
+    assert pulled.withdrawn[0]["publication_id"] == withdrawn
+    assert service.receipts() == []
 
 
 def test_a_url_that_stopped_working_is_signed_again_by_the_feed(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
-    service.publish("pub_1", {"a.mp4": b"a"})
-    service.faults = {"GET /objects/pub_1/a.mp4": [403]}
+    published = service.publish({"a.mp4": b"a"})
+    service.fail(f"GET {service.place(published)}", 403)
 
     take(transport, tmp_path)
 
-    signatures = {line for line in service.requests if line.startswith("GET /objects")}
-    assert len(signatures) == 2
+    assert (tmp_path / published / "a.mp4").read_bytes() == b"a"
+    assert service.count("GET /v1/centres/foshan/feed") == 2
+    assert service.count("GET /store/objects") == 2
 
 
 def test_a_break_keeps_the_cursor_of_the_finished_pages(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
     """The third publication fails for good: the first page is not pulled again afterwards."""
-    for number in (1, 2, 3):
-        service.publish(f"pub_{number}", {"a.mp4": b"a"})
-    service.faults = {"GET /objects/pub_3": [404] * 3}
+    third = [service.publish({"a.mp4": b"a"}) for _ in range(3)][2]
+    service.fail(f"GET {service.place(third)}", *[404] * 3)
     with pytest.raises(Exception, match="as asked"):
         take(transport, tmp_path)
 
     again = take(transport, tmp_path)
 
-    assert [file.publication_id for file in again.files] == ["pub_3"]
+    assert [file.publication_id for file in again.files] == [third]
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "", "a\\b", "a\0b"])
@@ -117,9 +120,9 @@ def test_a_path_that_leaves_the_folder_is_refused(path: str) -> None:
 
 
 def test_a_hostile_feed_writes_nothing(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
-    service.publish("pub_1", {"../../evil": b"x"})
+    service.publish({"../../evil": b"x"})
 
     with pytest.raises(UnsafePath):
         take(transport, tmp_path / "out")

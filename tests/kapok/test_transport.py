@@ -5,45 +5,49 @@ from __future__ import annotations
 import time
 
 import pytest
-from fake_service import FakeService
+from faulty_proxy import CUT
+from real_service import Service
+from scripted import scripted
 
 from kapok import language
+from kapok.client import Client
 from kapok.connection import Connection
-from kapok.errors import ApiError, ServiceUnreachable
+from kapok.errors import ApiError, NotKapok, ServiceUnreachable
 from kapok.transport import Transport, tries
 
 
 def test_a_problem_becomes_an_error_with_code_and_request_id(
-    service: FakeService, transport: Transport
+    service: Service, transport: Transport
 ) -> None:
     with pytest.raises(ApiError) as caught:
         transport.get("/v1/uploads/upl_9")
 
     assert caught.value.code == "upload_not_found"
-    assert caught.value.detail == "no such upload"
-    assert (caught.value.status, caught.value.request_id) == (404, "req_1")
+    assert caught.value.title == "No such upload"
+    assert "upl_9" in caught.value.detail
+    assert caught.value.status == 404
+    assert str(caught.value.request_id).startswith("req_")
     assert not caught.value.retryable
 
 
-def test_a_wrong_key_is_not_tried_twice(service: FakeService) -> None:
+def test_a_wrong_key_is_not_tried_twice(service: Service) -> None:
     stranger = Transport(Connection(service.url, "kpk_other"))
 
-    with pytest.raises(ApiError, match="not known"):
+    with pytest.raises(ApiError, match="known"):
         stranger.get("/v1/uploads/upl_1")
 
     assert len(service.requests) == 1
     stranger.close()
 
 
-def test_a_service_that_comes_back_is_waited_for(
-    service: FakeService, transport: Transport
-) -> None:
+def test_a_service_that_comes_back_is_waited_for(service: Service, transport: Transport) -> None:
     """A dropped connection, 503 and 429 pass; the same call then succeeds."""
-    service.faults = {"POST /v1/uploads": [0, 503, 429]}
+    service.fail("POST /v1/uploads", CUT, 503, 429)
+    wanted = {"title": "x", "file_name": "x.mov", "size_bytes": 1}
 
-    answer = transport.post("/v1/uploads", {"size_bytes": 1})
+    answer = transport.post("/v1/uploads", wanted)
 
-    assert answer["id"] == "upl_1"
+    assert answer["id"] == service.upload().id
     assert service.count("POST /v1/uploads") == 4
 
 
@@ -64,27 +68,64 @@ def test_the_key_is_in_no_repr() -> None:
 
 
 def test_logs_hold_no_signatures(
-    service: FakeService, transport: Transport, caplog: pytest.LogCaptureFixture
+    service: Service, transport: Transport, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever has a signed URL may read the file: its query stays out of every log."""
+    """Whoever has a signed URL may read the file: its query stays out of the client's logs.
+
+    The service runs in this process too, and pytest opens the access log that it keeps shut.
+    """
     caplog.set_level("INFO")
-    service.objects["a"] = b"abc"
+    path, _, query = service.store(b"abc").partition("?")
 
-    assert transport.read("/objects/a?signature=very-secret") == b"abc"
+    assert transport.read(f"{path}?{query}") == b"abc"
 
-    assert "/objects/a" in caplog.text
-    assert "very-secret" not in caplog.text
+    logged = "\n".join(r.getMessage() for r in caplog.records if r.name.startswith("http"))
+    assert path in logged
+    assert query.rpartition("signature=")[2] not in logged
 
 
-def test_the_service_is_asked_to_answer_in_our_language(service: FakeService) -> None:
+def test_the_service_is_asked_to_answer_in_our_language(service: Service) -> None:
     """Titles and reasons of problems come in the language of this run."""
     language.use("zh")
-    chinese = Transport(Connection(service.url, "kpk_test"))
+    chinese = Transport(service.connection)
 
-    chinese.get("/v1/jobs/job_1")
+    with pytest.raises(ApiError) as caught:
+        chinese.get("/v1/jobs/job_1")
 
-    assert service.languages == ["zh-CN"]
+    assert service.proxy.languages == ["zh-CN"]
+    assert caught.value.title == "任务不存在"
     chinese.close()
+
+
+@pytest.mark.parametrize(
+    "answer", ["<html>welcome</html>", "{}", "[]", "", '{"data": 5}', '{"data": [5]}']
+)
+def test_a_server_that_is_no_kapok_is_named_as_such(answer: str) -> None:
+    """A page with status 200, or JSON of another shape: an error with the way out, at once."""
+    with (
+        scripted(answer) as (url, requests),
+        Client(url, "kpk_x") as client,
+        pytest.raises(NotKapok, match=rf"{url} is not a Kapok service .*--url"),
+    ):
+        client.profiles()
+
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(("scheme", "key"), [("gopher", "kpk_x"), ("http", "kpk_x\nsecret")])
+def test_a_call_that_cannot_be_made_is_not_tried_again(
+    service: Service, scheme: str, key: str
+) -> None:
+    """The fault is on our side: no patience helps, and the text holds nothing of the key."""
+    wrong = Transport(Connection(service.url.replace("http", scheme), key))
+    began = time.monotonic()
+
+    with pytest.raises(ServiceUnreachable) as caught:
+        wrong.get("/v1/jobs", patience_s=30)
+
+    assert time.monotonic() - began < 2
+    assert "secret" not in caught.value.detail
+    wrong.close()
 
 
 def test_no_patience_is_one_try() -> None:

@@ -1,4 +1,4 @@
-"""The upload of one file, against a small real HTTP service with faults."""
+"""The upload of one file, to the real service through a proxy with faults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_service import FakeService
+from faulty_proxy import CUT, LOST
+from real_service import PART_BYTES, Service
 
 from kapok.errors import ApiError, FileChanged, FileMissing
 from kapok.transfer import Transfer, follow
@@ -20,7 +21,7 @@ from kapok.transport import Transport
 from kapok.upload import Uploaded, UploadRequest, upload
 from pipelines.errors import EmptyFile, HashMismatch
 
-SIZE = 5 * (1 << 20) + 12_345
+SIZE = 5 * PART_BYTES + 12_345
 
 
 @pytest.fixture
@@ -35,43 +36,45 @@ def send(transport: Transport, path: Path, **more: object) -> Uploaded:
 
 
 def test_what_arrives_is_the_file_and_its_hash_comes_from_the_same_run(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """The stored parts joined are the file; `complete` tells the SHA-256 that was computed."""
     sent = send(transport, file)
 
     assert service.content(sent.upload_id) == file.read_bytes()
     assert sent.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert service.uploads[sent.upload_id]["sha256"] == sent.sha256
-    assert (sent.asset_id, sent.job_id) == ("ast_upl_1", "job_upl_1")
+    row = service.upload(sent.upload_id)
+    assert row.declared["sha256"] == sent.sha256
+    assert (sent.asset_id, sent.job_id) == (row.asset_id, row.job_id)
+    assert service.proxy.keys_at_store == 0
 
 
 def test_parts_go_in_parallel_but_never_more_than_asked(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """Six parts, two threads: at no time are three of them under way."""
     follow(upload(transport, UploadRequest(file, "x"), parallel=2), None)
 
-    assert 1 <= service.most_concurrent <= 2
+    assert 1 <= service.proxy.most_putting <= 2
     assert service.count("PUT") == 6
 
 
 def test_a_broken_connection_and_a_500_are_tried_again_with_fresh_urls(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """One part is cut in its middle, one gets a 503: both arrive, each with a new signature."""
-    service.faults = {"PUT /put/upl_1/2": [0], "PUT /put/upl_1/4": [503]}
+    service.fail("PUT /store/parts", CUT, 503)
 
     sent = send(transport, file)
 
     assert service.content(sent.upload_id) == file.read_bytes()
     assert service.count("PUT") == 8
-    assert len({line for line in service.requests if line.startswith("PUT")}) == 8
+    assert service.count(f"POST /v1/uploads/{sent.upload_id}/parts") >= 2  # one signs many
 
 
-def test_an_expired_url_is_replaced(service: FakeService, transport: Transport, file: Path) -> None:
+def test_an_expired_url_is_replaced(service: Service, transport: Transport, file: Path) -> None:
     """A store says 403 to a signature whose time is over; the next one is good."""
-    service.faults = {"PUT /put/upl_1/1": [403]}
+    service.fail("PUT /store/parts", 403)
 
     sent = send(transport, file)
 
@@ -79,10 +82,10 @@ def test_an_expired_url_is_replaced(service: FakeService, transport: Transport, 
 
 
 def test_a_store_that_always_refuses_ends_the_upload(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """Three fresh signatures refused in a row are no expiry: the store's own answer is raised."""
-    service.faults = {"PUT /put/upl_1/1": [403] * 9}
+    service.fail("PUT /store/parts", *[403] * 99)
 
     with pytest.raises(ApiError, match="as asked") as caught:
         send(transport, file)
@@ -91,67 +94,80 @@ def test_a_store_that_always_refuses_ends_the_upload(
 
 
 def test_a_second_run_sends_only_what_the_store_lacks(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """After a kill in the middle, the store's part list decides; the hash still covers all."""
     killed = upload(transport, UploadRequest(file, "节目"), parallel=1)
-    while not service.parts.get("upl_1"):
+    while not service.stored():
         next(killed)
     killed.close()
-    stored = len(service.parts["upl_1"])
+    begun, stored = service.upload().id, service.stored()
     assert stored < 6
     puts = service.count("PUT")
 
     seen: list[Transfer] = []
     sent = follow(upload(transport, UploadRequest(file, "节目")), seen.append)
 
-    assert sent.upload_id == "upl_1"
-    assert service.content("upl_1") == file.read_bytes()
+    assert sent.upload_id == begun
+    assert service.content(begun) == file.read_bytes()
     assert service.count("PUT") - puts == 6 - stored
     assert seen[0].resumed_bytes == stored * service.part_size
     assert seen[-1].done_bytes == SIZE
 
 
 def test_kill_9_of_the_client_loses_nothing_that_arrived(
-    service: FakeService, file: Path, tmp_path: Path
+    service: Service, file: Path, tmp_path: Path
 ) -> None:
     """The command is killed between parts; the same command again goes on and finishes."""
-    service.put_s = 0.2
+    service.proxy.put_s = 0.2
     words = [sys.executable, "-m", "kapok.cli", "upload", str(file), "--parallel", "1"]
-    environment = {**os.environ, "KAPOK_URL": service.url, "KAPOK_API_KEY": "kpk_test"}
+    environment = {**os.environ, **service.environment}
     with subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) as first:
-        while len(service.parts.get("upl_1", {})) < 2:
+        while service.stored() < 2:
             time.sleep(0.01)
         first.kill()
-    stored = len(service.parts["upl_1"])
+    stored = service.stored()
 
     again = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
 
     assert again.returncode == 0, again.stderr
-    assert list(service.uploads) == ["upl_1"]
-    assert service.content("upl_1") == file.read_bytes()
+    assert service.content(service.upload().id) == file.read_bytes()
     assert 2 <= stored < 6
     assert service.count("PUT") <= 7  # the part that the kill cut may have come twice
 
 
 def test_a_kill_after_complete_finds_the_job_again(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """The answer of `complete` is lost twice; the job that it started is still the answer."""
-    service.faults = {"POST /v1/uploads/upl_1/complete": []}
-    state = service.uploads
 
     def lose(progress: Transfer) -> None:
         if progress.done_bytes == SIZE:
-            state["upl_1"].update(state="complete", job_id="job_upl_1")
+            service.fail(f"POST /v1/uploads/{service.upload().id}/complete", LOST, LOST)
 
     sent = follow(upload(transport, UploadRequest(file, "节目")), lose)
 
-    assert sent.job_id == "job_upl_1"
+    assert sent.job_id == service.upload().job_id
+    assert service.count(f"POST /v1/uploads/{sent.upload_id}/complete") == 3
+
+
+def test_an_upload_that_is_complete_already_answers_with_its_job(
+    service: Service, transport: Transport, file: Path
+) -> None:
+    """Another process of ours was quicker: the service refuses, and its job is the answer."""
+    jobs = []
+
+    def hurry(progress: Transfer) -> None:
+        if progress.done_bytes == SIZE and service.stored() == 6:
+            jobs.append(service.complete())
+
+    sent = follow(upload(transport, UploadRequest(file, "节目")), hurry)
+
+    assert [sent.job_id] == jobs
 
 
 def test_another_title_is_another_upload(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """What is resumed is an intent: the same file with other wishes begins anew."""
     broken = upload(transport, UploadRequest(file, "one"))
@@ -160,11 +176,12 @@ def test_another_title_is_another_upload(
 
     sent = follow(upload(transport, UploadRequest(file, "two")), None)
 
-    assert sent.upload_id == "upl_2"
+    first, second = service.uploads()
+    assert (first.state, sent.upload_id) == ("open", second.id)
 
 
 def test_no_resume_gives_the_old_upload_back(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """`--no-resume` aborts what was begun, so that no parts lie around until they expire."""
     broken = upload(transport, UploadRequest(file, "x"))
@@ -173,34 +190,32 @@ def test_no_resume_gives_the_old_upload_back(
 
     sent = follow(upload(transport, UploadRequest(file, "x"), resume=False), None)
 
-    assert service.uploads["upl_1"]["state"] == "aborted"
-    assert sent.upload_id == "upl_2"
+    first, second = service.uploads()
+    assert (first.state, sent.upload_id) == ("aborted", second.id)
 
 
 def test_a_file_that_is_not_what_its_owner_says_is_never_completed(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """The museum's MD5 differs: the upload is aborted and the text names both values."""
     with pytest.raises(HashMismatch, match=r"0{32}"):
         send(transport, file, checksums={"md5": "0" * 32})
 
-    assert service.uploads["upl_1"]["state"] == "aborted"
-    assert service.count("POST /v1/uploads/upl_1/complete") == 0
+    assert service.upload().state == "aborted"
+    assert service.count(f"POST /v1/uploads/{service.upload().id}/complete") == 0
 
 
-def test_the_owners_checksums_go_along(
-    service: FakeService, transport: Transport, file: Path
-) -> None:
+def test_the_owners_checksums_go_along(service: Service, transport: Transport, file: Path) -> None:
     """A good sidecar is declared to the service, which proves it over the stored bytes again."""
     md5 = hashlib.md5(file.read_bytes()).hexdigest()
 
     sent = send(transport, file, checksums={"md5": md5.upper()})
 
-    assert service.uploads[sent.upload_id]["md5"] == md5.upper()
+    assert service.upload(sent.upload_id).declared["md5"] == md5
 
 
 def test_a_file_that_changes_while_it_is_sent_is_refused(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """A recorder still writes: nothing is completed, and the text says to wait."""
     sending = upload(transport, UploadRequest(file, "x"))
@@ -211,11 +226,11 @@ def test_a_file_that_changes_while_it_is_sent_is_refused(
     with pytest.raises(FileChanged, match="try again"):
         follow(sending, None)
 
-    assert service.count("POST /v1/uploads/upl_1/complete") == 0
+    assert service.count(f"POST /v1/uploads/{service.upload().id}/complete") == 0
 
 
 def test_an_empty_file_is_refused_before_anything_is_asked(
-    service: FakeService, transport: Transport, tmp_path: Path
+    service: Service, transport: Transport, tmp_path: Path
 ) -> None:
     (tmp_path / "empty.mov").touch()
 
@@ -232,20 +247,20 @@ def test_a_missing_file_and_a_folder_say_so(transport: Transport, tmp_path: Path
 
 
 def test_progress_never_counts_a_byte_twice(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """A part that broke gives its bytes back before they are sent again."""
-    service.faults = {"PUT /put/upl_1/3": [0, 500]}
+    service.fail("PUT /store/parts", CUT, 500)
     seen: list[Transfer] = []
 
-    follow(upload(transport, UploadRequest(file, "x")), seen.append)
+    follow(upload(transport, UploadRequest(file, "x"), parallel=1), seen.append)
 
     assert max(progress.done_bytes for progress in seen) == SIZE
     assert {progress.total_bytes for progress in seen} == {SIZE}
 
 
 def test_leaving_an_upload_ends_its_threads(
-    service: FakeService, transport: Transport, file: Path
+    service: Service, transport: Transport, file: Path
 ) -> None:
     """Ctrl-C closes the generator; no sender keeps the process alive."""
     import threading

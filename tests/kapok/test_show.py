@@ -1,0 +1,103 @@
+"""What users wrote is shown as it is: no markup, no commands to the terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from real_service import Service
+from shell import kapok
+
+from kapok.command import Output
+from kapok.live import job_progress, transfers
+from kapok.transfer import Transfer
+
+TITLE = "Tape 7 [/b] side A [restored] :tape: \x1b[31mred\x9b"
+SHOWN = "Tape 7 [/b] side A [restored] :tape: \ufffd[31mred\ufffd"
+
+
+def test_a_title_is_listed_and_shown_as_it_was_written(service: Service) -> None:
+    """Brackets are no markup, colons no emoji, and an escape sequence is seen, not obeyed."""
+    asset = service.asset(title=TITLE)
+
+    for words in (("asset", "list"), ("asset", "show", asset)):
+        done = kapok(*words, **service.environment)
+        assert done.returncode == 0, done.stderr
+        assert SHOWN in done.stdout
+
+
+def test_the_filters_of_a_command_are_whole(service: Service) -> None:
+    """`[s0]` names a stream in an ffmpeg filter; a command is printed on one line to be copied."""
+    argv = ["ffmpeg", "-filter_complex", f"[0:v]split[s0][s1];{'[s0]null[s0];' * 30}[s1]null[v]"]
+    rendition = service.rendition(commands=[argv])
+
+    done = kapok("rendition", "show", rendition, **service.environment)
+
+    assert done.returncode == 0, done.stderr
+    assert f"'{argv[2]}'" in done.stdout
+
+
+def test_the_log_of_a_job_breaks_no_line(service: Service) -> None:
+    """Piped, a command is one line however long it is."""
+    argv = ["ffmpeg", "-i", "/tmp/" + "a" * 300, "[out]"]
+    job = service.job_with_step(command=argv, log_tail="line [one]\n\x1b[2Jline two")
+
+    done = kapok("job", "log", job, **service.environment)
+
+    assert done.returncode == 0, done.stderr
+    assert f"ffmpeg -i {argv[2]} '[out]'\n" in done.stdout
+    assert "line [one]\n\ufffd[2Jline two\n" in done.stdout
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Stderr as rich sees a terminal."""
+    screen = io.StringIO()
+    screen.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    return screen
+
+
+def test_a_bar_shows_a_file_name_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = on_a_terminal(monkeypatch)
+
+    with transfers(Output(), "sending") as view:
+        view(Transfer(TITLE, 1, 2))
+
+    assert SHOWN in screen.getvalue()
+
+
+def test_a_bar_shows_a_step_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`kapok job watch` reads names and notes of steps from the service."""
+    screen = on_a_terminal(monkeypatch)
+    step = {
+        "id": "stp_1", "name": "join [/b]", "state": "running",
+        "progress": {"share": 0.5, "note": "[/i] \x1b[2J"},
+    }  # fmt: skip
+
+    with job_progress(Output(), "job") as view:
+        view({"progress_share": 0.5}, [step])
+
+    assert "join [/b]" in screen.getvalue()
+    assert "[/i] \ufffd[2J" in screen.getvalue()
+
+
+def test_a_line_for_people_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().note("a\x1b[2Jb")
+
+    assert capsys.readouterr().err == "a\ufffd[2Jb\n"
+
+
+def test_a_profile_keeps_the_brackets_of_its_basis(capsys: pytest.CaptureFixture[str]) -> None:
+    done = kapok("profile", "show", "cn4k-hevc-hlg")
+
+    assert re.search(r"^ *\[\w+\] ", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_doctor_keeps_its_marks() -> None:
+    done = kapok("doctor", "--quick")
+
+    assert re.search(r"^  ✓ python ", done.stdout, re.MULTILINE), done.stdout
+    assert "[/]" not in done.stdout
