@@ -114,10 +114,9 @@ class Protocol(HttpToolsProtocol):
         self._stop_timer()
         if self.transport.is_closing():
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.transport.close()  # an answer is under way: another one would be a part of it
-            return
-        self.transport.write(b"".join(_answer(code, detail, retryable=retryable)))
+        # While another answer is under way, this one would become a part of it.
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(b"".join(_answer(code, detail, retryable=retryable)))
         self.loop.call_later(LINGER_S, self.transport.close)
 
 

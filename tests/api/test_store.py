@@ -7,11 +7,9 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -290,34 +288,6 @@ def test_whoever_leaves_in_the_middle_of_a_file_leaves_no_open_file(
     api_world.wait_until(lambda: opened() == 0)
 
 
-@contextmanager
-def process(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The API in a process of its own, until it answers."""
-    main = Path(__file__).parent / "api_main.py"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
-    argv = [sys.executable, str(main), str(folder), str(port)]
-    running = subprocess.Popen(argv, env=environment)
-    try:
-        api_world.wait_until(lambda: answers(port), 30)
-        yield running
-    finally:
-        running.kill()
-        running.wait()
-
-
-def answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).is_success
-    except httpx.TransportError:
-        return False
-
-
-def peak_bytes(pid: int) -> int:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found is not None
-    return int(found[1]) * 1024
-
-
 def client_of(folder: Path, port: int) -> httpx.Client:
     secret = (folder / "admin.key").read_text()
     headers = {"Authorization": f"Bearer {secret}"}
@@ -335,8 +305,8 @@ def blocks(size_bytes: int) -> Iterator[bytes]:
 def test_parts_and_downloads_are_never_held_in_memory(tmp_path: Path) -> None:
     """Four parts of 64 MiB at once, then the whole object back: the process grows by < 60 MiB."""
     port = api_world.listen_port()
-    with process(tmp_path, port) as running, client_of(tmp_path, port) as client:
-        before = peak_bytes(running.pid)
+    with api_world.process(tmp_path, port) as running, client_of(tmp_path, port) as client:
+        before = api_world.peak_bytes(running.pid)
         wanted = {"title": "t", "file_name": "f.mxf", "size_bytes": 256 * MIB}
         upload = client.post("/v1/uploads", json=wanted).json()
         path = f"/v1/uploads/{upload['id']}"
@@ -358,13 +328,13 @@ def test_parts_and_downloads_are_never_held_in_memory(tmp_path: Path) -> None:
         with httpx.stream("GET", objects.sign_get(key, 60).replace("///", "/")) as answer:
             received = sum(len(block) for block in answer.iter_bytes())
         assert received == 256 * MIB
-        assert peak_bytes(running.pid) - before < 60 * MIB
+        assert api_world.peak_bytes(running.pid) - before < 60 * MIB
 
 
 def test_an_upload_goes_on_after_the_server_was_killed(tmp_path: Path) -> None:
     """Kill -9 in the middle of a part: whole parts are kept, the broken one counts as missing."""
     port = api_world.listen_port()
-    with process(tmp_path, port) as running, client_of(tmp_path, port) as client:
+    with api_world.process(tmp_path, port) as running, client_of(tmp_path, port) as client:
         wanted = {"title": "t", "file_name": "f.mxf", "size_bytes": 65 * MIB}
         upload = client.post("/v1/uploads", json=wanted).json()
         path = f"/v1/uploads/{upload['id']}/parts"
@@ -380,7 +350,7 @@ def test_an_upload_goes_on_after_the_server_was_killed(tmp_path: Path) -> None:
         headers = {"Content-Length": str(64 * MIB)}
         with pytest.raises(httpx.TransportError):
             httpx.put(large["url"], content=until_killed(), headers=headers, trust_env=False)
-    with process(tmp_path, port), client_of(tmp_path, port) as client:
+    with api_world.process(tmp_path, port), client_of(tmp_path, port) as client:
         assert [part["number"] for part in client.get(path).json()["parts"]] == [2]
         again = client.post(path, json={"numbers": [1]}).json()["parts"][0]
         sent = httpx.put(again["url"], content=bytes(64 * MIB), trust_env=False, timeout=60)
