@@ -215,6 +215,9 @@ def test_an_object_comes_whole_with_what_a_player_needs(
         ("bytes=-9999999", 0, MIB),
         ("bytes=1048570-9999999", MIB - 6, MIB),
         ("Bytes = 5 - 9", 5, 10),
+        pytest.param("bytes=0-" + "9" * 5000, 0, MIB, id="endless end"),
+        pytest.param("bytes=-" + "9" * 5000, 0, MIB, id="endless suffix"),
+        pytest.param("bytes=" + "0" * 5000 + "7-9", 7, 10, id="leading zeros"),
     ],
 )
 def test_a_range_is_exact(
@@ -228,7 +231,15 @@ def test_a_range_is_exact(
     assert answer.content == (CONTENT[start:end] if method == "GET" else b"")
 
 
-@pytest.mark.parametrize("asked", ["bytes=1048576-", "bytes=9999999-99999999", "bytes=-0"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "bytes=1048576-",
+        "bytes=9999999-99999999",
+        "bytes=-0",
+        pytest.param("bytes=" + "9" * 5000 + "-", id="endless"),
+    ],
+)
 def test_a_range_outside_of_the_file_is_a_416(
     anonymous: httpx.Client, object_url: str, asked: str
 ) -> None:
