@@ -381,7 +381,10 @@ def test_a_part_never_takes_the_last_room_of_the_disk(tmp_path: Path) -> None:
             wanted = {"title": "t", "file_name": "f.mxf", "size_bytes": 20 * MIB}
             first, second = (client.post("/v1/uploads", json=wanted).json() for _ in range(2))
             assert put_whole(client, first).status_code == 200
-            refused(put_whole(client, second), 507, "disk_full")
+            full = put_whole(client, second)
+            refused(full, 507, "disk_full")
+            assert "free some space" in full.json()["detail"]
+            assert str(tmp_path) not in full.text
             assert parts(client, second) == []
             refused(
                 client.post("/v1/uploads", json={**wanted, "size_bytes": 2**40}), 507, "disk_full"
@@ -391,6 +394,24 @@ def test_a_part_never_takes_the_last_room_of_the_disk(tmp_path: Path) -> None:
             org.close()
     finally:
         subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def test_where_the_store_lies_is_told_to_the_log_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An uploader learns what to do, whoever runs the service also which folder is broken."""
+    with api_world.local_api(tmp_path) as running:
+        org = running.organisation()
+        folder = tmp_path / "objects" / "multipart"
+        folder.rmdir()
+        folder.write_bytes(b"a file in the place of a folder")
+        wanted = {"title": "t", "file_name": "f.mxf", "size_bytes": 10}
+        answer = org.client().post("/v1/uploads", json=wanted)
+        refused(answer, 503, "store_unavailable")
+        assert "try again" in answer.json()["detail"]
+        assert str(tmp_path) not in answer.text
+        assert str(folder) in caplog.text
+        org.close()
 
 
 def put_whole(client: httpx.Client, upload: dict[str, Any]) -> httpx.Response:
