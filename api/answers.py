@@ -38,7 +38,7 @@ BODY_CODES = (
     "body_too_slow",
     "unsupported_content_type",
 )
-REPEAT_CODES = ("idempotency_key_reused", "idempotency_in_progress")
+REPEAT_CODES = ("idempotency_key_reused",)
 CURSORS = {"cursor", "since", "after"}
 PATH_CODES = {
     "asset_id": "asset_not_found",
@@ -55,6 +55,7 @@ ANY_ROLE = {
     "GET /v1/zones",
     "GET /v1/zones/{name}",
 }
+STORE_CODES = ("store_unavailable", "store_refused")
 SIGNED_CODES = ("invalid_signature", "url_expired")
 FILE_CODES = (*SIGNED_CODES, "object_missing", "range_not_satisfiable")
 
@@ -64,14 +65,14 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
         "empty_file",
         "unknown_profile",
         "zone_not_found",
-        "store_unavailable",
+        *STORE_CODES,
         "disk_full",
     ),
     "POST /v1/uploads/{upload_id}/parts": ("upload_not_open", "unknown_part"),
     "GET /v1/uploads/{upload_id}/parts": (
         "upload_not_open",
         "multipart_not_found",
-        "store_unavailable",
+        *STORE_CODES,
     ),
     "POST /v1/uploads/{upload_id}/complete": (
         "upload_not_open",
@@ -80,7 +81,7 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
         "size_mismatch",
         "hash_mismatch",
         "multipart_not_found",
-        "store_unavailable",
+        *STORE_CODES,
     ),
     "DELETE /v1/uploads/{upload_id}": ("upload_not_open",),
     "PATCH /v1/assets/{asset_id}": ("version_conflict",),
@@ -100,14 +101,14 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
         "zone_not_found",
         "gate_closed",
         "already_published",
-        "store_unavailable",
+        *STORE_CODES,
         "disk_full",
     ),
     "POST /v1/publications/{publication_id}/withdraw": ("not_published",),
     "POST /v1/centres/{name}/receipts": ("publication_not_found", "receipt_mismatch"),
     "POST /v1/organisations": ("name_taken",),
     "DELETE /v1/api-keys/{key_id}": ("last_admin_key",),
-    "GET /v1/playback/{token}/{path}": (*FILE_CODES, "store_unavailable"),
+    "GET /v1/playback/{token}/{path}": (*FILE_CODES, *STORE_CODES),
     "GET /health/ready": ("not_ready",),
     "PUT /store/parts/{upload_id}/{number}": (
         *SIGNED_CODES,
@@ -117,7 +118,7 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
         "part_size_mismatch",
         "part_superseded",
         "body_cut_short",
-        "store_unavailable",
+        *STORE_CODES,
         "disk_full",
     ),
     "GET /store/objects/{key}": FILE_CODES,

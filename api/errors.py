@@ -35,7 +35,6 @@ TABLE: Mapping[str, Row] = {
     "route_not_found": Row(404, "There is nothing at this path", "路径不存在"),
     "method_not_allowed": Row(405, "This path does not take that method", "该路径不支持此方法"),
     "idempotency_key_reused": Row(422, "The Idempotency-Key is taken", "幂等键已用于其他请求"),
-    "idempotency_in_progress": Row(409, "The same request is running", "相同的请求正在执行"),
     # Who asks.
     "api_key_missing": Row(401, "An API key is needed", "需要 API 密钥"),
     "api_key_invalid": Row(401, "The API key is not valid", "API 密钥无效"),
@@ -98,6 +97,7 @@ TABLE: Mapping[str, Row] = {
     # What runs underneath.
     "not_ready": Row(503, "Not ready", "服务未就绪"),
     "catalogue_unavailable": Row(503, "The catalogue does not answer", "目录数据库无响应"),
+    "store_refused": Row(503, "The object store refuses", "对象存储拒绝访问"),
     "store_unavailable": Row(503, "The object store does not answer", "对象存储无响应"),
     "worker_stopping": Row(503, "The worker is stopping", "工作进程正在停止"),
     "worker_lost": Row(500, "Workers died at this step", "执行该步骤的工作进程多次中断"),

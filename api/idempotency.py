@@ -24,7 +24,7 @@ class Answer:
     status: int
     body: BaseModel
     headers: Mapping[str, str] = field(default_factory=dict)
-    then: Callable[[], None] = lambda: None
+    then: Callable[[], object] = lambda: None
     kept: BaseModel | None = None
 
 

@@ -208,7 +208,7 @@ def measure_steps(database: Database, step_ids: list[str]) -> dict[str, Any]:
 
     def sweep() -> None:
         with database.read() as session:
-            steps.due_steps(session, now(session), 60, 500)
+            steps.due_steps(session, "encode", now(session), 60, 500)
 
     claims = timed_ms(lambda one=one: claim(one) for one in chosen)  # type: ignore[misc]
     sweeps = timed_ms(sweep for _ in range(SAMPLES))

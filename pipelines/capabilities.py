@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.audio import encode_audio
 from pipelines.encode import encode_chunk
-from pipelines.errors import KapokError
+from pipelines.errors import DiskFull, KapokError, ToolKilled, ToolStalled
 from pipelines.join import join
 from pipelines.media import Inspection
 from pipelines.plan import plan
@@ -52,9 +52,14 @@ def prove(profile: Profile, folder: Path) -> Capability:
 
 
 def proving(profile: Profile, folder: Path) -> Generator[Progress, None, Capability]:
-    """`prove` for a caller who may have to stop it in the middle."""
+    """`prove` for a caller who may have to stop it in the middle.
+
+    A full disk or a killed tool says nothing about the profile and is raised.
+    """
     try:
         yield from _make_one(profile, folder)
+    except (DiskFull, ToolKilled, ToolStalled):
+        raise
     except KapokError as error:
         return Capability(profile.name, available=False, reason=str(error), tools=versions())
     return Capability(profile.name, available=True, reason=None, tools=versions())

@@ -28,6 +28,17 @@ BUSY_TIMEOUT_S = 10
 CONNECT_TIMEOUT_S = 5
 CONNECTIONS = 20  # per process: more than the threads that use the catalogue at once
 UNAVAILABLE = (OperationalError, InterfaceError, PoolExhausted)
+READ_ONLY = "25006"  # SQLSTATE of a write on a standby: the failover is not over yet
+# [P] What a host that vanished in a transaction holds is free again within a minute: every writer
+# would wait for its lock on the chain of events. PostgreSQL itself waits for two hours.
+SESSION = {
+    "timezone": "UTC",
+    "idle_in_transaction_session_timeout": "60s",
+    "lock_timeout": "30s",
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
 
 
 class Database:
@@ -68,6 +79,7 @@ class Database:
         """Bring the tables up to this version; several processes may do so at once."""
         with self._turn, _unavailable(), self._writing.begin() as connection:
             if not self._sqlite:
+                connection.execute(text("SET LOCAL lock_timeout = 0"))  # another one may migrate
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             command.upgrade(migration_config(connection), "head")
 
@@ -108,6 +120,7 @@ def _open(url: str) -> Engine:
         "connect_timeout": CONNECT_TIMEOUT_S,
         "tcp_user_timeout": 15_000,  # a server that vanished without a word is noticed in 15 s
         "application_name": "kapok",
+        "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
     }
     return create_engine(parsed, connect_args=arguments, pool_pre_ping=True, **common)
 
@@ -142,7 +155,7 @@ def _unavailable() -> Iterator[None]:
             f"the catalogue does not answer ({reason}): see that the database runs, then try again"
         ) from error
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        if not error.connection_invalidated and getattr(error.orig, "sqlstate", "") != READ_ONLY:
             raise
         raise CatalogueUnavailable(
             "the connection to the catalogue broke: try again when the database is back"

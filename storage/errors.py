@@ -115,13 +115,6 @@ class IdempotencyKeyReused(Conflict):
     code = "idempotency_key_reused"
 
 
-class IdempotencyInProgress(Conflict):
-    """The first request with this key is still being answered."""
-
-    code = "idempotency_in_progress"
-    retryable = True
-
-
 class LeaseLost(KapokError):
     """Another worker has claimed the step, or it was cancelled: kill the work and write nothing."""
 
@@ -139,6 +132,13 @@ class StoreUnavailable(KapokError):
     """The object store does not answer."""
 
     code = "store_unavailable"
+    retryable = True
+
+
+class StoreRefused(KapokError):
+    """The object store answers and says no: keys, rights or bucket are wrong."""
+
+    code = "store_refused"
     retryable = True
 
 

@@ -6,7 +6,7 @@ Objects are immutable: a key is written once. Everything here may raise `StoreUn
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,10 @@ from storage.settings import Settings, data_signing_key
 
 MIN_PART_BYTES = 5 * 1024 * 1024  # S3's rule for every part but the last
 MAX_PARTS = 10_000  # S3's
+
+
+def never() -> None:
+    """The check of a transfer that nobody stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +72,11 @@ class ObjectStore(Protocol):
 
     def stat(self, key: str) -> ObjectFacts: ...
 
-    def put_file(self, path: Path, key: str) -> None:
+    def put_file(self, path: Path, key: str, check: Callable[[], None] = never) -> None:
         """Store a finished file. Raises `ObjectExists` when the key holds something else.
 
-        The local store may keep the very same file (a hard link): do not write to `path` again.
+        `check` is called on the way, between two parts, and ends it by raising. The local store
+        may keep the very same file (a hard link): do not write to `path` again.
         """
 
     def put_bytes(self, content: bytes, key: str) -> None: ...
@@ -79,10 +84,13 @@ class ObjectStore(Protocol):
     def read_bytes(self, key: str, limit: int) -> bytes:
         """The whole object; raises `ObjectTooLarge` when it has more than `limit` bytes."""
 
-    def fetch(self, key: str, scratch: Path) -> AbstractContextManager[Path]:
+    def fetch(
+        self, key: str, scratch: Path, check: Callable[[], None] = never
+    ) -> AbstractContextManager[Path]:
         """A local path of the object, read-only. A copy lies in `scratch` until the context ends.
 
-        The local store gives its own file and copies nothing. Raises `DiskFull`.
+        `check` is called on the way and ends it by raising. The local store gives its own file and
+        copies nothing. Raises `DiskFull`.
         """
 
     def open_range(self, key: str, start: int, end: int) -> Iterator[bytes]:

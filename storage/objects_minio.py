@@ -7,11 +7,13 @@ address that users reach. As the region is given, signing needs no network.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO, cast
 from urllib.parse import quote, urlsplit
 
 import urllib3
@@ -29,10 +31,11 @@ from storage.errors import (
     ObjectTooLarge,
     PartMissing,
     PartTooSmall,
+    StoreRefused,
     StoreUnavailable,
 )
 from storage.files import need_free, store_errors
-from storage.objects import MIN_PART_BYTES, ObjectFacts, Part
+from storage.objects import MIN_PART_BYTES, ObjectFacts, Part, never
 
 MIB = 1024 * 1024
 BLOCK_BYTES = MIB
@@ -53,7 +56,9 @@ CAUSES: dict[str, type[KapokError]] = {
     "InvalidPart": PartMissing,
     "InvalidPartOrder": PartMissing,
     "XMinioStorageFull": DiskFull,
+    "XMinioAdminBucketQuotaExceeded": DiskFull,
 }
+TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500  # from here on the server is at fault, not the request
 
 
 class MinioStore:
@@ -152,16 +157,17 @@ class MinioStore:
         with self._errors(key):
             return ObjectFacts(self._client.stat_object(self._bucket, key).size or 0)
 
-    def put_file(self, path: Path, key: str) -> None:
+    def put_file(self, path: Path, key: str, check: Callable[[], None] = never) -> None:
         self.prepare()
         size_bytes = path.stat().st_size
         if self._holds(key, size_bytes):
             return
-        with self._errors(key):
-            self._client.fput_object(
+        with self._errors(key), path.open("rb") as file:
+            self._client.put_object(
                 self._bucket,
                 key,
-                str(path),
+                cast("BinaryIO", _Checked(file, check)),
+                size_bytes,
                 part_size=max(PUT_PART_BYTES, -(-size_bytes // MOST_PARTS)),
                 num_parallel_uploads=PUT_PARTS,
             )
@@ -180,14 +186,14 @@ class MinioStore:
         return b"".join(self.open_range(key, 0, size_bytes))
 
     @contextmanager
-    def fetch(self, key: str, scratch: Path) -> Iterator[Path]:
+    def fetch(self, key: str, scratch: Path, check: Callable[[], None] = never) -> Iterator[Path]:
         """Downloaded in one stream, which goes on where it broke off while the store comes back."""
         path = scratch / key.rpartition("/")[2]
         size_bytes = self.stat(key).size_bytes
         try:
             with store_errors(scratch):
                 need_free(scratch, size_bytes)
-                self._download(key, path, size_bytes)
+                self._download(key, path, size_bytes, check)
             yield path
         finally:
             path.unlink(missing_ok=True)
@@ -216,6 +222,7 @@ class MinioStore:
     def list_prefix(self, prefix: str) -> Iterator[str]:
         if not prefix.endswith("/"):
             raise ObjectMissing(f"{prefix!r} is no prefix: it must end in '/'")
+        self.prepare()  # a worker may sweep before the API has made the bucket
         with self._errors(prefix):
             for found in self._client.list_objects(self._bucket, prefix, recursive=True):
                 yield str(found.object_name)
@@ -230,7 +237,7 @@ class MinioStore:
             raise ObjectExists(f"{key} already holds something else: objects are never changed")
         return True
 
-    def _download(self, key: str, path: Path, size_bytes: int) -> None:
+    def _download(self, key: str, path: Path, size_bytes: int, check: Callable[[], None]) -> None:
         path.touch()
         tries = 0
         while (have := path.stat().st_size) < size_bytes:
@@ -238,10 +245,12 @@ class MinioStore:
                 with path.open("ab", buffering=0) as file:
                     for block in self.open_range(key, have, size_bytes):
                         file.write(block)
+                        check()
             except StoreUnavailable:
                 tries = tries + 1 if path.stat().st_size == have else 1
                 if tries >= FETCH_TRIES:
                     raise
+                check()
                 time.sleep(min(2**tries, 10))
 
     @contextmanager
@@ -260,10 +269,28 @@ class MinioStore:
         known = CAUSES.get(str(error.code))
         if known is not None:
             return known(f"{key or self._bucket}: the object store says: {error.message}")
-        return StoreUnavailable(
-            f"the object store at {self._endpoint} refused ({error.code}: {error.message}): "
-            "check KAPOK_S3_ACCESS_KEY, KAPOK_S3_SECRET_KEY and KAPOK_S3_BUCKET, then try again"
+        said = f"({error.code}: {error.message})"
+        status = error.response.status if error.response is not None else SERVER_ERROR
+        if status >= SERVER_ERROR or status == TOO_MANY_REQUESTS:
+            return StoreUnavailable(
+                f"the object store at {self._endpoint} cannot answer now {said}: try again"
+            )
+        return StoreRefused(
+            f"the object store at {self._endpoint} refused {said}: check KAPOK_S3_ACCESS_KEY, "
+            "KAPOK_S3_SECRET_KEY and KAPOK_S3_BUCKET, then try again"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A file whose reader may be told to stop, between two parts of an upload."""
+
+    file: BinaryIO
+    check: Callable[[], None]
+
+    def read(self, size: int) -> bytes:
+        self.check()
+        return self.file.read(size)
 
 
 def _client(endpoint: str, access_key: str, secret_key: str, region: str) -> Minio:

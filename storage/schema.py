@@ -24,7 +24,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC on both databases: SQLite forgets the zone, so it is put back when read."""
+    """Aware UTC on both databases.
+
+    SQLite forgets the zone, so it is put back; PostgreSQL answers in the zone of the connection.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -33,7 +36,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the base class passes it
-        return None if value is None else value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
@@ -84,7 +89,7 @@ class Upload(Base):
     size_bytes: Mapped[int] = mapped_column(Big)
     part_size_bytes: Mapped[int] = mapped_column(Big)
     key: Mapped[str] = mapped_column(Text)
-    store_upload_id: Mapped[str] = mapped_column(Text)
+    store_upload_id: Mapped[str] = mapped_column(Text)  # empty until the store has begun it
     declared: Mapped[dict[str, Any]]  # {"sha256": …, "md5": …}: what the client or the sidecar says
     request: Mapped[dict[str, Any]]  # ladder or profiles, zone, metadata
     error: Mapped[dict[str, Any] | None]
@@ -146,7 +151,9 @@ class Job(Base):
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     work_deleted_at: Mapped[datetime | None]  # `work/{job}/` is gone: a retry must make it again
+    tidied_at: Mapped[datetime | None]  # what dead attempts left under `assets/` is gone
     __table_args__ = (
+        Index("jobs_to_tidy", "tidied_at", "state"),
         Index("jobs_by_date", "organisation_id", "created_at", "id"),
         Index("jobs_by_upload", "upload_id"),
     )
@@ -185,7 +192,7 @@ class Step(Base):
     finished_at: Mapped[datetime | None]
     __table_args__ = (
         Index("steps_by_state", "state", "lease_until"),
-        Index("steps_unsent", "state", "sent_at", "id"),
+        Index("steps_unsent", "state", "queue", "sent_at", "id"),
     )
 
 
@@ -354,7 +361,7 @@ class Event(Base):
 
 
 class IdempotencyRecord(Base):
-    """The answer that a POST with this Idempotency-Key got the first time; status 0: not yet."""
+    """The answer that a POST with this Idempotency-Key got the first time."""
 
     __tablename__ = "idempotency_records"
     organisation_id: Mapped[str] = mapped_column(String(40), primary_key=True)

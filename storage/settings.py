@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from storage.errors import InvalidSettings
 
 GIB = 1024**3
+_SCHEME = re.compile(r"[a-z+]+")  # anything else before "://" may be a password
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,8 @@ def _database_url(given: str | None, data: Path) -> str:
         return f"postgresql+psycopg://{rest}"
     if scheme == "sqlite":
         return given
-    raise InvalidSettings(
-        f"KAPOK_DATABASE_URL begins with {scheme!r}: use postgresql://… or sqlite:///…"
-    )
+    known = f"begins with '{scheme}:'" if _SCHEME.fullmatch(scheme) and rest else "has no scheme"
+    raise InvalidSettings(f"KAPOK_DATABASE_URL {known}: use postgresql://… or sqlite:///…")
 
 
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:

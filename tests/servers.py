@@ -182,11 +182,13 @@ def postgres(folder: Path) -> Iterator[Postgres]:
         [
             *prefix,
             str(binaries / "postgres"),
-            "-D",
-            str(cluster),
+            *("-D", str(cluster)),
             *listen,
-            "-c",
-            "max_connections=200",
+            *("-c", "max_connections=200"),
+            *(
+                "-c",
+                "timezone=Asia/Shanghai",
+            ),  # as stations set it: all must come out in UTC
         ],
         lambda: listens(port) and _accepts(binaries, port),
         folder,

@@ -48,12 +48,14 @@ def open_broker(settings: Settings) -> dramatiq.Broker:
 def _broker(url: str | None) -> dramatiq.Broker:
     if url is None:
         return StubBroker(middleware=[])
-    scheme = url.partition(":")[0]
+    scheme, _, rest = url.partition("://")
     if scheme in {"redis", "rediss", "unix"}:
         return _redis_broker(url)
     if scheme in {"amqp", "amqps"}:
         return RabbitmqBroker(url=url, middleware=[], confirm_delivery=True)
-    raise UnknownBroker(f"'{scheme}:' is no broker that Kapok knows: use redis://… or amqp://…")
+    # What has no scheme may be all password: it is not repeated.
+    told = f"begins with '{scheme}:'" if rest and scheme.isalpha() else "has no scheme"
+    raise UnknownBroker(f"KAPOK_BROKER_URL {told}: use redis://… or amqp://…")
 
 
 def _redis_broker(url: str) -> RedisBroker:

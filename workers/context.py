@@ -73,7 +73,7 @@ class StepContext:
         """
         try:
             while True:
-                self._lease.check()
+                self.check()
                 try:
                     progress = next(operation)
                 except StopIteration as finished:
@@ -91,9 +91,13 @@ class StepContext:
         eta_s = passed_s * (1 - share) / share if share > ETA_FROM_SHARE else None
         return replace(progress, share=share, eta_s=eta_s)
 
+    def check(self) -> None:
+        """Raise `LeaseLost`, `Cancelled` or `Stopping` when the work must end now."""
+        self._lease.check()
+
     def patiently(self, call: Callable[[], T]) -> T:
         """Call until it works while a server is away, as long as the step stays ours."""
-        return outlast(call, self._lease.check)
+        return outlast(call, self.check)
 
     def read(self, query: Callable[[Session], T]) -> T:
         """Ask the catalogue. The answer must not be lazy: the session is closed when it returns."""
@@ -109,7 +113,8 @@ class StepContext:
         """A readable local path of a stored object; without a copy where the store is a folder."""
         folder = Path(tempfile.mkdtemp(prefix="fetch-", dir=self.folder))
         with ExitStack() as stack:
-            yield self.patiently(lambda: stack.enter_context(self.objects.fetch(key, folder)))
+            fetching = self.objects.fetch
+            yield self.patiently(lambda: stack.enter_context(fetching(key, folder, self.check)))
 
     def prefix(self, base: str) -> str:
         """`base/{epoch}`, under which this attempt alone writes."""
@@ -120,7 +125,7 @@ class StepContext:
     def put(self, path: Path, base: str, name: str) -> str:
         """Store a finished file as `base/{epoch}/{name}` and return that key."""
         key = f"{self.prefix(base)}/{name}"
-        self.patiently(lambda: self.objects.put_file(path, key))
+        self.patiently(lambda: self.objects.put_file(path, key, self.check))
         return key
 
     @property

@@ -58,7 +58,8 @@ class Lease:
         self._stopping = stopping
         self._ended = threading.Event()
         self._state: steps.LeaseState = "held"
-        self._heard_at = self._renewed_at = self._written_at = time.monotonic()
+        self._heard_at = self._written_at = time.monotonic()
+        self._renewed_at = time.time()  # leases end by the wall clock, which a suspend moves on
         self._progress: Progress | None = None
         self._thread = threading.Thread(target=self._keep, name=f"lease-{step_id}", daemon=True)
 
@@ -89,19 +90,24 @@ class Lease:
         self._progress = progress
 
     def _keep(self) -> None:
-        while not self._ended.wait(TICK_S):
-            try:
-                self._state = self._ask()
-                self._heard_at = time.monotonic()
-            except KapokError as error:
-                log.warning("the catalogue does not answer about step %s: %s", self._step_id, error)
-            if self._state == "lost":
-                return
+        try:
+            while self._state != "lost" and not self._ended.wait(TICK_S):
+                self._look()
+        finally:
+            if not self._ended.is_set():  # also after what nobody foresaw: unkept, it runs out
+                self._state = "lost"
+
+    def _look(self) -> None:
+        try:
+            self._state = self._ask()
+            self._heard_at = time.monotonic()
+        except KapokError as error:
+            log.warning("the catalogue does not answer about step %s: %s", self._step_id, error)
 
     def _ask(self) -> steps.LeaseState:
         """Write what is due: new progress, a renewal at a third of the lease. Else only look."""
         now, progress = time.monotonic(), self._progress
-        renewing = now - self._renewed_at >= self._lease_s / 3
+        renewing = abs(time.time() - self._renewed_at) >= self._lease_s / 3
         writing = progress is not None and now - self._written_at >= PROGRESS_S
         if not (renewing or writing):
             with self._database.read() as session:
@@ -110,7 +116,7 @@ class Lease:
             if progress is not None:
                 steps.record_progress(session, self._step_id, self._epoch, progress)
             state = steps.renew_lease(session, self._step_id, self._epoch, self._lease_s)
-        self._renewed_at = self._written_at = now
+        self._renewed_at, self._written_at = time.time(), now
         if self._progress is progress:
             self._progress = None
         return state

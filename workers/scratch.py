@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipelines.errors import DiskFull
 
-BEING_MADE_S = 60.0  # a folder without its lock this long was never finished
+BEING_MADE_S = 60.0  # a folder without its name this long was never finished
 SPARE_BYTES = 256 * 1024 * 1024  # [P] left free for the catalogue, logs and the rest of the machine
 
 
@@ -23,10 +23,12 @@ class Scratch:
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         remove_leftovers(root)
-        self.folder = root / f"worker-{os.getpid()}-{secrets.token_hex(4)}"
-        self.folder.mkdir()
-        self._lock = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        made = root / f"new-{name}"  # no neighbour looks at it until it is locked
+        made.mkdir()
+        self._lock = os.open(made / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.folder = made.rename(root / f"worker-{name}")
 
     def step_folder(self, step_id: str, epoch: int) -> Path:
         """Where one attempt may work; `made` makes it."""
@@ -50,7 +52,9 @@ def made(folder: Path) -> Iterator[Path]:
 
 def remove_leftovers(root: Path) -> list[Path]:
     """Remove the folders of processes that no longer live; the paths that were removed."""
-    removed = [folder for folder in sorted(root.glob("worker-*")) if _is_abandoned(folder)]
+    unfinished = [folder for folder in sorted(root.glob("new-*")) if _is_old(folder)]
+    dead = [folder for folder in sorted(root.glob("worker-*")) if _is_abandoned(folder)]
+    removed = [*unfinished, *dead]
     for folder in removed:
         shutil.rmtree(folder, ignore_errors=True)
     return removed
@@ -60,7 +64,7 @@ def _is_abandoned(folder: Path) -> bool:
     try:
         lock = os.open(folder / "lock", os.O_RDWR)
     except FileNotFoundError:
-        return time.time() - folder.stat().st_mtime > BEING_MADE_S
+        return False  # a neighbour is removing it
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -68,6 +72,13 @@ def _is_abandoned(folder: Path) -> bool:
     finally:
         os.close(lock)
     return True
+
+
+def _is_old(folder: Path) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime > BEING_MADE_S
+    except FileNotFoundError:
+        return False  # it has its lock and its name now
 
 
 def need_bytes(folder: Path, wanted: int) -> None:

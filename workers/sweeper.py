@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
 
 import dramatiq
@@ -21,7 +20,8 @@ from storage.database import Database
 from storage.errors import CatalogueUnavailable
 from storage.objects import ObjectStore
 from storage.settings import Settings
-from workers.broker import BROKEN, messages_waiting, send_ready
+from workers.asset_objects import tidy_assets
+from workers.broker import BROKEN, QUEUES, messages_waiting, send_ready
 from workers.work_objects import sweep_work
 
 BATCH = 500
@@ -57,7 +57,12 @@ class Sweeper:
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
+        ahead_s = time.time() - time.monotonic()
         while not self._ended.wait(self._settings.sweep_s):
+            if abs(time.time() - time.monotonic() - ahead_s) > 1:
+                # The machine slept or its clock was set: holders must renew before they are judged.
+                ahead_s = time.time() - time.monotonic()
+                self._answering_since = time.monotonic()
             self.sweep()
 
     def sweep(self) -> None:
@@ -70,6 +75,7 @@ class Sweeper:
         if time.monotonic() - self._listed_at >= LIST_EVERY_S:
             self._listed_at = time.monotonic()
             self._attempt(self._sweep_work)
+            self._attempt(self._tidy_assets)
             self._attempt(self._forget_answers)
 
     def _attempt(self, chore: Callable[[], None]) -> None:
@@ -92,7 +98,8 @@ class Sweeper:
                 log.warning("the lease of step %s ran out: another worker may take it", step_id)
 
     def _send_unsent(self) -> None:
-        send_ready(self._broker, self._database, self._due(NEVER_RESEND_S))
+        for queue in QUEUES:
+            send_ready(self._broker, self._database, self._due(queue, NEVER_RESEND_S))
 
     def _send_lost(self) -> None:
         """Send again where the queue holds fewer messages than there are ready steps.
@@ -100,7 +107,10 @@ class Sweeper:
         A long queue is no loss: there each ready step still has its message, and sending it again
         every minute would only make the queue longer.
         """
-        for queue, due in _by_queue(self._due(self._resend_after_s)).items():
+        for queue in QUEUES:
+            due = self._due(queue, self._resend_after_s)
+            if not due:
+                continue
             try:
                 waiting = messages_waiting(self._broker, queue)
             except BROKEN as error:
@@ -111,16 +121,19 @@ class Sweeper:
                 send_ready(self._broker, self._database, due)
         self._resend_after_s = self._settings.resend_after_s
 
-    def _due(self, resend_after_s: float) -> list[ReadyStep]:
+    def _due(self, queue: str, resend_after_s: float) -> list[ReadyStep]:
         with self._database.read() as session:
-            return steps.due_steps(session, now(session), resend_after_s, BATCH)
+            return steps.due_steps(session, queue, now(session), resend_after_s, BATCH)
 
     def _expire_uploads(self) -> None:
         with self._database.begin() as session:
-            uploads.expire_uploads(session, now(session))
+            uploads.expire_uploads(session, now(session), self._settings.upload_ttl_s)
 
     def _sweep_work(self) -> None:
         sweep_work(self._database, self._objects, self._settings.work_ttl_s)
+
+    def _tidy_assets(self) -> None:
+        tidy_assets(self._database, self._objects)
 
     def _forget_answers(self) -> None:
         """Answers under an Idempotency-Key are kept for a day."""
@@ -132,14 +145,8 @@ class Sweeper:
         with self._database.read() as session:
             dead = uploads.uploads_to_clean(session, BATCH)
         for upload in dead:
-            self._objects.abort_multipart(upload.key, upload.store_upload_id)
+            if upload.store_upload_id:
+                self._objects.abort_multipart(upload.key, upload.store_upload_id)
             self._objects.delete(upload.key)
             with self._database.begin() as session:
                 uploads.mark_cleaned(session, upload)
-
-
-def _by_queue(due: list[ReadyStep]) -> dict[str, list[ReadyStep]]:
-    queues: dict[str, list[ReadyStep]] = defaultdict(list)
-    for step in due:
-        queues[step.queue].append(step)
-    return queues

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import Caller, Reader, Uploader
 from api.backend import Backend, BackendDep
-from api.idempotency import Answer, TicketDep, answer_once
+from api.idempotency import Answer, Ticket, TicketDep, answer_once
 from api.links import expiry
 from api.models import uploads as model
 from api.models.common import Page
@@ -18,15 +18,17 @@ from api.pages import Cursor, Limit
 from api.recipes import check_recipe
 from api.refusals import UnknownPart, UploadTooLarge
 from api.views.uploads import upload
-from pipelines.errors import EmptyFile
+from pipelines.errors import EmptyFile, KapokError
 from storage import schema
-from storage.catalogue import jobs, uploads
+from storage.catalogue import idempotency, jobs, uploads
 from storage.errors import (
     MultipartNotFound,
+    ObjectMissing,
     PartMissing,
     PartTooSmall,
     SizeMismatch,
     StoreUnavailable,
+    UploadConflict,
 )
 from storage.ids import new_id
 from storage.objects import Part
@@ -51,9 +53,6 @@ def begin_upload(
         upload_id, asset_id = new_id("upl"), new_id("ast")
         key = f"assets/{asset_id}/source/{upload_id}"
         part_size_bytes = uploads.part_size(body.size_bytes)
-        store_upload_id = backend.objects.create_multipart(
-            key, size_bytes=body.size_bytes, part_size_bytes=part_size_bytes
-        )
         row = uploads.create_upload(
             session,
             id=upload_id,
@@ -64,13 +63,13 @@ def begin_upload(
             size_bytes=body.size_bytes,
             part_size_bytes=part_size_bytes,
             key=key,
-            store_upload_id=store_upload_id,
             declared=_declared(body),
             request=request,
             expires_at=expiry(backend.settings.upload_ttl_s),
             actor=caller.key_id,
         )
-        return Answer(201, upload(row), {"Location": f"/v1/uploads/{row.id}"})
+        location = {"Location": f"/v1/uploads/{row.id}"}
+        return Answer(201, upload(row), location, then=lambda: _begin_or_undo(backend, row, ticket))
 
     return answer_once(backend, caller, ticket, begin)
 
@@ -106,7 +105,9 @@ def sign_parts(
     upload_id: str, body: model.PartNumbers, backend: BackendDep, caller: Uploader
 ) -> model.SignedParts:
     """Signed URLs, each for one PUT of a part straight to the store. Ask again when they expire."""
-    row = _find_open(backend, caller, upload_id)
+    row = _begun(backend, _find_open(backend, caller, upload_id))
+    with backend.database.begin() as session:
+        uploads.keep_open(session, row, expiry(backend.settings.upload_ttl_s))
     ttl_s = backend.settings.signed_url_ttl_s
     expires_at = expiry(ttl_s)
     signed = []
@@ -122,8 +123,8 @@ def sign_parts(
 @router.get("/{upload_id}/parts")
 def list_parts(upload_id: str, backend: BackendDep, caller: Uploader) -> model.StoredParts:
     """The parts that the store holds whole: send the others, and only those."""
-    row = _find_open(backend, caller, upload_id)
-    found = backend.objects.list_parts(row.key, row.store_upload_id)
+    row = _begun(backend, _find_open(backend, caller, upload_id))
+    found = _stored_parts(backend, row)
     return model.StoredParts(parts=[model.StoredPart.model_validate(part) for part in found])
 
 
@@ -138,7 +139,8 @@ def complete_upload(
     """All parts are sent: begin the job, whose first step proves the bytes. `Location` names it."""
     found = _find(backend, caller, upload_id)
     if found.state == "open":
-        _complete_in_store(backend, found)
+        uploads.agreeing(found, _declared(body))  # else the parts would be gone for nothing
+        _complete_in_store(backend, _begun(backend, found))
 
     def complete(session: Session) -> Answer:
         row = uploads.get_upload(session, caller.organisation_id, upload_id)
@@ -157,12 +159,13 @@ def complete_upload(
 
 @router.delete("/{upload_id}", status_code=204)
 def abort_upload(upload_id: str, backend: BackendDep, caller: Uploader) -> None:
-    """Give up an open upload; its parts are removed."""
+    """Give up an upload: an open one, or one whose job failed before there was an asset."""
     with backend.database.begin() as session:
         row = uploads.get_upload(session, caller.organisation_id, upload_id)
         aborted = uploads.abort_upload(session, row, caller.key_id)
     try:
-        backend.objects.abort_multipart(aborted.key, aborted.store_upload_id)
+        if aborted.store_upload_id:
+            backend.objects.abort_multipart(aborted.key, aborted.store_upload_id)
     except StoreUnavailable as error:
         log.warning("the sweeper will remove the parts of %s: %s", upload_id, error)
 
@@ -176,6 +179,59 @@ def _find_open(backend: Backend, caller: Caller, upload_id: str) -> schema.Uploa
     row = _find(backend, caller, upload_id)
     uploads.need_open(row)
     return row
+
+
+def _begin_or_undo(backend: Backend, row: schema.Upload, ticket: Ticket) -> None:
+    """A store that cannot begin the upload says so now, and the client asks again later."""
+    try:
+        _begun(backend, row)
+    except KapokError:
+        with backend.database.begin() as session:
+            uploads.undo_upload(session, row)
+            if ticket.key is not None:
+                idempotency.forget(session, row.organisation_id, ticket.key)
+        raise
+
+
+def _begun(backend: Backend, row: schema.Upload) -> schema.Upload:
+    """The upload, begun in the store if it was not yet. No transaction is open meanwhile."""
+    if row.store_upload_id:
+        return row
+    mine = backend.objects.create_multipart(
+        row.key, size_bytes=row.size_bytes, part_size_bytes=row.part_size_bytes
+    )
+    try:
+        with backend.database.begin() as session:
+            begun = uploads.begin_in_store(session, row, mine)
+    except UploadConflict:
+        backend.objects.abort_multipart(row.key, mine)
+        raise
+    if begun.store_upload_id != mine:  # somebody else was quicker
+        backend.objects.abort_multipart(row.key, mine)
+    return begun
+
+
+def _stored_parts(backend: Backend, row: schema.Upload) -> list[Part]:
+    """What the store holds of an open upload; one that the store has forgotten is closed.
+
+    All of it where the store has made the object and the answer, or this process, was lost.
+    """
+    try:
+        return backend.objects.list_parts(row.key, row.store_upload_id)
+    except MultipartNotFound:
+        if _is_stored(backend, row):
+            count = uploads.part_count(row.size_bytes, row.part_size_bytes)
+            return [Part(number, _part_bytes(row, number), "") for number in range(1, count + 1)]
+        with backend.database.begin() as session:
+            uploads.lose_upload(session, row)
+        raise
+
+
+def _is_stored(backend: Backend, row: schema.Upload) -> bool:
+    try:
+        return backend.objects.stat(row.key).size_bytes == row.size_bytes
+    except ObjectMissing:
+        return False
 
 
 def _check_size(backend: Backend, body: model.NewUpload) -> None:
@@ -204,12 +260,8 @@ def _part_bytes(row: schema.Upload, number: int) -> int:
 
 def _complete_in_store(backend: Backend, row: schema.Upload) -> None:
     """Make the object of its parts. Done twice it is done once, so a crash after it is no loss."""
-    try:
-        parts = backend.objects.list_parts(row.key, row.store_upload_id)
-    except MultipartNotFound:
-        parts = []  # completed by an earlier call: the store says so below, or that it never was
-    else:
-        _check_parts(row, parts)
+    parts = _stored_parts(backend, row)
+    _check_parts(row, parts)
     stored = backend.objects.complete_multipart(row.key, row.store_upload_id, parts)
     if stored != row.size_bytes:
         raise SizeMismatch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from storage.schema import Asset, Job, Upload
 from storage.text import LONGEST_GRAM, grams, longest_grams, storable, words
 
 SYSTEM = "system"
+ACTIVE = frozenset({"queued", "running", "cancelling"})  # states of a job that may still change
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -128,8 +129,7 @@ def edit_asset(
     actor: str,
 ) -> Asset:
     """Change what is given; `version` is the one that was read. Raises `VersionConflict`."""
-    query = select(Asset).where(Asset.id == asset.id).with_for_update(key_share=True)
-    asset = session.scalars(query.execution_options(populate_existing=True)).one()
+    asset = _locked(session, asset.id)
     if version is not None and version != asset.version:
         raise VersionConflict(
             f"asset {asset.id} is at version {asset.version}, not {version}: read it again"
@@ -146,36 +146,37 @@ def edit_asset(
     return asset
 
 
-def mark_asset_processing(session: Session, asset_id: str, actor: str) -> None:
-    """A job works on it; an asset that was ready once stays so."""
-    _settle(session, asset_id, "processing", actor)
+def settle_asset(session: Session, asset_id: str, actor: str = SYSTEM) -> None:
+    """Derive the asset's state from its jobs; called wherever the state of one changes.
 
-
-def mark_asset_ready(session: Session, asset_id: str) -> None:
-    """A whole job is done."""
-    _settle(session, asset_id, "ready", SYSTEM)
-
-
-def mark_asset_failed(session: Session, asset_id: str) -> None:
-    """Its job failed; what an earlier job finished stays `ready`."""
-    _settle(session, asset_id, "failed", SYSTEM)
-
-
-def mark_asset_cancelled(session: Session, asset_id: str) -> None:
-    """Its job was cancelled; what an earlier job finished stays `ready`."""
-    _settle(session, asset_id, "cancelled", SYSTEM)
-
-
-def _settle(session: Session, asset_id: str, state: str, actor: str) -> None:
-    asset = session.get_one(Asset, asset_id, populate_existing=True)
-    done = select(Job.id).where(Job.asset_id == asset_id, Job.state == "done").limit(1)
-    if session.scalar(done) is not None:
-        state = "ready"
+    Ready once a whole job is done, whatever came after it; processing while one runs; else what the
+    newest job is.
+    """
+    asset = _locked(session, asset_id)
+    query = select(Job.state).where(Job.asset_id == asset_id)
+    states = list(session.scalars(query.order_by(Job.created_at.desc(), Job.id.desc())))
+    state = _state_of(states)
     if asset.state == state:
         return
     asset.state, asset.updated_at = state, now(session)
-    _index(session, asset)
+    if session.get_bind().dialect.name == "sqlite":  # whose index holds the state too
+        session.execute(INDEX, index_row(asset))
     _note(session, asset, f"asset.{state}", actor)
+
+
+def _state_of(states: Sequence[str]) -> str:
+    """`states` of its jobs, the newest first."""
+    if "done" in states:
+        return "ready"
+    if not states or any(state in ACTIVE for state in states):
+        return "processing"
+    return states[0]
+
+
+def _locked(session: Session, asset_id: str) -> Asset:
+    """The asset's row as it is now, held until the end of the transaction."""
+    query = select(Asset).where(Asset.id == asset_id).with_for_update(key_share=True)
+    return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
 @dataclass(frozen=True, slots=True)

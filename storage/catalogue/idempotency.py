@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from storage.clock import now
-from storage.errors import IdempotencyInProgress, IdempotencyKeyReused
+from storage.errors import IdempotencyKeyReused
 from storage.schema import IdempotencyRecord
 from storage.text import storable
 
-IN_PROGRESS = 0  # the status of a record whose answer is not known yet
-STALE_S = 60.0  # [P] a first request that did not answer in this time died
+UNANSWERED = 0  # until `complete`: never seen outside of the transaction that answers
 KEEP_S = 86_400.0  # [P]
 
 
@@ -24,8 +23,8 @@ def begin(
 ) -> IdempotencyRecord | None:
     """`None`: go on, nobody asked this before. Else the answer that was given.
 
-    Commit this before the work begins, then `complete` or `forget`. Raises `IdempotencyKeyReused`
-    for another request under the same key, `IdempotencyInProgress` while the first one runs.
+    The work and `complete` follow in the same transaction: a twin waits here for its commit, and
+    an error leaves the key free. Raises `IdempotencyKeyReused` for another request under it.
     """
     moment = now(session)
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
@@ -35,7 +34,7 @@ def begin(
             organisation_id=organisation_id,
             key=storable(key, "Idempotency-Key"),
             request_sha256=request_sha256,
-            status=IN_PROGRESS,
+            status=UNANSWERED,
             headers={},
             body="",
             created_at=moment,
@@ -55,18 +54,16 @@ def complete(
     headers: Mapping[str, str],
     body: str,
 ) -> None:
-    """Keep the answer; in the transaction of the work itself, if there is one."""
+    """Keep the answer, in the transaction of the work itself."""
     record = session.get_one(IdempotencyRecord, (organisation_id, key))
     record.status, record.headers, record.body = status, dict(headers), body
 
 
 def forget(session: Session, organisation_id: str, key: str) -> None:
-    """The work failed and changed nothing: the same key may be used again."""
+    """What was answered had to be undone: the key may be used again."""
     session.execute(
         delete(IdempotencyRecord).where(
-            IdempotencyRecord.organisation_id == organisation_id,
-            IdempotencyRecord.key == key,
-            IdempotencyRecord.status == IN_PROGRESS,
+            IdempotencyRecord.organisation_id == organisation_id, IdempotencyRecord.key == key
         )
     )
 
@@ -79,21 +76,10 @@ def expire(session: Session, moment: datetime) -> None:
 
 def _known(
     session: Session, organisation_id: str, key: str, request_sha256: str
-) -> IdempotencyRecord | None:
-    query = (
-        select(IdempotencyRecord)
-        .where(IdempotencyRecord.organisation_id == organisation_id, IdempotencyRecord.key == key)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    record = session.scalars(query).one()
+) -> IdempotencyRecord:
+    record = session.get_one(IdempotencyRecord, (organisation_id, key))
     if record.request_sha256 != request_sha256:
         raise IdempotencyKeyReused(
             f"Idempotency-Key {key!r} belongs to another request: choose a new key"
         )
-    if record.status != IN_PROGRESS:
-        return record
-    if now(session) - record.created_at < timedelta(seconds=STALE_S):
-        raise IdempotencyInProgress("the first request with this key is still running: ask again")
-    record.created_at = now(session)
-    return None
+    return record

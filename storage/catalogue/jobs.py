@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session, aliased
 
 from storage.catalogue import assets, events, renditions
 from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready
@@ -114,7 +114,7 @@ def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor:
     plan = NewStep("plan", "plan the renditions", {})
     fresh = asset.inspection is None
     add_steps(session, job, [inspect, replace(plan, after=("inspect",))] if fresh else [plan])
-    assets.mark_asset_processing(session, asset.id, actor)
+    assets.settle_asset(session, asset.id, actor)
     return job
 
 
@@ -173,11 +173,12 @@ def retry_job(session: Session, job: Job, actor: str) -> list[ReadyStep]:
     )
     if job.work_deleted_at is not None:
         _make_work_again(session, job)
-    job.state, job.error, job.finished_at = "queued", None, None
+    job.state, job.error, job.finished_at, job.tidied_at = "queued", None, None, None
     ready = make_ready(session, job.id)
     renditions.plan_again(session, job.id)
     if job.asset_id is not None:
-        assets.mark_asset_processing(session, job.asset_id, actor)
+        session.flush()
+        assets.settle_asset(session, job.asset_id, actor)
     _note(session, job, "job.retried", actor, {"ready": [step.id for step in ready]})
     return ready
 
@@ -188,6 +189,29 @@ def mark_work_deleted(session: Session, job_id: str) -> None:
     if job.state not in SETTLED:
         raise JobConflict(f"job {job_id} is {job.state}: its work is still needed")
     job.work_deleted_at = now(session)
+
+
+def untidy_jobs(session: Session, limit: int = 100) -> list[Job]:
+    """Settled jobs whose dead attempts may have left objects that no row names.
+
+    Not while another job of the asset is active: it writes there.
+    """
+    other = aliased(Job)
+    busy = exists().where(other.asset_id == Job.asset_id, other.state.in_(assets.ACTIVE))
+    query = select(Job).where(
+        Job.tidied_at.is_(None), Job.state.in_(SETTLED), Job.asset_id.is_not(None), ~busy
+    )
+    return list(session.scalars(query.order_by(Job.id).limit(limit)))
+
+
+def mark_tidied(session: Session, job_id: str) -> None:
+    """Only objects that rows name are left of it, unless somebody has retried it since."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(SETTLED))
+        .values(tidied_at=now(session))
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _make_work_again(session: Session, job: Job) -> None:
@@ -208,9 +232,9 @@ def _make_work_again(session: Session, job: Job) -> None:
 
 def _need_source(session: Session, job: Job) -> None:
     upload = session.get(Upload, job.upload_id) if job.upload_id else None
-    if job.asset_id is None and upload is not None and upload.state == "rejected":
+    if job.asset_id is None and upload is not None and upload.state != "complete":
         raise JobConflict(
-            f"upload {upload.id} was rejected and its bytes are gone: upload the file again"
+            f"upload {upload.id} is {upload.state} and its bytes are gone: upload the file again"
         )
 
 

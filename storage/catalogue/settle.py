@@ -14,11 +14,6 @@ from storage.clock import now
 from storage.schema import Job, Step
 
 SETTLED = frozenset({"done", "failed", "cancelled"})
-MARKS = {
-    "done": assets.mark_asset_ready,
-    "failed": assets.mark_asset_failed,
-    "cancelled": assets.mark_asset_cancelled,
-}
 
 
 def settle_job(session: Session, job_id: str) -> str:
@@ -35,7 +30,7 @@ def settle_job(session: Session, job_id: str) -> str:
         _close(session, job)
     _note(session, job.id, job.organisation_id, job.asset_id, state, job.error)
     if job.asset_id is not None and state in SETTLED:
-        MARKS[state](session, job.asset_id)
+        assets.settle_asset(session, job.asset_id)
     return state
 
 

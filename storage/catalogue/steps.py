@@ -266,12 +266,14 @@ def free_expired(session: Session, moment: datetime, limit: int = 100) -> list[s
 
 
 def due_steps(
-    session: Session, moment: datetime, resend_after_s: float, limit: int = 100
+    session: Session, queue: str, moment: datetime, resend_after_s: float, limit: int = 100
 ) -> list[ReadyStep]:
-    """Ready steps whose message was never sent, or so long ago that it may be lost."""
+    """Ready steps of a queue whose message was never sent, or so long ago that it may be lost."""
     lost = moment - timedelta(seconds=resend_after_s)
     ready = select(Step.id, Step.queue).where(
-        Step.state == "ready", or_(Step.not_before.is_(None), Step.not_before <= moment)
+        Step.state == "ready",
+        Step.queue == queue,
+        or_(Step.not_before.is_(None), Step.not_before <= moment),
     )
     unsent = ready.where(Step.sent_at.is_(None)).order_by(Step.id).limit(limit)
     found = [ReadyStep(row.id, row.queue) for row in session.execute(unsent)]

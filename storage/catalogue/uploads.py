@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from pipelines.errors import HashMismatch
 from storage.catalogue import events, jobs
+from storage.catalogue.locks import lock_job
 from storage.catalogue.pages import Page, newest_first
 from storage.clock import now
 from storage.errors import (
@@ -46,7 +47,6 @@ def create_upload(
     size_bytes: int,
     part_size_bytes: int,
     key: str,
-    store_upload_id: str,
     declared: Mapping[str, str],
     request: Mapping[str, Any],
     expires_at: datetime,
@@ -68,7 +68,7 @@ def create_upload(
         size_bytes=size_bytes,
         part_size_bytes=part_size_bytes,
         key=key,
-        store_upload_id=store_upload_id,
+        store_upload_id="",  # until `begin_in_store`
         declared=_lower(declared),
         request=dict(request),
         created_at=now(session),
@@ -123,7 +123,7 @@ def complete_upload(
     """
     upload = _locked(session, upload)
     need_open(upload)
-    upload.declared = _agreeing(upload, _lower(declared or {}))
+    upload.declared = agreeing(upload, declared or {})
     upload.state, upload.completed_at = "complete", now(session)
     job = jobs.begin_ingest(session, upload, actor)
     upload.job_id = job.id
@@ -131,34 +131,84 @@ def complete_upload(
     return job
 
 
-def abort_upload(session: Session, upload: Upload, actor: str) -> Upload:
-    """The client does not want it any more. Raises `UploadConflict`."""
+def begin_in_store(session: Session, upload: Upload, store_upload_id: str) -> Upload:
+    """Note under which id the store takes the parts; the first to note one wins.
+
+    The row of the upload is made first, so that nothing in the store belongs to nobody.
+    """
     upload = _locked(session, upload)
     need_open(upload)
+    upload.store_upload_id = upload.store_upload_id or store_upload_id
+    return upload
+
+
+def undo_upload(session: Session, upload: Upload) -> None:
+    """The store could not begin it: it is as if nobody had asked, but for the events."""
+    upload = _locked(session, upload)
+    if upload.store_upload_id:
+        return  # somebody else's try came through
+    _note(session, upload, "upload.aborted", SYSTEM)
+    session.delete(upload)
+
+
+def keep_open(session: Session, upload: Upload, expires_at: datetime) -> None:
+    """Somebody still sends parts: the upload's time begins anew."""
+    session.execute(
+        update(Upload)
+        .where(Upload.id == upload.id, Upload.state == "open", Upload.expires_at < expires_at)
+        .values(expires_at=expires_at)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def lose_upload(session: Session, upload: Upload) -> None:
+    """The store does not know the parts of an open upload any more: it can only begin anew."""
+    upload = _locked(session, upload)
+    if upload.state == "open":
+        upload.state = "expired"
+        _note(session, upload, "upload.expired", SYSTEM)
+
+
+def abort_upload(session: Session, upload: Upload, actor: str) -> Upload:
+    """The client does not want it any more, nor to retry a job that failed before there was an
+    asset. Raises `UploadConflict`.
+    """
+    upload = _locked(session, upload)
+    if not _given_up(session, upload):
+        need_open(upload)
     upload.state = "aborted"
     _note(session, upload, "upload.aborted", actor)
     return upload
 
 
-def expire_uploads(session: Session, moment: datetime, limit: int = 100) -> list[Upload]:
-    """Close uploads whose time is over, and return them."""
-    late = (
-        select(Upload.id)
-        .where(Upload.state == "open", Upload.expires_at < moment)
-        .order_by(Upload.expires_at)
-        .limit(limit)
+def expire_uploads(
+    session: Session, moment: datetime, retry_within_s: float, limit: int = 100
+) -> list[Upload]:
+    """Close uploads whose time is over, and return them.
+
+    Also complete ones whose job ended `retry_within_s` ago without an asset: nobody retried it.
+    """
+    late = Upload.expires_at < moment
+    unsent = select(Upload).where(Upload.state == "open", late).order_by(Upload.expires_at)
+    unwanted = (
+        select(Upload)
+        .join(Job, Job.id == Upload.job_id)
+        .where(Upload.state == "complete", Job.state.in_(("failed", "cancelled")))
+        .where(Job.finished_at < moment - timedelta(seconds=retry_within_s))
     )
-    closed = session.scalars(
-        update(Upload)
-        .where(Upload.id.in_(late), Upload.state == "open")
-        .values(state="expired")
-        .returning(Upload)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    expired = sorted(closed, key=lambda upload: upload.id)
-    for upload in expired:
-        _note(session, upload, "upload.expired", SYSTEM)
-    return expired
+    found = [*session.scalars(unsent.limit(limit)), *session.scalars(unwanted.limit(limit))]
+    return [upload for upload in found if _expire(session, upload, moment)]
+
+
+def _expire(session: Session, upload: Upload, moment: datetime) -> bool:
+    """Whether it still was as it was found: a part, or a retry, may have come in between."""
+    upload = _locked(session, upload)
+    late = upload.state == "open" and upload.expires_at < moment
+    if not (late or _given_up(session, upload)):
+        return False
+    upload.state = "expired"
+    _note(session, upload, "upload.expired", SYSTEM)
+    return True
 
 
 def reject_upload(session: Session, upload: Upload, error: Mapping[str, Any]) -> None:
@@ -186,22 +236,32 @@ def mark_cleaned(session: Session, upload: Upload) -> None:
     session.get_one(Upload, upload.id).cleaned_at = now(session)
 
 
-def _agreeing(upload: Upload, declared: Mapping[str, str]) -> dict[str, Any]:
-    for algorithm, value in declared.items():
+def agreeing(upload: Upload, declared: Mapping[str, str]) -> dict[str, Any]:
+    """Every hash that was declared so far. Raises `HashMismatch` where two disagree."""
+    for algorithm, value in _lower(declared).items():
         earlier = upload.declared.get(algorithm)
         if earlier not in {None, value}:
             raise HashMismatch(
                 f"{algorithm} was declared as {earlier} when the upload began and is {value} now: "
                 "abort it and upload the file again"
             )
-    return {**upload.declared, **declared}
+    return {**upload.declared, **_lower(declared)}
 
 
 def _lower(declared: Mapping[str, str]) -> dict[str, Any]:
     return {name: value.lower() for name, value in declared.items() if value}
 
 
+def _given_up(session: Session, upload: Upload) -> bool:
+    """Its job failed or was cancelled before there was an asset; it is locked by `_locked`."""
+    job = session.get(Job, upload.job_id) if upload.state == "complete" else None
+    return job is not None and job.asset_id is None and job.state in {"failed", "cancelled"}
+
+
 def _locked(session: Session, upload: Upload) -> Upload:
+    """The upload as it is now, held until the end of the transaction; its job's row before it."""
+    if upload.job_id is not None:
+        lock_job(session, upload.job_id)
     query = select(Upload).where(Upload.id == upload.id).with_for_update(key_share=True)
     return session.scalars(query.execution_options(populate_existing=True)).one()
 

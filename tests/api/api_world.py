@@ -178,7 +178,6 @@ class Organisation:
             "size_bytes": len(content),
             "part_size_bytes": 64 << 20,
             "key": key,
-            "store_upload_id": "none",
             "declared": {},
             "request": {},
             "expires_at": datetime.now(UTC) + timedelta(hours=1),

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +124,53 @@ def test_a_completion_that_died_half_way_is_completed_by_asking_again(
         row = uploads.get_upload(session, org.id, upload["id"])
     parts = api.objects.list_parts(row.key, row.store_upload_id)
     api.objects.complete_multipart(row.key, row.store_upload_id, parts)
+    listed = admin.get(f"/v1/uploads/{upload['id']}/parts").json()["parts"]
+    assert [(part["number"], part["size_bytes"]) for part in listed] == [(1, 10)]
     assert admin.post(f"/v1/uploads/{upload['id']}/complete").status_code == 202
+
+
+def test_an_upload_that_the_store_has_forgotten_is_closed(
+    api: api_world.Running, org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """MinIO drops the parts of old uploads by itself: the client learns it and begins anew."""
+    upload = begin(admin, size_bytes=10)
+    with api.database.read() as session:
+        row = uploads.get_upload(session, org.id, upload["id"])
+    api.objects.abort_multipart(row.key, row.store_upload_id)
+    refused(admin.get(f"/v1/uploads/{upload['id']}/parts"), 404, "multipart_not_found")
+    assert admin.get(f"/v1/uploads/{upload['id']}").json()["state"] == "expired"
+
+
+def test_an_upload_is_begun_in_the_store_when_its_first_part_is_asked_for(
+    api: api_world.Running, org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """The row comes first: a crash before the store was asked leaves an upload that works."""
+    upload = begin(admin, size_bytes=10)
+    with api.database.begin() as session:
+        uploads.get_upload(session, org.id, upload["id"]).store_upload_id = ""
+    send(admin, upload, b"0123456789", 1)
+    assert admin.post(f"/v1/uploads/{upload['id']}/complete").status_code == 202
+
+
+def test_signing_parts_keeps_an_upload_open(
+    api: api_world.Running, org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """A slow line may take longer than the time of an upload, as long as parts are sent."""
+    upload = begin(admin, size_bytes=10)
+    soon = datetime.now(UTC) + timedelta(seconds=5)
+    with api.database.begin() as session:
+        uploads.get_upload(session, org.id, upload["id"]).expires_at = soon
+    send(admin, upload, b"0123456789", 1)
+    shown = admin.get(f"/v1/uploads/{upload['id']}").json()["expires_at"]
+    assert datetime.fromisoformat(shown) > soon + timedelta(hours=1)
 
 
 def test_hashes_that_contradict_each_other_are_refused_at_once(admin: httpx.Client) -> None:
     upload = begin(admin, size_bytes=10, md5="0" * 32)
     send(admin, upload, b"0123456789", 1)
-    answer = admin.post(f"/v1/uploads/{upload['id']}/complete", json={"md5": "1" * 32})
-    refused(answer, 422, "hash_mismatch")
+    path = f"/v1/uploads/{upload['id']}"
+    refused(admin.post(f"{path}/complete", json={"md5": "1" * 32}), 422, "hash_mismatch")
+    assert [part["number"] for part in admin.get(f"{path}/parts").json()["parts"]] == [1]
 
 
 def test_an_aborted_upload_leaves_nothing(api: api_world.Running, admin: httpx.Client) -> None:

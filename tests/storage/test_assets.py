@@ -125,7 +125,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(world: World, text: str |
 def test_state_and_dates_narrow_a_search(world: World, text: str | None) -> None:
     """`created_after` is included, `created_before` is not."""
     first, second = world.asset(title="木棉 1"), world.asset(title="木棉 2")
-    world.write(lambda session: assets.mark_asset_failed(session, first.id))
+    world.fail_job_of(first)
     assert search(world, text, state="failed") == ["木棉 1"]
     assert search(world, text, state="processing") == ["木棉 2"]
     assert search(world, text, created_after=second.created_at) == ["木棉 2"]

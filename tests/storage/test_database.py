@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 from worlds import World, at_once, open_world
 
-from storage.catalogue import keys
+from storage.catalogue import events, keys
+from storage.clock import now
 from storage.database import Database
 from storage.errors import CatalogueUnavailable
 from storage.schema import Asset, Base
@@ -73,10 +75,18 @@ def test_an_error_undoes_the_whole_transaction(world: World) -> None:
 def test_rows_can_be_read_after_their_transaction(world: World) -> None:
     """No session is needed to look at what a function returned."""
     asset = world.asset(title="岭南")
-    assert (asset.title, asset.created_at.utcoffset()) == ("岭南", asset.created_at.utcoffset())
+    assert (asset.title, asset.created_at.utcoffset()) == ("岭南", timedelta(0))
     again = world.read(lambda session: session.get_one(Asset, asset.id))
     assert again.created_at == asset.created_at
-    assert again.created_at.tzinfo is not None
+    assert again.created_at.utcoffset() == timedelta(0)
+
+
+def test_a_server_in_another_time_zone_changes_nothing(world: World) -> None:
+    """The test server stands in Asia/Shanghai: now is now, and the events still prove."""
+    told = world.read(now)
+    assert abs(told - datetime.now(UTC)) < timedelta(minutes=1)
+    world.asset(title="岭南")
+    assert world.read(events.verify_chain).broken_at is None
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy.orm import Session
-from worlds import WRONG, World
+from worlds import WRONG, World, at_once
 
 from storage.catalogue import assets, events, jobs, renditions, steps, uploads
 from storage.catalogue.steps import NewStep
 from storage.errors import InvalidCursor, JobConflict, JobNotFound
-from storage.schema import Job
+from storage.schema import Asset, Job
 
 RUNGS = [
     {"profile": "mobile-1080p", "profile_version": 1, "container": "mp4"},
@@ -287,3 +287,42 @@ def test_another_organisations_job_is_not_found(world: World) -> None:
     job = world.job(NewStep("encode", "encode", {}))
     with pytest.raises(JobNotFound):
         world.read(lambda session: jobs.get_job(session, "org_other", job.id))
+
+
+def start(world: World, asset: Asset) -> Job:
+    """Another job for the asset."""
+    return world.write(lambda session: jobs.start_job(session, asset, {}, "key_test"))
+
+
+def test_a_job_that_is_cancelled_leaves_an_asset_to_the_one_that_runs(world: World) -> None:
+    """Else the gate would close before the other one can publish."""
+    asset = world.asset()
+    other = start(world, asset)
+    world.write(lambda session: jobs.request_cancel(session, other, "key_test"))
+    assert world.job_state(other.id) == "cancelled"
+    assert world.asset_state(asset.id) == "processing"
+    world.finish_all(world.jobs_of(asset)[-1].id)
+    assert world.asset_state(asset.id) == "ready"
+
+
+def test_jobs_that_settle_at_once_leave_an_asset_with_a_done_job_ready(world: World) -> None:
+    """Whoever writes last knows of both."""
+    for _ in range(5):
+        asset = world.asset()
+        [first] = world.jobs_of(asset)
+        second = start(world, asset)
+        while len(ready := _ready(world, first)) == 1 and world.step(ready[0]).kind != "plan":
+            world.finish(ready[0])
+        claimed = world.claim(ready[0])
+        at_once(
+            [
+                lambda claimed=claimed: world.write(
+                    lambda session: steps.finish_step(session, claimed.id, claimed.epoch, result={})
+                ),
+                lambda second=second: world.write(
+                    lambda session: jobs.request_cancel(session, second, "key_test")
+                ),
+            ]
+        )
+        assert (world.job_state(first.id), world.job_state(second.id)) == ("done", "cancelled")
+        assert world.asset_state(asset.id) == "ready"

@@ -14,7 +14,6 @@ from storage.catalogue import idempotency, keys
 from storage.clock import now
 from storage.database import Database
 from storage.errors import (
-    IdempotencyInProgress,
     IdempotencyKeyReused,
     KeyNotFound,
     LastAdminKey,
@@ -129,83 +128,58 @@ def test_of_several_first_starts_exactly_one_gets_the_admin_key(database_url: st
     assert key.role == "admin"
 
 
-def begin(world: World, request_sha256: str = ASKED) -> IdempotencyRecord | None:
-    return world.write(
-        lambda session: idempotency.begin(session, world.organisation_id, "key 1", request_sha256)
-    )
+def ask(world: World, request_sha256: str = ASKED) -> IdempotencyRecord | None:
+    """A request as the API carries it out: the work and its answer in one transaction."""
 
+    def answer(session: Session) -> IdempotencyRecord | None:
+        place = (world.organisation_id, "key 1")
+        known = idempotency.begin(session, *place, request_sha256)
+        if known is None:
+            idempotency.complete(session, *place, status=201, headers={"A": "b"}, body="{}")
+        return known
 
-def complete(world: World) -> None:
-    world.write(
-        lambda session: idempotency.complete(
-            session, world.organisation_id, "key 1", status=201, headers={"A": "b"}, body="{}"
-        )
-    )
+    return world.write(answer)
 
 
 def test_the_second_request_gets_the_answer_of_the_first(world: World) -> None:
     """Status, headers and body."""
-    assert begin(world) is None
-    complete(world)
-    known = begin(world)
+    assert ask(world) is None
+    known = ask(world)
     assert known is not None
     assert (known.status, known.headers, known.body) == (201, {"A": "b"}, "{}")
 
 
 def test_of_ten_equal_requests_at_once_one_is_carried_out(world: World) -> None:
-    """The others learn that it is running."""
-
-    def ask() -> str:
-        try:
-            return "go on" if begin(world) is None else "known"
-        except IdempotencyInProgress as error:
-            return error.code
-
-    assert sorted(at_once([ask] * 10)) == ["go on"] + ["idempotency_in_progress"] * 9
+    """The others wait for it and get its answer."""
+    found = at_once([lambda: ask(world)] * 10)
+    assert found.count(None) == 1
+    assert {record.status for record in found if record is not None} == {201}
 
 
 def test_another_request_under_the_same_key_is_refused(world: World) -> None:
-    """Whether the first one is answered or not."""
-    begin(world)
+    ask(world)
     with pytest.raises(IdempotencyKeyReused):
-        begin(world, OTHER)
-    complete(world)
-    with pytest.raises(IdempotencyKeyReused):
-        begin(world, OTHER)
+        ask(world, OTHER)
 
 
-def test_a_failed_request_frees_its_key_and_an_answered_one_keeps_it(world: World) -> None:
-    """Forgetting removes only what has no answer."""
-    for _ in range(2):
-        assert begin(world) is None
-        world.write(lambda session: idempotency.forget(session, world.organisation_id, "key 1"))
-    assert begin(world) is None
-    complete(world)
-    world.write(lambda session: idempotency.forget(session, world.organisation_id, "key 1"))
-    assert begin(world) is not None
+def test_a_request_that_failed_leaves_its_key_free(world: World) -> None:
+    """Its record went with its transaction."""
 
+    def fail(session: Session) -> None:
+        idempotency.begin(session, world.organisation_id, "key 1", OTHER)
+        raise KeyError("undone")
 
-def test_a_request_whose_server_died_may_be_sent_again_after_a_minute(world: World) -> None:
-    """Else its key would be blocked for a day."""
-    begin(world)
-
-    def age(session: Session) -> None:
-        record = session.get_one(IdempotencyRecord, (world.organisation_id, "key 1"))
-        record.created_at = now(session) - timedelta(minutes=2)
-
-    world.write(age)
-    assert begin(world) is None
-    with pytest.raises(IdempotencyInProgress):
-        begin(world)
+    with pytest.raises(KeyError):
+        world.write(fail)
+    assert ask(world) is None
 
 
 def test_answers_are_forgotten_after_a_day(world: World) -> None:
     """The table does not grow for ever."""
-    begin(world)
-    complete(world)
+    ask(world)
     world.write(lambda session: idempotency.expire(session, now(session)))
-    assert begin(world) is not None
+    assert ask(world) is not None
     world.write(
         lambda session: idempotency.expire(session, now(session) + timedelta(days=1, seconds=1))
     )
-    assert begin(world) is None
+    assert ask(world) is None

@@ -83,7 +83,8 @@ def test_every_secret_may_come_from_a_file(tmp_path: Path, name: str, field: str
 @pytest.mark.parametrize(
     ("env", "words"),
     [
-        ({"KAPOK_DATABASE_URL": "mysql://x"}, "KAPOK_DATABASE_URL begins with 'mysql'"),
+        ({"KAPOK_DATABASE_URL": "mysql://x"}, "KAPOK_DATABASE_URL begins with 'mysql:'"),
+        ({"KAPOK_DATABASE_URL": "kapok:secret@db/kapok"}, "KAPOK_DATABASE_URL has no scheme"),
         ({"KAPOK_DATABASE_URL_FILE": "/nonexistent"}, "KAPOK_DATABASE_URL_FILE names /nonexistent"),
         ({"KAPOK_S3_ENDPOINT": "minio:9000"}, "KAPOK_S3_ENDPOINT is 'minio:9000'"),
         ({"KAPOK_S3_ENDPOINT": "http://minio:9000"}, "set KAPOK_S3_ACCESS_KEY"),

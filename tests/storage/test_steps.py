@@ -287,7 +287,7 @@ def test_the_sweep_frees_expired_leases_and_only_those(world: World) -> None:
     run_out(world, lost.id)
     freed = world.write(lambda session: steps.free_expired(session, now(session)))
     assert freed == [lost.id]
-    due = world.read(lambda session: steps.due_steps(session, now(session), 60))
+    due = world.read(lambda session: steps.due_steps(session, "encode", now(session), 60))
     assert due == [(lost.id, "encode")]
     assert world.step(held.id).state == "running"
 
@@ -331,11 +331,12 @@ def test_due_steps_are_unsent_or_sent_long_ago(world: World) -> None:
         session.get_one(Step, old.id).sent_at = now(session) - timedelta(minutes=5)
 
     world.write(age)
-    due = world.read(lambda session: steps.due_steps(session, now(session), 60))
+    due = world.read(lambda session: steps.due_steps(session, "encode", now(session), 60))
     assert due == [(unsent.id, "encode"), (old.id, "encode")]
-    assert world.read(lambda session: steps.due_steps(session, now(session), 60, limit=1)) == [
-        (unsent.id, "encode")
-    ]
+    assert world.read(
+        lambda session: steps.due_steps(session, "encode", now(session), 60, limit=1)
+    ) == [(unsent.id, "encode")]
+    assert world.read(lambda session: steps.due_steps(session, "measure", now(session), 60)) == []
 
 
 def test_is_done_means_done_by_this_very_attempt(world: World) -> None:

@@ -12,13 +12,11 @@ from worlds import WRONG, World, at_once
 from pipelines.errors import HashMismatch
 from storage.catalogue import assets, events, jobs, uploads
 from storage.clock import now
-from storage.errors import (
-    UploadConflict,
-    UploadNotFound,
-)
+from storage.errors import JobConflict, UploadConflict, UploadNotFound
 from storage.schema import Upload
 
 MIB = 1024 * 1024
+DAY_S = 86_400.0
 
 
 @pytest.mark.parametrize(
@@ -76,7 +74,7 @@ def _abort(session: Session, upload: Upload) -> object:
 
 
 def _expire(session: Session, upload: Upload) -> object:
-    return uploads.expire_uploads(session, upload.expires_at + timedelta(seconds=1))
+    return uploads.expire_uploads(session, upload.expires_at + timedelta(seconds=1), DAY_S)
 
 
 def _reject(session: Session, upload: Upload) -> object:
@@ -113,7 +111,7 @@ def test_only_open_uploads_whose_time_is_over_expire(world: World) -> None:
 
     world.write(age)
     world.write(lambda session: uploads.complete_upload(session, complete, "key_test"))
-    expired = world.write(lambda session: uploads.expire_uploads(session, moment))
+    expired = world.write(lambda session: uploads.expire_uploads(session, moment, DAY_S))
     assert [(upload.id, upload.state) for upload in expired] == [(late.id, "expired")]
     assert reread(world, young).state == "open"
     assert reread(world, complete).state == "complete"
@@ -188,3 +186,66 @@ def test_every_end_of_an_upload_is_in_the_events(world: World) -> None:
         ("upload.created", "key_test"),
         ("upload.aborted", "key_alice"),
     ]
+
+
+def _failed_before_there_was_an_asset(world: World) -> Upload:
+    """Its first step failed for a reason that says nothing about the bytes."""
+    upload = world.upload()
+    job = world.write(lambda session: uploads.complete_upload(session, upload, "key_test"))
+    [(step_id, _)] = world.read(lambda session: jobs.ready_steps(session, job.id))
+    world.fail(step_id, {**WRONG, "code": "disk_full"})
+    return reread(world, upload)
+
+
+def test_an_upload_whose_job_failed_waits_for_a_retry_and_then_goes(world: World) -> None:
+    """The master is not deleted because a disk was full; nor is it kept for ever."""
+    upload = _failed_before_there_was_an_asset(world)
+
+    def expire(after: timedelta) -> list[Upload]:
+        return world.write(
+            lambda session: uploads.expire_uploads(session, now(session) + after, DAY_S)
+        )
+
+    assert expire(timedelta(hours=23)) == []
+    assert [late.id for late in expire(timedelta(hours=25))] == [upload.id]
+    assert [dead.id for dead in world.read(uploads.uploads_to_clean)] == [upload.id]
+    with pytest.raises(JobConflict, match="its bytes are gone"):
+        world.write(
+            lambda session: jobs.retry_job(
+                session, jobs.get_job(session, world.organisation_id, str(upload.job_id)), "key"
+            )
+        )
+
+
+def test_an_upload_whose_job_failed_may_be_aborted_but_not_while_it_is_retried(
+    world: World,
+) -> None:
+    """Whoever does not want to retry it frees its room at once."""
+    upload = _failed_before_there_was_an_asset(world)
+
+    def retry(session: Session) -> object:
+        job = jobs.get_job(session, world.organisation_id, str(upload.job_id))
+        return jobs.retry_job(session, job, "key_test")
+
+    world.write(retry)
+    with pytest.raises(UploadConflict, match="is complete"):
+        world.write(lambda session: _abort(session, upload))
+    [(step_id, _)] = world.read(lambda session: jobs.ready_steps(session, str(upload.job_id)))
+    world.fail(step_id, WRONG)
+    world.write(lambda session: _abort(session, upload))
+    assert reread(world, upload).state == "aborted"
+
+
+def test_two_who_begin_an_upload_in_the_store_agree_on_one(world: World) -> None:
+    """The second learns the id of the first, and drops its own."""
+    upload = world.upload()
+    found = at_once(
+        [
+            lambda name=name: world.write(
+                lambda session: uploads.begin_in_store(session, upload, name).store_upload_id
+            )
+            for name in ("mpu_a", "mpu_b")
+        ]
+    )
+    assert found[0] == found[1]
+    assert found[0] in {"mpu_a", "mpu_b"}

@@ -64,7 +64,6 @@ class World:
                 "size_bytes": 100,
                 "part_size_bytes": 64 * 1024 * 1024,
                 "key": f"assets/{asset_id}/source/source",
-                "store_upload_id": "mpu",
                 "declared": {},
                 "request": {},
                 "expires_at": now(session) + timedelta(hours=1),
@@ -131,6 +130,18 @@ class World:
         return self.write(
             lambda session: steps.fail_step(session, claimed.id, claimed.epoch, error)
         )
+
+    def jobs_of(self, asset: Asset) -> list[Job]:
+        """Its jobs, the newest first."""
+        return self.read(
+            lambda session: jobs.list_jobs(session, self.organisation_id, asset_id=asset.id)
+        ).data
+
+    def fail_job_of(self, asset: Asset) -> None:
+        """Fail the ready step of the asset's newest job for good."""
+        job = self.jobs_of(asset)[0]
+        [(step_id, _)] = self.read(lambda session: jobs.ready_steps(session, job.id))
+        self.fail(step_id, WRONG)
 
     def finish_all(self, job_id: str) -> None:
         """Run whatever is ready until nothing is."""

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import small_steps
 from engine_bench import Bench, eventually, ffmpegs
 from small_steps import payload
+from sqlalchemy.orm import Session
 
-from storage.catalogue import steps
 from storage.catalogue.steps import NewStep
-from storage.errors import LeaseLost
+from storage.database import Database
+from storage.errors import CatalogueUnavailable
+from storage.objects import never
+from storage.objects_local import LocalStore
+from workers.context import StepContext, StepResult
+from workers.engine import Engine
+from workers.kinds import Kind
 
 pytestmark = pytest.mark.media
 
@@ -202,12 +212,73 @@ def test_progress_is_written_with_an_estimate(embedded: Bench) -> None:
     assert seen["eta_s"] > 0
 
 
-def test_a_dead_finish_is_recognised_as_done(embedded: Bench) -> None:
-    """The answer to a commit got lost: the result stands, and its objects must not be removed."""
+class _LosesAnAnswer(Database):
+    """A catalogue that commits once without its answer being heard."""
+
+    deaf = False
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        with super().begin() as session:
+            yield session
+        if self.deaf:
+            self.deaf = False
+            raise CatalogueUnavailable("the answer was lost")
+
+
+def test_a_finish_whose_answer_was_lost_stands(embedded: Bench) -> None:
+    """The second try finds the step done by itself: its objects must not be removed."""
+    database = _LosesAnAnswer(embedded.settings.database_url)
+    applied: list[int] = []
+
+    def encode(context: StepContext) -> StepResult:
+        done = small_steps.encode(context)
+
+        def apply(session: Session) -> None:
+            database.deaf = not applied
+            applied.append(context.step.epoch)
+
+        return replace(done, apply=apply)
+
     job = embedded.job(NewStep("encode", "one", payload("encode")))
+    kinds = {"encode": Kind(encode)}
+    engine = Engine(embedded.settings, database, embedded.objects, embedded.broker, kinds)
+    embedded.closing.callback(engine.close)
     step = embedded.steps(job)["one"]
-    embedded.engine().run_step(step.id)
-    with embedded.database.begin() as session:
-        with pytest.raises(LeaseLost):
-            steps.finish_step(session, step.id, 1, result={})
-        assert steps.is_done(session, step.id, 1)
+    engine.run_step(step.id)
+    database.close()
+    assert set(applied) == {1}
+    assert embedded.events("step.done") == [step.id]
+    assert embedded.keys() == [f"made/{step.id}/1/picture.mp4"]
+    assert embedded.state(job) == "done"
+
+
+class _Slow(LocalStore):
+    """A store whose transfers take a minute; they end when their check raises."""
+
+    @contextmanager
+    def fetch(self, key: str, scratch: Path, check: Callable[[], None] = never) -> Iterator[Path]:
+        for _ in range(600):
+            check()
+            time.sleep(0.1)
+        yield scratch
+
+
+def test_a_cancel_is_seen_while_an_object_is_fetched(embedded: Bench) -> None:
+    """A master of 200 GB is minutes of download; nobody waits for its end to cancel."""
+    objects = _Slow(embedded.settings.data / "objects", b"key", "http://kapok.test")
+
+    def fetch(context: StepContext) -> StepResult:
+        with context.fetch("assets/master"):
+            return StepResult()
+
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    kinds = {"encode": Kind(fetch)}
+    engine = Engine(embedded.settings, embedded.database, objects, embedded.broker, kinds)
+    embedded.closing.callback(engine.close)
+    running = threading.Thread(target=engine.run_step, args=(embedded.steps(job)["one"].id,))
+    running.start()
+    eventually(lambda: embedded.steps(job)["one"].state == "running")
+    embedded.cancel(job)
+    running.join(timeout=2)
+    assert embedded.state(job) == "cancelled"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn, cast
@@ -9,13 +12,17 @@ from typing import NoReturn, cast
 import pytest
 from engine_bench import Bench, eventually
 from small_steps import payload
+from sqlalchemy.orm import Session
 
-from storage.catalogue import steps, uploads
+from storage.catalogue import renditions, steps, uploads
 from storage.catalogue.steps import NewStep
 from storage.clock import now
-from storage.errors import MultipartNotFound, StoreUnavailable
+from storage.database import Database
+from storage.errors import CatalogueUnavailable, MultipartNotFound, StoreUnavailable
 from storage.objects import ObjectStore
 from storage.schema import Job, Upload
+from workers import sweeper as sweeper_module
+from workers.asset_objects import tidy_assets
 from workers.broker import QUEUES, enqueue, messages_waiting
 from workers.sweeper import Sweeper
 from workers.work_objects import Attempt, Standing, may_be_needed, sweep_work
@@ -44,13 +51,35 @@ def _expired_upload(bench: Bench) -> tuple[str, str]:
             size_bytes=9,
             part_size_bytes=9,
             key="k",
-            store_upload_id=store_id,
             declared={},
             request={},
             expires_at=now(session) - timedelta(seconds=1),
             actor="test",
         )
+        uploads.begin_in_store(session, upload, store_id)
     return store_id, upload.id
+
+
+class _Catalogue(Database):
+    """A catalogue whose server can be away."""
+
+    away = False
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        self._answer()
+        with super().begin() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        self._answer()
+        with super().read() as session:
+            yield session
+
+    def _answer(self) -> None:
+        if self.away:
+            raise CatalogueUnavailable("no answer")
 
 
 class _Away:
@@ -178,10 +207,19 @@ def test_leases_are_not_freed_just_after_the_catalogue_was_away(embedded: Bench)
     step = embedded.steps(job)["one"]
     with embedded.database.begin() as session:
         steps.claim_step(session, step.id, "holder", 30.0)
+    database = _Catalogue(embedded.settings.database_url)
+    sweeper = Sweeper(embedded.settings, database, embedded.objects, embedded.broker)
+    time.sleep(embedded.settings.lease_s)  # a fresh sweeper's own patience is over
     embedded.let_lease_run_out(step.id)
-    sweeper = _sweeper(embedded)
+    database.away = True
+    sweeper.sweep()
+    database.away = False
     sweeper.sweep()
     assert embedded.steps(job)["one"].state == "running"
+    time.sleep(embedded.settings.lease_s / 2)
+    sweeper.sweep()
+    assert embedded.steps(job)["one"].state == "ready"
+    database.close()
 
 
 def test_a_store_that_is_away_does_not_keep_leases_from_being_freed(embedded: Bench) -> None:
@@ -199,3 +237,43 @@ def test_a_store_that_is_away_does_not_keep_leases_from_being_freed(embedded: Be
         return embedded.steps(job)["one"].state == "ready"
 
     eventually(freed, within_s=5)
+
+
+def test_a_message_lost_behind_a_long_queue_is_sent_again(embedded: Bench) -> None:
+    """More encodes wait than one sweep looks at; the measurement is found all the same."""
+    many = (NewStep("encode", f"{n}", payload("encode")) for n in range(sweeper_module.BATCH + 1))
+    job = embedded.job(*many, NewStep("measure", "lost", payload("encode")))
+    sweeper = _sweeper(embedded)
+    sweeper.sweep()
+    sweeper.sweep()
+    embedded.broker.flush("measure")
+    _age_messages(embedded, job, 3600)
+    sweeper.sweep()
+    assert messages_waiting(embedded.broker, "measure") == 1
+
+
+def test_what_no_row_names_under_an_asset_goes_once_its_jobs_are_over(bench: Bench) -> None:
+    """A worker that died left segments; a later attempt won, or none did."""
+    job = bench.job(NewStep("encode", "one", payload("encode")))
+    asset_id = str(bench.row(job).asset_id)
+    kept, dead = (
+        f"assets/{asset_id}/renditions/ren_1/2/a.mp4",
+        (
+            f"assets/{asset_id}/inspection/stp_1/1/poster-1.jpg",
+            f"assets/{asset_id}/packages/pkg_1/1/segment.m4s",
+            f"assets/{asset_id}/renditions/ren_1/1/a.mp4",
+        ),
+    )
+    source = f"assets/{asset_id}/source/upl_1"
+    for key in (kept, source, *dead):
+        bench.objects.put_bytes(b"x", key)
+    with bench.database.begin() as session:
+        rung = {"profile": "mobile-540p", "profile_version": 1}
+        (rendition_id,) = renditions.plan_renditions(session, bench.row(job), [rung])
+        facts = {"sha256": "ab" * 32, "size_bytes": 1}
+        renditions.mark_ready(session, rendition_id, key=kept, facts=facts, commands=[], tools={})
+    assert tidy_assets(bench.database, bench.objects) == []  # the job may still write there
+    bench.engine().run_step(bench.steps(job)["one"].id)
+    assert sorted(tidy_assets(bench.database, bench.objects)) == sorted(dead)
+    assert bench.keys("assets/") == sorted((kept, source))
+    assert tidy_assets(bench.database, bench.objects) == []

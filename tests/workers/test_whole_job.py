@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,17 @@ import pytest
 from engine_bench import Bench, eventually
 from sqlalchemy import select
 
+from pipelines.errors import DiskFull
 from pipelines.tools import ffmpeg
-from storage.catalogue import packages, publications, renditions, uploads, zones
+from storage.catalogue import jobs, packages, publications, renditions, uploads, zones
 from storage.clock import now
 from storage.ids import new_id
+from storage.objects import never
+from storage.objects_local import LocalStore
 from storage.schema import Asset, Upload
+from workers.engine import Engine
 from workers.kinds import KINDS
+from workers.sweeper import Sweeper
 
 pytestmark = [pytest.mark.media, pytest.mark.slow]
 
@@ -47,7 +54,6 @@ def _upload(bench: Bench, path: Path, request: dict[str, Any], **declared: str) 
             size_bytes=path.stat().st_size,
             part_size_bytes=uploads.part_size(path.stat().st_size),
             key=key,
-            store_upload_id="none",
             declared=declared,
             request=request,
             expires_at=now(session) + timedelta(days=1),
@@ -119,3 +125,58 @@ def test_a_wrong_hash_never_becomes_an_asset(embedded: Bench, tmp_path: Path) ->
     with embedded.database.read() as session:
         assert session.scalars(select(Asset)).all() == []
         assert session.scalars(select(Upload.state)).all() == ["rejected"]
+
+
+class _FullDisk(LocalStore):
+    """A store beside a scratch disk without room."""
+
+    def fetch(
+        self, key: str, scratch: Path, check: Callable[[], None] = never
+    ) -> AbstractContextManager[Path]:
+        raise DiskFull("no room in the scratch folder")
+
+
+def test_two_inspections_of_an_asset_keep_their_images_apart(
+    embedded: Bench, tmp_path: Path
+) -> None:
+    """A second job came before the first had inspected: what fails removes only its own."""
+    job_id = _upload(embedded, _clip(tmp_path / "clip.mp4"), {})
+    engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+    embedded.closing.callback(engine.close)
+    engine.run_step(embedded.steps(job_id)["verify the upload"].id)
+    with embedded.database.begin() as session:
+        asset = session.get_one(Asset, embedded.row(job_id).asset_id)
+        other_id = jobs.start_job(session, asset, {}, "test").id
+    prefixes = []
+    for one in (job_id, other_id):
+        engine.run_step(embedded.steps(one)["inspect the source"].id)
+        with embedded.database.read() as session:
+            prefixes.append(session.get_one(Asset, asset.id).inspection_prefix)
+    assert None not in prefixes
+    assert prefixes[0] != prefixes[1]
+    assert all(embedded.keys(str(prefix)) for prefix in prefixes)
+
+
+def test_a_full_disk_keeps_the_upload_and_a_retry_makes_the_asset(
+    embedded: Bench, tmp_path: Path
+) -> None:
+    """Only bytes that are proven wrong are deleted: a master may exist once."""
+    clip = _clip(tmp_path / "clip.mp4")
+    job_id = _upload(embedded, clip, {})
+    (step,) = embedded.steps(job_id).values()
+    embedded.change(step.id, attempts=step.max_attempts - 1)
+    full = _FullDisk(embedded.settings.data / "objects", b"key", "http://kapok.test")
+    engine = Engine(embedded.settings, embedded.database, full, embedded.broker)
+    embedded.closing.callback(engine.close)
+    engine.run_step(step.id)
+    assert (embedded.state(job_id), (embedded.row(job_id).error or {})["code"]) == (
+        "failed",
+        "disk_full",
+    )
+    Sweeper(embedded.settings, embedded.database, embedded.objects, embedded.broker).sweep()
+    assert len(embedded.keys("assets/")) == 1
+    embedded.retry(job_id)
+    engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+    embedded.closing.callback(engine.close)
+    engine.run_step(step.id)
+    assert embedded.steps(job_id)["verify the upload"].state == "done"

@@ -69,7 +69,12 @@ def _compare(declared: Mapping[str, str], found: Mapping[str, str]) -> None:
 
 
 def failed(session: Session, step: Claimed, error: Mapping[str, Any]) -> None:
-    """The upload never becomes an asset; the sweeper removes its bytes."""
+    """Bytes that are not what was declared never become an asset; the sweeper removes them.
+
+    Any other failure, as of a full disk, says nothing about the bytes: the job can be retried.
+    """
+    if error["code"] != HashMismatch.code:
+        return
     job = jobs.get_job(session, step.organisation_id, step.job_id)
     upload = uploads.get_upload(session, step.organisation_id, str(job.upload_id))
     uploads.reject_upload(session, upload, dict(error))

@@ -22,7 +22,8 @@ def run(context: StepContext) -> StepResult:
     with context.fetch(source.key) as path:
         info = probe(path)
         inspection = context.follow(inspect(path, info, images))
-    base = f"assets/{source.asset_id}/inspection"
+    # The step's own: two jobs of one asset may inspect it at once.
+    base = f"assets/{source.asset_id}/inspection/{context.step.id}"
     prefix = f"{context.prefix(base)}/"
     for image in sorted(file for file in images.rglob("*") if file.is_file()):
         context.put(image, base, image.relative_to(images).as_posix())

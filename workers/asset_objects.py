@@ -1,0 +1,57 @@
+"""Objects under `assets/` that dead attempts left: what no row of the catalogue names goes."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from storage.catalogue import jobs
+from storage.catalogue.assets import ACTIVE
+from storage.database import Database
+from storage.objects import ObjectStore
+from storage.schema import Asset, Job, PackageRow, Rendition
+
+KINDS = ("inspection", "packages", "renditions")  # `assets/{asset}/{kind}/…`, written by steps
+
+log = logging.getLogger(__name__)
+
+
+def tidy_assets(database: Database, objects: ObjectStore, limit: int = 100) -> list[str]:
+    """Tidy the assets whose jobs have settled since; returns the keys that were deleted.
+
+    The store is listed before the catalogue is asked: what is listed then and neither named nor
+    being made now will never be named, because a later attempt writes under a later epoch.
+    """
+    removed: list[str] = []
+    with database.read() as session:
+        untidy = [(job.id, str(job.asset_id)) for job in jobs.untidy_jobs(session, limit)]
+    for job_id, asset_id in untidy:
+        there = [key for kind in KINDS for key in objects.list_prefix(f"assets/{asset_id}/{kind}/")]
+        with database.read() as session:
+            named = None if _is_active(session, asset_id) else _named(session, asset_id)
+        if named is None:
+            continue  # the job that runs now is tidied after, and this one with it
+        unnamed = [key for key in there if not key.startswith(named)]
+        for key in unnamed:
+            log.info("no row names the object %s", key)
+            objects.delete(key)
+        removed += unnamed
+        with database.begin() as session:
+            jobs.mark_tidied(session, job_id)
+    return removed
+
+
+def _is_active(session: Session, asset_id: str) -> bool:
+    query = select(Job.id).where(Job.asset_id == asset_id, Job.state.in_(ACTIVE)).limit(1)
+    return session.scalar(query) is not None
+
+
+def _named(session: Session, asset_id: str) -> tuple[str, ...]:
+    """Prefixes and keys that rows name."""
+    asset = session.get_one(Asset, asset_id)
+    keys = select(Rendition.key).where(Rendition.asset_id == asset_id, Rendition.key.is_not(None))
+    prefixes = select(PackageRow.prefix).where(PackageRow.asset_id == asset_id)
+    found = [*session.scalars(keys), *session.scalars(prefixes), asset.inspection_prefix]
+    return tuple(str(one) for one in found if one)
