@@ -60,6 +60,7 @@ def create_app(
     *,
     heartbeat_s: float = 15.0,
     body_idle_s: float = 60.0,
+    body_s: float = 30.0,
 ) -> FastAPI:
     """For `api.server.make_server`. The store's signed URLs are served for a local folder only."""
     app = FastAPI(
@@ -69,6 +70,7 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json",
         lifespan=_lifespan,
+        redirect_slashes=False,  # a redirect would lead to whatever host the request names
     )
     app.state.backend = Backend(
         settings=settings,
@@ -80,7 +82,7 @@ def create_app(
     )
     app.state.tail = EventTail(database, heartbeat_s)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's documented way
-    app.add_middleware(SmallBodies)
+    app.add_middleware(SmallBodies, limit_s=body_s)
     app.add_middleware(RequestIds)
     problems.install(app)
     for router in ROUTERS:

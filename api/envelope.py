@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
+from urllib.parse import quote
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
@@ -15,6 +17,7 @@ from api.problems import problem
 from storage.ids import new_id
 
 MAX_BODY_BYTES = 1 << 20
+MAX_SHOWN = 500
 PART_PATH = "/store/parts/"  # parts of files stream to the disk instead, with their own exact limit
 
 log = logging.getLogger("kapok.requests")
@@ -61,16 +64,20 @@ class RequestIds:
 
 
 def _shown(scope: Scope) -> str:
-    """The path without its query, which may hold a signature, and without a playback token."""
-    path: str = scope["path"]
-    return re.sub(r"^(/v1/playback/)[^/]+", r"\1…", path)
+    """The path without its query, which may hold a signature, and without a playback token.
+
+    Quoted: a line feed in it would begin a line of the caller's making.
+    """
+    path = quote(scope["path"], safe="/")
+    return re.sub(r"^(/v1/playback/)[^/]+", r"\1…", path)[:MAX_SHOWN]
 
 
 class SmallBodies:
-    """Reads a body of at most `MAX_BODY_BYTES` ahead of the routes; a larger one is refused."""
+    """Reads a body of at most `MAX_BODY_BYTES` ahead of the routes, in `limit_s` at most."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, limit_s: float) -> None:
         self.app = app
+        self.limit_s = limit_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(PART_PATH):
@@ -84,7 +91,15 @@ class SmallBodies:
         if not {"content-length", "transfer-encoding"} & set(request.headers.keys()):
             await self.app(scope, receive, send)
             return
-        body = await _read(request)
+        try:
+            async with asyncio.timeout(self.limit_s):
+                body = await _read(request)
+        except TimeoutError:
+            detail = f"The body did not come within {self.limit_s:g} s: send it again, at once."
+            headers = {"Connection": "close"}
+            answer = problem(request, "body_too_slow", detail, retryable=True, headers=headers)
+            await answer(scope, receive, send)
+            return
         if body is None:
             detail = (
                 f"A request body may have {MAX_BODY_BYTES} bytes: send files as parts of an upload."

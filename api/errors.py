@@ -27,6 +27,10 @@ TABLE: Mapping[str, Row] = {
     "invalid_request": Row(422, "A field is wrong", "字段有误"),
     "invalid_checksum_file": Row(422, "The checksum file cannot be used", "校验文件无法使用"),
     "body_too_large": Row(413, "The body is too large", "请求体过大"),
+    "body_too_slow": Row(408, "The body did not come in time", "请求体未能及时送达"),
+    "head_too_large": Row(431, "The headers are too large", "请求头过大"),
+    "head_too_slow": Row(408, "The headers did not come in time", "请求头未能及时送达"),
+    "unsupported_content_type": Row(415, "The body is not sent as JSON", "请求体类型不是 JSON"),
     "bad_request": Row(400, "The request cannot be read", "请求无法解析"),
     "route_not_found": Row(404, "There is nothing at this path", "路径不存在"),
     "method_not_allowed": Row(405, "This path does not take that method", "该路径不支持此方法"),
@@ -59,6 +63,7 @@ TABLE: Mapping[str, Row] = {
         409, "Another PUT took the place of this part", "该分片已被另一次上传取代"
     ),
     "name_taken": Row(409, "The name is taken", "名称已被占用"),
+    "last_admin_key": Row(409, "It is the last admin key", "最后一个管理员密钥不能撤销"),
     "version_conflict": Row(412, "It was changed since you read it", "读取之后已被修改"),
     "job_conflict": Row(409, "The job's state does not allow that", "任务状态不允许此操作"),
     "already_published": Row(409, "It is already in that zone", "已发布到该专区"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from api.ranges import ByteRange, Unsatisfiable, matches, wanted_range
 from storage.errors import ObjectMissing
 
 BLOCK_BYTES = 1 << 20
+ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 MEDIA_TYPES = {
     ".aac": "audio/aac",
@@ -117,7 +119,9 @@ def _outside(request: Request, file: StoredFile) -> Response:
 def _stat(path: Path, key: str) -> StoredFile:
     try:
         facts = path.stat()
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
         raise _missing() from error
     if not stat.S_ISREG(facts.st_mode):
         raise _missing()

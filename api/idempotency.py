@@ -48,7 +48,7 @@ async def _ticket(
         ),
     ] = None,
 ) -> Ticket:
-    asked = f"{request.method} {request.url.path}\n".encode() + await request.body()
+    asked = f"{request.method} {request.scope['path']}\n".encode() + await request.body()
     return Ticket(idempotency_key, sha256(asked).hexdigest())
 
 

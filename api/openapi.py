@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api import answers
 from api.problems import MEDIA_TYPE, Problem
 
 DESCRIPTION = """
@@ -17,7 +18,8 @@ these to zones from which media centres pull.
   for you: 404.
 - **Errors** are problem documents (RFC 9457). Act on `code`, show `detail`, quote `request_id`.
   All codes: [/docs/errors](docs/errors).
-- **Repeating.** Send an `Idempotency-Key` with a POST: the same key and body get the same answer.
+- **Repeating.** A POST that makes or changes something takes an `Idempotency-Key`: the same key and
+  body get the same answer.
 - **Pages.** Lists are `{data, next_cursor, has_more}`; pass `next_cursor` back as `cursor`.
 - **Slow work** answers 202 with `Location`: follow the job there, or listen to `/v1/events`.
 - Times are RFC 3339 in UTC. Frame rates are rationals in text (`"30000/1001"`). Units stand in
@@ -59,10 +61,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = problem
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own shape of a 422
         schemas.pop(unused, None)
-    for path in document["paths"].values():
-        for operation in path.values():
-            operation["responses"].pop("422", None)
-            operation["responses"]["default"] = _REFUSAL
+    document["components"]["headers"] = dict(answers.HEADERS)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            answers.complete(f"{method.upper()} {path}", operation, _REFUSAL)
     app.openapi_schema = document
     return document
 

@@ -10,7 +10,9 @@ from hashlib import sha256
 
 from storage.errors import ObjectMissing, SignatureInvalid, UrlExpired
 
-_PATH = re.compile(r"(?!\.)[A-Za-z0-9._-]+(?:/(?!\.)[A-Za-z0-9._-]+)*")
+# No name is longer than file systems take, and no path than fits into a key of S3 with its prefix.
+_PATH = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,200}(?:/(?!\.)[A-Za-z0-9._-]{1,200})*")
+MAX_PATH = 700
 
 
 def sign_prefix(key: bytes, prefix: str, expires_at: int) -> str:
@@ -38,8 +40,8 @@ def open_prefix(key: bytes, token: str, now: float) -> tuple[str, int]:
 
 def key_under(prefix: str, path: str) -> str:
     """The object key of a relative path; a path that could leave the prefix names nothing."""
-    if not _PATH.fullmatch(path):
-        raise ObjectMissing(f"There is no file {path!r} in this package.")
+    if len(path) > MAX_PATH or not _PATH.fullmatch(path):
+        raise ObjectMissing(f"There is no file {path[:200]!r} in this package.")
     return f"{prefix.rstrip('/')}/{path}"
 
 

@@ -9,11 +9,26 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.errors import row_of
 from pipelines.errors import GateClosed, KapokError
 
 MEDIA_TYPE = "application/problem+json"
+
+# What these errors say of themselves (folders, servers, free bytes) is for the log, not for whoever
+# uploads.
+PUBLIC_DETAILS = {
+    "disk_full": "There is no room for this on the server: ask whoever runs it to free some space, "
+    "then try again.",
+    "store_unavailable": "The object store does not answer: try again. If that does not help, ask "
+    "whoever runs the service; its log says why.",
+    "store_refused": "The object store refuses what Kapok asks: tell whoever runs the service; its "
+    "log says why.",
+    "catalogue_unavailable": "The catalogue does not answer: try again. If that does not help, ask "
+    "whoever runs the service; its log says why.",
+}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +117,8 @@ def _refused(request: Request, error: KapokError) -> Response:
         log.error("%s: %s", error.code, error.detail)
     if isinstance(error, GateClosed):
         return _gate_closed(request, error)
-    return problem(request, error.code, error.detail, retryable=error.retryable)
+    detail = PUBLIC_DETAILS.get(error.code, error.detail)
+    return problem(request, error.code, detail, retryable=error.retryable)
 
 
 def _gate_closed(request: Request, error: GateClosed) -> Response:
@@ -122,6 +138,8 @@ def _invalid(request: Request, error: RequestValidationError) -> Response:
         what, where = broken["ctx"]["error"], broken["loc"][-1]
         detail = f"The body is not valid JSON: {what} at character {where}."
         return problem(request, "malformed_json", detail)
+    if any(isinstance(item.get("input"), bytes) for item in found):  # the body, not read as JSON
+        return _no_json(request)
     wrong = [_wrong_field(item["loc"], item["msg"]) for item in found]
     count = "One field is" if len(wrong) == 1 else f"{len(wrong)} fields are"
     first = wrong[0].pointer or wrong[0].parameter or "#"
@@ -129,8 +147,17 @@ def _invalid(request: Request, error: RequestValidationError) -> Response:
     return problem(request, "invalid_request", detail, errors=wrong)
 
 
+def _no_json(request: Request) -> Response:
+    given = request.headers.get("content-type", "")[:100] or "no Content-Type"
+    detail = f"The body came with {given}: send 'Content-Type: application/json'."
+    return problem(request, "unsupported_content_type", detail)
+
+
 def _wrong_field(location: tuple[str | int, ...], message: str) -> WrongField:
+    message = message.removeprefix("Value error, ")
     place, *path = location
+    if path[2:] == ["[key]"]:  # pydantic's mark for what is wrong with the name of a field
+        path = path[:2]
     if place != "body":
         return WrongField(detail=message, parameter=str(path[0]) if path else str(place))
     steps = [str(step).replace("~", "~0").replace("/", "~1") for step in path]
@@ -142,15 +169,27 @@ def _http(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 404:
         return problem(
-            request, "route_not_found", f"There is nothing at {request.url.path}: see /docs."
+            request, "route_not_found", f"There is nothing at {request.scope['path']}: see /docs."
         )
     if error.status_code == 405:
-        allowed = headers.get("Allow", "another method")
-        detail = f"{request.method} does not work here: use {allowed}."
+        allowed = _allowed(request)
+        detail = f"{request.method} does not work here: use {' or '.join(allowed)}."
+        headers["Allow"] = ", ".join(allowed)
         return problem(request, "method_not_allowed", detail, headers=headers)
     if request.headers.get("content-type", "").startswith("application/json"):
         return problem(request, "malformed_json", "The body cannot be read as JSON.")
     return problem(request, "bad_request", str(error.detail), headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method of this path: the framework itself names those of the first route alone."""
+    here = {"type": "http", "path": request.scope["path"], "root_path": ""}
+    routes = request.app.routes
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**here, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def _unforeseen(request: Request, error: Exception) -> Response:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_SINGLE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
+_SINGLE = re.compile(r"bytes\s*=\s*([0-9]*)\s*-\s*([0-9]*)\s*", re.IGNORECASE)
+_DIGITS = 19  # more than any file's size has; Python refuses to read thousands of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,18 @@ def wanted_range(
         return None
     first, last = match.groups()
     if not first:
-        return _suffix(int(last), size_bytes)
-    start, end = int(first), int(last) + 1 if last else size_bytes
-    if last and int(last) < start:
+        return _suffix(_number(last), size_bytes)
+    start, end = _number(first), _number(last) + 1 if last else size_bytes
+    if end <= start and last:
         return None  # not a valid range at all, so it is ignored
     if start >= size_bytes:
         raise Unsatisfiable
     return ByteRange(start, min(end, size_bytes))
+
+
+def _number(digits: str) -> int:
+    """Its value; a number that is longer than any size is merely large."""
+    return int(digits.lstrip("0")[:_DIGITS] or "0")
 
 
 def _suffix(length: int, size_bytes: int) -> ByteRange:

@@ -7,6 +7,8 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
+from api.protocol import Protocol
+
 GRACE_S = 10
 
 
@@ -22,13 +24,18 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def make_server(app: FastAPI, host: str, port: int) -> Server:
-    """Not started: call `.run()`, or `.run(sockets=[…])` with a socket that is bound already."""
+def make_server(app: FastAPI, host: str, port: int, protocol: type[Protocol] = Protocol) -> Server:
+    """Not started: call `.run()`, or `.run(sockets=[…])` with a socket that is bound already.
+
+    `limit_concurrency` stays unset: beyond it uvicorn would answer health checks and the next part
+    of a running upload with a bare 503. What a stranger can hold is limited in time instead: heads
+    and bodies have 30 s, a part 60 s for its next byte, an idle connection 30 s.
+    """
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
-        http="httptools",
+        http=protocol,
         loop="uvloop",
         ws="none",
         access_log=False,  # `api/envelope.py` logs, without the signatures that URLs carry

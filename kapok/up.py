@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from storage.settings import Settings
 
 LOCK_FILE = "kapok.lock"
+PRIVATE = 0o700
 START_S = 60.0
 
 
@@ -88,7 +89,7 @@ def prepare(settings: Settings, database: Any, key_file: Path) -> bool:
     """
     from storage.catalogue import keys
 
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     database.migrate()
     with database.begin() as session:
         secret = keys.ensure_first_admin(session)
@@ -148,7 +149,7 @@ def _open_parts(settings: Settings) -> dict[str, Any]:
     from storage.objects import open_store
     from workers.broker import open_broker
 
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     return {
         "database": Database(settings.database_url),
         "objects": open_store(settings),
@@ -172,8 +173,7 @@ def _public_url(host: str, port: int) -> str:
 @contextlib.contextmanager
 def _locked(data: Path) -> Iterator[None]:
     """One service a data folder: a second one would claim the first one's scratch and port."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / LOCK_FILE).open("a+") as lock:
+    with _private(data), (data / LOCK_FILE).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -184,6 +184,24 @@ def _locked(data: Path) -> Iterator[None]:
                 )
             ) from error
         yield
+
+
+@contextlib.contextmanager
+def _private(data: Path) -> Iterator[None]:
+    """Masters, catalogue and keys in DATA are for this user alone, whatever Kapok makes there.
+
+    A folder that had other content before keeps its mode: it is not Kapok's alone.
+    """
+    fresh = not data.exists() or not any(data.iterdir())
+    data.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    if fresh:
+        with contextlib.suppress(PermissionError):  # made for Kapok by another user, as volumes are
+            data.chmod(PRIVATE)
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextlib.contextmanager

@@ -79,6 +79,12 @@ class NameTaken(Conflict):
     code = "name_taken"
 
 
+class LastAdminKey(Conflict):
+    """Without it nobody could make a key any more."""
+
+    code = "last_admin_key"
+
+
 class VersionConflict(Conflict):
     """Somebody else edited the asset since it was read."""
 

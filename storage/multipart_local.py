@@ -118,7 +118,7 @@ class LocalMultipart:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._writers: dict[tuple[str, int], PartWriter] = {}
         self._sealed: set[str] = set()
 
@@ -157,7 +157,7 @@ class LocalMultipart:
         """The right to write a part, taken from whoever had it; the part counts as missing now."""
         folder, layout = self._folder(upload_id), self.layout(upload_id)
         with self._lock:
-            if upload_id in self._sealed:
+            if upload_id in self._sealed or not (folder / "layout.json").exists():
                 raise _not_found(upload_id)
             with store_errors(folder):
                 if (folder / "data").stat().st_nlink > 1:  # it has its key: it is an object now
@@ -200,22 +200,26 @@ class LocalMultipart:
                     folder / "data"
                 ):  # else a crash came just after it was placed
                     raise
-        self.abort(upload_id)
+            self._remove(folder)
         return layout.size_bytes
 
     def abort(self, upload_id: str) -> None:
         folder = self._folder(upload_id)
         with self._seal(upload_id), store_errors(folder):
             if folder.is_dir():
-                # The layout goes first: what is left after a crash is no upload any more.
-                (folder / "layout.json").unlink(missing_ok=True)
-                shutil.rmtree(folder, ignore_errors=True)
-                sync(self._root)
+                self._remove(folder)
+
+    def _remove(self, folder: Path) -> None:
+        # The layout goes first: what is left after a crash is no upload any more.
+        (folder / "layout.json").unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        sync(self._root)
 
     @contextmanager
     def _seal(self, upload_id: str) -> Iterator[None]:
-        """Nobody writes a part of this upload while the block runs."""
+        """Nobody writes a part of this upload, and nobody else ends it, while the block runs."""
         with self._lock:
+            self._lock.wait_for(lambda: upload_id not in self._sealed)
             self._sealed.add(upload_id)
             writing = [writer for (one, _), writer in self._writers.items() if one == upload_id]
         for writer in writing:
@@ -225,6 +229,7 @@ class LocalMultipart:
         finally:
             with self._lock:
                 self._sealed.discard(upload_id)
+                self._lock.notify_all()
 
     def _folder(self, upload_id: str) -> Path:
         if not _UPLOAD_ID.fullmatch(upload_id):

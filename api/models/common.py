@@ -10,6 +10,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -20,9 +21,9 @@ T = TypeVar("T")
 
 
 class Received(BaseModel):
-    """A request: an unknown field is a mistake worth saying, not one to skip."""
+    """A request: an unknown field is a mistake worth saying, and so is a number sent as text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Sent(BaseModel):
@@ -55,24 +56,54 @@ FileName = Annotated[
     StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$"),
 ]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,5}_[0-9a-z]{1,40}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+NAME = r"^[a-z0-9][a-z0-9._-]{0,99}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{32}$", to_lower=True)]
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 
-MetadataText = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_storable)]
+
+def _metadata_value(value: object) -> object:
+    """One check with one message: a union would report what is wrong with each of its members."""
+    if isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    ):
+        return _metadata_text(value)
+    if not isinstance(value, int | float):
+        raise ValueError("use text, a number, true, false or a list of texts")  # noqa: TRY004 - pydantic's contract
+    if not -MAX_EXACT <= value <= MAX_EXACT:  # NaN as well
+        raise ValueError("a number beyond ±2^53 would not be kept exactly: send it as text")
+    return value
+
+
+def _metadata_text(value: str | list[str]) -> object:
+    texts = [value] if isinstance(value, str) else value
+    if len(texts) > MAX_METADATA_TEXTS:
+        raise ValueError(f"a list may have {MAX_METADATA_TEXTS} texts")
+    for text in texts:
+        if len(text) > MAX_METADATA_TEXT:
+            raise ValueError(f"a text may have {MAX_METADATA_TEXT} characters")
+        _storable(text)
+    return value
+
+
+MAX_METADATA_TEXT = 4000
+MAX_METADATA_TEXTS = 100
+MAX_EXACT = 2**53  # RFC 8259, section 6: readers of JSON agree on integers up to there
+MetadataText = Annotated[str, Field(max_length=MAX_METADATA_TEXT)]
 MetadataKey = Annotated[
     str, StringConstraints(min_length=1, max_length=100), AfterValidator(_storable)
 ]
-MetadataNumber = Annotated[float, Field(allow_inf_nan=False)]
-MetadataInteger = Annotated[int, Field(ge=-(2**53), le=2**53)]
-MetadataValue = (
+MetadataNumber = Annotated[float, Field(ge=-MAX_EXACT, le=MAX_EXACT)]
+MetadataInteger = Annotated[int, Field(ge=-MAX_EXACT, le=MAX_EXACT)]
+MetadataValue = Annotated[
     bool
     | MetadataInteger
     | MetadataNumber
     | MetadataText
-    | Annotated[list[MetadataText], Field(max_length=100)]
-)
+    | Annotated[list[MetadataText], Field(max_length=MAX_METADATA_TEXTS)],
+    BeforeValidator(_metadata_value),
+]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=100)]
 
 Rational = Annotated[

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
-from api.models.common import Received, Sent, Text
+from api.models.common import NAME, Received, Sent, Text
 
 Role = Literal["admin", "uploader", "publisher", "centre"]
 
@@ -17,8 +18,20 @@ class NewKey(Received):
         json_schema_extra={"examples": [{"name": "foshan", "role": "centre"}]}
     )
 
-    name: Text = Field(description="For role `centre`: the centre's name, as zones list it.")
     role: Role
+    name: Text = Field(
+        description="For role `centre`: the centre's name, as zones list it and its URLs carry it."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _fits_a_centre(cls, name: str, info: ValidationInfo) -> str:
+        if info.data.get("role") == "centre" and not re.fullmatch(NAME, name):
+            raise ValueError(
+                "a centre's name is a part of its URLs: use a-z, 0-9, '.', '_' and '-', "
+                "and begin with a letter or digit"
+            )
+        return name
 
 
 class Key(Sent):

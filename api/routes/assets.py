@@ -77,16 +77,24 @@ def edit_asset(
     caller: Editor,
     if_match: Annotated[str | None, Header(description='The ETag that was read, as `"3"`.')] = None,
 ) -> model.Asset:
-    """Change title or metadata. With If-Match, only if nobody else did meanwhile: 412 otherwise."""
+    """Change title or metadata. With If-Match, only if nobody else did meanwhile: 412 otherwise.
+
+    A body without a field changes nothing, and makes no new version.
+    """
+    version = _version(if_match)
     with backend.database.begin() as session:
-        row = assets.edit_asset(
-            session,
-            assets.get_asset(session, caller.organisation_id, asset_id),
-            title=body.title,
-            metadata=body.metadata,
-            version=_version(if_match),
-            actor=caller.key_id,
-        )
+        row = assets.get_asset(session, caller.organisation_id, asset_id)
+        if body.title is None and body.metadata is None:
+            _check_version(row, version)
+        else:
+            row = assets.edit_asset(
+                session,
+                row,
+                title=body.title,
+                metadata=body.metadata,
+                version=version,
+                actor=caller.key_id,
+            )
         response.headers["ETag"] = _etag(row)
         return asset(row)
 
@@ -158,6 +166,13 @@ def _version(if_match: str | None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
     text = if_match.strip().removeprefix("W/").strip('"')
-    if not (text.isascii() and text.isdigit()):
-        raise VersionConflict(f"{if_match} is no ETag of an asset: read it again for its own.")
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise VersionConflict(f"{text[:40]!r} is no ETag of an asset: read it again for its own.")
     return int(text)
+
+
+def _check_version(row: schema.Asset, version: int | None) -> None:
+    if version not in {None, row.version}:
+        raise VersionConflict(
+            f"asset {row.id} is at version {row.version}, not {version}: read it again"
+        )

@@ -11,6 +11,7 @@ from api.auth import Action, Caller, may
 from api.backend import BackendDep
 from api.idempotency import Answer, TicketDep, answer_once
 from api.models import centres as model
+from api.models.common import Name
 from api.refusals import Forbidden
 from api.views.publications import feed_entry
 from storage import schema
@@ -23,7 +24,7 @@ Puller = Annotated[Caller, Depends(may(Action.PULL))]
 
 @router.get("/feed")
 def read_feed(
-    name: str,
+    name: Name,
     backend: BackendDep,
     caller: Puller,
     since: Annotated[str | None, Query(description="`next_cursor` of the pull before.")] = None,
@@ -45,7 +46,7 @@ def read_feed(
 
 @router.post("/receipts", status_code=201, response_model=model.Receipt)
 def send_receipt(
-    name: str, body: model.NewReceipt, backend: BackendDep, caller: Puller, ticket: TicketDep
+    name: Name, body: model.NewReceipt, backend: BackendDep, caller: Puller, ticket: TicketDep
 ) -> Response:
     """Prove that files arrived: their SHA-256 as computed after the download."""
     _check_centre(caller, name)

@@ -8,16 +8,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.auth import Action, Caller, may
 from api.backend import Backend, BackendDep
 from api.models import events as model
 from api.tail import EventTail
-from storage.catalogue import events
+from storage.catalogue import events, keys
 from storage.errors import CatalogueUnavailable, InvalidCursor
 
 BATCH = 500
+EVENT_EXAMPLE = (
+    'id: 42\ndata: {"seq": 42, "at": "2026-01-31T08:00:00Z", "type": "asset.ready", '
+    '"subject": "ast_01k9z8q4m7c2v5x3n6b1h0t8ye", "actor": "system", "payload": {}, '
+    f'"hash": "{"9f86d081884c7d65" * 4}"}}\n\n'
+)
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", tags=["events"])
@@ -27,9 +33,7 @@ Listener = Annotated[Caller, Depends(may(Action.READ_EVENTS))]
 @router.get(
     "/events",
     response_model=model.Events,
-    responses={
-        200: {"content": {"text/event-stream": {"example": 'id: 42\ndata: {"seq": 42, …}\n\n'}}}
-    },
+    responses={200: {"content": {"text/event-stream": {"example": EVENT_EXAMPLE}}}},
 )
 async def read_events(
     request: Request,
@@ -45,7 +49,8 @@ async def read_events(
 
     With `Accept: text/event-stream` the answer stays open: first what came after `Last-Event-ID`
     (or `after`), then every event as it happens. Without either it begins now. Each message's `id`
-    is the event's `seq`, its `data` the event; comments in between keep the connection alive.
+    is the event's `seq`, its `data` the event; comments in between keep the connection alive. It
+    ends when the key is revoked.
     """
     if not any("text/event-stream" in wanted for wanted in request.headers.getlist("accept")):
         return await run_in_threadpool(_page, backend, caller, _cursor(after), limit)
@@ -72,31 +77,43 @@ def _head(backend: Backend) -> int:
         return events.head(session)
 
 
-def _read(backend: Backend, caller: Caller, after: int, limit: int) -> list[model.Event]:
-    with backend.database.read() as session:
-        found = events.read(session, caller.organisation_id, after, limit)
-        return [model.Event.model_validate(event) for event in found]
+def _read(session: Session, caller: Caller, after: int, limit: int) -> list[model.Event]:
+    found = events.read(session, caller.organisation_id, after, limit)
+    return [model.Event.model_validate(event) for event in found]
 
 
 def _page(backend: Backend, caller: Caller, after: int, limit: int) -> model.Events:
-    found = _read(backend, caller, after, limit + 1)
+    with backend.database.read() as session:
+        found = _read(session, caller, after, limit + 1)
     page = found[:limit]
     cursor = str(page[-1].seq) if page else str(after)
     return model.Events(data=page, next_cursor=cursor, has_more=len(found) > limit)
 
 
+def _next(backend: Backend, caller: Caller, after: int) -> list[model.Event] | None:
+    """The next batch of a stream; `None` once its key was revoked."""
+    with backend.database.read() as session:
+        good = keys.is_good(session, caller.key_id)
+        return _read(session, caller, after, BATCH) if good else None
+
+
 async def _stream(
     backend: Backend, caller: Caller, tail: EventTail, after: int
 ) -> AsyncIterator[str]:
-    """Ends only with the server or the client. A database that is away looks like a pause."""
+    """Ends with the server, the client or the key, whose revocation is an event that wakes it.
+
+    A database that is away looks like a pause.
+    """
     yield f"retry: 2000\nid: {after}\n\n"
     while not tail.stopped:
         head = tail.head
         try:
-            found = await run_in_threadpool(_read, backend, caller, after, BATCH)
+            found = await run_in_threadpool(_next, backend, caller, after)
         except CatalogueUnavailable as error:
             log.warning("an event stream waits for the catalogue: %s", error)
             found = []
+        if found is None:
+            return
         for event in found:
             after = event.seq
             yield f"id: {event.seq}\ndata: {event.model_dump_json()}\n\n"

@@ -22,12 +22,14 @@ class Health(Sent):
     status: Literal["ok"] = "ok"
 
 
+@router.head("/live", include_in_schema=False)
 @router.get("/live")
 async def live() -> Health:
     """Whether this process answers: restart it when it does not."""
     return Health()
 
 
+@router.head("/ready", response_model=Health, include_in_schema=False)
 @router.get("/ready", response_model=Health)
 def ready(request: Request, backend: BackendDep) -> Health | Response:
     """Whether catalogue and object store answer: send no traffic while this is 503 `not_ready`."""

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from storage.catalogue import events, zones
 from storage.clock import now
-from storage.errors import KeyNotFound, NameTaken, OrganisationNotFound
+from storage.errors import KeyNotFound, LastAdminKey, NameTaken, OrganisationNotFound
 from storage.ids import new_id
 from storage.schema import ApiKey, Organisation
 from storage.text import storable
@@ -72,6 +72,12 @@ def find_key(session: Session, secret: str) -> ApiKey | None:
     return session.scalar(query)
 
 
+def is_good(session: Session, key_id: str) -> bool:
+    """Whether the key is there and was not revoked."""
+    query = select(ApiKey.id).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+    return session.scalar(query) is not None
+
+
 def list_keys(session: Session, organisation_id: str) -> list[ApiKey]:
     """Every key of the organisation, revoked ones too, oldest first."""
     query = select(ApiKey).where(ApiKey.organisation_id == organisation_id)
@@ -79,14 +85,30 @@ def list_keys(session: Session, organisation_id: str) -> list[ApiKey]:
 
 
 def revoke_key(session: Session, organisation_id: str, key_id: str, actor: str = SYSTEM) -> ApiKey:
-    """From now on it opens nothing. Raises `KeyNotFound`."""
+    """From now on it opens nothing. Raises `KeyNotFound`, `LastAdminKey`."""
     key = session.get(ApiKey, key_id)
     if key is None or key.organisation_id != organisation_id:
         raise KeyNotFound(f"there is no API key {key_id}")
     if key.revoked_at is None:
+        if key.role == "admin":
+            _need_other_admin(session, key)
         key.revoked_at = now(session)
         _note(session, key, "key.revoked", actor)
     return key
+
+
+def _need_other_admin(session: Session, key: ApiKey) -> None:
+    """The rows are locked: of two admins who revoke each other's key, the second is refused."""
+    query = select(ApiKey.id).where(
+        ApiKey.organisation_id == key.organisation_id,
+        ApiKey.role == "admin",
+        ApiKey.revoked_at.is_(None),
+    )
+    if not set(session.scalars(query.order_by(ApiKey.id).with_for_update())) - {key.id}:
+        raise LastAdminKey(
+            f"{key.id} is the last admin key of this organisation: make another one "
+            "(`kapok key create NAME --role admin`), then revoke this one with it"
+        )
 
 
 def ensure_first_admin(session: Session) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -15,6 +16,7 @@ from storage.errors import InvalidCursor
 
 T = TypeVar("T")
 MAX_LIMIT = 500
+_ID = re.compile(r"[a-z]{2,5}_[0-9a-z]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +57,11 @@ def decode(cursor: str) -> tuple[datetime, str]:
         at, _, identifier = base64.urlsafe_b64decode(padded).decode("ascii").partition(" ")
         moment = datetime.fromisoformat(at).astimezone(UTC)
     except (ValueError, binascii.Error, OverflowError) as error:
-        raise InvalidCursor("this cursor was not made by Kapok: begin again without one") from error
+        raise _foreign() from error
+    if not _ID.fullmatch(identifier):  # PostgreSQL would stumble over a NUL in it
+        raise _foreign()
     return moment, identifier
+
+
+def _foreign() -> InvalidCursor:
+    return InvalidCursor("this cursor was not made by Kapok: begin again without one")

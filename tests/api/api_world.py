@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +22,7 @@ import httpx
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.protocol import Protocol
 from api.server import Server, make_server
 from storage import schema
 from storage.catalogue import assets, jobs, keys, packages, renditions, uploads, zones
@@ -269,7 +274,12 @@ def listen_port() -> int:
 
 @contextmanager
 def serve(
-    settings: Settings, *, listener: socket.socket, prepare: bool, **options: Any
+    settings: Settings,
+    *,
+    listener: socket.socket,
+    prepare: bool,
+    protocol: type[Protocol] = Protocol,
+    **options: Any,
 ) -> Iterator[Running]:
     """The whole API in a thread of this process, by the same server as `kapok up`."""
     database = Database(settings.database_url)
@@ -279,7 +289,7 @@ def serve(
         objects.prepare()
     broker = open_broker(settings)
     app = create_app(settings, database, objects, broker, **options)
-    server = make_server(app, "127.0.0.1", listener.getsockname()[1])
+    server = make_server(app, "127.0.0.1", listener.getsockname()[1], protocol)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
@@ -298,6 +308,8 @@ def local_api(folder: Path, **given: Any) -> Iterator[Running]:
     options = {
         "heartbeat_s": given.pop("heartbeat_s", 15.0),
         "body_idle_s": given.pop("body_idle_s", 60.0),
+        "body_s": given.pop("body_s", 30.0),
+        "protocol": given.pop("protocol", Protocol),
         "prepare": given.pop("prepare", True),
     }
     listener = listen()
@@ -312,3 +324,31 @@ def local_api(folder: Path, **given: Any) -> Iterator[Running]:
     )
     with serve(settings, listener=listener, **options) as running:
         yield running
+
+
+@contextmanager
+def process(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The API in a process of its own, until it answers."""
+    main = Path(__file__).with_name("api_main.py")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    argv = [sys.executable, str(main), str(folder), str(port)]
+    running = subprocess.Popen(argv, env=environment)
+    try:
+        wait_until(lambda: answers(port), 30)
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+def answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def peak_bytes(pid: int) -> int:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024

@@ -82,13 +82,29 @@ def test_an_edit_needs_the_version_that_was_read(
     assert (first.status_code, first.headers["etag"]) == (200, '"2"')
     second = admin.patch(path, json={"title": "x"}, headers={"If-Match": etag})
     assert (second.status_code, second.json()["code"]) == (412, "version_conflict")
-    for wrong in ('"x"', "nonsense"):
+    for wrong in ('"x"', "nonsense", "1" * 5000, '"' + "1" * 19 + '"'):
         answer = admin.patch(path, json={"title": "x"}, headers={"If-Match": wrong})
         assert answer.status_code == 412
     blind = admin.patch(path, json={"metadata": {"year": 2026}})
     assert (blind.json()["version"], blind.json()["title"]) == (3, "新标题")
     assert blind.json()["metadata"] == {"year": 2026}
     assert ids(admin.get("/v1/assets", params={"text": "新标题"})) == [path.rpartition("/")[2]]
+
+
+def test_an_edit_of_nothing_changes_nothing(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """No new version, no new time, no event; a version that is not the asset's is still refused."""
+    path = f"/v1/assets/{org.asset().id}"
+    before = admin.get(path)
+    known = admin.get("/v1/events", params={"limit": 1000}).json()["data"]
+    for empty in ({}, {"title": None}):
+        answer = admin.patch(path, json=empty, headers={"If-Match": '"1"'})
+        assert (answer.status_code, answer.headers["etag"]) == (200, '"1"')
+        assert answer.json() == before.json()
+    assert admin.get("/v1/events", params={"limit": 1000}).json()["data"] == known
+    stale = admin.patch(path, json={}, headers={"If-Match": '"2"'})
+    assert (stale.status_code, stale.json()["code"]) == (412, "version_conflict")
 
 
 def test_the_source_is_signed_for_who_may_have_it(

@@ -128,6 +128,34 @@ def test_a_revoked_key_opens_nothing_any_more(org: api_world.Organisation) -> No
     assert (answer.status_code, answer.json()["code"]) == (401, "api_key_invalid")
 
 
+def test_the_last_admin_key_stays(org: api_world.Organisation, admin: httpx.Client) -> None:
+    """Whoever revokes it would lock the organisation for good."""
+    (own,) = admin.get("/v1/api-keys").json()["data"]
+    answer = admin.delete(f"/v1/api-keys/{own['id']}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "last_admin_key")
+    assert "kapok key create" in answer.json()["detail"]
+    second = org.client("admin", "second")
+    assert second.delete(f"/v1/api-keys/{own['id']}").status_code == 200
+    assert admin.get("/v1/assets").status_code == 401
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "two words", "佛山", "Foshan", "-x", "x" * 101])
+def test_a_centre_needs_a_name_that_its_urls_can_carry(admin: httpx.Client, name: str) -> None:
+    """Any other key may be called anything."""
+    answer = admin.post("/v1/api-keys", json={"name": name, "role": "centre"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    (wrong,) = answer.json()["errors"]
+    assert wrong["pointer"] == "#/name"
+    assert "a centre's name" in wrong["detail"]
+    made = admin.post("/v1/api-keys", json={"name": name, "role": "uploader"})
+    assert made.status_code == 201
+
+
+def test_a_feed_of_a_centre_that_cannot_be_is_refused(admin: httpx.Client) -> None:
+    answer = admin.get("/v1/centres/two%20words/feed")
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "name")
+
+
 def test_only_a_hash_of_a_key_is_stored(
     api: api_world.Running, org: api_world.Organisation, admin: httpx.Client
 ) -> None:

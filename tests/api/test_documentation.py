@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ import api_world
 import httpx
 import pytest
 
+from api import answers
 from api.errors import TABLE
+from api.models.events import Event
 
 OUTSIDE = re.compile(r"""(?:src|href|url)\s*[=:(]\s*["']?\s*(?:https?:)?//""", re.IGNORECASE)
 
@@ -62,9 +65,11 @@ def test_every_operation_is_described_and_says_how_it_refuses(document: dict[str
     for name, operation in operations(document):
         assert set(operation["tags"]) <= known, name
         assert operation["summary"], name
-        refusal = operation["responses"]["default"]["content"]
-        assert list(refusal) == ["application/problem+json"], name
-        assert "422" not in operation["responses"], name
+        assert "default" in operation["responses"], name
+        for status, answer in operation["responses"].items():
+            assert "X-Request-Id" in answer["headers"], (name, status)
+            if status == "default" or int(status) >= 400:
+                assert list(answer["content"]) == ["application/problem+json"], (name, status)
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
@@ -73,13 +78,93 @@ def test_every_request_body_has_an_example_that_fits(document: dict[str, Any]) -
     import jsonschema
 
     for name, operation in operations(document):
-        for content in operation.get("requestBody", {}).get("content", {}).values():
-            schema = content["schema"]
+        content = operation.get("requestBody", {}).get("content", {})
+        if "application/json" in content:
+            schema = content["application/json"]["schema"]
             reference = schema.get("$ref") or schema["anyOf"][0]["$ref"]
             model = document["components"]["schemas"][reference.rpartition("/")[2]]
             assert model.get("examples"), name
             for example in model["examples"]:
                 jsonschema.validate(example, {**model, "components": document["components"]})
+
+
+def test_what_is_listed_by_name_is_an_operation(document: dict[str, Any]) -> None:
+    """The tables of `api/answers.py` name routes and codes that exist."""
+    known = {name for name, _ in operations(document)}
+    tables = (answers.ANY_ROLE, answers.LOCATION, answers.ETAG, answers.FILES, answers.REDIRECTS)
+    tables += (answers.RAW_BODIES, answers.SIGNED, answers.NAMED, set(answers.OWN_CODES))
+    for table in tables:
+        assert table <= known
+    codes = {code for codes in answers.OWN_CODES.values() for code in codes}
+    codes |= {*answers.KEY_CODES, *answers.BODY_CODES, *answers.REPEAT_CODES}
+    assert codes | set(answers.PATH_CODES.values()) <= set(TABLE)
+
+
+def test_every_reference_of_the_document_leads_somewhere(document: dict[str, Any]) -> None:
+    for reference in re.findall(r'"#/([^"]+)"', json.dumps(document)):
+        found: Any = document
+        for step in reference.split("/"):
+            found = found[step]
+        assert found
+
+
+def test_files_are_described_with_their_ranges(document: dict[str, Any]) -> None:
+    """What a generated client needs to resume a download, to save it, and to send a part."""
+    described = dict(operations(document))
+    download = described["GET /store/objects/{key}"]
+    assert {"200", "206", "304", "403", "404", "416"} <= set(download["responses"])
+    assert "Content-Range" in download["responses"]["206"]["headers"]
+    assert "Content-Range" in download["responses"]["416"]["headers"]
+    taken = {one["name"] for one in download["parameters"]}
+    assert taken == {"key", "expires", "signature", "file_name"} | {
+        "range", "if-range", "if-none-match",
+    }  # fmt: skip
+    play = described["GET /v1/playback/{token}/{path}"]
+    assert {"200", "206", "302", "304", "416"} <= set(play["responses"])
+    part = described["PUT /store/parts/{upload_id}/{number}"]
+    assert list(part["requestBody"]["content"]) == ["application/octet-stream"]
+    assert "ETag" in part["responses"]["200"]["headers"]
+
+
+def test_the_example_of_a_stream_is_an_event(document: dict[str, Any]) -> None:
+    stream = document["paths"]["/v1/events"]["get"]["responses"]["200"]["content"]
+    example = stream["text/event-stream"]["example"]
+    (data,) = re.findall("^data: (.+)$", example, re.MULTILINE)
+    event = Event.model_validate_json(data)
+    assert example == f"id: {event.seq}\ndata: {data}\n\n"
+
+
+@pytest.mark.parametrize(
+    ("call", "operation", "code"),
+    [
+        ("GET /v1/assets/ast_x", "GET /v1/assets/{asset_id}", "asset_not_found"),
+        ("GET /v1/assets?cursor=x", "GET /v1/assets", "invalid_cursor"),
+        ("GET /v1/assets?limit=0", "GET /v1/assets", "invalid_request"),
+        ("POST /v1/uploads", "POST /v1/uploads", "invalid_request"),
+        ("GET /v1/profiles/x", "GET /v1/profiles/{name}", "unknown_profile"),
+        ("GET /store/objects/x", "GET /store/objects/{key}", "invalid_signature"),
+        (
+            "GET /v1/playback/x/y",
+            "GET /v1/playback/{token}/{path}",
+            "invalid_signature",
+        ),
+        (
+            "PUT /store/parts/x/y",
+            "PUT /store/parts/{upload_id}/{number}",
+            "invalid_request",
+        ),
+        ("POST /v1/jobs/job_x/retry", "POST /v1/jobs/{job_id}/retry", "job_not_found"),
+    ],
+)
+def test_what_is_refused_is_described(
+    admin: httpx.Client, document: dict[str, Any], call: str, operation: str, code: str
+) -> None:
+    """The real status of a real refusal, with its code."""
+    method, path = call.split()
+    answer = admin.request(method, path)
+    assert answer.json()["code"] == code
+    described = dict(operations(document))[operation]["responses"]
+    assert f"`{code}`" in described[str(answer.status_code)]["description"]
 
 
 def test_every_code_is_explained_where_a_problem_points(anonymous: httpx.Client) -> None:

@@ -137,6 +137,31 @@ def test_a_long_history_comes_whole_and_in_order(
     assert [event["payload"]["number"] for event in found] == list(range(1200))
 
 
+def test_a_stream_ends_when_its_key_is_revoked(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """And shows nothing of what happens after that; other keys listen on."""
+    publisher = org.client("publisher")
+    with (
+        publisher.stream("GET", "/v1/events", headers=STREAM) as ending,
+        admin.stream("GET", "/v1/events", headers=STREAM) as staying,
+    ):
+        lines = ending.iter_lines()
+        note(org, 1)
+        next(line for line in lines if "tst_1" in line)
+        (key,) = (key for key in keys_of(admin) if key["role"] == "publisher")
+        assert admin.delete(f"/v1/api-keys/{key['id']}").status_code == 200
+        note(org, 2)
+        assert not any("tst_2" in line for line in lines)
+        types = [event["type"] for event in Listener(staying).take(3)]
+    assert types == ["test.happened", "key.revoked", "test.happened"]
+
+
+def keys_of(admin: httpx.Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = admin.get("/v1/api-keys").json()["data"]
+    return found
+
+
 def test_an_idle_stream_is_kept_alive(org: api_world.Organisation, admin: httpx.Client) -> None:
     """The test's API beats each 0.3 s; a comment is no event."""
     with admin.stream("GET", "/v1/events", headers=STREAM) as answer:

@@ -76,6 +76,9 @@ def test_a_playback_url_lives_as_long_as_watching_it_twice(
         "a\\b",
         "none.m3u8",
         "video",
+        pytest.param("x" * 3000, id="long name"),
+        pytest.param("x/" * 1500 + "x", id="deep"),
+        pytest.param("x" * 3000 + ".m3u8", id="long manifest"),
     ],
 )
 def test_a_path_cannot_leave_the_package(

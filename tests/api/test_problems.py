@@ -80,6 +80,52 @@ def test_a_wrong_method_is_a_problem_that_names_the_right_one(anonymous: httpx.C
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/v1/uploads", ["GET", "POST"]),
+        ("PUT", f"/v1/assets/{UNKNOWN_ID}", ["GET", "PATCH"]),
+        ("PUT", "/v1/uploads/upl_x", ["GET", "DELETE"]),
+        ("POST", "/store/objects/x", ["GET", "HEAD"]),
+        ("POST", "/health/live", ["GET", "HEAD"]),
+        ("PUT", "/openapi.json", ["GET", "HEAD"]),
+    ],
+)
+def test_a_wrong_method_lists_every_right_one(
+    anonymous: httpx.Client, method: str, path: str, allowed: list[str]
+) -> None:
+    """In `Allow` and in words, however many routes share the path."""
+    answer = anonymous.request(method, path)
+    body = problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == ", ".join(allowed)
+    assert f"use {' or '.join(allowed)}." in body["detail"]
+
+
+def test_health_may_be_asked_for_without_a_body(anonymous: httpx.Client) -> None:
+    for path in ("/health/live", "/health/ready"):
+        answer = anonymous.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize("path", ["/v1/assets/", "/health/live/", "/docs/"])
+def test_a_slash_too_many_leads_nowhere(anonymous: httpx.Client, path: str) -> None:
+    """Least of all to the host that the request names."""
+    answer = anonymous.get(path, headers={"Host": "evil.example"})
+    problem(answer, 404, "route_not_found")
+    assert "location" not in answer.headers
+    assert "evil" not in answer.text
+
+
+@pytest.mark.parametrize("host", ["[", "a b", "x/y?z#", ""])
+def test_a_host_that_is_none_is_no_failure(
+    admin: httpx.Client, anonymous: httpx.Client, host: str
+) -> None:
+    headers = {"Host": host}
+    problem(anonymous.get("/v1/nothing", headers=headers), 404, "route_not_found")
+    wanted = {"title": "t", "file_name": "f.mxf", "size_bytes": 10}
+    assert admin.post("/v1/uploads", json=wanted, headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"{",
@@ -103,6 +149,99 @@ def test_wrong_fields_are_pointed_at(admin: httpx.Client) -> None:
     body = problem(admin.post("/v1/uploads", json=wrong), 422, "invalid_request")
     pointers = {item["pointer"] for item in body["errors"]}
     assert pointers == {"#/title", "#/size_bytes", "#/file_name", "#/profile"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size_bytes": True},
+        {"size_bytes": "10"},
+        {"size_bytes": 10.5},
+        {"scores": "off"},
+        {"scores": 0},
+        {"title": 7},
+        {"profiles": "mobile-540p"},
+    ],
+    ids=repr,
+)
+def test_a_value_of_another_type_is_wrong(admin: httpx.Client, wrong: dict[str, Any]) -> None:
+    """A client that sends text for a number would be surprised later: it is told now."""
+    wanted = {"title": "t", "file_name": "f.mxf", "size_bytes": 10, **wrong}
+    body = problem(admin.post("/v1/uploads", json=wanted), 422, "invalid_request")
+    assert [item["pointer"] for item in body["errors"]] == [f"#/{name}" for name in wrong]
+
+
+def test_part_numbers_are_numbers(admin: httpx.Client) -> None:
+    for wrong in (True, "1", 1.0):
+        answer = admin.post("/v1/uploads/upl_x/parts", json={"numbers": [wrong]})
+        body = problem(answer, 422, "invalid_request")
+        assert [item["pointer"] for item in body["errors"]] == ["#/numbers/0"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "pointer", "hint"),
+    [
+        ({"a": 2**53 + 1}, "#/metadata/a", "send it as text"),
+        ({"a": -(2**53) - 1}, "#/metadata/a", "send it as text"),
+        ({"a": 10**30}, "#/metadata/a", "send it as text"),
+        ({"a": 1e300}, "#/metadata/a", "send it as text"),
+        ({"a": None}, "#/metadata/a", "use text"),
+        ({"a": {"b": 1}}, "#/metadata/a", "use text"),
+        ({"a": ["x", 1]}, "#/metadata/a", "use text"),
+        ({"a": "x" * 4001}, "#/metadata/a", "4000 characters"),
+        ({"a": ["x"] * 101}, "#/metadata/a", "100 texts"),
+        ({"a/b": ["x\0"]}, "#/metadata/a~1b", "NUL"),
+        ({"[key]": None}, "#/metadata/[key]", "use text"),
+        ({"x" * 101: 1}, f"#/metadata/{'x' * 101}", "at most 100 characters"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_wrong_metadata_is_one_error_with_the_way_out(
+    admin: httpx.Client, metadata: Any, pointer: str, hint: str
+) -> None:
+    wanted = {"title": "t", "file_name": "f.mxf", "size_bytes": 10, "metadata": metadata}
+    body = problem(admin.post("/v1/uploads", json=wanted), 422, "invalid_request")
+    (wrong,) = body["errors"]
+    assert wrong["pointer"] == pointer
+    assert hint in wrong["detail"]
+    assert body["detail"].startswith(f"One field is wrong, the first is {pointer}: ")
+
+
+def test_good_metadata_comes_back_as_it_was_sent(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    metadata = {
+        "text": "广东",
+        "yes": True,
+        "one": 1,
+        "share": 0.5,
+        "largest": 2**53,
+        "smallest": -(2**53),
+        "texts": ["a", "b"],
+        "none": [],
+        "long": "x" * 4000,
+    }
+    path = f"/v1/assets/{org.asset().id}"
+    answer = admin.patch(path, json={"metadata": metadata})
+    assert answer.status_code == 200, answer.text
+    kept = admin.get(path).json()["metadata"]
+    assert kept == metadata
+    assert {name: type(value) for name, value in kept.items()} == {
+        name: type(value) for name, value in metadata.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "given", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None]
+)
+def test_json_under_another_name_is_a_415(admin: httpx.Client, given: str | None) -> None:
+    """`curl -d` does so: the detail says what to send."""
+    headers = {} if given is None else {"Content-Type": given}
+    upload = b'{"title": "t", "file_name": "f.mxf", "size_bytes": 10}'
+    for path, content in (("/v1/uploads", upload), ("/v1/uploads/upl_x/complete", b"{}")):
+        answer = admin.post(path, content=content, headers=headers)
+        body = problem(answer, 415, "unsupported_content_type")
+        assert "send 'Content-Type: application/json'" in body["detail"]
 
 
 def test_wrong_parameters_are_named(admin: httpx.Client) -> None:

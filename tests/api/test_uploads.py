@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,17 @@ def test_a_second_complete_is_refused_and_a_repeated_one_answered(admin: httpx.C
     assert (first.status_code, again.content) == (202, first.content)
     detail = refused(admin.post(path), 409, "upload_not_open")
     assert "begin a new one" in detail
+
+
+def test_of_completes_at_once_one_begins_a_job(admin: httpx.Client) -> None:
+    """The others are told that it is done; none that the store is away."""
+    for _ in range(5):
+        upload = begin(admin, size_bytes=10)
+        send(admin, upload, b"0123456789", 1)
+        path = f"/v1/uploads/{upload['id']}/complete"
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(admin.post, [path] * 6))
+        assert sorted(answer.status_code for answer in answers) == [202] + [409] * 5
 
 
 def test_missing_parts_are_named(admin: httpx.Client) -> None:

@@ -65,6 +65,26 @@ def test_the_first_start_leaves_an_admin_key_that_only_its_owner_reads(running: 
     assert key.read_text().startswith("kpk_")
 
 
+def test_nobody_else_can_look_into_the_data_folder(running: Any, tmp_path: Path) -> None:
+    """Neither into the folder that Kapok made, nor into what it makes in one that was there."""
+    data = Path(running[1]["data"])
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert _readable_by_others(data) == []
+
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    (shared / "theirs.txt").write_text("x")
+    (shared / "theirs.txt").chmod(0o644)
+    with up(shared):
+        assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+        assert _readable_by_others(shared) == ["theirs.txt"]
+
+
+def _readable_by_others(data: Path) -> list[str]:
+    """What others could open: a folder of 0700 hides what is in it."""
+    return [path.name for path in sorted(data.iterdir()) if path.stat().st_mode & 0o077]
+
+
 def test_health_needs_no_key(running: Any) -> None:
     for path in ("/health/live", "/health/ready"):
         assert httpx.get(f"{running[1]['url']}{path}", trust_env=False).status_code == 200

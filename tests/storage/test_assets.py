@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 
 import pytest
 from worlds import World
 
 from storage.catalogue import assets
-from storage.errors import AssetNotFound, InvalidText, VersionConflict
+from storage.errors import AssetNotFound, InvalidCursor, InvalidText, VersionConflict
 from storage.text import grams, longest_grams, normalise, words
 
 
@@ -85,6 +86,19 @@ def test_an_empty_text_lists_everything_newest_first(world: World) -> None:
     for title in ("one", "two", "three"):
         world.asset(title=title)
     assert search(world) == search(world, "") == search(world, "  ") == ["three", "two", "one"]
+
+
+@pytest.mark.parametrize("name", ["ast_\0", "ast_1 ", "\0", "", "AST_1", "ast_" + "1" * 41])
+@pytest.mark.parametrize("text", [None, "page"])
+def test_a_cursor_that_names_no_id_is_refused(world: World, text: str | None, name: str) -> None:
+    """PostgreSQL would stumble over a NUL in it."""
+    cursor = base64.urlsafe_b64encode(f"2026-01-01T00:00:00+00:00 {name}".encode()).decode()
+    with pytest.raises(InvalidCursor):
+        world.read(
+            lambda session: assets.search_assets(
+                session, world.organisation_id, text=text, cursor=cursor
+            )
+        )
 
 
 @pytest.mark.parametrize("text", [None, "page"])

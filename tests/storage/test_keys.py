@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from storage.database import Database
 from storage.errors import (
     IdempotencyKeyReused,
     KeyNotFound,
+    LastAdminKey,
     NameTaken,
     OrganisationNotFound,
 )
@@ -55,6 +57,44 @@ def test_a_revoked_key_opens_nothing(world: World) -> None:
     assert [(one.name, one.revoked_at is not None) for one in listed] == [("old", True)]
     with pytest.raises(KeyNotFound):
         world.write(lambda session: keys.revoke_key(session, "org_other", key.id))
+
+
+def admin_key(world: World) -> str:
+    key, _ = world.write(
+        lambda session: keys.create_key(session, world.organisation_id, "admin", "admin")
+    )
+    return key.id
+
+
+def revoke(world: World, key_id: str) -> str:
+    """`revoked`, or the code of the refusal."""
+    try:
+        world.write(lambda session: keys.revoke_key(session, world.organisation_id, key_id))
+    except LastAdminKey as error:
+        return error.code
+    return "revoked"
+
+
+def test_the_last_admin_key_cannot_be_revoked(world: World) -> None:
+    """Nobody could make another one; a revoked admin and other roles do not count."""
+    first, second = admin_key(world), admin_key(world)
+    world.write(lambda session: keys.create_key(session, world.organisation_id, "u", "uploader"))
+    assert [revoke(world, key) for key in (first, second)] == ["revoked", "last_admin_key"]
+    assert revoke(world, first) == "revoked"
+    third = admin_key(world)
+    assert [revoke(world, key) for key in (second, third)] == ["revoked", "last_admin_key"]
+
+
+def test_of_admins_who_revoke_each_other_one_stays(world: World) -> None:
+    """Each sees the other's key when it begins."""
+    for _ in range(10):
+        pair = [admin_key(world), admin_key(world)]
+        others = world.read(lambda session: keys.list_keys(session, world.organisation_id))
+        for key in others:
+            if key.id not in pair:
+                revoke(world, key.id)
+        results = at_once([partial(revoke, world, key_id) for key_id in pair])
+        assert sorted(results) == ["last_admin_key", "revoked"]
 
 
 def test_organisations_have_their_names_for_themselves(world: World) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 from parts import MIB, PART_BYTES, send_all, send_part
+from worlds import at_once
 
 from pipelines.errors import DiskFull
 from storage.errors import (
@@ -265,3 +268,35 @@ def test_an_unsigned_request_is_refused(query: dict[str, str]) -> None:
     """Whatever is in it."""
     with pytest.raises(SignatureInvalid):
         verify(SIGNING_KEY, "GET", "/store/objects/a", query)
+
+
+def test_an_upload_that_many_complete_at_once_is_completed_once(local_store: LocalStore) -> None:
+    """Each of six learns the size, whoever came first; nobody is told that the store is away."""
+    for number in range(25):
+        key = f"assets/ast_{number}/source/source.mxf"
+        upload_id, parts = send_all(local_store, key, b"essence")
+        complete = partial(local_store.complete_multipart, key, upload_id, parts)
+        assert at_once([complete] * 6) == [7] * 6
+        assert local_store.read_bytes(key, 10) == b"essence"
+
+
+def test_an_upload_that_is_aborted_while_it_is_completed_is_one_of_both(
+    local_store: LocalStore,
+) -> None:
+    """The object is there whole, or the upload is not there any more."""
+    for number in range(25):
+        key = f"assets/ast_{number}/source/source.mxf"
+        upload_id, parts = send_all(local_store, key, b"essence")
+
+        def complete(key: str = key, upload_id: str = upload_id, parts: Any = parts) -> bool:
+            try:
+                return local_store.complete_multipart(key, upload_id, parts) == 7
+            except MultipartNotFound:
+                return False
+
+        def abort(key: str = key, upload_id: str = upload_id) -> bool:
+            local_store.abort_multipart(key, upload_id)
+            return True
+
+        completed, _ = at_once([complete, abort])
+        assert local_store.path(key).is_file() == completed
