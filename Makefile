@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo run test test-slow check bench lock test-servers clean
+.PHONY: setup demo run test check bench lock test-servers clean
 
 setup: $(VENV)/.ready
 
@@ -23,12 +23,8 @@ run: setup
 test-servers: setup
 	@bash tests/install_servers.sh
 
-# Not yet the slow stories: they join here once each has passed on an idle machine (see CHANGELOG).
 test: test-servers
-	$(BIN)/python -m pytest -m "not slow"
-
-test-slow: test-servers
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest
 
 check: setup
 	$(BIN)/ruff check .
