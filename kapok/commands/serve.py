@@ -107,6 +107,7 @@ def api(
 
     _log(log_level)
     _need_broker("kapok api")
+    _keep_private()
     with api_only(host, port) as running:
         out.note(t(f"Kapok API listens on {running.url}", f"Kapok API 已在 {running.url} 运行"))
         wait_for_signal(running)
@@ -123,6 +124,7 @@ def worker(
 
     _log(log_level)
     _need_broker("kapok worker")
+    _keep_private()
     wanted = names(queues) or QUEUES
     unknown = sorted(set(wanted) - set(QUEUES))
     if unknown:
@@ -160,6 +162,13 @@ def _data(given: Path | None) -> Path:
     import os
 
     return (given or Path(os.environ.get("KAPOK_DATA") or DEFAULT_DATA)).absolute()
+
+
+def _keep_private() -> None:
+    """Masters, scratch and keys are for this user alone, whatever this process makes."""
+    import os
+
+    os.umask(0o077)
 
 
 def _need_broker(what: str) -> None:

@@ -123,6 +123,15 @@ def test_the_health_checks_of_the_file_pass(
     subprocess.run([KAPOK, *words], env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
+def test_what_the_workers_make_is_for_their_user_alone(
+    stack: dict[str, subprocess.Popen[bytes]], environment: dict[str, str]
+) -> None:
+    """Scratch holds masters while they are worked on."""
+    folders = [Path(environment["KAPOK_SCRATCH"]), *Path(environment["KAPOK_SCRATCH"]).iterdir()]
+    assert len(folders) > 1
+    assert {folder.stat().st_mode & 0o077 for folder in folders} == {0}
+
+
 def test_every_service_ends_by_itself_when_it_is_told_to(
     stack: dict[str, subprocess.Popen[bytes]],
 ) -> None:
