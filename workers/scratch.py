@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipelines.errors import DiskFull
 
+PRIVATE = 0o700  # masters lie there while they are worked on
 BEING_MADE_S = 60.0  # a folder without its name this long was never finished
 SPARE_BYTES = 256 * 1024 * 1024  # [P] left free for the catalogue, logs and the rest of the machine
 
@@ -21,11 +22,11 @@ class Scratch:
     """A process's folder under `root`, held by a lock that the kernel drops when it dies."""
 
     def __init__(self, root: Path) -> None:
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         remove_leftovers(root)
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
         made = root / f"new-{name}"  # no neighbour looks at it until it is locked
-        made.mkdir()
+        made.mkdir(mode=PRIVATE)
         self._lock = os.open(made / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.folder = made.rename(root / f"worker-{name}")

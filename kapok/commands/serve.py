@@ -149,6 +149,7 @@ def migrate(out: Output, data: Data = None, admin_key_file: KeyFile = None) -> N
     from storage.database import Database
     from storage.settings import load_settings
 
+    _keep_private()
     settings = load_settings(_data(data) if data else None)
     key_file = admin_key_file or settings.data / KEY_FILE
     made = prepare(settings, Database(settings.database_url), key_file)

@@ -129,7 +129,7 @@ def test_what_the_workers_make_is_for_their_user_alone(
     """Scratch holds masters while they are worked on."""
     folders = [Path(environment["KAPOK_SCRATCH"]), *Path(environment["KAPOK_SCRATCH"]).iterdir()]
     assert len(folders) > 1
-    assert {folder.stat().st_mode & 0o077 for folder in folders} == {0}
+    assert {f.name: oct(f.stat().st_mode) for f in folders if f.stat().st_mode & 0o077} == {}
 
 
 def test_every_service_ends_by_itself_when_it_is_told_to(

@@ -12,10 +12,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "api"))
 import api_world
 from faulty_proxy import FaultyProxy
-from real_service import Service, real_service
+from real_service import PART_BYTES, Service, real_service
 
 from kapok import language
 from kapok.transport import Transport
+from storage.catalogue import uploads
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +40,11 @@ def _running(
 
 
 @pytest.fixture
-def service(_running: tuple[api_world.Running, FaultyProxy]) -> Service:
-    """One service for all tests; each has an organisation of its own in it."""
+def service(
+    _running: tuple[api_world.Running, FaultyProxy], monkeypatch: pytest.MonkeyPatch
+) -> Service:
+    """One service for all tests; each has an organisation of its own in it, and small parts."""
+    monkeypatch.setattr(uploads, "SMALLEST_PART_BYTES", PART_BYTES)
     return Service(*_running)
 
 

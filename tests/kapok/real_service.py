@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import api_world
-import pytest
 from faulty_proxy import FaultyProxy
 from sqlalchemy import select
 
@@ -68,7 +67,7 @@ class Service:
 
     def stored(self) -> int:
         """How many parts of all open uploads the store holds whole."""
-        rows = [row for row in self.uploads() if row.state == "open"]
+        rows = [row for row in self.uploads() if row.state == "open" and row.store_upload_id]
         objects = self._running.objects
         return sum(len(objects.list_parts(row.key, row.store_upload_id)) for row in rows)
 
@@ -156,10 +155,8 @@ class Service:
 def real_service(folder: Path) -> Iterator[tuple[api_world.Running, FaultyProxy]]:
     """Over SQLite and a folder, without workers: a job stays as its upload made it."""
     with (
-        pytest.MonkeyPatch.context() as patch,
         FaultyProxy() as proxy,
         api_world.local_api(folder, public_url=proxy.url) as running,
     ):
-        patch.setattr(uploads, "SMALLEST_PART_BYTES", PART_BYTES)
         proxy.upstream = running.server.config.port
         yield running, proxy
