@@ -128,8 +128,11 @@ def secret_file(path: Path) -> Iterator[Callable[[str], None]]:
             partial.unlink(missing_ok=True)
 
 
-def wait_for_signal(running: Running | None = None) -> None:
-    """Until SIGTERM or SIGINT; a second one ends the process at once. Raises if the API ends."""
+def stop_signal() -> threading.Event:
+    """Set by SIGTERM or SIGINT from now on; a second one ends the process at once.
+
+    Ask for it before the service starts: whoever starts it may stop it as soon as it answers.
+    """
     stop = threading.Event()
 
     def ask(number: int, _frame: object) -> None:
@@ -139,6 +142,11 @@ def wait_for_signal(running: Running | None = None) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
+    return stop
+
+
+def wait_until_stopped(stop: threading.Event, running: Running | None = None) -> None:
+    """Until somebody asks for the end. Raises if the API ends by itself."""
     while not stop.wait(0.5):
         if running is not None and not running.api.is_alive():
             raise ServiceFailed(t("the API ended by itself", "API 意外退出"))

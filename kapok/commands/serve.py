@@ -66,9 +66,10 @@ def up(
     host: Host = "127.0.0.1",
     log_level: LogLevel = "info",
 ) -> None:
-    from kapok.up import wait_for_signal, whole_service
+    from kapok.up import stop_signal, wait_until_stopped, whole_service
 
     _log(log_level)
+    stop = stop_signal()
     with whole_service(_data(data), host, port) as running:
         if out.json:
             record = {
@@ -93,7 +94,7 @@ def up(
                 "  停止        Ctrl-C",
             )
         )
-        wait_for_signal(running)
+        wait_until_stopped(stop, running)
         out.note(t("stopping", "正在停止"))
 
 
@@ -103,21 +104,22 @@ def api(
     host: Host = "127.0.0.1",
     log_level: LogLevel = "info",
 ) -> None:
-    from kapok.up import api_only, wait_for_signal
+    from kapok.up import api_only, stop_signal, wait_until_stopped
 
     _log(log_level)
     _need_broker("kapok api")
     _keep_private()
+    stop = stop_signal()
     with api_only(host, port) as running:
         out.note(t(f"Kapok API listens on {running.url}", f"Kapok API 已在 {running.url} 运行"))
-        wait_for_signal(running)
+        wait_until_stopped(stop, running)
 
 
 def worker(
     out: Output, queues: Queues = "", threads: Threads = 1, log_level: LogLevel = "info"
 ) -> None:
     from kapok.commands.upload import names
-    from kapok.up import wait_for_signal
+    from kapok.up import stop_signal, wait_until_stopped
     from storage.settings import load_settings
     from workers.broker import QUEUES
     from workers.service import WorkerService
@@ -132,12 +134,13 @@ def worker(
         raise Usage(
             t(f"no queue {unknown[0]!r}: use {known}", f"没有队列 {unknown[0]!r}：可用 {known}")
         )
+    stop = stop_signal()
     service = WorkerService(load_settings(), wanted, threads)
     service.start()
     words = ", ".join(wanted)
     out.note(t(f"working on {words}, {threads} at a time", f"处理队列 {words}，同时 {threads} 个"))
     try:
-        wait_for_signal()
+        wait_until_stopped(stop)
     finally:
         service.stop()
 
