@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.containers import INPUT_GUARDS
@@ -27,12 +28,20 @@ class _Hashes:
         ]
 
 
-def compare_frames(
-    source: Path, rendition: Path, plan: Plan
-) -> Generator[Progress, None, tuple[Measurement, tuple[str, ...]]]:
-    """A `framemd5` measurement, equal or not, and the command that decoded both files."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`fault` says how the frames differ, `None` where they are equal; `argv` hashed them."""
+
+    measurement: Measurement
+    fault: str | None
+    argv: tuple[str, ...]
+
+
+def compare_frames(source: Path, rendition: Path, plan: Plan) -> Generator[Progress, None, Proof]:
+    """Decode both files whole: a `framemd5` measurement, equal or not."""
     ours, theirs = _Hashes(), _Hashes()
-    hashed = ("-fps_mode", "passthrough", "-f", "framehash", "-hash", "md5")
+    # Without -noautoscale a frame of another raster would be scaled to the first one's, and hashed.
+    hashed = ("-noautoscale", "-fps_mode", "passthrough", "-f", "framehash", "-hash", "md5")
     finished = yield from run(
         [
             *(ffmpeg(), "-v", "error", *INPUT_GUARDS, "-i", str(source), "-i", str(rendition)),
@@ -43,6 +52,18 @@ def compare_frames(
         total_frames=plan.frames,
         taps={"source": theirs.feed, "rendition": ours.feed},
     )
-    equal = bool(ours.of_frames) and ours.of_frames == theirs.of_frames
-    frames = len(ours.of_frames)
-    return Measurement("framemd5", None, None, None, None, frames, equal=equal), finished.argv
+    fault = _difference(ours.of_frames, theirs.of_frames)
+    equal = fault is None
+    measured = Measurement("framemd5", None, None, None, None, len(ours.of_frames), equal=equal)
+    return Proof(measured, fault, finished.argv)
+
+
+def _difference(ours: Sequence[bytes], theirs: Sequence[bytes]) -> str | None:
+    if len(ours) != len(theirs) or not ours:
+        return f"{len(ours)} frames decode, {len(theirs)} of the source"
+    other = [
+        number for number, pair in enumerate(zip(ours, theirs, strict=True)) if len({*pair}) > 1
+    ]
+    if not other:
+        return None
+    return f"{len(other)} of {len(ours)} frames are not the source's, the first is frame {other[0]}"

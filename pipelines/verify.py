@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from pipelines.errors import (
     VerificationFailed,
 )
 from pipelines.expectations import decoding_faults, signalling_faults
-from pipelines.facts import AudioFacts, RenditionFacts
+from pipelines.facts import AudioFacts, RenditionFacts, Verified
 from pipelines.fixity import digest
+from pipelines.lossless import Proof, compare_frames
 from pipelines.media import Colour
 from pipelines.picture_sync import misplaced, rung_frames
 from pipelines.plan_types import AudioPlan, Plan, Rung
@@ -38,10 +39,10 @@ from pipelines.samples import (
 from pipelines.sound_sync import sound_faults
 
 
-def verify(
-    path: Path, rung: Rung, plan: Plan, source: Path
-) -> Generator[Progress, None, RenditionFacts]:
+def verify(path: Path, rung: Rung, plan: Plan, source: Path) -> Generator[Progress, None, Verified]:
     """Read a finished file back and compare it with its plan and its source.
+
+    Of a lossless rung every frame is compared, by its MD5.
 
     Raises `VerificationFailed` with every disagreement; errors of the tools that another attempt
     may cure (killed, stalled, disk full) pass through.
@@ -50,7 +51,7 @@ def verify(
     try:
         reading = read_back(path)
         decoded = yield from part(
-            _decode(path, rung, plan, reading, spans), 0.0, 0.7, "decoding the rendition"
+            _decode(path, rung, plan, reading, spans), 0.0, 0.6, "decoding the rendition"
         )
     except (ToolKilled, ToolStalled):
         raise
@@ -59,11 +60,27 @@ def verify(
     faults = [*signalling_faults(rung, reading), *decoding_faults(rung, plan, decoded)]
     if not faults:  # a file of another shape has no places to compare
         looking = _source_faults(rung, plan, source, decoded, spans)
-        faults = yield from part(looking, 0.7, 0.9, "comparing with the source")
+        faults = yield from part(looking, 0.6, 0.7, "comparing with the source")
+    _refuse(rung, faults)
+    proofs = yield from part(_proofs(path, rung, plan, source), 0.7, 0.95, "proving every frame")
+    _refuse(rung, [f"not lossless: {proof.fault}" for proof in proofs if proof.fault])
+    hashes = yield from part(digest(path), 0.95, 1.0, "hashing the rendition")
+    facts = _facts(path, rung, plan, reading, decoded, hashes["sha256"])
+    measured = tuple(proof.measurement for proof in proofs)
+    return Verified(facts, measured, tuple(proof.argv for proof in proofs))
+
+
+def _refuse(rung: Rung, faults: Sequence[str]) -> None:
     if faults:
         raise VerificationFailed(f"{rung.profile} disagrees with its plan: {'; '.join(faults)}")
-    hashes = yield from part(digest(path), 0.9, 1.0, "hashing the rendition")
-    return _facts(path, rung, plan, reading, decoded, hashes["sha256"])
+
+
+def _proofs(
+    path: Path, rung: Rung, plan: Plan, source: Path
+) -> Generator[Progress, None, list[Proof]]:
+    if rung.video is None or not rung.video.lossless:
+        return []
+    return [(yield from compare_frames(source, path, plan))]
 
 
 def _said(error: Exception) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import VerificationFailed
-from pipelines.facts import RenditionFacts
+from pipelines.facts import Measurement, RenditionFacts
 from pipelines.media import Colour, ContentLight, MasteringDisplay
 from pipelines.plan_types import Chunk, Plan, Rung
 from pipelines.progress import finish
@@ -30,7 +30,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def checked(path: Path, source: Path, rung: Rung = RUNG, plan: Plan = PLAN) -> RenditionFacts:
-    return finish(verify(path, rung, plan, source))
+    return finish(verify(path, rung, plan, source)).facts
 
 
 def refusal(path: Path, source: Path, rung: Rung = RUNG, plan: Plan = PLAN) -> str:
@@ -339,6 +339,39 @@ def test_an_interlaced_master_keeps_its_fields(source: Path, tmp_path: Path) -> 
     assert checked(path, source, rung).audio[0].codec == "flac"
     text = refusal(path, source, replace(rung, video=replace(video, field_order="bb")))
     assert "field order is tt, bb planned" in text
+
+
+def archived(folder: Path, source: Path, recipe: Recipe = RIGHT) -> tuple[Path, Rung]:
+    """A lossless rendition, perhaps with a fault, and the rung that it should be."""
+    recipe = replace(recipe, codec=LOSSLESS, audio_codec=("-an",))
+    video = replace(VIDEO, codec="ffv1", codec_profile=None, gop_frames=1, lossless=True)
+    rung = Rung("archive-ffv1", 1, "mkv", video, (), packaged=False)
+    return encode(source, folder / "archive.mkv", recipe), rung
+
+
+def test_a_lossless_rendition_is_proven_by_the_hash_of_every_frame(
+    source: Path, tmp_path: Path
+) -> None:
+    """The proof is kept with its command."""
+    path, rung = archived(tmp_path, source)
+    verified = finish(verify(path, rung, PLAN, source))
+    equal = Measurement("framemd5", None, None, None, None, frames=50, equal=True)
+    assert verified.proofs == (equal,)
+    assert [argv[0] for argv in verified.commands] == ["ffmpeg"]
+
+
+def test_one_changed_sample_is_not_lossless(source: Path, tmp_path: Path) -> None:
+    """Too small to be seen in a thumbnail, and it is refused with its place."""
+    dot = replace(RIGHT, picture="drawbox=w=1:h=1:t=fill:enable='eq(n,31)'")
+    path, rung = archived(tmp_path, source, dot)
+    text = refusal(path, source, rung)
+    assert "not lossless: 1 of 50 frames are not the source's, the first is frame 31" in text
+
+
+def test_a_delivery_rung_needs_no_proof(source: Path, tmp_path: Path) -> None:
+    """It is scored, and never equal."""
+    verified = finish(verify(encode(source, tmp_path / "right.mp4"), RUNG, PLAN, source))
+    assert (verified.proofs, verified.commands) == ((), ())
 
 
 def test_sound_alone_is_verified_too(source: Path, tmp_path: Path) -> None:
