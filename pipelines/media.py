@@ -172,13 +172,15 @@ class Inspection:
     `duration_s` is frames ÷ rate with a picture (from the first frame to the end of the last where
     the rate varies), the decoded sound's length without one.
     `first_picture_s` and `audio_start_s` are on the file's own clock: their difference is the
-    A/V offset that every rendition must keep.
+    A/V offset that every rendition must keep. With `constant_raster` width, height and pixel format
+    of all frames are those of the first.
     """
 
     duration_s: Fraction
     frames: int = 0
     frame_rate: Fraction | None = None
     constant_frame_rate: bool = True
+    constant_raster: bool = True
     first_picture_s: Fraction = Fraction(0)
     audio_start_s: tuple[Fraction, ...] = ()
     field_order: FieldOrder = "progressive"
