@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 
-from pipelines.decoded import Decoded, Track, decode
+from pipelines.decoded import Decoded, DecodedSound, Track, decode
 from pipelines.errors import (
     MediaError,
     ToolFailed,
@@ -23,19 +24,23 @@ from pipelines.fixity import digest
 from pipelines.lossless import Proof, compare_frames
 from pipelines.media import Colour
 from pipelines.picture_sync import misplaced, rung_frames
-from pipelines.plan_types import AudioPlan, Plan, Rung
+from pipelines.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.progress import Progress, part
 from pipelines.readback import Reading, read_back
 from pipelines.samples import (
     LOOKS_S,
     Pictures,
     Sound,
+    SourceTrack,
     Span,
     picture_places,
     sound_spans,
+    source_levels,
     source_pictures,
     source_sound,
+    source_tracks,
 )
+from pipelines.sound_levels import Levels, level_faults
 from pipelines.sound_sync import sound_faults
 
 
@@ -109,11 +114,27 @@ def _source_faults(
     faults: list[str] = []
     if decoded.picture is not None:
         faults += yield from _picture_faults(rung, plan, source, decoded.picture.thumbs)
-    for position, track in enumerate(decoded.sounds):
+    in_plan = [track for other in plan.rungs for track in other.audio]
+    true = yield from source_levels(source, plan, [*in_plan, *rung.audio])
+    for position, (planned, track) in enumerate(zip(rung.audio, decoded.sounds, strict=True)):
+        found: list[str] = []
         for span, heard in zip(spans, track.spans, strict=True):
-            found = yield from _sound_faults(rung.audio[position], plan, source, span, heard)
-            faults += [f"audio track {position}: {fault}" for fault in found]
+            found += yield from _sound_faults(planned, plan, source, span, heard)
+        found = found or _level_faults(planned, true, track)
+        faults += [f"audio track {position}: {fault}" for fault in found]
     return faults
+
+
+def _level_faults(
+    planned: AudioPlan, levels: Mapping[SourceTrack, Levels], heard: DecodedSound
+) -> list[str]:
+    """Of the whole track, where the spans say nothing of what lies between them."""
+    parts = [levels[use] for use in source_tracks(planned)]
+    count = max(len(part) for part in parts)
+    if not count:
+        return ["nothing of the source's sound decodes, so that nothing can be compared"]
+    true = np.concatenate([np.pad(one, ((0, count - len(one)), (0, 0))) for one in parts], axis=1)
+    return level_faults(heard.levels, true, mixed=planned.pan == "downmix")
 
 
 def _picture_faults(
@@ -128,11 +149,29 @@ def _picture_faults(
         found: list[str] = []
         for margin_s in LOOKS_S:
             true = yield from source_pictures(source, plan, windows, margin_s)
-            found = misplaced(rung.video, plan, ours, true)
-            if not found and all(number * rung.video.rate_divisor in true for number in ours):
+            found = [
+                *misplaced(rung.video, plan, ours, true),
+                *_missing(rung.video, plan, numbers, ours, true),
+            ]
+            if not found:
                 break
         faults += found
     return faults
+
+
+def _missing(
+    video: VideoPlan, plan: Plan, numbers: Sequence[int], ours: Pictures, true: Pictures
+) -> list[str]:
+    """What cannot be compared is not known to be right. An even rate made of an uneven one holds
+    the last frame, so that the source may have fewer.
+    """
+    lost = [number for number in numbers if number * video.rate_divisor not in true]
+    if not plan.constant_frame_rate and len(lost) < len(numbers):
+        lost = []
+    told = [f"{len(lost)} of {len(numbers)} frames of the source are not found"] if lost else []
+    if len(ours) < len(numbers):
+        told.append(f"{len(numbers) - len(ours)} of {len(numbers)} frames cannot be looked at")
+    return told
 
 
 def _sound_faults(

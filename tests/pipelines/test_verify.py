@@ -385,6 +385,46 @@ def test_sound_alone_is_verified_too(source: Path, tmp_path: Path) -> None:
     assert "there is a picture track, none is planned" in refusal(picture, source, rung)
 
 
+def test_a_source_with_fewer_frames_than_planned_proves_nothing(
+    source: Path, tmp_path: Path
+) -> None:
+    """What cannot be compared is not taken for right."""
+    short = handmade.make_source(tmp_path, frames=30)
+    text = refusal(encode(source, tmp_path / "right.mp4"), short)
+    assert "20 of 50 frames of the source are not found" in text
+
+
+def test_sound_that_cannot_be_compared_is_not_taken_for_right(source: Path, tmp_path: Path) -> None:
+    """By the plan's clock the source has none of it."""
+    path = encode(source, tmp_path / "right.mp4")
+    text = refusal(path, source, plan=replace(PLAN, first_picture_s=Fraction(100)))
+    assert "audio track 0: nothing of the source's sound decodes" in text
+
+
+LONG_SOUND = {
+    "silent in the middle": (
+        "volume=0:enable='between(t,25,35)'",
+        "audio track 0: channel 0 is silent from 25.2 s (9.7 s in all), the source is not",
+    ),
+    "louder": ("volume=3dB", "audio track 0: +3.0 dB against the source"),
+    "longer": ("apad=pad_dur=1", "audio track 0: lasts 65.0"),
+}
+
+
+@pytest.mark.parametrize("fault", LONG_SOUND)
+def test_all_of_a_long_sound_is_compared(fault: str, tmp_path: Path) -> None:
+    """Head and tail are alike; what lies between them is not."""
+    source = tmp_path / "long.wav"
+    tone = "sine=440:d=64:r=48000,volume='0.5+0.4*sin(t)':eval=frame,aformat=channel_layouts=stereo"
+    handmade.call("-f", "lavfi", "-i", tone, source)
+    rung = Rung("audio-access-aac", 1, "m4a", None, (STEREO,), packaged=False)
+    plan = replace(PLAN, duration_s=Fraction(64), audio_tracks=(0,), rungs=(rung,))
+    checked(handmade.encode_sound(source, tmp_path / "right.m4a"), source, rung, plan)
+    chain, words = LONG_SOUND[fault]
+    wrong = handmade.encode_sound(source, tmp_path / "wrong.m4a", ("-c:a", "aac", "-af", chain))
+    assert words in refusal(wrong, source, rung, plan)
+
+
 def test_mono_tracks_joined_to_stereo_are_compared_side_by_side(
     source: Path, tmp_path: Path
 ) -> None:
