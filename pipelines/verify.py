@@ -21,7 +21,7 @@ from pipelines.errors import (
 from pipelines.expectations import decoding_faults, signalling_faults
 from pipelines.facts import AudioFacts, RenditionFacts, Verified
 from pipelines.fixity import digest
-from pipelines.lossless import Proof, compare_frames
+from pipelines.lossless import Proof, prove
 from pipelines.media import Colour
 from pipelines.picture_sync import misplaced, rung_frames
 from pipelines.plan_types import AudioPlan, Plan, Rung, VideoPlan
@@ -47,7 +47,7 @@ from pipelines.sound_sync import sound_faults
 def verify(path: Path, rung: Rung, plan: Plan, source: Path) -> Generator[Progress, None, Verified]:
     """Read a finished file back and compare it with its plan and its source.
 
-    Of a lossless rung every frame is compared, by its MD5.
+    Of a lossless rung every frame and every sample is compared, by its MD5.
 
     Raises `VerificationFailed` with every disagreement; errors of the tools that another attempt
     may cure (killed, stalled, disk full) pass through.
@@ -68,7 +68,7 @@ def verify(path: Path, rung: Rung, plan: Plan, source: Path) -> Generator[Progre
         faults = yield from part(looking, 0.6, 0.7, "comparing with the source")
     _refuse(rung, faults)
     proofs = yield from part(_proofs(path, rung, plan, source), 0.7, 0.95, "proving every frame")
-    _refuse(rung, [f"not lossless: {proof.fault}" for proof in proofs if proof.fault])
+    _refuse(rung, [f"not lossless: {fault}" for proof in proofs for fault in proof.faults])
     hashes = yield from part(digest(path), 0.95, 1.0, "hashing the rendition")
     facts = _facts(path, rung, plan, reading, decoded, hashes["sha256"])
     measured = tuple(proof.measurement for proof in proofs)
@@ -85,7 +85,7 @@ def _proofs(
 ) -> Generator[Progress, None, list[Proof]]:
     if rung.video is None or not rung.video.lossless:
         return []
-    return [(yield from compare_frames(source, path, plan))]
+    return [(yield from prove(source, path, rung, plan))]
 
 
 def _said(error: Exception) -> str:
@@ -115,12 +115,14 @@ def _source_faults(
     if decoded.picture is not None:
         faults += yield from _picture_faults(rung, plan, source, decoded.picture.thumbs)
     in_plan = [track for other in plan.rungs for track in other.audio]
-    true = yield from source_levels(source, plan, [*in_plan, *rung.audio])
+    compared = [track for track in (*in_plan, *rung.audio) if not track.lossless]
+    true = yield from source_levels(source, plan, compared)
     for position, (planned, track) in enumerate(zip(rung.audio, decoded.sounds, strict=True)):
         found: list[str] = []
         for span, heard in zip(spans, track.spans, strict=True):
             found += yield from _sound_faults(planned, plan, source, span, heard)
-        found = found or _level_faults(planned, true, track)
+        if not found and not planned.lossless:  # whose every sample is compared
+            found = _level_faults(planned, true, track)
         faults += [f"audio track {position}: {fault}" for fault in found]
     return faults
 
