@@ -68,7 +68,7 @@ def _picture_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
     for name, (plan, file) in wanted.items():
         if plan != file:
             yield f"{name} is {file}, {plan} planned"
-    if planned.frame_rate not in found.frame_rates:
+    if found.rate_that_means(planned.frame_rate) is None:
         rates = " or ".join(map(str, found.frame_rates)) or "unknown"
         yield f"frame rate is {rates}, {planned.frame_rate} planned"
     if abs(found.start_s) > _START_TOLERANCE_S:

@@ -198,7 +198,7 @@ def _facts(
         codec=picture.codec if picture else None,
         width=picture.width if picture else None,
         height=picture.height if picture else None,
-        frame_rate=video.frame_rate if video else None,
+        frame_rate=picture.rate_that_means(video.frame_rate) if video and picture else None,
         frames=len(decoded.picture.ticks) if decoded.picture else None,
         pix_fmt=picture.pix_fmt if picture else None,
         colour=picture.colour if picture else Colour(),

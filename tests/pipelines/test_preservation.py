@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from pipelines.progress import finish
 from pipelines.verify import verify
 from tests.pipelines import clips
 from tests.pipelines.clips import generated, make
-from tests.pipelines.sources import STEREO, call, described, planned
+from tests.pipelines.sources import STEREO, call, described, planned, read_back
 
 pytestmark = pytest.mark.media
 
@@ -63,6 +64,28 @@ def refusal(source: Path, folder: Path) -> tuple[str, str]:
 
 def pcm(path: Path, track: int = 0) -> bytes:
     return call("-i", path, "-map", f"0:a:{track}", "-c:a", "pcm_s32le", "-f", "s32le", "-")
+
+
+@pytest.mark.parametrize("rate", ["60000/1001", "48000/1001", "120000/1001", "30000/1001", "50"])
+def test_every_standard_rate_can_be_preserved(rate: str, tmp_path: Path) -> None:
+    """The facts hold what the file says, which Matroska rounds and other tools read alike."""
+    picture = f"testsrc2=s=320x180:r={rate},trim=end_frame=12,format=yuv420p"
+    source = make(tmp_path / "a.mov", *generated(picture), "-c:v", "libx264", "-qp", "0")
+    done = archived(source, tmp_path)
+    read = read_back(done.path).stream
+    said = (Fraction(read["avg_frame_rate"]), Fraction(read["r_frame_rate"]))
+    assert done.plan.frame_rate == Fraction(rate)
+    assert done.verified.facts.frame_rate in said
+
+
+@pytest.mark.parametrize("scan", ["tff", "bff"])
+def test_fields_that_only_the_pictures_show_are_kept_and_told(scan: str, tmp_path: Path) -> None:
+    """AVI has no word for them, so that the frames come unflagged."""
+    woven = f"testsrc2=s=720x576:r=50:d=1,interlace=scan={scan}:lowpass=off,format=yuv422p"
+    source = make(tmp_path / "a.avi", *generated(woven), "-c:v", "huffyuv", "-field_order", "0")
+    done = archived(source, tmp_path)
+    assert done.plan.source_field_order == {"tff": "tt", "bff": "bb"}[scan]
+    assert read_back(done.path).stream["field_order"] == {"tff": "tb", "bff": "bt"}[scan]
 
 
 @pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24le", "pcm_u8", "flac", "alac"])
