@@ -161,6 +161,7 @@ def _encode_all(work: Work) -> list[tuple[Rung, Pieces]]:
 
 def _finish_rung(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
     from pipelines.join import join
+    from pipelines.measure import has_scores
     from pipelines.verify import verify
 
     made = work.scratch / f"{rung.profile}.{rung.container}"
@@ -168,13 +169,13 @@ def _finish_rung(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
     joining = join(rung, pieces.pictures, pieces.sounds, made, work.plan)
     commands = (*pieces.commands, follow(joining, work.begin(title)).argv)
     title = t(f"verifying {rung.profile}", f"校验 {rung.profile}")
-    facts = follow(verify(made, rung, work.plan, work.source), work.begin(title))
-    measurements: tuple[Measurement, ...] = ()
-    if work.score and rung.video is not None:
+    verified = follow(verify(made, rung, work.plan, work.source), work.begin(title))
+    measurements, commands = verified.proofs, (*commands, *verified.commands)
+    if work.score and has_scores(rung):
         measurements, argv = _score(work, made, rung)
         commands = (*commands, argv)
     path = work.output / f"{work.source.stem}.{rung.profile}.{rung.container}"
-    encoded = Encoded(rung, path, facts, measurements, commands)
+    encoded = Encoded(rung, path, verified.facts, measurements, commands)
     settle(made, path, encoded.record())
     return encoded
 

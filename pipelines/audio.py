@@ -1,7 +1,7 @@
 """Encode the sound: once for the whole source, every distinct encode in one pass.
 
-All of it starts with the first picture and lasts exactly as long as the plan says, so that joining
-needs no offsets.
+All of it starts with the first picture, so that joining needs no offsets. It lasts exactly as long
+as the plan says, but for lossless tracks, of which nothing is cut.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LIMIT = 0.7943  # -2 dBFS
 
 @dataclass(frozen=True, slots=True)
 class EncodedAudio:
-    """`files` by `AudioPlan.key`: one track each, from zero, as long as the plan's duration."""
+    """`files` by `AudioPlan.key`: one track each, from zero."""
 
     files: dict[str, Path]
     argv: tuple[str, ...]
@@ -72,10 +72,13 @@ def compose_audio(source: Path, plan: Plan, folder: Path) -> list[str]:
     }
     opened = ffmpeg.input(str(source), copyts=None, **guards)
     files, distinct = audio_files(plan, folder), _distinct(plan)
-    aligned = _aligned_tracks(opened, [track for _, track in distinct], plan)
+    mixes = [track for _, track in distinct if not track.lossless]
+    aligned = _aligned_tracks(opened, mixes, plan)
     outputs = [
         ffmpeg.output(
-            _whole(_mixed([next(aligned[use]) for use in _uses(track)], track), track, plan),
+            _untouched(opened, track, plan)
+            if track.lossless
+            else _whole(_mixed([next(aligned[use]) for use in _uses(track)], track), track, plan),
             str(files[key]),
             **_options(track),
         )
@@ -139,6 +142,14 @@ def _aligned(stream: Any, rate_hz: int, plan: Plan) -> Any:
         min_comp=1 / (4 * rate_hz),  # the default would leave up to 1 ms at the start
         min_hard_comp=_HOLE_S,
     )
+
+
+def _untouched(opened: Any, track: AudioPlan, plan: Plan) -> Any:
+    """Every sample that decodes, none before and none after, behind the silence of a late start."""
+    stream = opened[str(plan.audio_tracks[track.tracks[0]])]
+    if lead := plan.lead_samples(track):
+        stream = stream.filter("adelay", f"{lead}S", all=1)
+    return stream.filter("aformat", channel_layouts=track.layout).filter("asetpts", "N/SR/TB")
 
 
 def _downmixed(stream: Any, track: AudioPlan) -> Any:

@@ -24,6 +24,7 @@ from pipelines.samples import (
     pictures_of,
     sound_of,
 )
+from pipelines.sound_levels import Levels, LevelTrack
 from pipelines.tools import ffmpeg
 
 # The summary of ebur128 is read from a log of 200 lines, and one takes 14.
@@ -76,6 +77,7 @@ class DecodedSound:
     loudness_lkfs: float | None
     true_peak_dbtp: float | None
     spans: tuple[Sound, ...]
+    levels: Levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,7 @@ class _Listener:
         self._channels = 1 if track.mono else track.channels
         self._spans = [(_samples(span.start_s), _samples(span.end_s)) for span in spans]
         self._parts: list[list[Sound]] = [[] for _ in spans]
+        self._levels = LevelTrack(self._channels, SOUND_RATE_HZ)
         self._rest = b""
         self._count = 0
 
@@ -213,6 +216,7 @@ class _Listener:
         data = self._rest + block
         sound = sound_of(data, self._channels)
         self._rest = data[sound.nbytes :]
+        self._levels.take(sound)
         for (start, end), parts in zip(self._spans, self._parts, strict=True):
             first, last = max(start - self._count, 0), end - self._count
             if last > first and len(sound) > first:
@@ -226,6 +230,7 @@ class _Listener:
             loudness_lkfs=loudness_lkfs,
             true_peak_dbtp=true_peak_dbtp,
             spans=tuple(np.concatenate([nothing, *parts]) for parts in self._parts),
+            levels=self._levels.levels(),
         )
 
 

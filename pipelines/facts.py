@@ -49,6 +49,15 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Verified:
+    """A rendition that agrees with its plan; `commands` made the `proofs` that it is lossless."""
+
+    facts: RenditionFacts
+    proofs: tuple[Measurement, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PackageFiles:
     """Paths relative to the package's folder."""
 

@@ -28,6 +28,7 @@ from pipelines.timecode import timecode_at
 
 _SUFFIX = {"mp4": "mp4", "mkv": "mkv", "m4a": "m4a"}
 _MUXER = {"mp4": "mp4", "mkv": "matroska"}
+_FIELD_MODES = {"progressive": "prog", "tt": "tff", "bb": "bff"}
 # Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.
 _SCALER = "bicubic+accurate_rnd"
 
@@ -247,6 +248,8 @@ def _output(stream: Any, branch: _Branch, plan: Plan, chunk: Chunk) -> Any:
         stream = with_timecode(stream, plan, video, first_frame)
     if video.lossless:
         stream = signal(stream, video.colour)
+        # The frames' own flags are missing where the source says nothing of its fields.
+        stream = stream.filter("setfield", mode=_FIELD_MODES[video.field_order])
     options = {
         "fps_mode": "passthrough",  # a dropped frame would misalign every metric
         "map_metadata": -1,

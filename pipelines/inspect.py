@@ -41,6 +41,8 @@ def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, No
     return replace(
         seen,
         audio_start_s=tuple(sound.start_s(info.start_s) for sound in sounds),
+        audio_duration_s=tuple(sound.duration_s for sound in sounds),
+        audio_holes=tuple(sound.holes for sound in sounds),
         loudness=tuple(sound.loudness() for sound in sounds),
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
         findings=_findings(info, seen, sounds, finished.log_tail),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipelines import posters, storyboard
+from pipelines import posters, raster_watch, storyboard
 from pipelines.colour import lut_file
 from pipelines.containers import INPUT_GUARDS
 from pipelines.fields import IDET, MAX_INTERLACED_HEIGHT
@@ -84,6 +84,7 @@ def _picture_outputs(picture: VideoTrack, taps: PictureTaps, folder: Path) -> li
         *(_levels_output() if taps.levels else ()),
         *("-map", "[poster]", *_jpeg(3), _numbered(folder, CANDIDATES)),
         *("-map", "[tiles]", *_jpeg(4), _numbered(folder, SPRITES)),
+        *raster_watch.outputs(),
     ]
 
 
@@ -101,8 +102,8 @@ def _numbered(folder: Path, name: str) -> str:
 
 
 def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
-    branches = ["a", "b"]
-    chains = [_grey_chain(taps.grey, picture), *_image_chains(picture, taps)]
+    branches = ["a", "b", *raster_watch.BRANCHES]
+    chains = [_grey_chain(taps.grey, picture), *_image_chains(picture, taps), *raster_watch.CHAINS]
     if taps.levels:
         branches.append("c")
         chains.append(_levels_chain(taps.levels, taps.levels_depth))

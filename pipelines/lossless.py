@@ -1,16 +1,20 @@
-"""The proof of a lossless rendition: every decoded frame has the same MD5 as the source's."""
+"""The proof of a lossless rendition: frames and samples decode to the MD5 of the source's."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.containers import INPUT_GUARDS
 from pipelines.facts import Measurement
-from pipelines.plan_types import Plan
+from pipelines.plan_types import AudioPlan, Plan, Rung
 from pipelines.progress import Progress
 from pipelines.run import run
 from pipelines.tools import ffmpeg
+
+# Without -noautoscale a frame of another raster would be scaled to the first one's, and hashed.
+_FRAMES = ("-noautoscale", "-fps_mode", "passthrough", "-f", "framehash", "-hash", "md5")
 
 
 class _Hashes:
@@ -27,22 +31,84 @@ class _Hashes:
         ]
 
 
-def compare_frames(
-    source: Path, rendition: Path, plan: Plan
-) -> Generator[Progress, None, tuple[Measurement, tuple[str, ...]]]:
-    """A `framemd5` measurement, equal or not, and the command that decoded both files."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`faults` say what differs, none where all is equal; `argv` hashed both files."""
+
+    measurement: Measurement
+    faults: tuple[str, ...]
+    argv: tuple[str, ...]
+
+
+def prove(
+    source: Path, rendition: Path, rung: Rung, plan: Plan
+) -> Generator[Progress, None, Proof]:
+    """Decode both files whole, picture and sound: a `framemd5` measurement, equal or not."""
     ours, theirs = _Hashes(), _Hashes()
-    hashed = ("-fps_mode", "passthrough", "-f", "framehash", "-hash", "md5")
+    sounds = [_SoundHashes(at, track) for at, track in enumerate(rung.audio) if track.lossless]
     finished = yield from run(
         [
             *(ffmpeg(), "-v", "error", *INPUT_GUARDS, "-i", str(source), "-i", str(rendition)),
-            *("-map", f"0:{plan.video_track}", *hashed, "pipe:source"),
-            *("-map", "1:v:0", *hashed, "pipe:rendition"),
+            *("-map", f"0:{plan.video_track}", *_FRAMES, "pipe:source"),
+            *("-map", "1:v:0", *_FRAMES, "pipe:rendition"),
+            *(word for sound in sounds for word in sound.outputs(plan)),
         ],
         readable=[source, rendition],
         total_frames=plan.frames,
-        taps={"source": theirs.feed, "rendition": ours.feed},
+        taps={
+            "source": theirs.feed,
+            "rendition": ours.feed,
+            **{name: tap for sound in sounds for name, tap in sound.taps().items()},
+        },
     )
-    equal = bool(ours.of_frames) and ours.of_frames == theirs.of_frames
-    frames = len(ours.of_frames)
-    return Measurement("framemd5", None, None, None, None, frames, equal=equal), finished.argv
+    fault = _difference(ours.of_frames, theirs.of_frames)
+    equal, frames = fault is None, len(ours.of_frames)
+    faults = [fault, *(sound.fault() for sound in sounds)]
+    return Proof(
+        Measurement("framemd5", None, None, None, None, frames, equal=equal),
+        tuple(told for told in faults if told is not None),
+        finished.argv,
+    )
+
+
+class _SoundHashes:
+    """The MD5 of all samples of a track, here and in the source."""
+
+    def __init__(self, position: int, track: AudioPlan) -> None:
+        self._position = position
+        self._track = track
+        self._ours, self._theirs = bytearray(), bytearray()
+
+    def outputs(self, plan: Plan) -> list[str]:
+        """In 32 bits, of which a source that has them keeps all; floating point has no own."""
+        samples = "pcm_s24le" if self._track.lossy_source else "pcm_s32le"
+        hashed = ("-c:a", samples, "-f", "md5")
+        late = f"atrim=start_sample={plan.lead_samples(self._track)}"
+        theirs, ours = self._names()
+        return [
+            *("-map", f"0:{plan.audio_tracks[self._track.tracks[0]]}", *hashed, f"pipe:{theirs}"),
+            *("-map", f"1:a:{self._position}", "-af", late, *hashed, f"pipe:{ours}"),
+        ]
+
+    def taps(self) -> dict[str, Callable[[bytes], object]]:
+        theirs, ours = self._names()
+        return {theirs: self._theirs.extend, ours: self._ours.extend}
+
+    def fault(self) -> str | None:
+        if self._ours and self._ours == self._theirs:
+            return None
+        return f"the samples of audio track {self._position} are not the source's"
+
+    def _names(self) -> tuple[str, str]:
+        return f"sound{self._position:03}source", f"sound{self._position:03}rendition"
+
+
+def _difference(ours: Sequence[bytes], theirs: Sequence[bytes]) -> str | None:
+    if len(ours) != len(theirs) or not ours:
+        return f"{len(ours)} frames decode, {len(theirs)} of the source"
+    other = [
+        number for number, pair in enumerate(zip(ours, theirs, strict=True)) if len({*pair}) > 1
+    ]
+    if not other:
+        return None
+    return f"{len(other)} of {len(ours)} frames are not the source's, the first is frame {other[0]}"

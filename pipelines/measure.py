@@ -14,7 +14,6 @@ import ffmpeg as graph
 from pipelines.containers import FORMATS
 from pipelines.errors import ToolFailed, VerificationFailed
 from pipelines.facts import Measurement
-from pipelines.lossless import compare_frames
 from pipelines.plan_types import Plan, Rung, VideoPlan
 from pipelines.probe import probe
 from pipelines.progress import Progress, part
@@ -79,14 +78,12 @@ def measure(
 ) -> Generator[Progress, None, tuple[tuple[Measurement, ...], tuple[str, ...]]]:
     """Scores of the picture and the command of the (first) comparison; none for sound alone.
 
-    A lossless rung has one measurement, `framemd5`. SDR has VMAF and XPSNR, HLG and PQ have XPSNR
-    and SSIM, because no open model scores HDR. Logs land in `folder`.
+    A lossless rung has none either: `verify` has proven it. SDR has VMAF and XPSNR, HLG and PQ have
+    XPSNR and SSIM, because no open model scores HDR. Logs land in `folder`.
     """
-    if rung.video is None:
+    if not has_scores(rung):
         return (), ()
-    if rung.video.lossless:
-        equality, argv = yield from compare_frames(source, rendition, plan)
-        return (equality,), argv
+    assert rung.video is not None, "only pictures have scores"
     info = probe(source)
     assert info.picture is not None, "a plan with a picture comes from a source with one"
     raster = comparison_raster(rung.video, info.picture.display_size)
@@ -103,6 +100,11 @@ def measure(
             values[metric.name] += _read(metric, folder, window)
     scores = tuple(measurement(one.name, one.model, values[one.name]) for one in metrics)
     return scores, commands[0]
+
+
+def has_scores(rung: Rung) -> bool:
+    """Whether there is anything to score: a picture that is not proven bit for bit."""
+    return rung.video is not None and not rung.video.lossless
 
 
 def _compare(

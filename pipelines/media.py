@@ -93,7 +93,7 @@ class MediaInfo:
     """The answer of `probe`: the container and its tracks. Claims of the file, not yet measured.
 
     `start_s` is where ffmpeg puts time zero: the earliest start of any track on the file's clock.
-    `notes` say what was left out or looks wrong.
+    `notes` say what looks wrong, `left_out` names the tracks that no rendition is made of.
     """
 
     format_name: str
@@ -105,6 +105,7 @@ class MediaInfo:
     sandbox: str = "none"
     start_s: Fraction = Fraction(0)
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def picture(self) -> VideoTrack | None:
@@ -172,15 +173,20 @@ class Inspection:
     `duration_s` is frames ÷ rate with a picture (from the first frame to the end of the last where
     the rate varies), the decoded sound's length without one.
     `first_picture_s` and `audio_start_s` are on the file's own clock: their difference is the
-    A/V offset that every rendition must keep.
+    A/V offset that every rendition must keep. `audio_duration_s` is what decodes of each track,
+    `audio_holes` how often its time stamps jump. With `constant_raster` width, height and pixel
+    format of all frames are those of the first.
     """
 
     duration_s: Fraction
     frames: int = 0
     frame_rate: Fraction | None = None
     constant_frame_rate: bool = True
+    constant_raster: bool = True
     first_picture_s: Fraction = Fraction(0)
     audio_start_s: tuple[Fraction, ...] = ()
+    audio_duration_s: tuple[Fraction, ...] = ()
+    audio_holes: tuple[int, ...] = ()
     field_order: FieldOrder = "progressive"
     shots: tuple[Shot, ...] = ()
     black: tuple[Span, ...] = ()

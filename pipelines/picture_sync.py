@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +17,10 @@ _REACH = 2  # frames to either side that a picture is also compared with
 _NEAR = (9, 9)  # of a 160x90 thumbnail
 _NOISE = 2.0  # code values of 8-bit luma: weaker contrast than this counts for little
 _STRUCTURE = 0.1  # mean square of local contrast: below it a picture is flat or black
+_DETAIL = 4.0  # code values: less is left of a picture near the end of a fade, and coders drop it
 _CLEARLY = 0.8
+_CODED = 2.0  # times what the source itself changes: coded worse than that, no frame is told apart
+_MANY, _NEARLY_ALL, _A_LITTLE = 8, 0.8, 0.95
 _AS_USUAL = 1.5  # times the usual distance: a picture that fits nowhere well is not misplaced
 
 
@@ -44,11 +48,13 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
         for number, picture in rendition.items()
         if (look := _look(picture, number * video.rate_divisor, true, slack)) is not None
     }
+    if together := _moved_together(looks, video.rate_divisor, slack):
+        return [_told(number, looks[number].place, video.rate_divisor) for number in together[:3]]
     usual = float(np.median([look.distance for look in looks.values()])) if looks else 0.0
     wrong = [
         (number, look.place)
         for number, look in looks.items()
-        if look.alien or (look.elsewhere and look.distance < _AS_USUAL * usual)
+        if look.alien or (look.elsewhere and look.distance <= _AS_USUAL * usual)
     ]
     return [_told(number, place, video.rate_divisor) for number, place in wrong[:3]]
 
@@ -59,6 +65,7 @@ class _Look:
 
     place: int
     distance: float
+    gain: float  # of that distance over the planned frame's: 1 where it is the planned one
     elsewhere: bool
     alien: bool
 
@@ -74,6 +81,8 @@ def _look(picture: NDArray[np.float32], planned: int, true: Pictures, slack: int
     shown = _local_contrast(picture)
     if planned not in true or min(_structure(shown), _structure(true[planned])) < _STRUCTURE:
         return None
+    if _detail(picture) < _DETAIL:
+        return None
     reach = _REACH + slack
     distance = {
         place: float(np.mean((shown - true[place]) ** 2))
@@ -81,17 +90,36 @@ def _look(picture: NDArray[np.float32], planned: int, true: Pictures, slack: int
         if place in true
     }
     best = min(distance, key=lambda place: distance[place])
-    clear = distance[best] < _CLEARLY * distance[planned]
+    moved = float(np.mean((true[best] - true[planned]) ** 2))
+    clear = distance[best] < min(_CLEARLY * distance[planned], _CODED * moved)
     alien = distance[best] > _structure(true[planned])  # a correlation below one half
     elsewhere = abs(best - planned) > slack and clear
-    return _Look(planned if alien else best, distance[best], elsewhere, alien)
+    gain = distance[best] / distance[planned] if distance[planned] else 1.0
+    return _Look(planned if alien else best, distance[best], gain, elsewhere, alien)
+
+
+def _moved_together(looks: Mapping[int, _Look], divisor: int, slack: int) -> list[int]:
+    """The frames that are off, where nearly all are by the same number: noise alone is not that."""
+    offsets = {number: look.place - number * divisor for number, look in looks.items()}
+    (offset, count), *_ = Counter(offsets.values()).most_common(1) or [(0, 0)]
+    same = [number for number in offsets if offsets[number] == offset]
+    if abs(offset) <= slack or count < max(_MANY, _NEARLY_ALL * len(looks)):
+        return []
+    gain = float(np.median([looks[number].gain for number in same]))
+    return same if gain < _A_LITTLE else []
 
 
 def _local_contrast(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each sample's distance from its neighbourhood's mean, in the neighbourhood's deviations."""
     off = picture - cv2.blur(picture, _NEAR)
-    spread = np.sqrt(cv2.blur(off * off, _NEAR))
+    # A running sum in floating point may end a little below zero where everything is flat.
+    spread = np.sqrt(np.maximum(cv2.blur(off * off, _NEAR), 0))
     return np.asarray(off / (spread + _NOISE), dtype=np.float32)
+
+
+def _detail(picture: NDArray[np.float32]) -> float:
+    """The deviation from the neighbourhood's mean, in code values."""
+    return float(np.sqrt(np.mean((picture - cv2.blur(picture, _NEAR)) ** 2)))
 
 
 def _structure(contrast: NDArray[np.float32]) -> float:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from pipelines import posters
 from pipelines.errors import NoEssence
-from pipelines.fields import judge_fields
+from pipelines.fields import Fields, judge_fields
 from pipelines.frame_times import FrameTimes, Timing
 from pipelines.inspect_command import picture_taps
 from pipelines.levels import LevelMeter
 from pipelines.media import Inspection, MediaInfo, Shot, SourceImage, Span, Storyboard, VideoTrack
+from pipelines.raster_watch import TAPS, StripSizes, first_change
 from pipelines.raw_frames import Frame, RawFrames
 from pipelines.shots import ShotFinder
 from pipelines.storyboard import write_storyboard
@@ -33,12 +34,14 @@ class PictureWatch:
         self._scores = posters.PosterScores()
         self._meter = LevelMeter(self.taps.levels_depth, full_range=picture.colour.range == "pc")
         self._fields = LogTail()
+        self._strips = (StripSizes(), StripSizes())
         self._frames = 0
 
     def consumers(self) -> Mapping[str, Callable[[bytes], object]]:
         made: dict[str, Callable[[bytes], object]] = {
             "times": self._times.feed,
             "grey": RawFrames(self.taps.grey, self._take).feed,
+            **{tap: strip.feed for tap, strip in zip(TAPS, self._strips, strict=True)},
         }
         if self.taps.levels:
             made["levels"] = RawFrames(self.taps.levels, self._meter.take).feed
@@ -54,6 +57,7 @@ class PictureWatch:
         timing = self._times.timing(self._picture.frame_rate)
         shots = self._shots.shots()
         fields = judge_fields(self._picture.field_order, self._picture.height, self._fields.text())
+        change = first_change(*self._strips)
         return Inspection(
             duration_s=timing.duration_s,
             frames=self._frames,
@@ -67,7 +71,8 @@ class PictureWatch:
             levels=self._meter.levels(),
             posters=self._keep_posters(folder, shots, timing),
             storyboard=self._write_storyboard(folder, timing),
-            findings=(fields.finding,) if fields.finding else (),
+            constant_raster=change is None,
+            findings=_findings(fields, change),
         )
 
     def _take(self, frame: Frame) -> None:
@@ -88,6 +93,15 @@ class PictureWatch:
         starts = range(0, self._frames, self.taps.tiles.every_frames)
         times = [timing.since_first_s(frame) for frame in starts]
         return write_storyboard(folder, self.taps.tiles, times, timing.duration_s)
+
+
+def _findings(fields: Fields, change: int | None) -> tuple[str, ...]:
+    told = [fields.finding] if fields.finding else []
+    if change is not None:
+        told.append(
+            f"the size or the pixel format of the pictures changes, first at frame {change}"
+        )
+    return tuple(told)
 
 
 def _spans(runs: list[tuple[int, int]], timing: Timing, least_s: float) -> tuple[Span, ...]:

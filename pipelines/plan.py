@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
+from pipelines.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.plan_sound import plan_sound, sound_decisions
 from pipelines.plan_types import (
     AudioPlan,
@@ -68,7 +69,12 @@ def plan(
         rungs=_with_common_key_frames(rungs),
         refused=(*refused, *twins),
         chunks=(Chunk(0, 0, source.frames),) if source.picture else (),
-        decisions=(*source.decisions, *sound_decisions(info, rungs), *_offset_decisions(source)),
+        decisions=(
+            *source.decisions,
+            *sound_decisions(info, rungs),
+            *_offset_decisions(source),
+            *preservation_decisions(info, inspection, rungs),
+        ),
         source_colour=source.colour,
         source_field_order=source.field_order,
         source_timecode=info.timecode,
@@ -80,6 +86,7 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
         raise Refused("unavailable_here", capabilities[profile.name])
     video = plan_picture(profile, profile.video, source) if profile.video else None
     audio = plan_sound(profile, source.info.audio)
+    refuse_what_would_be_cut(audio, source.inspection, _zero(source))
     if video is None and not audio:
         raise Refused("no_sound", "the source has no sound: choose a profile with a picture")
     return Rung(

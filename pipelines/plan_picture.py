@@ -91,6 +91,12 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     if min(source.picture.width, source.picture.height) < SMALLEST_SIDE:
         size = f"{source.picture.width}x{source.picture.height}"
         raise Refused("picture_too_small", f"{size} is smaller than 16x16: nothing to encode")
+    if not source.inspection.constant_raster:
+        raise Refused(
+            "raster_changes",
+            "the size or the pixel format of the pictures changes within the source, and every "
+            "rung has one: cut the source there and upload the parts",
+        )
     if wanted.fit == "source":
         return _untouched(wanted, source, source.picture)
     width, height = _raster(profile, wanted, source.picture)

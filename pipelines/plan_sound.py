@@ -81,6 +81,8 @@ def _as_it_is(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioPl
         pan="source",
         language=track.language,
         bit_depth=bits,
+        lossless=True,
+        lossy_source=track.bit_depth is None,
     )
 
 

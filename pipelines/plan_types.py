@@ -58,7 +58,9 @@ class AudioPlan:
     """One audio track of a rendition, from the source tracks whose positions are `tracks`.
 
     `key` names the encode: rungs with equal audio share one key, and it is encoded once.
-    `pan` is `source` (one track as it is), `join` (mono tracks side by side) or `downmix`.
+    `pan` is `source` (one track as it is), `join` (mono tracks side by side) or `downmix`. A
+    `lossless` track holds every sample, also those after the picture; of a `lossy_source` those
+    that it decodes to, in 24 bits.
     """
 
     key: str
@@ -71,6 +73,8 @@ class AudioPlan:
     pan: Literal["source", "join", "downmix"]
     language: str | None = None
     bit_depth: int | None = None
+    lossless: bool = False
+    lossy_source: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,11 @@ class Plan:
     source_colour: Colour = _UNKNOWN
     source_field_order: FieldOrder = "progressive"
     source_timecode: str | None = None
+
+    def lead_samples(self, track: AudioPlan) -> int:
+        """The silence before a lossless track whose sound starts after the picture."""
+        late_s = self.audio_start_s[track.tracks[0]] - self.first_picture_s
+        return max(0, round(late_s * track.sample_rate_hz))
 
     def rung(self, profile: str) -> Rung:
         """The rung of that profile; `KeyError` when the plan has none."""

@@ -76,6 +76,7 @@ def probe(path: Path) -> MediaInfo:
         sandbox=active(),
         start_s=Fraction(found["start_s"]),
         notes=_notes(found),
+        left_out=tuple(found["left_out"]),
     )
 
 
@@ -198,7 +199,7 @@ def _audio_track(track: Mapping[str, Any]) -> AudioTrack:
         channels=track["channels"],
         layout=track["layout"],
         sample_rate_hz=track["sample_rate_hz"],
-        bit_depth=_sound_bit_depth(track["codec"], track["sample_bits"]),
+        bit_depth=_sound_bit_depth(track["codec"], track["sample_bits"], track["coded_bits"]),
         language=None if track["language"] == "und" else track["language"],
         start_s=Fraction(track["start_s"]),
         duration_s=_fraction(track["duration_s"]),
@@ -255,12 +256,13 @@ def _bit_depth(pix_fmt: str) -> int:
     return max(component.bits for component in av.VideoFormat(pix_fmt).components)
 
 
-def _sound_bit_depth(codec: str, sample_bits: int) -> int | None:
+def _sound_bit_depth(codec: str, sample_bits: int, coded_bits: int | None) -> int | None:
+    """Decoders give 24 bits in 32; floating point counts as 32. `None` for a lossy codec."""
     if codec.startswith("pcm_"):
         digits = re.match(r"pcm_[a-z]+(\d+)", codec)
         return int(digits[1]) if digits else sample_bits
     if codec in _LOSSLESS_SOUND:
-        return 16 if sample_bits <= 16 else 24
+        return 16 if sample_bits <= 16 else coded_bits or 24
     return None
 
 

@@ -56,6 +56,7 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
         "timecode": _timecode(container),
         "video": [_picture(s, frames.get(s.index)) for s in pictures],
         "audio": [_sound(s) for s in container.streams.audio],
+        "left_out": _left_out(container, pictures),
     }
 
 
@@ -165,10 +166,42 @@ def _sound(stream: Any) -> dict[str, Any]:
         "layout": context.layout.name,
         "sample_rate_hz": context.sample_rate,
         "sample_bits": context.format.bits,
+        "coded_bits": _coded_bits(context),
         "language": stream.language,
         "start_s": _start(stream),
         "duration_s": _text(duration) if duration else None,
     }
+
+
+def _coded_bits(context: Any) -> int | None:
+    """What lossless codecs say in their headers; `None` where one does not."""
+    if context.format.name.startswith(("flt", "dbl")):
+        return int(context.format.bits)
+    head = bytes(context.extradata or b"")
+    match context.codec.canonical_name:
+        case "flac" if len(head) >= 34:  # STREAMINFO, RFC 9639 section 8.2
+            return ((head[12] & 1) << 4 | head[13] >> 4) + 1
+        case "alac" if len(head) >= 18:  # ALACSpecificConfig, behind a box header of 12 bytes
+            return head[17]
+        case "tta" if len(head) >= 10:
+            return head[8]
+        case _:
+            return None
+
+
+def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
+    """Names of the tracks that are neither picture nor decodable sound; a timecode is carried."""
+    kinds = {"video": "cover image", "audio": "sound track", "subtitle": "subtitle track"}
+    told = []
+    for stream in container.streams:
+        context = stream.codec_context
+        taken = stream in pictures or (stream.type == "audio" and _sound(stream)["decoded"])
+        if taken or (stream.type == "data" and stream.metadata.get("timecode")):
+            continue
+        kind = kinds.get(stream.type, f"{stream.type} track")
+        name = context.codec.canonical_name if context is not None else "no decoder"
+        told.append(f"{kind} {stream.index} ({name})")
+    return told
 
 
 def _start(stream: Any) -> str:

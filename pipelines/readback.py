@@ -15,6 +15,7 @@ from av.container import InputContainer
 from pipelines.colour_codes import MATRICES, PRIMARIES, RANGES, TRANSFERS
 from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
 from pipelines.mp4_boxes import PictureEntry, picture_entry
+from pipelines.rates import nearest_standard_rate
 from pipelines.run import capture
 from pipelines.tools import ffprobe
 
@@ -47,6 +48,19 @@ class PictureReading:
     container_entry: PictureEntry | None
     mastering_display: MasteringDisplay | None
     content_light: ContentLight | None
+
+    def rate_that_means(self, planned: Fraction) -> Fraction | None:
+        """What the file says of its rate, if it can only mean the planned one.
+
+        Matroska knows the length of a frame in whole nanoseconds, of which ffmpeg makes a fraction
+        of at most 30000: 60000/1001 reads as 19001/317. Elsewhere nothing but the rate itself will
+        do.
+        """
+        if planned in self.frame_rates:
+            return planned
+        rounds = self.container_entry is None
+        meant = [rate for rate in self.frame_rates if nearest_standard_rate(rate) == planned]
+        return meant[0] if rounds and meant else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from pipelines.containers import INPUT_GUARDS
 from pipelines.plan_types import AudioPlan, Plan
 from pipelines.progress import Progress
 from pipelines.run import run
+from pipelines.sound_levels import Levels, LevelTrack
 from pipelines.tools import ffmpeg
 
 T = TypeVar("T")
@@ -59,6 +60,13 @@ class Span:
     end_s: Fraction
 
 
+class SourceTrack(NamedTuple):
+    """By its position among the source's sound tracks; `mono` where it is mixed to be compared."""
+
+    position: int
+    mono: bool
+
+
 def picture_places(plan: Plan) -> tuple[tuple[Window, ...], ...]:
     """The head, the middle, the tail and the seams of the chunks; windows in one group are decoded
     together.
@@ -96,7 +104,7 @@ def source_pictures(
     source: Path, plan: Plan, windows: tuple[Window, ...], margin_s: float | None
 ) -> Generator[Progress, None, Pictures]:
     """Thumbnails of the source by frame number. Read from `margin_s` before the windows they may be
-    missing or misnumbered; read from the start (`None`) they are the truth.
+    missing or misnumbered; read from the start (`None`) they are counted, and the truth.
     """
     key = (_identity(source), "pictures", windows, margin_s, plan.frame_rate, plan.first_picture_s)
     return (yield from _kept_or(key, lambda: _source_pictures(source, plan, windows, margin_s)))
@@ -130,7 +138,10 @@ def _source_pictures(
     rate, first_s = plan.frame_rate, plan.first_picture_s
     spans = [_half_a_frame_early(window, rate, first_s) for window in windows]
     wanted = "+".join(f"between(t,{start_s:.9f},{end_s:.9f})" for start_s, end_s in spans)
-    count = len({n for window in windows for n in range(window.start_frame, window.end_frame)})
+    count = len(_frames_of(windows))
+    counted = margin_s is None and plan.constant_frame_rate
+    if counted:  # as the encode counts, whatever the clock says
+        wanted = "+".join(f"between(n,{one.start_frame},{one.end_frame - 1})" for one in windows)
     chosen = f"select='{wanted}'"
     if not plan.constant_frame_rate:
         chosen = f"fps={rate}:start_time={float(first_s):.9f},{chosen}"
@@ -146,8 +157,14 @@ def _source_pictures(
         readable=[source],
         taps={"thumbs": thumbs.extend, "stamps": stamps.extend},
     )
+    if counted:
+        return pictures_of(bytes(thumbs), _frames_of(windows))
     numbers = [round((time_s - first_s) * rate) for time_s in times_s(bytes(stamps))]
     return pictures_of(bytes(thumbs), numbers)
+
+
+def _frames_of(windows: tuple[Window, ...]) -> list[int]:
+    return sorted({at for one in windows for at in range(one.start_frame, one.end_frame)})
 
 
 def _half_a_frame_early(window: Window, rate: Fraction, first_s: Fraction) -> tuple[float, float]:
@@ -162,10 +179,7 @@ def _half_a_frame_early(window: Window, rate: Fraction, first_s: Fraction) -> tu
 def _source_sound(
     source: Path, plan: Plan, track: AudioPlan, span: Span, margin_s: float | None
 ) -> Generator[Progress, None, Sound]:
-    start_s, end_s = (float(plan.first_picture_s + at) for at in (span.start_s, span.end_s))
-    cut = f"atrim=start={start_s:.9f}:end={end_s:.9f}"
-    mono = ",aformat=channel_layouts=mono" if track.pan == "downmix" else ""
-    chain = f"{cut},asetpts=PTS-{start_s:.9f}/TB,{SOUND_FILTER}{mono}"
+    chain = _sound_chain(plan, span, mono=track.pan == "downmix")
     names = [f"track{position:02}" for position in track.tracks]
     taken = {name: bytearray() for name in names}
     outputs: list[str] = []
@@ -173,14 +187,86 @@ def _source_sound(
         outputs += ["-map", f"0:{plan.audio_tracks[position]}", "-af", chain]
         outputs += ["-f", "f32le", f"pipe:{name}"]
     yield from run(
-        [ffmpeg(), "-v", "error", *_opened(source, start_s, margin_s), *outputs],
+        [
+            ffmpeg(),
+            "-v",
+            "error",
+            *_opened(source, _on_the_clock(plan, span)[0], margin_s),
+            *outputs,
+        ],
         readable=[source],
         taps={name: data.extend for name, data in taken.items()},
     )
     channels = 1 if track.pan != "source" else track.channels
     parts = [sound_of(bytes(data), channels) for data in taken.values()]
-    length = min(len(part) for part in parts)
-    return np.concatenate([part[:length] for part in parts], axis=1)
+    length = max(len(part) for part in parts)  # a track that ends early goes on in silence
+    parts = [np.pad(part, ((0, length - len(part)), (0, 0))) for part in parts]
+    return np.concatenate(parts, axis=1)
+
+
+def source_levels(
+    source: Path, plan: Plan, tracks: Iterable[AudioPlan]
+) -> Generator[Progress, None, Mapping[SourceTrack, Levels]]:
+    """The levels of every source track that these tracks are made from, in one pass over all."""
+    channels = {use: count for track in tracks for use, count in source_tracks(track).items()}
+    if not channels:
+        return {}
+    span = Span(Fraction(0), plan.duration_s)
+    key = (_identity(source), "levels", *sorted(channels.items()), span, plan.first_picture_s)
+    return (yield from _kept_or(key, lambda: _source_levels(source, plan, channels, span)))
+
+
+def source_tracks(track: AudioPlan) -> dict[SourceTrack, int]:
+    """What a track is made from, with the channels that it has as it is compared."""
+    mono = track.pan == "downmix"
+    channels = track.channels if track.pan == "source" else 1
+    return {SourceTrack(position, mono): channels for position in track.tracks}
+
+
+def _source_levels(
+    source: Path, plan: Plan, channels: Mapping[SourceTrack, int], span: Span
+) -> Generator[Progress, None, dict[SourceTrack, Levels]]:
+    meters = {use: LevelTrack(count, SOUND_RATE_HZ) for use, count in channels.items()}
+    taps, outputs = {}, list[str]()
+    for number, (use, meter) in enumerate(meters.items()):
+        taps[f"level{number:03}"] = _Samples(channels[use], meter.take).feed
+        outputs += ["-map", f"0:{plan.audio_tracks[use.position]}"]
+        outputs += ["-af", _sound_chain(plan, span, mono=use.mono)]
+        outputs += ["-f", "f32le", f"pipe:level{number:03}"]
+    opened = _opened(source, _on_the_clock(plan, span)[0], None)
+    yield from run(
+        [ffmpeg(), "-v", "error", *opened, *outputs],
+        readable=[source],
+        taps=taps,
+        total_s=float(plan.duration_s),
+    )
+    return {use: meter.levels() for use, meter in meters.items()}
+
+
+class _Samples:
+    """Whole samples from blocks of bytes."""
+
+    def __init__(self, channels: int, take: Callable[[Sound], None]) -> None:
+        self._channels = channels
+        self._take = take
+        self._rest = b""
+
+    def feed(self, block: bytes) -> None:
+        data = self._rest + block
+        sound = sound_of(data, self._channels)
+        self._rest = data[sound.nbytes :]
+        self._take(sound)
+
+
+def _on_the_clock(plan: Plan, span: Span) -> tuple[float, float]:
+    return float(plan.first_picture_s + span.start_s), float(plan.first_picture_s + span.end_s)
+
+
+def _sound_chain(plan: Plan, span: Span, *, mono: bool) -> str:
+    start_s, end_s = _on_the_clock(plan, span)
+    cut = f"atrim=start={start_s:.9f}:end={end_s:.9f}"
+    mixed = ",aformat=channel_layouts=mono" if mono else ""
+    return f"{cut},asetpts=PTS-{start_s:.9f}/TB,{SOUND_FILTER}{mixed}"
 
 
 def _opened(source: Path, start_s: float, margin_s: float | None) -> list[str]:

@@ -43,6 +43,10 @@ class SoundWatch:
     def loudness(self) -> Loudness:
         return read_loudness(self._number, self._metadata.text(), float(self.duration_s))
 
+    @property
+    def holes(self) -> int:
+        return len(self._clock.holes)
+
     def findings(self) -> tuple[str, ...]:
         if self.peaks.samples == 0:
             return (f"sound track {self._track.index} has no samples",)

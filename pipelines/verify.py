@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 
-from pipelines.decoded import Decoded, Track, decode
+from pipelines.decoded import Decoded, DecodedSound, Track, decode
 from pipelines.errors import (
     MediaError,
     ToolFailed,
@@ -18,30 +19,35 @@ from pipelines.errors import (
     VerificationFailed,
 )
 from pipelines.expectations import decoding_faults, signalling_faults
-from pipelines.facts import AudioFacts, RenditionFacts
+from pipelines.facts import AudioFacts, RenditionFacts, Verified
 from pipelines.fixity import digest
+from pipelines.lossless import Proof, prove
 from pipelines.media import Colour
 from pipelines.picture_sync import misplaced, rung_frames
-from pipelines.plan_types import AudioPlan, Plan, Rung
+from pipelines.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.progress import Progress, part
 from pipelines.readback import Reading, read_back
 from pipelines.samples import (
     LOOKS_S,
     Pictures,
     Sound,
+    SourceTrack,
     Span,
     picture_places,
     sound_spans,
+    source_levels,
     source_pictures,
     source_sound,
+    source_tracks,
 )
+from pipelines.sound_levels import Levels, level_faults
 from pipelines.sound_sync import sound_faults
 
 
-def verify(
-    path: Path, rung: Rung, plan: Plan, source: Path
-) -> Generator[Progress, None, RenditionFacts]:
+def verify(path: Path, rung: Rung, plan: Plan, source: Path) -> Generator[Progress, None, Verified]:
     """Read a finished file back and compare it with its plan and its source.
+
+    Of a lossless rung every frame and every sample is compared, by its MD5.
 
     Raises `VerificationFailed` with every disagreement; errors of the tools that another attempt
     may cure (killed, stalled, disk full) pass through.
@@ -50,7 +56,7 @@ def verify(
     try:
         reading = read_back(path)
         decoded = yield from part(
-            _decode(path, rung, plan, reading, spans), 0.0, 0.7, "decoding the rendition"
+            _decode(path, rung, plan, reading, spans), 0.0, 0.6, "decoding the rendition"
         )
     except (ToolKilled, ToolStalled):
         raise
@@ -59,11 +65,27 @@ def verify(
     faults = [*signalling_faults(rung, reading), *decoding_faults(rung, plan, decoded)]
     if not faults:  # a file of another shape has no places to compare
         looking = _source_faults(rung, plan, source, decoded, spans)
-        faults = yield from part(looking, 0.7, 0.9, "comparing with the source")
+        faults = yield from part(looking, 0.6, 0.7, "comparing with the source")
+    _refuse(rung, faults)
+    proofs = yield from part(_proofs(path, rung, plan, source), 0.7, 0.95, "proving every frame")
+    _refuse(rung, [f"not lossless: {fault}" for proof in proofs for fault in proof.faults])
+    hashes = yield from part(digest(path), 0.95, 1.0, "hashing the rendition")
+    facts = _facts(path, rung, plan, reading, decoded, hashes["sha256"])
+    measured = tuple(proof.measurement for proof in proofs)
+    return Verified(facts, measured, tuple(proof.argv for proof in proofs))
+
+
+def _refuse(rung: Rung, faults: Sequence[str]) -> None:
     if faults:
         raise VerificationFailed(f"{rung.profile} disagrees with its plan: {'; '.join(faults)}")
-    hashes = yield from part(digest(path), 0.9, 1.0, "hashing the rendition")
-    return _facts(path, rung, plan, reading, decoded, hashes["sha256"])
+
+
+def _proofs(
+    path: Path, rung: Rung, plan: Plan, source: Path
+) -> Generator[Progress, None, list[Proof]]:
+    if rung.video is None or not rung.video.lossless:
+        return []
+    return [(yield from prove(source, path, rung, plan))]
 
 
 def _said(error: Exception) -> str:
@@ -92,11 +114,29 @@ def _source_faults(
     faults: list[str] = []
     if decoded.picture is not None:
         faults += yield from _picture_faults(rung, plan, source, decoded.picture.thumbs)
-    for position, track in enumerate(decoded.sounds):
+    in_plan = [track for other in plan.rungs for track in other.audio]
+    compared = [track for track in (*in_plan, *rung.audio) if not track.lossless]
+    true = yield from source_levels(source, plan, compared)
+    for position, (planned, track) in enumerate(zip(rung.audio, decoded.sounds, strict=True)):
+        found: list[str] = []
         for span, heard in zip(spans, track.spans, strict=True):
-            found = yield from _sound_faults(rung.audio[position], plan, source, span, heard)
-            faults += [f"audio track {position}: {fault}" for fault in found]
+            found += yield from _sound_faults(planned, plan, source, span, heard)
+        if not found and not planned.lossless:  # whose every sample is compared
+            found = _level_faults(planned, true, track)
+        faults += [f"audio track {position}: {fault}" for fault in found]
     return faults
+
+
+def _level_faults(
+    planned: AudioPlan, levels: Mapping[SourceTrack, Levels], heard: DecodedSound
+) -> list[str]:
+    """Of the whole track, where the spans say nothing of what lies between them."""
+    parts = [levels[use] for use in source_tracks(planned)]
+    count = max(len(part) for part in parts)
+    if not count:
+        return ["nothing of the source's sound decodes, so that nothing can be compared"]
+    true = np.concatenate([np.pad(one, ((0, count - len(one)), (0, 0))) for one in parts], axis=1)
+    return level_faults(heard.levels, true, mixed=planned.pan == "downmix")
 
 
 def _picture_faults(
@@ -111,11 +151,29 @@ def _picture_faults(
         found: list[str] = []
         for margin_s in LOOKS_S:
             true = yield from source_pictures(source, plan, windows, margin_s)
-            found = misplaced(rung.video, plan, ours, true)
-            if not found and all(number * rung.video.rate_divisor in true for number in ours):
+            found = [
+                *misplaced(rung.video, plan, ours, true),
+                *_missing(rung.video, plan, numbers, ours, true),
+            ]
+            if not found:
                 break
         faults += found
     return faults
+
+
+def _missing(
+    video: VideoPlan, plan: Plan, numbers: Sequence[int], ours: Pictures, true: Pictures
+) -> list[str]:
+    """What cannot be compared is not known to be right. An even rate made of an uneven one holds
+    the last frame, so that the source may have fewer.
+    """
+    lost = [number for number in numbers if number * video.rate_divisor not in true]
+    if not plan.constant_frame_rate and len(lost) < len(numbers):
+        lost = []
+    told = [f"{len(lost)} of {len(numbers)} frames of the source are not found"] if lost else []
+    if len(ours) < len(numbers):
+        told.append(f"{len(numbers) - len(ours)} of {len(numbers)} frames cannot be looked at")
+    return told
 
 
 def _sound_faults(
@@ -140,7 +198,7 @@ def _facts(
         codec=picture.codec if picture else None,
         width=picture.width if picture else None,
         height=picture.height if picture else None,
-        frame_rate=video.frame_rate if video else None,
+        frame_rate=picture.rate_that_means(video.frame_rate) if video and picture else None,
         frames=len(decoded.picture.ticks) if decoded.picture else None,
         pix_fmt=picture.pix_fmt if picture else None,
         colour=picture.colour if picture else Colour(),

@@ -71,6 +71,21 @@ def rotated(folder: Path) -> Path:
     return make(folder / "rotated.mov", "-display_rotation", "90", "-i", str(flat), "-c", "copy")
 
 
+def resized(folder: Path) -> Path:
+    """A stream that goes from 320x180 to 640x360 after 25 pictures, as a channel may."""
+    parts = [
+        make(
+            folder / f"{size}.h264",
+            *generated(f"testsrc2=s={size}:r=25:d=1,format=yuv420p"),
+            *H264,
+        )
+        for size in ("320x180", "640x360")
+    ]
+    path = folder / "resized.h264"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
 def unsteady(folder: Path) -> Path:
     """A 25 fps camera that dropped three pictures of every ten: 37 are left of 52."""
     dropped = r"select='not(between(mod(n\,10)\,3\,5))'"

@@ -127,8 +127,9 @@ def test_the_whole_command_of_a_preservation_master() -> None:
     assert argv == [
         *(tools.ffmpeg(), *OPENED, "-r", "25/1", "-i", "/store/source.mov"),
         "-filter_complex",
-        "[0:0]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv[s0]",
-        *("-map", "[s0]", "-f", "matroska", "-c:v", "ffv1", "-coder", "1", "-color_range", "tv"),
+        "[0:0]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv[s0];"
+        "[s0]setfield=mode=tff[s1]",
+        *("-map", "[s1]", "-f", "matroska", "-c:v", "ffv1", "-coder", "1", "-color_range", "tv"),
         *("-context", "1"),
         *("-fflags", "+bitexact", "-fps_mode", "passthrough", "-g", "1", "-level", "3"),
         *("-map_chapters", "-1", "-map_metadata", "-1", "-slicecrc", "1", "-slices", "24"),

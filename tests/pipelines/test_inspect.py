@@ -33,12 +33,21 @@ def test_a_plain_programme_is_measured(tmp_path: Path) -> None:
     found = inspected(clips.programme(tmp_path), tmp_path / "out")
     assert (found.frames, found.frame_rate, found.duration_s) == (50, Fraction(25), Fraction(2))
     assert found.constant_frame_rate
+    assert found.constant_raster
     assert (found.first_picture_s, found.audio_start_s[0]) == (Fraction(0), Fraction(0))
     assert found.field_order == "progressive"
     assert found.findings == ()
     assert found.shots[-1].end_frame == 50
     assert found.loudness[0].integrated_lkfs == pytest.approx(-21.8, abs=0.2)
     assert found.loudness[0].true_peak_dbtp == pytest.approx(-17, abs=1.5)
+
+
+def test_a_raster_that_changes_is_found(tmp_path: Path) -> None:
+    """Ffmpeg would scale the later pictures to the size of the first without a word."""
+    found = inspected(clips.resized(tmp_path), tmp_path / "out")
+    assert (found.frames, found.constant_raster) == (50, False)
+    told = "the size or the pixel format of the pictures changes, first at frame 25"
+    assert told in found.findings
 
 
 def test_levels_are_the_source_s_own_code_values(tmp_path: Path) -> None:

@@ -292,6 +292,34 @@ def test_preservation_refuses_what_it_cannot_keep(
     assert codes(planned) == {"archive-ffv1": code}
 
 
+def test_a_raster_that_changes_is_refused_by_every_rung_with_a_picture() -> None:
+    """A rung has one raster, and frames are counted on through the change by none."""
+    planned = made(
+        HD,
+        "archive-ffv1",
+        "mobile-540p",
+        "audio-access-aac",
+        audio=(STEREO,),
+        constant_raster=False,
+    )
+    assert names(planned) == ["audio-access-aac"]
+    assert codes(planned) == {"archive-ffv1": "raster_changes", "mobile-540p": "raster_changes"}
+
+
+@pytest.mark.parametrize(
+    ("inspected", "code"),
+    [
+        ({"audio_holes": (2,)}, "sound_has_holes"),
+        ({"first_picture_s": Fraction(6, 1000)}, "sound_starts_early"),
+    ],
+)
+def test_preservation_neither_fills_nor_cuts_sound(inspected: dict[str, object], code: str) -> None:
+    """A delivery rung does both, and says so."""
+    planned = made(HD, "archive-ffv1", "mobile-540p", audio=(STEREO,), **inspected)
+    assert codes(planned) == {"archive-ffv1": code}
+    assert names(planned) == ["mobile-540p"]
+
+
 def test_a_varying_rate_is_resampled_to_an_even_one() -> None:
     """Frames by the duration, not by the count; the decision says so."""
     planned = made(HD, "mobile-720p", frames=69, duration_s=Fraction(3), constant_frame_rate=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import VerificationFailed
-from pipelines.facts import RenditionFacts
+from pipelines.facts import Measurement, RenditionFacts
 from pipelines.media import Colour, ContentLight, MasteringDisplay
 from pipelines.plan_types import Chunk, Plan, Rung
 from pipelines.progress import finish
@@ -30,7 +30,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def checked(path: Path, source: Path, rung: Rung = RUNG, plan: Plan = PLAN) -> RenditionFacts:
-    return finish(verify(path, rung, plan, source))
+    return finish(verify(path, rung, plan, source)).facts
 
 
 def refusal(path: Path, source: Path, rung: Rung = RUNG, plan: Plan = PLAN) -> str:
@@ -341,6 +341,39 @@ def test_an_interlaced_master_keeps_its_fields(source: Path, tmp_path: Path) -> 
     assert "field order is tt, bb planned" in text
 
 
+def archived(folder: Path, source: Path, recipe: Recipe = RIGHT) -> tuple[Path, Rung]:
+    """A lossless rendition, perhaps with a fault, and the rung that it should be."""
+    recipe = replace(recipe, codec=LOSSLESS, audio_codec=("-an",))
+    video = replace(VIDEO, codec="ffv1", codec_profile=None, gop_frames=1, lossless=True)
+    rung = Rung("archive-ffv1", 1, "mkv", video, (), packaged=False)
+    return encode(source, folder / "archive.mkv", recipe), rung
+
+
+def test_a_lossless_rendition_is_proven_by_the_hash_of_every_frame(
+    source: Path, tmp_path: Path
+) -> None:
+    """The proof is kept with its command."""
+    path, rung = archived(tmp_path, source)
+    verified = finish(verify(path, rung, PLAN, source))
+    equal = Measurement("framemd5", None, None, None, None, frames=50, equal=True)
+    assert verified.proofs == (equal,)
+    assert [argv[0] for argv in verified.commands] == ["ffmpeg"]
+
+
+def test_one_changed_sample_is_not_lossless(source: Path, tmp_path: Path) -> None:
+    """Too small to be seen in a thumbnail, and it is refused with its place."""
+    dot = replace(RIGHT, picture="drawbox=w=1:h=1:t=fill:enable='eq(n,31)'")
+    path, rung = archived(tmp_path, source, dot)
+    text = refusal(path, source, rung)
+    assert "not lossless: 1 of 50 frames are not the source's, the first is frame 31" in text
+
+
+def test_a_delivery_rung_needs_no_proof(source: Path, tmp_path: Path) -> None:
+    """It is scored, and never equal."""
+    verified = finish(verify(encode(source, tmp_path / "right.mp4"), RUNG, PLAN, source))
+    assert (verified.proofs, verified.commands) == ((), ())
+
+
 def test_sound_alone_is_verified_too(source: Path, tmp_path: Path) -> None:
     """A rung without a picture has facts without a picture."""
     rung = Rung("audio-access-aac", 1, "m4a", None, (STEREO,), packaged=False)
@@ -350,6 +383,46 @@ def test_sound_alone_is_verified_too(source: Path, tmp_path: Path) -> None:
     assert facts.audio[0].codec == "aac"
     picture = encode(source, tmp_path / "picture.mp4")
     assert "there is a picture track, none is planned" in refusal(picture, source, rung)
+
+
+def test_a_source_with_fewer_frames_than_planned_proves_nothing(
+    source: Path, tmp_path: Path
+) -> None:
+    """What cannot be compared is not taken for right."""
+    short = handmade.make_source(tmp_path, frames=30)
+    text = refusal(encode(source, tmp_path / "right.mp4"), short)
+    assert "20 of 50 frames of the source are not found" in text
+
+
+def test_sound_that_cannot_be_compared_is_not_taken_for_right(source: Path, tmp_path: Path) -> None:
+    """By the plan's clock the source has none of it."""
+    path = encode(source, tmp_path / "right.mp4")
+    text = refusal(path, source, plan=replace(PLAN, first_picture_s=Fraction(100)))
+    assert "audio track 0: nothing of the source's sound decodes" in text
+
+
+LONG_SOUND = {
+    "silent in the middle": (
+        "volume=0:enable='between(t,25,35)'",
+        "audio track 0: channel 0 is silent from 25.2 s (9.7 s in all), the source is not",
+    ),
+    "louder": ("volume=3dB", "audio track 0: +3.0 dB against the source"),
+    "longer": ("apad=pad_dur=1", "audio track 0: lasts 65.0"),
+}
+
+
+@pytest.mark.parametrize("fault", LONG_SOUND)
+def test_all_of_a_long_sound_is_compared(fault: str, tmp_path: Path) -> None:
+    """Head and tail are alike; what lies between them is not."""
+    source = tmp_path / "long.wav"
+    tone = "sine=440:d=64:r=48000,volume='0.5+0.4*sin(t)':eval=frame,aformat=channel_layouts=stereo"
+    handmade.call("-f", "lavfi", "-i", tone, source)
+    rung = Rung("audio-access-aac", 1, "m4a", None, (STEREO,), packaged=False)
+    plan = replace(PLAN, duration_s=Fraction(64), audio_tracks=(0,), rungs=(rung,))
+    checked(handmade.encode_sound(source, tmp_path / "right.m4a"), source, rung, plan)
+    chain, words = LONG_SOUND[fault]
+    wrong = handmade.encode_sound(source, tmp_path / "wrong.m4a", ("-c:a", "aac", "-af", chain))
+    assert words in refusal(wrong, source, rung, plan)
 
 
 def test_mono_tracks_joined_to_stereo_are_compared_side_by_side(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from pipelines.media import Colour
@@ -75,6 +76,12 @@ def test_every_chunk_is_a_step_and_a_join_waits_for_all() -> None:
     """Chunks can run on any worker."""
     waits = _waits(_plan(_rung("hd"), chunks=2))
     assert waits["join hd"] == ("encode chunk 1 of 2", "encode chunk 2 of 2", "encode the sound")
+
+
+def test_a_lossless_rung_is_not_measured() -> None:
+    """Its join proves every frame, also of a job without scores."""
+    lossless = replace(_rung("archive"), video=replace(PICTURE, lossless=True))
+    assert list(_waits(_plan(lossless, _rung("proxy"))))[-1:] == ["measure proxy"]
 
 
 def test_sound_alone_needs_no_picture_steps() -> None:

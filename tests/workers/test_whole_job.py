@@ -85,7 +85,7 @@ def test_an_upload_becomes_verified_renditions_and_a_publication(
     kinds = [step.kind for step in bench.steps(job_id).values()]
     assert kinds == [
         *("fixity", "inspect", "plan", "encode", "audio"),
-        *("join", "join", "measure", "measure", "package", "publish"),
+        *("join", "join", "measure", "package", "publish"),
     ]
     with bench.database.read() as session:
         asset = session.get_one(Asset, bench.row(job_id).asset_id)

@@ -33,22 +33,26 @@ def run(context: StepContext) -> StepResult:
         context.need_scratch(sum(path.stat().st_size for path in (*pictures, *tracks)))
         joined = context.follow(join(rung, pictures, tracks, out, plan), end=JOINED)
     with context.fetch(source.key) as original:
-        facts = context.follow(verify(out, rung, plan, original), start=JOINED)
+        verified = context.follow(verify(out, rung, plan, original), start=JOINED)
     key = context.put(out, f"assets/{source.asset_id}/renditions/{rendition.id}", out.name)
-    commands = [list(made.command) for made in (*_used(rung, chunks, sound),)]
+    commands = [made.command for made in _used(rung, chunks, sound)]
+    commands += [joined.argv, *verified.commands]
+    proofs = [to_json(proof) for proof in verified.proofs]
 
     def apply(session: Session) -> None:
         renditions.mark_ready(
             session,
             rendition.id,
             key=key,
-            facts=to_json(facts),
-            commands=[*commands, list(joined.argv)],
+            facts=to_json(verified.facts),
+            commands=commands,
             tools=versions(),
         )
+        if proofs:
+            renditions.add_measurements(session, rendition.id, proofs)
 
     return StepResult(
-        result={"key": key, "sha256": facts.sha256},
+        result={"key": key, "sha256": verified.facts.sha256},
         apply=apply,
         command=joined.argv,
         log_tail=joined.log_tail,

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from sqlalchemy.orm import Session
 
 from pipelines.errors import NothingToEncode
+from pipelines.measure import has_scores
 from pipelines.plan import Plan, plan
 from pipelines.profile import choose_profiles
 from pipelines.records import to_json
@@ -50,7 +51,7 @@ def steps_of(made: Plan, zone: str | None, *, scores: bool = True) -> Iterator[N
     """
     encodes = list(_encode_steps(made))
     joins = [_join_step(rung.profile, encodes) for rung in made.rungs]
-    scored = [rung.profile for rung in made.rungs if scores and rung.video is not None]
+    scored = [rung.profile for rung in made.rungs if scores and has_scores(rung)]
     measures = [_measure_step(profile) for profile in scored]
     packaged = [rung.profile for rung in made.rungs if rung.packaged]
     packages = [_package_step(packaged)] if packaged else []

@@ -1,0 +1,75 @@
+"""Frames that look like another frame of the source are found, and only those."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipelines.picture_sync import misplaced
+from pipelines.samples import THUMB_HEIGHT, THUMB_WIDTH, Pictures
+from tests.pipelines.handmade import PLAN, VIDEO
+
+COUNT = 26
+SHIFTED = [f"frame {at} shows source frame {at + 1}, planned {at}" for at in range(3)]
+
+# Sixteen rows of thirteen samples of a real film, after which OpenCV's running sum is below zero.
+GRAIN = bytes.fromhex(
+    "07070707070b0a090602040b100707070707091008010905010b0707070707060c0a0604040711"
+    "070707070702000c1205060c0207070707070f0a00113f53484307070707070a1b001a89893829"
+    "07070707070c09080000100a010707070707050c03000a0800050707070707030b0a0407002f5b"
+    "070707070710000e0a00057f9e07070707070d000a040910918f0707070707000913001012969b"
+    "0d0c0e0d0902050f0b070c0a140609040207090602060904030904030103090905040a0905080b"
+    "05050506050707090803020405"
+)
+
+
+def moving() -> Pictures:
+    """Blocks of grey that pass by, two samples a frame."""
+    grey = np.random.default_rng(1).integers(40, 200, (THUMB_HEIGHT // 5, 60))
+    wide = np.kron(grey, np.ones((5, 5))).astype(np.float32)
+    return {at: wide[:, 2 * at : 2 * at + THUMB_WIDTH].copy() for at in range(COUNT)}
+
+
+def noisy(pictures: Pictures, deviation: float) -> Pictures:
+    chance = np.random.default_rng(2)
+    return {
+        at: (picture + chance.normal(0, deviation, picture.shape)).astype(np.float32)
+        for at, picture in pictures.items()
+    }
+
+
+@pytest.mark.parametrize("deviation", [0.0, 1.5, 10.0])
+def test_a_shift_by_one_frame_is_found_in_exact_and_in_noisy_copies(deviation: float) -> None:
+    """A lossless copy has no distance at all, which is no more than the usual one."""
+    source = moving()
+    late = {at: source[at + 1] for at in range(COUNT - 1)}
+    assert misplaced(VIDEO, PLAN, noisy(late, deviation), source) == SHIFTED
+
+
+def test_one_flat_picture_does_not_hide_a_shift() -> None:
+    """The root of a sum that rounding has left below zero is no number, nor is any mean with it."""
+    source = moving()
+    source[12] = np.full((THUMB_HEIGHT, THUMB_WIDTH), 29, np.float32)
+    source[12][12:28, 83:96] = np.frombuffer(GRAIN, np.uint8).reshape(16, 13)
+    late = {at: source[at + 1] for at in range(COUNT - 1)}
+    assert misplaced(VIDEO, PLAN, noisy(late, 1.5), source) == SHIFTED
+
+
+@pytest.mark.parametrize("deviation", [0.0, 1.5, 10.0])
+def test_what_stands_in_its_place_is_not_told(deviation: float) -> None:
+    """However coarsely it is coded."""
+    assert misplaced(VIDEO, PLAN, noisy(moving(), deviation), moving()) == []
+
+
+def test_the_end_of_a_fade_says_nothing() -> None:
+    """Of a picture at 4 % a coder leaves flat blocks, which look like no frame of the source."""
+    pictures = moving()
+    dark = {at: np.rint(16 + 0.03 * pictures[at]) for at in pictures}
+    flat = {at: np.rint(dark[at] / 8) * 8 for at in dark}
+    assert misplaced(VIDEO, PLAN, flat, dark) == []
+
+
+def test_a_still_scene_says_nothing() -> None:
+    """Every frame fits everywhere."""
+    still = dict.fromkeys(range(COUNT), moving()[0])
+    assert misplaced(VIDEO, PLAN, still, still) == []
