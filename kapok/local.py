@@ -227,6 +227,8 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         source_colour=source.colour,
         source_field_order=inspection.field_order,
         source_timecode=info.timecode,
+        start_s=info.start_s,
+        clock_jumps=inspection.clock_jumps,
     )
 
 

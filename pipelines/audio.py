@@ -70,7 +70,7 @@ def compose_audio(source: Path, plan: Plan, folder: Path) -> list[str]:
         name.lstrip("-"): value
         for name, value in zip(INPUT_GUARDS[::2], INPUT_GUARDS[1::2], strict=True)
     }
-    opened = ffmpeg.input(str(source), copyts=None, **guards)
+    opened = ffmpeg.input(str(source), **guards)
     files, distinct = audio_files(plan, folder), _distinct(plan)
     aligned = _aligned_tracks(opened, [track for _, track in distinct], plan)
     outputs = [
@@ -81,6 +81,9 @@ def compose_audio(source: Path, plan: Plan, folder: Path) -> list[str]:
         )
         for key, track in distinct
     ]
+    if plan.clock_tracks:
+        clock = [opened[str(index)] for index in plan.clock_tracks]
+        outputs.append(ffmpeg.output(*clock, "-", c="copy", format="null"))
     argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(
         cmd=[tools.ffmpeg(), "-v", "warning", "-y"]
     )
@@ -129,13 +132,14 @@ def _mixed(parts: list[Any], track: AudioPlan) -> Any:
 def _aligned(stream: Any, rate_hz: int, plan: Plan) -> Any:
     """Silence or a cut at the start, and silence in holes; nothing is ever stretched.
 
-    The comparison is made by the samples' own time stamps, on the file's clock.
+    The comparison is made by the samples' own time stamps, on ffmpeg's corrected clock: where the
+    file's jumps, the sound after it stays with the picture.
     """
     return stream.filter(
         "aresample",
         rate_hz,
         **{"async": 1},
-        first_pts=round(plan.first_picture_s * rate_hz),
+        first_pts=round((plan.first_picture_s - plan.start_s) * rate_hz),
         min_comp=1 / (4 * rate_hz),  # the default would leave up to 1 ms at the start
         min_hard_comp=_HOLE_S,
     )

@@ -11,6 +11,14 @@ FORMATS = (
     "yuv4mpegpipe",
 )
 
+# Ffmpeg's AVFMT_TS_DISCONT: the clock may jump, and ffmpeg corrects it by all tracks that it reads.
+JUMPING = frozenset({"mpegts", "mpeg", "ogg"})
+
 # Before `-i` in every command that opens a source. A playlist renamed `.mp4` is otherwise still
 # opened as a playlist.
 INPUT_GUARDS = ("-protocol_whitelist", "file", "-format_whitelist", ",".join(FORMATS))
+
+
+def may_jump(format_name: str) -> bool:
+    """Whether time stamps of this container (ffmpeg's names, with commas) can begin anew."""
+    return not JUMPING.isdisjoint(format_name.split(","))

@@ -146,7 +146,8 @@ def windows_of(frames: int, plan: Plan, format_name: str) -> tuple[Window, ...]:
     """All frames, or contiguous windows spread over a long programme."""
     if frames <= WHOLE_FRAMES:
         return (Window(0, frames, seek=False),)
-    if not plan.constant_frame_rate or _SEEKABLE.isdisjoint(format_name.split(",")):
+    sure = plan.constant_frame_rate and not plan.clock_jumps
+    if not sure or _SEEKABLE.isdisjoint(format_name.split(",")):
         return (Window(0, WHOLE_FRAMES, seek=False),)
     last = frames - WINDOW_FRAMES
     starts = [last * at // (WINDOWS - 1) for at in range(WINDOWS)]
@@ -217,8 +218,8 @@ def _on_one_clock(pictures: Any, pair: Pair, window: Window) -> Any:
 
 
 def _opened(path: Path, span: Span | None, *, guarded: bool) -> Any:
-    """An input whose times are the file's own, read from a little before the span."""
-    options: dict[str, Any] = {"copyts": None}
+    """An input; with a span its times are the file's own, and it is read from a little before."""
+    options: dict[str, Any] = {"copyts": None} if span else {}
     if guarded:
         options |= {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
     place_s = float(span.start_s) - _SEEK_MARGIN_S if span else 0.0

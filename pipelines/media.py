@@ -92,7 +92,8 @@ class AudioTrack:
 class MediaInfo:
     """The answer of `probe`: the container and its tracks. Claims of the file, not yet measured.
 
-    `start_s` is where ffmpeg puts time zero: the earliest start of any track on the file's clock.
+    `start_s` is where ffmpeg puts time zero: the earliest start of any track on the file's clock,
+    or of those that Kapok reads where the clock may jump.
     `notes` say what was left out or looks wrong.
     """
 
@@ -172,7 +173,8 @@ class Inspection:
     `duration_s` is frames ÷ rate with a picture (from the first frame to the end of the last where
     the rate varies), the decoded sound's length without one.
     `first_picture_s` and `audio_start_s` are on the file's own clock: their difference is the
-    A/V offset that every rendition must keep.
+    A/V offset that every rendition must keep. `clock_jumps` says that the file's clock
+    begins anew somewhere: times after that are ffmpeg's corrected ones.
     """
 
     duration_s: Fraction
@@ -181,6 +183,7 @@ class Inspection:
     constant_frame_rate: bool = True
     first_picture_s: Fraction = Fraction(0)
     audio_start_s: tuple[Fraction, ...] = ()
+    clock_jumps: bool = False
     field_order: FieldOrder = "progressive"
     shots: tuple[Shot, ...] = ()
     black: tuple[Span, ...] = ()

@@ -101,7 +101,8 @@ class Plan:
     `first_picture_s` and `audio_start_s` are on the file's own clock. `frames` at `frame_rate` are
     the source's, as inspected; where `constant_frame_rate` is false they are what the picture is
     resampled to. `source_colour` is complete: `decisions` say what the file left out and every
-    other choice, in words.
+    other choice, in words. `start_s` is where ffmpeg puts time zero when it reads the picture and
+    all `audio_tracks`; with `clock_of_tracks` it depends on reading them all.
     """
 
     duration_s: Fraction
@@ -119,6 +120,16 @@ class Plan:
     source_colour: Colour = _UNKNOWN
     source_field_order: FieldOrder = "progressive"
     source_timecode: str | None = None
+    start_s: Fraction = Fraction(0)
+    clock_of_tracks: bool = False
+    clock_jumps: bool = False
+
+    @property
+    def clock_tracks(self) -> tuple[int, ...]:
+        """What must be read beside any sound so that its clock is corrected as inspected."""
+        if not self.clock_of_tracks:
+            return ()
+        return (*(() if self.video_track is None else (self.video_track,)), *self.audio_tracks)
 
     def rung(self, profile: str) -> Rung:
         """The rung of that profile; `KeyError` when the plan has none."""

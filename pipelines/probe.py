@@ -13,7 +13,7 @@ from typing import Any
 import av
 
 from pipelines import colour_codes
-from pipelines.containers import FORMATS
+from pipelines.containers import FORMATS, may_jump
 from pipelines.errors import (
     EmptyFile,
     LimitExceeded,
@@ -74,9 +74,16 @@ def probe(path: Path) -> MediaInfo:
         audio=audio,
         timecode=found["timecode"],
         sandbox=active(),
-        start_s=Fraction(found["start_s"]),
+        start_s=_start_s(found, (*video[:1], *audio)),
         notes=_notes(found),
     )
+
+
+def _start_s(found: Mapping[str, Any], tracks: Sequence[VideoTrack | AudioTrack]) -> Fraction:
+    """Ffmpeg's time zero: where a clock may jump, of the tracks that are read, else of the file."""
+    if may_jump(found["format_name"]):
+        return min(track.start_s for track in tracks)
+    return Fraction(found["start_s"])
 
 
 def _sniff(path: Path) -> dict[str, Any]:

@@ -98,6 +98,7 @@ def source_pictures(
     """Thumbnails of the source by frame number. Read from `margin_s` before the windows they may be
     missing or misnumbered; read from the start (`None`) they are the truth.
     """
+    margin_s = None if plan.clock_jumps else margin_s
     key = (_identity(source), "pictures", windows, margin_s, plan.frame_rate, plan.first_picture_s)
     return (yield from _kept_or(key, lambda: _source_pictures(source, plan, windows, margin_s)))
 
@@ -106,6 +107,7 @@ def source_sound(
     source: Path, plan: Plan, track: AudioPlan, span: Span, margin_s: float | None
 ) -> Generator[Progress, None, Sound]:
     """The source's sound that a track of a rendition was made from; mono for a downmix."""
+    margin_s = None if plan.clock_jumps else margin_s
     made_from = (track.tracks, track.pan, span)
     key = (_identity(source), "sound", *made_from, margin_s, plan.first_picture_s)
     return (yield from _kept_or(key, lambda: _source_sound(source, plan, track, span, margin_s)))
@@ -127,17 +129,21 @@ def _source_pictures(
     source: Path, plan: Plan, windows: tuple[Window, ...], margin_s: float | None
 ) -> Generator[Progress, None, Pictures]:
     assert plan.frame_rate is not None, "only a plan with pictures has windows"
-    rate, first_s = plan.frame_rate, plan.first_picture_s
+    rate = plan.frame_rate
+    place_s = _seek_s(plan, Fraction(windows[0].start_frame) / rate, margin_s)
+    first_s = Fraction(0) if place_s is None else plan.first_picture_s
     spans = [_half_a_frame_early(window, rate, first_s) for window in windows]
     wanted = "+".join(f"between(t,{start_s:.9f},{end_s:.9f})" for start_s, end_s in spans)
     count = len({n for window in windows for n in range(window.start_frame, window.end_frame)})
     chosen = f"select='{wanted}'"
     if not plan.constant_frame_rate:
         chosen = f"fps={rate}:start_time={float(first_s):.9f},{chosen}"
+    if place_s is None:
+        chosen = f"setpts=PTS-STARTPTS,{chosen}"
     thumbs, stamps = bytearray(), bytearray()
     yield from run(
         [
-            *(ffmpeg(), "-v", "error", *_opened(source, spans[0][0], margin_s)),
+            *(ffmpeg(), "-v", "error", *_opened(source, place_s)),
             *("-map", f"0:{plan.video_track}", "-vf", f"{chosen},{THUMB_FILTER}"),
             *("-fps_mode", "passthrough", "-frames:v", str(count)),
             *("-stats_enc_pre", "pipe:stamps", "-stats_enc_pre_fmt", "{ptsi} {tbi}"),
@@ -162,7 +168,9 @@ def _half_a_frame_early(window: Window, rate: Fraction, first_s: Fraction) -> tu
 def _source_sound(
     source: Path, plan: Plan, track: AudioPlan, span: Span, margin_s: float | None
 ) -> Generator[Progress, None, Sound]:
-    start_s, end_s = (float(plan.first_picture_s + at) for at in (span.start_s, span.end_s))
+    place_s = _seek_s(plan, span.start_s, margin_s)
+    zero_s = plan.first_picture_s - (plan.start_s if place_s is None else 0)
+    start_s, end_s = (float(zero_s + at) for at in (span.start_s, span.end_s))
     cut = f"atrim=start={start_s:.9f}:end={end_s:.9f}"
     mono = ",aformat=channel_layouts=mono" if track.pan == "downmix" else ""
     chain = f"{cut},asetpts=PTS-{start_s:.9f}/TB,{SOUND_FILTER}{mono}"
@@ -172,8 +180,10 @@ def _source_sound(
     for position, name in zip(track.tracks, names, strict=True):
         outputs += ["-map", f"0:{plan.audio_tracks[position]}", "-af", chain]
         outputs += ["-f", "f32le", f"pipe:{name}"]
+    if place_s is None:
+        outputs += _clock(plan)
     yield from run(
-        [ffmpeg(), "-v", "error", *_opened(source, start_s, margin_s), *outputs],
+        [ffmpeg(), "-v", "error", *_opened(source, place_s), *outputs],
         readable=[source],
         taps={name: data.extend for name, data in taken.items()},
     )
@@ -183,13 +193,28 @@ def _source_sound(
     return np.concatenate([part[:length] for part in parts], axis=1)
 
 
-def _opened(source: Path, start_s: float, margin_s: float | None) -> list[str]:
-    """Input options that leave times on the file's own clock, wherever reading starts."""
-    options = ["-copyts", *INPUT_GUARDS]
-    if margin_s is not None and start_s > margin_s:
-        place_s = f"{start_s - margin_s:.6f}"
-        options += ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", place_s]
-    return [*options, "-i", str(source)]
+def _seek_s(plan: Plan, at_s: Fraction, margin_s: float | None) -> Fraction | None:
+    """Where reading starts on the file's clock; `None`: at its beginning."""
+    place_s = plan.first_picture_s + at_s
+    if margin_s is None or place_s <= margin_s:
+        return None
+    return place_s - Fraction(margin_s)
+
+
+def _opened(source: Path, place_s: Fraction | None) -> list[str]:
+    """Input options that leave times on the file's own clock after a seek; without one they are on
+    ffmpeg's corrected clock.
+    """
+    if place_s is None:
+        return [*INPUT_GUARDS, "-i", str(source)]
+    seek = ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{float(place_s):.6f}")
+    return ["-copyts", *INPUT_GUARDS, *seek, "-i", str(source)]
+
+
+def _clock(plan: Plan) -> list[str]:
+    """Read the tracks that the clock was corrected by, and drop them."""
+    tracks = [word for index in plan.clock_tracks for word in ("-map", f"0:{index}")]
+    return [*tracks, "-c", "copy", "-f", "null", "-"] if tracks else []
 
 
 def times_s(stamps: bytes) -> list[Fraction]:
