@@ -11,6 +11,7 @@ from typing import Any
 
 import ffmpeg as graph
 
+from pipelines.colour import signal, target_colour
 from pipelines.containers import FORMATS
 from pipelines.errors import ToolFailed, VerificationFailed
 from pipelines.facts import Measurement
@@ -207,7 +208,9 @@ def _seen_pictures(pair: Pair, window: Window) -> Any:
         pictures = between(pictures, span)
     if (pair.video.width, pair.video.height) != pair.raster:
         pictures = pictures.filter("scale", *pair.raster, flags="bicubic")
-    return pictures.filter("format", pix_fmts=PIX_FMT)
+    # Tagged as the reference is: filters would convert one of the two where the tags differ.
+    colour = target_colour(pair.video.conversion, pair.plan.source_colour)
+    return signal(pictures.filter("format", pix_fmts=PIX_FMT), colour)
 
 
 def _on_one_clock(pictures: Any, pair: Pair, window: Window) -> Any:
