@@ -14,6 +14,7 @@ from pipelines.levels import LevelMeter
 from pipelines.media import Inspection, MediaInfo, Shot, SourceImage, Span, Storyboard, VideoTrack
 from pipelines.raw_frames import Frame, RawFrames
 from pipelines.shots import ShotFinder
+from pipelines.source_colour import complete_colour, inconvertible
 from pipelines.storyboard import write_storyboard
 from pipelines.tool_output import LogTail
 
@@ -67,8 +68,12 @@ class PictureWatch:
             levels=self._meter.levels(),
             posters=self._keep_posters(folder, shots, timing),
             storyboard=self._write_storyboard(folder, timing),
-            findings=(fields.finding,) if fields.finding else (),
+            findings=tuple(finding for finding in (fields.finding, self._odd_colour()) if finding),
         )
+
+    def _odd_colour(self) -> str | None:
+        odd = inconvertible(complete_colour(self._picture))
+        return odd and f"its colour {odd} cannot be converted here: posters and levels are a guess"
 
     def _take(self, frame: Frame) -> None:
         self._shots.take(frame)

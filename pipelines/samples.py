@@ -16,6 +16,7 @@ from pipelines.containers import INPUT_GUARDS
 from pipelines.plan_types import AudioPlan, Plan
 from pipelines.progress import Progress
 from pipelines.run import run
+from pipelines.source_colour import readable_tags
 from pipelines.tools import ffmpeg
 
 T = TypeVar("T")
@@ -140,11 +141,12 @@ def _source_pictures(
         chosen = f"fps={rate}:start_time={float(first_s):.9f},{chosen}"
     if place_s is None:
         chosen = f"setpts=PTS-STARTPTS,{chosen}"
+    tags = readable_tags(plan.source_colour)
     thumbs, stamps = bytearray(), bytearray()
     yield from run(
         [
             *(ffmpeg(), "-v", "error", *_opened(source, place_s)),
-            *("-map", f"0:{plan.video_track}", "-vf", f"{chosen},{THUMB_FILTER}"),
+            *("-map", f"0:{plan.video_track}", "-vf", f"{chosen},{tags}{THUMB_FILTER}"),
             *("-fps_mode", "passthrough", "-frames:v", str(count)),
             *("-stats_enc_pre", "pipe:stamps", "-stats_enc_pre_fmt", "{ptsi} {tbi}"),
             *("-f", "rawvideo", "pipe:thumbs"),

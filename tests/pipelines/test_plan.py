@@ -212,7 +212,10 @@ def test_a_tiny_picture_is_refused_everywhere(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(
     ("height", "family"),
-    [(576, "bt470bg"), (480, "smpte170m"), (486, "smpte170m"), (360, "bt709"), (1080, "bt709")],
+    [
+        *((576, "bt470bg"), (608, "bt470bg"), (480, "smpte170m"), (486, "smpte170m")),
+        *((512, "smpte170m"), (360, "bt709"), (1080, "bt709")),
+    ],
 )
 def test_untagged_colour_is_decided_by_the_raster_and_said(height: int, family: str) -> None:
     """SD keeps its own primaries and is converted; nothing is converted in secret."""
@@ -239,6 +242,23 @@ def test_sdr_that_is_not_narrow_bt709_is_converted(said: Colour) -> None:
     """Wide gamut, full range, another gamma."""
     video = picture_of(made(replace(HD, colour=said), "mobile-720p").rungs[0])
     assert (video.conversion, video.colour) == ("sdr_to_sdr", BT709)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        replace(PQ, matrix="ictcp"),
+        replace(BT709, matrix="ycgco"),
+        replace(BT709, transfer="log100"),
+    ],
+)
+def test_a_colour_that_nothing_converts_is_refused_but_preserved(said: Colour) -> None:
+    """In the plan, with the way out, and not by a tool that is started over and over."""
+    track = replace(HD, colour=said)
+    plan_made = made(track, "mobile-540p", "archive-ffv1")
+    assert names(plan_made) == ["archive-ffv1"]
+    assert codes(plan_made) == {"mobile-540p": "unsupported_colour"}
+    assert "convert the master" in plan_made.refused[0].reason
 
 
 def test_an_interlaced_tape_is_kept_in_preservation_and_deinterlaced_elsewhere() -> None:
