@@ -20,6 +20,7 @@ from pipelines.plan import AudioPlan, Plan
 from pipelines.profile import AudioCodec
 from pipelines.progress import Progress
 from pipelines.run import run
+from pipelines.samples import FIRST_PAIR
 
 # Every codec in a container that keeps its priming and its last, shorter block through stream copy.
 _FILES: Mapping[AudioCodec, tuple[str, str]] = {
@@ -125,6 +126,8 @@ def _mixed(parts: list[Any], track: AudioPlan) -> Any:
             )
         case "downmix":
             return _downmixed(parts[0], track)
+        case "pair":
+            return parts[0].filter("channelmap", map=FIRST_PAIR, channel_layout=track.layout)
         case "source":
             return parts[0]
 

@@ -15,6 +15,7 @@ class DecoderWords:
         self._errors = 0
         self._first = ""
         self.jumps = False
+        self.too_large = False
 
     def feed(self, block: bytes) -> None:
         *lines, self._rest = (self._rest + block).split(b"\n")
@@ -29,6 +30,7 @@ class DecoderWords:
         return tuple(text for text, holds in told.items() if holds)
 
     def _line(self, line: str) -> None:
+        self.too_large = self.too_large or "exceeds specified max pixel count" in line
         self.jumps = self.jumps or bool(_JUMP.search(line))
         who, _, said = line.rpartition("] [error] ")
         if said and who.startswith("["):  # what has no speaker is a banner

@@ -7,8 +7,9 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from pipelines.containers import MAX_PIXELS
 from pipelines.decoder_words import DecoderWords
-from pipelines.errors import NoEssence
+from pipelines.errors import LimitExceeded, NoEssence
 from pipelines.inspect_command import command, lut_of
 from pipelines.media import Inspection, MediaInfo
 from pipelines.picture_watch import PictureWatch
@@ -21,7 +22,7 @@ from pipelines.waveform import write_waveform
 def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, None, Inspection]:
     """Decode once; images and the waveform land in `folder`, under the names in the result.
 
-    Raises `NoEssence` when nothing decodes, and what `run` raises.
+    Raises `NoEssence` when nothing decodes, `LimitExceeded`, and what `run` raises.
     """
     path, folder = path.resolve(), folder.resolve()
     picture = PictureWatch(info, info.picture) if info.picture else None
@@ -40,6 +41,9 @@ def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, No
         said=words.feed,
     )
     words.feed(b"\n")
+    if words.too_large:
+        message = f"pictures after the first have more than {MAX_PIXELS} pixels: cut them off"
+        raise LimitExceeded(message)
     seen = picture.inspection(folder) if picture else _sound_alone(sounds)
     return replace(
         seen,

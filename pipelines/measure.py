@@ -12,7 +12,7 @@ from typing import Any
 import ffmpeg as graph
 
 from pipelines.colour import signal, target_colour
-from pipelines.containers import FORMATS
+from pipelines.containers import INPUT_GUARDS
 from pipelines.errors import ToolFailed, VerificationFailed
 from pipelines.facts import Measurement
 from pipelines.lossless import compare_frames
@@ -224,7 +224,8 @@ def _opened(path: Path, span: Span | None, *, guarded: bool) -> Any:
     """An input; with a span its times are the file's own, and it is read from a little before."""
     options: dict[str, Any] = {"copyts": None} if span else {}
     if guarded:
-        options |= {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
+        names = (name.lstrip("-") for name in INPUT_GUARDS[::2])
+        options |= dict(zip(names, INPUT_GUARDS[1::2], strict=True))
     place_s = float(span.start_s) - _SEEK_MARGIN_S if span else 0.0
     if place_s > 0:
         options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{place_s:.6f}"}

@@ -68,12 +68,21 @@ class PictureWatch:
             levels=self._meter.levels(),
             posters=self._keep_posters(folder, shots, timing),
             storyboard=self._write_storyboard(folder, timing),
-            findings=tuple(finding for finding in (fields.finding, self._odd_colour()) if finding),
+            findings=tuple(
+                finding
+                for finding in (fields.finding, self._odd_colour(), self._no_clock())
+                if finding
+            ),
         )
 
     def _odd_colour(self) -> str | None:
         odd = inconvertible(complete_colour(self._picture))
         return odd and f"its colour {odd} cannot be converted here: posters and levels are a guess"
+
+    def _no_clock(self) -> str | None:
+        rate = self._picture.frame_rate
+        still = self._times.stands_still
+        return f"all pictures have the same time stamp: taken at {rate} fps" if still else None
 
     def _take(self, frame: Frame) -> None:
         self._shots.take(frame)

@@ -73,6 +73,13 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         raise Refused("picture_too_small", f"{size} is smaller than 16x16: nothing to encode")
     if wanted.fit == "source":
         return _untouched(wanted, source, source.picture)
+    if source.picture.dolby_vision and source.picture.colour.dynamic_range == "sdr":
+        raise Refused(
+            "dolby_vision_only",
+            "its Dolby Vision has no HLG or PQ base layer (profile 5), and without Dolby's own "
+            "mapping the colours would be wrong: export a master in HLG, PQ or SDR, or a profile 8 "
+            "file whose base layer says HLG or PQ",
+        )
     if (odd := inconvertible(source.colour)) is not None:
         raise Refused(
             "unsupported_colour",

@@ -58,7 +58,8 @@ class AudioPlan:
     """One audio track of a rendition, from the source tracks whose positions are `tracks`.
 
     `key` names the encode: rungs with equal audio share one key, and it is encoded once.
-    `pan` is `source` (one track as it is), `join` (mono tracks side by side) or `downmix`.
+    `pan` is `source` (one track as it is), `join` (mono tracks side by side), `downmix`, or
+    `pair`: the first two channels of a track whose loudspeakers are unknown.
     """
 
     key: str
@@ -68,7 +69,7 @@ class AudioPlan:
     sample_rate_hz: int
     bitrate_bps: int | None
     tracks: tuple[int, ...]
-    pan: Literal["source", "join", "downmix"]
+    pan: Literal["source", "join", "downmix", "pair"]
     language: str | None = None
     bit_depth: int | None = None
 

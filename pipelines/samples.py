@@ -33,6 +33,8 @@ SOUND_FILTER = (
     ",aformat=sample_fmts=flt"
 )
 
+FIRST_PAIR = "0-FL|1-FR"  # the `channelmap` of channels 1 and 2 as they are
+
 _WINDOW_FRAMES = 24
 _SOUND_WINDOW_S = 20
 _SHORT_S = 10  # one pass over a source this long costs less than seeking in it
@@ -174,8 +176,8 @@ def _source_sound(
     zero_s = plan.first_picture_s - (plan.start_s if place_s is None else 0)
     start_s, end_s = (float(zero_s + at) for at in (span.start_s, span.end_s))
     cut = f"atrim=start={start_s:.9f}:end={end_s:.9f}"
-    mono = ",aformat=channel_layouts=mono" if track.pan == "downmix" else ""
-    chain = f"{cut},asetpts=PTS-{start_s:.9f}/TB,{SOUND_FILTER}{mono}"
+    mixes = {"downmix": ",aformat=channel_layouts=mono", "pair": f",channelmap={FIRST_PAIR}:stereo"}
+    chain = f"{cut},asetpts=PTS-{start_s:.9f}/TB,{SOUND_FILTER}{mixes.get(track.pan, '')}"
     names = [f"track{position:02}" for position in track.tracks]
     taken = {name: bytearray() for name in names}
     outputs: list[str] = []
@@ -189,7 +191,7 @@ def _source_sound(
         readable=[source],
         taps={name: data.extend for name, data in taken.items()},
     )
-    channels = 1 if track.pan != "source" else track.channels
+    channels = track.channels if track.pan in ("source", "pair") else 1
     parts = [sound_of(bytes(data), channels) for data in taken.values()]
     length = min(len(part) for part in parts)
     return np.concatenate([part[:length] for part in parts], axis=1)

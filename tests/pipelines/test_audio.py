@@ -103,6 +103,21 @@ def test_a_click_lands_where_the_source_has_it(late_s: float, tmp_path: Path) ->
 
 
 @pytest.mark.media
+def test_of_eight_discrete_channels_the_first_two_are_the_pair(tmp_path: Path) -> None:
+    """At their own level, and nothing of the other six, as an MXF master names no loudspeakers."""
+    tones = [tone(200.0 * (channel + 1)) for channel in range(8)]
+    source = film(tmp_path, wav(tmp_path / "eight.wav", tones), "film.mxf")
+    made, out = heard(source, tmp_path)
+    stereo = samples(out, 2)[RATE // 2 : RATE // 2 + RATE]
+    for channel in range(2):
+        spectrum = np.abs(np.fft.rfft(stereo[:, channel])) / (RATE / 2)
+        levels = [float(spectrum[200 * (at + 1)]) for at in range(8)]
+        assert levels[channel] == pytest.approx(0.1, abs=0.01)
+        assert max(level for at, level in enumerate(levels) if at != channel) < 0.003
+    assert finish(verify(out, made.rungs[0], made, source)).frames == 50
+
+
+@pytest.mark.media
 @pytest.mark.parametrize("order", [(1000.0, 0.0), (0.0, 1000.0), (50.0, 50.0), (95442.0, 0.0)])
 def test_sound_stays_with_the_picture_where_the_clock_jumps(
     order: tuple[float, float], tmp_path: Path
@@ -330,7 +345,8 @@ def test_the_whole_command_of_one_stereo_track() -> None:
     )
     assert argv == [
         *(tools.ffmpeg(), "-v", "warning", "-y"),
-        *("-format_whitelist", ",".join(FORMATS), "-protocol_whitelist", "file"),
+        *("-format_whitelist", ",".join(FORMATS), "-max_pixels", "67108864"),
+        *("-protocol_whitelist", "file"),
         *("-i", "/store/s.mov", "-filter_complex", graph, "-map", "[s4]", "-f", "mp4"),
         *("-b:a", "128000", "-c:a", "aac", "-fflags", "+bitexact"),
         *("-map_chapters", "-1", "-map_metadata", "-1", "/scratch/aac_2ch_128k_t0.m4a"),

@@ -23,7 +23,8 @@ FOLDER = Path("/scratch")
 SOURCE = Path("/store/source.mov")
 OPENED = [
     *("-v", "warning", "-y"),
-    *("-format_whitelist", ",".join(FORMATS), "-protocol_whitelist", "file"),
+    *("-format_whitelist", ",".join(FORMATS), "-max_pixels", "67108864"),
+    *("-protocol_whitelist", "file"),
 ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from pipelines.errors import NoEssence
+from pipelines.errors import LimitExceeded, NoEssence
 from pipelines.inspect import inspect
 from pipelines.media import AudioTrack, Inspection
 from pipelines.probe import probe
@@ -235,6 +235,22 @@ def test_colour_that_nothing_converts_does_not_stop_an_inspection(
     found = inspected(path, tmp_path / "out")
     assert found.frames == 10
     assert any("cannot be converted here" in finding for finding in found.findings)
+
+
+def test_pictures_that_grow_past_the_limit_are_refused(tmp_path: Path) -> None:
+    """The limit holds for every picture: only the first one was small."""
+    graphs = ("testsrc2=s=320x180:r=25:d=4", "color=gray:s=8704x8192:r=25:d=0.04")
+    parts = [
+        clips.make(
+            tmp_path / f"{at}.h264", *clips.generated(f"{graph},format=yuv420p"), *clips.H264
+        )
+        for at, graph in enumerate(graphs)
+    ]
+    bomb = tmp_path / "bomb.h264"
+    bomb.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with pytest.raises(LimitExceeded, match="more than 67108864 pixels") as refused:
+        inspected(bomb, tmp_path / "out")
+    assert not refused.value.retryable
 
 
 def test_a_folder_with_odd_letters_works(tmp_path: Path) -> None:

@@ -369,6 +369,26 @@ def test_channels_are_never_invented() -> None:
     assert [track.codec for track in planned.rungs[0].audio] == ["aac"]
 
 
+@pytest.mark.parametrize("count", [3, 4, 8, 16])
+def test_channels_without_loudspeakers_give_their_first_pair(count: int) -> None:
+    """Eight languages or stems mixed as 7.1 would be a babble; FLAC keeps what it can hold."""
+    track = AudioTrack(1, "pcm_s24le", count, f"{count} channels", 48000, 24)
+    plan_made = made(HD, "mobile-540p", audio=(track,))
+    assert [(one.pan, one.channels) for one in plan_made.rungs[0].audio] == [("pair", 2)]
+    assert any(f"channels 1 and 2 of {count}" in text for text in plan_made.decisions)
+
+
+@pytest.mark.parametrize("said", [Colour(), BT709])
+def test_dolby_vision_without_a_base_layer_is_refused_but_preserved(said: Colour) -> None:
+    """Profile 5 is IPT in Dolby's own coding: shown as Y'CbCr it is purple and green."""
+    track = replace(HD, colour=said, dolby_vision=True)
+    plan_made = made(track, "mobile-540p", "archive-ffv1")
+    assert names(plan_made) == ["archive-ffv1"]
+    assert codes(plan_made) == {"mobile-540p": "dolby_vision_only"}
+    with_base = replace(UHD, dolby_vision=True)
+    assert names(made(with_base, "mobile-540p")) == ["mobile-540p"]
+
+
 def test_rungs_with_the_same_sound_share_its_key() -> None:
     """Four rungs, two encodes."""
     planned = made(UHD, audio=(STEREO,))
