@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kapok.errors import FileMissing, Usage
 from kapok.language import t
 from kapok.names import as_json, readable
+from pipelines.colour import needs_sdr_conversion, target_colour
 from pipelines.errors import KapokError, NothingToEncode
-from pipelines.media import Inspection, MediaInfo, VideoTrack
+from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
 from pipelines.plan import Chunk, Conversion, Plan, Rung, VideoPlan
 from pipelines.progress import Progress
+from pipelines.source_colour import complete_colour
 
 if TYPE_CHECKING:
     from pipelines.facts import Measurement, RenditionFacts
@@ -238,9 +240,11 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         refused=(),
         chunks=(Chunk(0, 0, inspection.frames),),
         decisions=(),
-        source_colour=source.colour,
+        source_colour=complete_colour(source),
         source_field_order=inspection.field_order,
         source_timecode=info.timecode,
+        start_s=info.start_s,
+        clock_jumps=inspection.clock_jumps,
     )
 
 
@@ -259,11 +263,7 @@ def _divisor(reference: Fraction, made: Fraction) -> int:
 def _video_plan(
     source: VideoTrack, made: VideoTrack, inspection: Inspection, divisor: int, frames: int
 ) -> VideoPlan:
-    before, after = source.colour.dynamic_range, made.colour.dynamic_range
-    if before != after and (before, after) not in CONVERSIONS:
-        raise NotComparable(
-            t(f"{after} was not made from {before} by Kapok", f"Kapok 不会由 {before} 生成 {after}")
-        )
+    conversion = _conversion(source, made)
     deinterlace = inspection.field_order != "progressive" and made.field_order not in ("tt", "bb")
     return VideoPlan(
         codec=_codec(made.codec),
@@ -273,12 +273,45 @@ def _video_plan(
         frame_rate=made.frame_rate,
         frames=frames,
         pix_fmt=made.pix_fmt,
-        colour=made.colour,
-        conversion=CONVERSIONS.get((before, after), "none"),
+        colour=target_colour(conversion, complete_colour(source)),
+        conversion=conversion,
         field_order=made.field_order or "progressive",
         sample_aspect_ratio=made.sample_aspect_ratio,
         deinterlace=deinterlace,
         rate_divisor=divisor,
+    )
+
+
+def _conversion(source: VideoTrack, made: VideoTrack) -> Conversion:
+    """What Kapok would have done; two SDR files of one colour are compared as they are."""
+    before, after = complete_colour(source), complete_colour(made)
+    ranges = (before.dynamic_range, after.dynamic_range)
+    if ranges == ("sdr", "sdr"):
+        same_tags = source.colour == made.colour and before.range == after.range
+        if before == after or same_tags:
+            return "none"
+        conversion: Conversion = "sdr_to_sdr" if needs_sdr_conversion(before) else "none"
+    elif ranges[0] == ranges[1] or ranges in CONVERSIONS:
+        conversion = CONVERSIONS.get(ranges, "none")
+    else:
+        raise NotComparable(
+            t(
+                f"{ranges[1]} was not made from {ranges[0]} by Kapok",
+                f"Kapok 不会由 {ranges[0]} 生成 {ranges[1]}",
+            )
+        )
+    wanted = target_colour(conversion, before)
+    if replace(after, transfer=wanted.transfer) != wanted:
+        raise NotComparable(_other_colour(after, wanted))
+    return conversion
+
+
+def _other_colour(found: Colour, wanted: Colour) -> str:
+    names = (f"{one.primaries}/{one.matrix}/{one.range}" for one in (found, wanted))
+    has, needs = names
+    return t(
+        f"the other file is {has} and would be {needs} if it came from the reference: convert it",
+        f"被测文件的色彩为 {has}，由参考文件生成时应为 {needs}：请先转换",
     )
 
 

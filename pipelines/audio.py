@@ -20,6 +20,7 @@ from pipelines.plan import AudioPlan, Plan
 from pipelines.profile import AudioCodec
 from pipelines.progress import Progress
 from pipelines.run import run
+from pipelines.samples import FIRST_PAIR
 
 # Every codec in a container that keeps its priming and its last, shorter block through stream copy.
 _FILES: Mapping[AudioCodec, tuple[str, str]] = {
@@ -70,7 +71,7 @@ def compose_audio(source: Path, plan: Plan, folder: Path) -> list[str]:
         name.lstrip("-"): value
         for name, value in zip(INPUT_GUARDS[::2], INPUT_GUARDS[1::2], strict=True)
     }
-    opened = ffmpeg.input(str(source), copyts=None, **guards)
+    opened = ffmpeg.input(str(source), **guards)
     files, distinct = audio_files(plan, folder), _distinct(plan)
     mixes = [track for _, track in distinct if not track.lossless]
     aligned = _aligned_tracks(opened, mixes, plan)
@@ -84,6 +85,9 @@ def compose_audio(source: Path, plan: Plan, folder: Path) -> list[str]:
         )
         for key, track in distinct
     ]
+    if plan.clock_tracks:
+        clock = [opened[str(index)] for index in plan.clock_tracks]
+        outputs.append(ffmpeg.output(*clock, "-", c="copy", format="null"))
     argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(
         cmd=[tools.ffmpeg(), "-v", "warning", "-y"]
     )
@@ -125,6 +129,8 @@ def _mixed(parts: list[Any], track: AudioPlan) -> Any:
             )
         case "downmix":
             return _downmixed(parts[0], track)
+        case "pair":
+            return parts[0].filter("channelmap", map=FIRST_PAIR, channel_layout=track.layout)
         case "source":
             return parts[0]
 
@@ -132,13 +138,14 @@ def _mixed(parts: list[Any], track: AudioPlan) -> Any:
 def _aligned(stream: Any, rate_hz: int, plan: Plan) -> Any:
     """Silence or a cut at the start, and silence in holes; nothing is ever stretched.
 
-    The comparison is made by the samples' own time stamps, on the file's clock.
+    The comparison is made by the samples' own time stamps, on ffmpeg's corrected clock: where the
+    file's jumps, the sound after it stays with the picture.
     """
     return stream.filter(
         "aresample",
         rate_hz,
         **{"async": 1},
-        first_pts=round(plan.first_picture_s * rate_hz),
+        first_pts=round((plan.first_picture_s - plan.start_s) * rate_hz),
         min_comp=1 / (4 * rate_hz),  # the default would leave up to 1 ms at the start
         min_hard_comp=_HOLE_S,
     )

@@ -123,16 +123,44 @@ def _same_light(stream: Any, source: Colour) -> Any:
     )
 
 
+def to_table(source: Colour) -> dict[str, str | None]:
+    """The options of the zscale that makes R'G'B' of BT.2020, which every table takes.
+
+    RGB is at full range in zscale.
+    """
+    options = {
+        "matrixin": source.matrix,
+        "rangein": _RANGES[source.range or "tv"],
+        "matrix": "gbr",
+    }
+    if source.primaries == "bt2020":
+        return options
+    return {
+        **options,
+        "primariesin": source.primaries,
+        "transferin": source.transfer,
+        "primaries": "bt2020",
+        "transfer": source.transfer,
+    }
+
+
+def to_709(source: Colour) -> dict[str, str | None]:
+    """The options of the zscale that brings complete SDR colour to BT.709's light and transfer."""
+    same_gamma = source.transfer in _SDR_TRANSFERS
+    return {
+        "matrixin": source.matrix,
+        "primariesin": source.primaries,
+        "transferin": "bt709" if same_gamma else source.transfer,
+        "rangein": _RANGES[source.range or "tv"],
+        "primaries": "bt709",
+        "transfer": "bt709",
+    }
+
+
 def _through_table(stream: Any, table: Path, source: Colour, target: Colour, pix_fmt: str) -> Any:
-    """RGB is at full range in zscale; the chroma's bicubic is for its missing samples."""
+    """The chroma's bicubic is for its missing samples."""
     return (
-        stream.filter(
-            "zscale",
-            matrixin=source.matrix,
-            rangein=_RANGES[source.range or "tv"],
-            matrix="gbr",
-            filter="bicubic",
-        )
+        stream.filter("zscale", **to_table(source), filter="bicubic")
         .filter("format", pix_fmts="gbrpf32le")
         .filter("lut3d", file=str(table), interp="tetrahedral")
         .filter(
@@ -147,18 +175,8 @@ def _through_table(stream: Any, table: Path, source: Colour, target: Colour, pix
 
 
 def _sdr_to_709(stream: Any, source: Colour, pix_fmt: str) -> Any:
-    same_gamma = source.transfer in _SDR_TRANSFERS
     return stream.filter(
-        "zscale",
-        matrixin=source.matrix,
-        primariesin=source.primaries,
-        transferin="bt709" if same_gamma else source.transfer,
-        rangein=_RANGES[source.range or "tv"],
-        matrix="bt709",
-        primaries="bt709",
-        transfer="bt709",
-        range="limited",
-        dither=_dither(pix_fmt),
+        "zscale", **to_709(source), matrix="bt709", range="limited", dither=_dither(pix_fmt)
     )
 
 

@@ -11,6 +11,19 @@ FORMATS = (
     "yuv4mpegpipe",
 )
 
+# Ffmpeg's AVFMT_TS_DISCONT: the clock may jump, and ffmpeg corrects it by all tracks that it reads.
+JUMPING = frozenset({"mpegts", "mpeg", "ogg"})
+
+MAX_PIXELS = 8192 * 8192
+
 # Before `-i` in every command that opens a source. A playlist renamed `.mp4` is otherwise still
 # opened as a playlist.
-INPUT_GUARDS = ("-protocol_whitelist", "file", "-format_whitelist", ",".join(FORMATS))
+INPUT_GUARDS = (
+    *("-protocol_whitelist", "file", "-format_whitelist", ",".join(FORMATS)),
+    *("-max_pixels", str(MAX_PIXELS)),  # of every picture: a later one may be larger than the first
+)
+
+
+def may_jump(format_name: str) -> bool:
+    """Whether time stamps of this container (ffmpeg's names, with commas) can begin anew."""
+    return not JUMPING.isdisjoint(format_name.split(","))

@@ -25,6 +25,7 @@ from pipelines.samples import (
     sound_of,
 )
 from pipelines.sound_levels import Levels, LevelTrack
+from pipelines.source_colour import readable_tags
 from pipelines.tools import ffmpeg
 
 # The summary of ebur128 is read from a log of 200 lines, and one takes 14.
@@ -96,8 +97,9 @@ def decode(
     """
     groups = [tracks[at : at + _TRACKS_A_RUN] for at in range(0, len(tracks), _TRACKS_A_RUN)]
     frames = rung.video.frames if rung.video else None
+    tags = readable_tags(rung.video.colour) if rung.video else ""
     first, *others = groups or [()]
-    picture, sounds = yield from _decode_some(path, frames, first, numbers, spans)
+    picture, sounds = yield from _decode_some(path, frames, first, numbers, spans, tags)
     for group in others:
         _, more = yield from _decode_some(path, None, group, (), spans)
         sounds += more
@@ -110,10 +112,11 @@ def _decode_some(
     tracks: Sequence[Track],
     numbers: Sequence[int],
     spans: Sequence[Span],
+    tags: str = "",
 ) -> Generator[Progress, None, tuple[DecodedPicture | None, list[DecodedSound]]]:
     taken = {name: bytearray() for name in ("stamps", "packets", "thumbs")}
     listeners = {track.name: _Listener(track, spans) for track in tracks}
-    outputs = [] if frames is None else _picture_outputs(numbers)
+    outputs = [] if frames is None else _picture_outputs(numbers, tags)
     for track in tracks:
         outputs += _sound_outputs(track)
     finished = yield from run(
@@ -136,12 +139,12 @@ def _decode_some(
     return (None if frames is None else _picture(taken, numbers)), sounds
 
 
-def _picture_outputs(numbers: Sequence[int]) -> list[str]:
+def _picture_outputs(numbers: Sequence[int], tags: str) -> list[str]:
     runs = "+".join(f"between(n,{first},{last})" for first, last in _ranges(numbers)) or "0"
     return [
         *(
             "-filter_complex",
-            f"[0:v:0]split=2[all][few];[few]select='{runs}',{THUMB_FILTER}[thumb]",
+            f"[0:v:0]split=2[all][few];[few]select='{runs}',{tags}{THUMB_FILTER}[thumb]",
         ),
         *("-map", "[all]", "-fps_mode", "passthrough"),
         *("-stats_enc_pre", "pipe:stamps", "-stats_enc_pre_fmt", "{ptsi} {tbi}", "-f", "null", "-"),

@@ -14,6 +14,7 @@ Ticks = NDArray[np.int64]
 
 # In frames. An odd rate must fit well, or a lost frame would make a rate of its own.
 _STANDARD_DRIFT, _ODD_DRIFT = Fraction(1, 2), Fraction(1, 10)
+_CADENCE_DRIFT = Fraction(1, 4)  # a frame of 2:3 is a fifth off
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +63,57 @@ class FrameTimes:
     def __len__(self) -> int:
         return len(self._ticks) + self._unknown
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether no stamp is later than the first."""
+        return len(self._ticks) > 1 and max(self._ticks) <= self._ticks[0]
+
     def timing(self, claimed_rate: Fraction) -> Timing:
         """Needs at least one frame; `claimed_rate` decides where the stamps are too coarse."""
-        if self._unknown:  # a bare stream without a clock: only its claim is left
+        if self._unknown or self.stands_still:  # without a clock only the file's claim is left
             even = np.arange(len(self), dtype=np.int64)
             return _timing(even, 1 / claimed_rate, claimed_rate)
         return _timing(np.array(self._ticks, np.int64), self._tick_s, claimed_rate)
 
 
 def _timing(ticks: Ticks, tick_s: Fraction, claimed_rate: Fraction) -> Timing:
-    rates = [claimed_rate, *_average_rate(ticks, tick_s)]  # equally good: the claim, being first
-    drift, rate = min(
-        ((_drift_frames(ticks, tick_s * rate), rate) for rate in rates), key=lambda pair: pair[0]
-    )
-    if drift <= (_STANDARD_DRIFT if rate in STANDARD_RATES else _ODD_DRIFT):
+    fits = [
+        (drift, rate)
+        for rate, allowed in _candidates(ticks, tick_s, claimed_rate)
+        if (drift := _drift_frames(ticks, tick_s * rate)) <= allowed
+    ]
+    if fits:  # equally good: the claim, being first
+        _, rate = min(fits, key=lambda pair: pair[0])
         return Timing(ticks, tick_s, rate, constant=True, duration_s=len(ticks) / rate)
     usual = _usual_rate(ticks, tick_s)
     span = int(ticks[-1] - ticks[0]) * tick_s + 1 / usual
     return Timing(ticks, tick_s, usual, constant=False, duration_s=span)
 
 
-def _average_rate(ticks: Ticks, tick_s: Fraction) -> list[Fraction]:
-    """Of its standard, if it has one; nothing where no time passes."""
+def _candidates(
+    ticks: Ticks, tick_s: Fraction, claimed_rate: Fraction
+) -> list[tuple[Fraction, Fraction]]:
+    """Rates, each with how far a frame may be off its grid: the claim, the average at its nearest
+    standard, and the standards that a short cadence may mean.
+
+    Soft telecine shows frames for 2 and 3 fields in turn: over a few seconds the average is off by
+    up to a frame, and the median interval is no rate at all.
+    """
     span = int(ticks[-1] - ticks[0]) * tick_s
-    return [nearest_standard_rate((len(ticks) - 1) / span)] if span > 0 else []
+    rates = [claimed_rate]
+    near: list[Fraction] = []
+    if span > 0:
+        average, one_frame = (len(ticks) - 1) / span, Fraction(1, len(ticks))
+        rates.append(nearest_standard_rate(average))
+        near = [
+            rate
+            for rate in STANDARD_RATES
+            if rate.denominator == claimed_rate.denominator and abs(rate / average - 1) <= one_frame
+        ]
+    return [
+        *((rate, _STANDARD_DRIFT if rate in STANDARD_RATES else _ODD_DRIFT) for rate in rates),
+        *((rate, _CADENCE_DRIFT) for rate in near),
+    ]
 
 
 def _drift_frames(ticks: Ticks, frames_per_tick: Fraction) -> Fraction:

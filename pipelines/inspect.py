@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from pipelines.errors import NoEssence
+from pipelines.containers import MAX_PIXELS
+from pipelines.decoder_words import DecoderWords
+from pipelines.errors import LimitExceeded, NoEssence
 from pipelines.inspect_command import command, lut_of
 from pipelines.media import Inspection, MediaInfo
 from pipelines.picture_watch import PictureWatch
@@ -21,7 +22,7 @@ from pipelines.waveform import write_waveform
 def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, None, Inspection]:
     """Decode once; images and the waveform land in `folder`, under the names in the result.
 
-    Raises `NoEssence` when nothing decodes, and what `run` raises.
+    Raises `NoEssence` when nothing decodes, `LimitExceeded`, and what `run` raises.
     """
     path, folder = path.resolve(), folder.resolve()
     picture = PictureWatch(info, info.picture) if info.picture else None
@@ -30,13 +31,19 @@ def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, No
     for sound in sounds:
         taps.update(sound.consumers())
     lut = lut_of(info.picture) if info.picture else None
-    finished = yield from run(
+    words = DecoderWords()
+    yield from run(
         command(path, info, picture.taps if picture else None, folder),
         readable=[path, *([lut] if lut else [])],
         writable=[folder],
         total_s=float(info.duration_s) if info.duration_s else None,
         taps=taps,
+        said=words.feed,
     )
+    words.feed(b"\n")
+    if words.too_large:
+        message = f"pictures after the first have more than {MAX_PIXELS} pixels: cut them off"
+        raise LimitExceeded(message)
     seen = picture.inspection(folder) if picture else _sound_alone(sounds)
     return replace(
         seen,
@@ -44,8 +51,9 @@ def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, No
         audio_duration_s=tuple(sound.duration_s for sound in sounds),
         audio_holes=tuple(sound.holes for sound in sounds),
         loudness=tuple(sound.loudness() for sound in sounds),
+        clock_jumps=words.jumps,
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
-        findings=_findings(info, seen, sounds, finished.log_tail),
+        findings=_findings(info, seen, sounds, words),
     )
 
 
@@ -60,10 +68,7 @@ def _sound_alone(sounds: Sequence[SoundWatch]) -> Inspection:
 
 
 def _findings(
-    info: MediaInfo, seen: Inspection, sounds: Sequence[SoundWatch], log: str
+    info: MediaInfo, seen: Inspection, sounds: Sequence[SoundWatch], words: DecoderWords
 ) -> tuple[str, ...]:
-    lines = [line for line in log.splitlines() if line.startswith("[")]  # others are banners
-    first = re.sub(r" @ 0x[0-9a-f]+", "", lines[0]) if lines else ""
-    damage = [f"the decoder reported {len(lines)} errors, first: {first}"] if lines else []
     heard = [finding for sound in sounds for finding in sound.findings()]
-    return (*info.notes, *damage, *seen.findings, *heard)
+    return (*info.notes, *words.findings(), *seen.findings, *heard)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from pipelines import posters, raster_watch, storyboard
-from pipelines.colour import lut_file
+from pipelines.colour import lut_file, to_709, to_table
 from pipelines.containers import INPUT_GUARDS
 from pipelines.fields import IDET, MAX_INTERLACED_HEIGHT
 from pipelines.loudness import EBUR128
 from pipelines.media import AudioTrack, MediaInfo, VideoTrack
 from pipelines.posters import CANDIDATES
 from pipelines.raw_frames import FrameShape
+from pipelines.source_colour import complete_colour, readable_colour, readable_tags
 from pipelines.storyboard import SPRITES, Tiles
 from pipelines.tools import ffmpeg
 
 _GREY_LONG_SIDE = 320
 _LEVELS_LONG_SIDE = 192
 _PICK_LONG_SIDE = 960  # first every n-th pixel, then an average: a quarter of the cost of averaging
-_HD_LINES = 720
+_SWSCALE_MATRICES = {"bt709": "bt709", "bt2020nc": "bt2020", "smpte240m": "smpte240m"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def picture_taps(info: MediaInfo, picture: VideoTrack) -> PictureTaps:
 
 def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path) -> list[str]:
     """The argv; `pipe:NAME` are the taps that `inspect` listens to. `folder` gets the images."""
-    argv = [ffmpeg(), "-v", "error", *INPUT_GUARDS, "-i", str(path)]
+    argv = [ffmpeg(), "-v", "level+warning", *INPUT_GUARDS, "-i", str(path)]
     if info.picture and taps:
         argv += _picture_outputs(info.picture, taps, folder)
     for number, track in enumerate(info.audio):
@@ -111,7 +113,8 @@ def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
         branches.append("d")
         chains.append(rf"[d]{IDET},metadata=print:file='pipe\:fields',nullsink")
     split = "".join(f"[{branch}]" for branch in branches)
-    return ";".join([f"[0:{picture.index}]split={len(branches)}{split}", *chains])
+    tags = readable_tags(complete_colour(picture))
+    return ";".join([f"[0:{picture.index}]{tags}split={len(branches)}{split}", *chains])
 
 
 def _grey_chain(shape: FrameShape, picture: VideoTrack) -> str:
@@ -151,32 +154,31 @@ def _for_screens(picture: VideoTrack, width: int, height: int) -> str:
     """Scaled down first, converted after; the result is JPEG's full-range BT.601 (JFIF)."""
     flags = "area" if width * 2 <= picture.width else "bicubic"
     fields = "estdif=mode=frame:deint=all," if picture.field_order in ("tt", "bb") else ""
-    jfif = "out_color_matrix=bt601:out_range=pc,format=yuv420p"
+    colour = readable_colour(complete_colour(picture))
+    scaled = f"{fields}scale={width}:{height}:flags={flags}"
     lut = lut_of(picture)
-    if lut is None:
-        matrix = f"in_color_matrix={_matrix(picture)}"
-        return f"{fields}scale={width}:{height}:flags={flags}+accurate_rnd:{matrix}:{jfif},setsar=1"
-    value_range = "full" if picture.colour.range == "pc" else "limited"
-    return (  # the table gives up to 105 %, which only floating point carries
-        f"{fields}scale={width}:{height}:flags={flags},setsar=1,"
-        f"zscale=matrixin=2020_ncl:rangein={value_range}:matrix=gbr,format=gbrpf32le,"
-        f"lut3d=file={_escaped(lut)}:interp=tetrahedral,"
-        "zscale=matrixin=gbr:matrix=470bg:range=full:dither=ordered,format=yuv420p"
-    )
+    if lut is not None:
+        return (  # the table gives up to 105 %, which only floating point carries
+            f"{scaled},setsar=1,zscale={_options(to_table(colour))},format=gbrpf32le,"
+            f"lut3d=file={_escaped(lut)}:interp=tetrahedral,"
+            "zscale=matrixin=gbr:matrix=470bg:range=full:dither=ordered,format=yuv420p"
+        )
+    if colour.primaries != "bt709":
+        jfif = "matrix=470bg:range=full:dither=ordered,format=yuv420p"
+        return f"{scaled}+accurate_rnd,setsar=1,zscale={_options(to_709(colour))}:{jfif}"
+    matrix = f"in_color_matrix={_SWSCALE_MATRICES.get(colour.matrix or '', 'bt601')}"
+    jfif = "out_color_matrix=bt601:out_range=pc,format=yuv420p"
+    return f"{scaled}+accurate_rnd:{matrix}:{jfif},setsar=1"
+
+
+def _options(named: Mapping[str, str | None]) -> str:
+    return ":".join(f"{name}={value}" for name, value in named.items())
 
 
 def _escaped(path: Path) -> str:
     """A path as a filter option's value, inside a graph: two levels of quoting (ffmpeg-utils)."""
     option = str(path).replace("\\", "\\\\").replace("'", "\\'").replace(":", "\\:")
     return "'" + option.replace("'", "'\\''") + "'"
-
-
-def _matrix(picture: VideoTrack) -> str:
-    """Untagged pictures by their raster: BT.709 from 720 lines on, BT.601 below."""
-    known = {"bt709": "bt709", "bt2020nc": "bt2020", "smpte240m": "smpte240m"}
-    if picture.colour.matrix is None:
-        return "bt709" if picture.height >= _HD_LINES else "bt601"
-    return known.get(picture.colour.matrix, "bt601")
 
 
 def _sound_output(number: int, track: AudioTrack) -> list[str]:

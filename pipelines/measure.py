@@ -11,7 +11,8 @@ from typing import Any
 
 import ffmpeg as graph
 
-from pipelines.containers import FORMATS
+from pipelines.colour import signal, target_colour
+from pipelines.containers import INPUT_GUARDS
 from pipelines.errors import ToolFailed, VerificationFailed
 from pipelines.facts import Measurement
 from pipelines.plan_types import Plan, Rung, VideoPlan
@@ -148,7 +149,8 @@ def windows_of(frames: int, plan: Plan, format_name: str) -> tuple[Window, ...]:
     """All frames, or contiguous windows spread over a long programme."""
     if frames <= WHOLE_FRAMES:
         return (Window(0, frames, seek=False),)
-    if not plan.constant_frame_rate or _SEEKABLE.isdisjoint(format_name.split(",")):
+    sure = plan.constant_frame_rate and not plan.clock_jumps
+    if not sure or _SEEKABLE.isdisjoint(format_name.split(",")):
         return (Window(0, WHOLE_FRAMES, seek=False),)
     last = frames - WINDOW_FRAMES
     starts = [last * at // (WINDOWS - 1) for at in range(WINDOWS)]
@@ -208,7 +210,9 @@ def _seen_pictures(pair: Pair, window: Window) -> Any:
         pictures = between(pictures, span)
     if (pair.video.width, pair.video.height) != pair.raster:
         pictures = pictures.filter("scale", *pair.raster, flags="bicubic")
-    return pictures.filter("format", pix_fmts=PIX_FMT)
+    # Tagged as the reference is: filters would convert one of the two where the tags differ.
+    colour = target_colour(pair.video.conversion, pair.plan.source_colour)
+    return signal(pictures.filter("format", pix_fmts=PIX_FMT), colour)
 
 
 def _on_one_clock(pictures: Any, pair: Pair, window: Window) -> Any:
@@ -219,10 +223,11 @@ def _on_one_clock(pictures: Any, pair: Pair, window: Window) -> Any:
 
 
 def _opened(path: Path, span: Span | None, *, guarded: bool) -> Any:
-    """An input whose times are the file's own, read from a little before the span."""
-    options: dict[str, Any] = {"copyts": None}
+    """An input; with a span its times are the file's own, and it is read from a little before."""
+    options: dict[str, Any] = {"copyts": None} if span else {}
     if guarded:
-        options |= {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
+        names = (name.lstrip("-") for name in INPUT_GUARDS[::2])
+        options |= dict(zip(names, INPUT_GUARDS[1::2], strict=True))
     place_s = float(span.start_s) - _SEEK_MARGIN_S if span else 0.0
     if place_s > 0:
         options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{place_s:.6f}"}

@@ -92,7 +92,8 @@ class AudioTrack:
 class MediaInfo:
     """The answer of `probe`: the container and its tracks. Claims of the file, not yet measured.
 
-    `start_s` is where ffmpeg puts time zero: the earliest start of any track on the file's clock.
+    `start_s` is where ffmpeg puts time zero: the earliest start of any track on the file's clock,
+    or of those that Kapok reads where the clock may jump.
     `notes` say what looks wrong, `left_out` names the tracks that no rendition is made of.
     """
 
@@ -174,8 +175,9 @@ class Inspection:
     the rate varies), the decoded sound's length without one.
     `first_picture_s` and `audio_start_s` are on the file's own clock: their difference is the
     A/V offset that every rendition must keep. `audio_duration_s` is what decodes of each track,
-    `audio_holes` how often its time stamps jump. With `constant_raster` width, height and pixel
-    format of all frames are those of the first.
+    `audio_holes` how often its time stamps jump. `clock_jumps` says that the file's clock begins
+    anew somewhere: times after that are ffmpeg's corrected ones. With `constant_raster` width,
+    height and pixel format of all frames are those of the first.
     """
 
     duration_s: Fraction
@@ -187,6 +189,7 @@ class Inspection:
     audio_start_s: tuple[Fraction, ...] = ()
     audio_duration_s: tuple[Fraction, ...] = ()
     audio_holes: tuple[int, ...] = ()
+    clock_jumps: bool = False
     field_order: FieldOrder = "progressive"
     shots: tuple[Shot, ...] = ()
     black: tuple[Span, ...] = ()

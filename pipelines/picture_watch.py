@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines import posters
 from pipelines.errors import NoEssence
-from pipelines.fields import Fields, judge_fields
+from pipelines.fields import judge_fields
 from pipelines.frame_times import FrameTimes, Timing
 from pipelines.inspect_command import picture_taps
 from pipelines.levels import LevelMeter
@@ -15,6 +15,7 @@ from pipelines.media import Inspection, MediaInfo, Shot, SourceImage, Span, Stor
 from pipelines.raster_watch import TAPS, StripSizes, first_change
 from pipelines.raw_frames import Frame, RawFrames
 from pipelines.shots import ShotFinder
+from pipelines.source_colour import complete_colour, inconvertible
 from pipelines.storyboard import write_storyboard
 from pipelines.tool_output import LogTail
 
@@ -72,8 +73,26 @@ class PictureWatch:
             posters=self._keep_posters(folder, shots, timing),
             storyboard=self._write_storyboard(folder, timing),
             constant_raster=change is None,
-            findings=_findings(fields, change),
+            findings=tuple(
+                finding
+                for finding in (
+                    fields.finding,
+                    _changing(change),
+                    self._odd_colour(),
+                    self._no_clock(),
+                )
+                if finding
+            ),
         )
+
+    def _odd_colour(self) -> str | None:
+        odd = inconvertible(complete_colour(self._picture))
+        return odd and f"its colour {odd} cannot be converted here: posters and levels are a guess"
+
+    def _no_clock(self) -> str | None:
+        rate = self._picture.frame_rate
+        still = self._times.stands_still
+        return f"all pictures have the same time stamp: taken at {rate} fps" if still else None
 
     def _take(self, frame: Frame) -> None:
         self._shots.take(frame)
@@ -95,13 +114,10 @@ class PictureWatch:
         return write_storyboard(folder, self.taps.tiles, times, timing.duration_s)
 
 
-def _findings(fields: Fields, change: int | None) -> tuple[str, ...]:
-    told = [fields.finding] if fields.finding else []
-    if change is not None:
-        told.append(
-            f"the size or the pixel format of the pictures changes, first at frame {change}"
-        )
-    return tuple(told)
+def _changing(change: int | None) -> str | None:
+    if change is None:
+        return None
+    return f"the size or the pixel format of the pictures changes, first at frame {change}"
 
 
 def _spans(runs: list[tuple[int, int]], timing: Timing, least_s: float) -> tuple[Span, ...]:

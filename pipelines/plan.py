@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 
+from pipelines.containers import may_jump
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
 from pipelines.plan_preserved import preservation_decisions, refuse_what_would_be_cut
@@ -78,6 +79,9 @@ def plan(
         source_colour=source.colour,
         source_field_order=source.field_order,
         source_timecode=info.timecode,
+        start_s=info.start_s,
+        clock_of_tracks=may_jump(info.format_name),
+        clock_jumps=inspection.clock_jumps,
     )
 
 
@@ -169,6 +173,8 @@ def _zero(source: Source) -> Fraction:
 def _offset_decisions(source: Source) -> list[str]:
     zero = _zero(source)
     told = []
+    if source.inspection.clock_jumps:
+        told.append("the file's clock jumps: picture and sound go on together, without a gap")
     for position, start in enumerate(source.inspection.audio_start_s):
         off_ms = round((start - zero) * 1000)
         if off_ms > 0:

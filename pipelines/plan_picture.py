@@ -11,12 +11,12 @@ from pipelines.lossless_formats import FFV1_PIX_FMTS
 from pipelines.media import Colour, FieldOrder, Inspection, MediaInfo, VideoTrack
 from pipelines.plan_types import Conversion, VideoPlan
 from pipelines.profile import Profile, VideoProfile
+from pipelines.source_colour import complete_colour, inconvertible
 
 SMALLEST_SIDE = 16
 # 25 also takes 30000/1001 and 30, and 50 takes 60: a profile keeps its frame rate family.
 FAMILY = Fraction(121, 100)
 _ASPECT_TOLERANCE = Fraction(1, 100)  # 1088 coded lines of 1080 and rounded pixel aspects
-_SD_LINES = {576: "bt470bg", 480: "smpte170m", 486: "smpte170m"}
 
 
 class Refused(Exception):
@@ -64,26 +64,6 @@ def understand(info: MediaInfo, inspection: Inspection) -> Source:
     )
 
 
-def complete_colour(picture: VideoTrack) -> Colour:
-    """The track's colour with its gaps filled: by what is tagged, else by the raster."""
-    said = picture.colour
-    if said.dynamic_range != "sdr":
-        assumed = Colour("bt2020", said.transfer, "bt2020nc", "tv")
-    elif picture.pix_fmt.startswith(("gbr", "rgb", "bgr", "0rgb", "argb", "abgr")):
-        assumed = Colour("bt709", "bt709", "gbr", "pc")
-    else:
-        family = _family(picture)
-        transfer = {"bt709": "bt709", "bt2020": "bt2020-10"}.get(family, "smpte170m")
-        matrix = "bt2020nc" if family == "bt2020" else family
-        assumed = Colour(family, transfer, matrix, "tv")
-    return Colour(
-        said.primaries or assumed.primaries,
-        said.transfer or assumed.transfer,
-        said.matrix or assumed.matrix,
-        said.range or assumed.range,
-    )
-
-
 def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> VideoPlan:
     """The picture of one rung; raises `Refused`."""
     if source.picture is None:
@@ -99,6 +79,20 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         )
     if wanted.fit == "source":
         return _untouched(wanted, source, source.picture)
+    if source.picture.dolby_vision and source.picture.colour.dynamic_range == "sdr":
+        raise Refused(
+            "dolby_vision_only",
+            "its Dolby Vision has no HLG or PQ base layer (profile 5), and without Dolby's own "
+            "mapping the colours would be wrong: export a master in HLG, PQ or SDR, or a profile 8 "
+            "file whose base layer says HLG or PQ",
+        )
+    if (odd := inconvertible(source.colour)) is not None:
+        raise Refused(
+            "unsupported_colour",
+            f"the source's colour {odd} cannot be converted here, and taking it for another would "
+            "falsify it: convert the master to BT.709 or to BT.2020 with non-constant luminance "
+            "first, or correct its tags",
+        )
     width, height = _raster(profile, wanted, source.picture)
     conversion, colour = _colour(profile, wanted, source)
     divisor = rate_divisor(source.frame_rate, wanted)
@@ -244,19 +238,6 @@ def _refuse_less_than_hdr(profile: Profile, source: Source) -> None:
         )
 
 
-def _family(picture: VideoTrack) -> str:
-    """The primaries that SDR tags imply, or that the raster does where there are none."""
-    said = picture.colour
-    if said.primaries:
-        return said.primaries if said.primaries != "bt470m" else "smpte170m"
-    if said.matrix:
-        known = {"bt709", "bt470bg", "smpte170m"}
-        return (
-            said.matrix if said.matrix in known else "bt2020" if "2020" in said.matrix else "bt709"
-        )
-    return _SD_LINES.get(picture.height, "bt709")
-
-
 def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspection) -> list[str]:
     said = picture.colour
     gaps = [
@@ -288,6 +269,9 @@ def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspecti
         ),
         "PQ is taken as graded on at most 4000 cd/m² and rolled off to 1000 (BT.2390)": (
             colour.dynamic_range == "pq"
+        ),
+        f"HDR light of {colour.primaries} primaries becomes BT.2020's before it is mapped": (
+            colour.dynamic_range != "sdr" and colour.primaries != "bt2020"
         ),
     }
     return [text for text, holds in facts.items() if holds]

@@ -46,6 +46,12 @@ def sound_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
 def _told(info: MediaInfo, track: AudioPlan) -> str:
     if track.pan == "join":
         return f"stereo from mono tracks 0 (left) and 1 (right) of {len(info.audio)}"
+    if track.pan == "pair":
+        count = info.audio[track.tracks[0]].channels
+        return (
+            f"stereo from channels 1 and 2 of {count}: the file does not say what the channels "
+            "are, and the others go into preservation rungs only"
+        )
     if track.pan == "downmix":
         return (
             f"stereo from {info.audio[track.tracks[0]].channels} channels by ITU-R BS.775 (centre "
@@ -96,7 +102,13 @@ def _mixed(wanted: AudioProfile, tracks: Sequence[AudioTrack]) -> AudioPlan | No
         return _track(wanted, first, 2, (0, 1), "join")
     if first.channels <= 2:
         return _track(wanted, first, first.channels, (0,), "source")
-    return _track(wanted, first, 2, (0,), "downmix")
+    known = first.channels == 6 or not _is_discrete(first)
+    return _track(wanted, first, 2, (0,), "downmix" if known else "pair")
+
+
+def _is_discrete(track: AudioTrack) -> bool:
+    """Channels without loudspeakers, as on MXF and camera masters: mixing them would be a guess."""
+    return track.layout is None or track.layout == f"{track.channels} channels"
 
 
 def _is_pair(tracks: Sequence[AudioTrack]) -> bool:
@@ -120,6 +132,6 @@ def _track(
         sample_rate_hz=wanted.sample_rate_hz or first.sample_rate_hz,
         bitrate_bps=bitrate,
         tracks=tracks,
-        pan=pan,  # type: ignore[arg-type]  # one of the three, by the callers above
+        pan=pan,  # type: ignore[arg-type]  # one of the four, by the callers above
         language=first.language,
     )

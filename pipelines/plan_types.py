@@ -58,9 +58,10 @@ class AudioPlan:
     """One audio track of a rendition, from the source tracks whose positions are `tracks`.
 
     `key` names the encode: rungs with equal audio share one key, and it is encoded once.
-    `pan` is `source` (one track as it is), `join` (mono tracks side by side) or `downmix`. A
-    `lossless` track holds every sample, also those after the picture; of a `lossy_source` those
-    that it decodes to, in 24 bits.
+    `pan` is `source` (one track as it is), `join` (mono tracks side by side), `downmix`, or
+    `pair`: the first two channels of a track whose loudspeakers are unknown. A `lossless` track
+    holds every sample, also those after the picture; of a `lossy_source` those that it decodes to,
+    in 24 bits.
     """
 
     key: str
@@ -70,7 +71,7 @@ class AudioPlan:
     sample_rate_hz: int
     bitrate_bps: int | None
     tracks: tuple[int, ...]
-    pan: Literal["source", "join", "downmix"]
+    pan: Literal["source", "join", "downmix", "pair"]
     language: str | None = None
     bit_depth: int | None = None
     lossless: bool = False
@@ -105,7 +106,8 @@ class Plan:
     `first_picture_s` and `audio_start_s` are on the file's own clock. `frames` at `frame_rate` are
     the source's, as inspected; where `constant_frame_rate` is false they are what the picture is
     resampled to. `source_colour` is complete: `decisions` say what the file left out and every
-    other choice, in words.
+    other choice, in words. `start_s` is where ffmpeg puts time zero when it reads the picture and
+    all `audio_tracks`; with `clock_of_tracks` it depends on reading them all.
     """
 
     duration_s: Fraction
@@ -123,6 +125,16 @@ class Plan:
     source_colour: Colour = _UNKNOWN
     source_field_order: FieldOrder = "progressive"
     source_timecode: str | None = None
+    start_s: Fraction = Fraction(0)
+    clock_of_tracks: bool = False
+    clock_jumps: bool = False
+
+    @property
+    def clock_tracks(self) -> tuple[int, ...]:
+        """What must be read beside any sound so that its clock is corrected as inspected."""
+        if not self.clock_of_tracks:
+            return ()
+        return (*(() if self.video_track is None else (self.video_track,)), *self.audio_tracks)
 
     def lead_samples(self, track: AudioPlan) -> int:
         """The silence before a lossless track whose sound starts after the picture."""

@@ -13,7 +13,7 @@ from typing import Any
 import av
 
 from pipelines import colour_codes
-from pipelines.containers import FORMATS
+from pipelines.containers import FORMATS, MAX_PIXELS, may_jump
 from pipelines.errors import (
     EmptyFile,
     LimitExceeded,
@@ -37,7 +37,6 @@ from pipelines.rates import nearest_standard_rate
 from pipelines.run import capture
 from pipelines.sandbox import active
 
-MAX_PIXELS = 8192 * 8192
 MAX_STREAMS = 128
 MAX_DURATION_S = 7 * 24 * 3600
 
@@ -46,6 +45,7 @@ _CHILD = Path(__file__).with_name("probe_child.py")
 _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
 _HD_LINES = 720
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 # AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
 _FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
 
@@ -74,10 +74,17 @@ def probe(path: Path) -> MediaInfo:
         audio=audio,
         timecode=found["timecode"],
         sandbox=active(),
-        start_s=Fraction(found["start_s"]),
+        start_s=_start_s(found, (*video[:1], *audio)),
         notes=_notes(found),
         left_out=tuple(found["left_out"]),
     )
+
+
+def _start_s(found: Mapping[str, Any], tracks: Sequence[VideoTrack | AudioTrack]) -> Fraction:
+    """Ffmpeg's time zero: where a clock may jump, of the tracks that are read, else of the file."""
+    if may_jump(found["format_name"]):
+        return min(track.start_s for track in tracks)
+    return Fraction(found["start_s"])
 
 
 def _sniff(path: Path) -> dict[str, Any]:
@@ -200,10 +207,16 @@ def _audio_track(track: Mapping[str, Any]) -> AudioTrack:
         layout=track["layout"],
         sample_rate_hz=track["sample_rate_hz"],
         bit_depth=_sound_bit_depth(track["codec"], track["sample_bits"], track["coded_bits"]),
-        language=None if track["language"] == "und" else track["language"],
+        language=_language(track["language"]),
         start_s=Fraction(track["start_s"]),
         duration_s=_fraction(track["duration_s"]),
     )
+
+
+def _language(tag: str | None) -> str | None:
+    """A tag of BCP 47's shape; any other text could say something to the tools that get it."""
+    known = tag is not None and tag != "und" and _LANGUAGE.fullmatch(tag)
+    return tag if known else None
 
 
 def _rate(track: Mapping[str, Any]) -> Fraction:

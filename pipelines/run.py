@@ -52,17 +52,24 @@ def run(
     stall_s: float = 120.0,
     stdout: BinaryIO | None = None,
     taps: Mapping[str, Consumer] = _NO_TAPS,
+    said: Consumer | None = None,
     limits: Limits = MEDIA_LIMITS,
 ) -> Generator[Progress, None, Finished]:
     """Run a tool to its end; paths in argv must be absolute.
 
     Each `pipe:NAME` in argv whose NAME is in `taps` becomes a pipe, and its consumer gets every
-    block that the tool writes there. Raises `ToolFailed`, `ToolKilled`, `ToolStalled`, `DiskFull`,
-    `LimitExceeded`, `TruncatedMedia` or `Undecodable`.
+    block that the tool writes there; `said` gets its whole log. Raises `ToolFailed`, `ToolKilled`,
+    `ToolStalled`, `DiskFull`, `LimitExceeded`, `TruncatedMedia` or `Undecodable`.
     """
     plain = _plain(argv)
     lines = ProgressText(total_frames=total_frames, total_s=total_s)
     log = LogTail()
+
+    def keep(block: bytes) -> None:
+        log.feed(block)
+        if said:
+            said(block)
+
     watched = plain[0] == "ffmpeg"
     with started(
         _watched_ffmpeg(argv) if watched else argv,
@@ -70,7 +77,7 @@ def run(
         writable=writable,
         limits=limits,
         taps={**taps, "progress": lines.feed} if watched else taps,
-        log=log.feed,
+        log=keep,
         stdout=stdout,
     ) as child:
         watchdog = Watchdog(child.pid, stall_s)

@@ -17,6 +17,7 @@ from pipelines.plan_types import AudioPlan, Plan
 from pipelines.progress import Progress
 from pipelines.run import run
 from pipelines.sound_levels import Levels, LevelTrack
+from pipelines.source_colour import readable_tags
 from pipelines.tools import ffmpeg
 
 T = TypeVar("T")
@@ -32,6 +33,9 @@ SOUND_FILTER = (
     f"aresample={SOUND_RATE_HZ}:async=1:first_pts=0:min_comp=0.0005:min_hard_comp=0.03"
     ",aformat=sample_fmts=flt"
 )
+
+FIRST_PAIR = "0-FL|1-FR"  # the `channelmap` of channels 1 and 2 as they are
+MIXES = {"downmix": ",aformat=channel_layouts=mono", "pair": f",channelmap={FIRST_PAIR}:stereo"}
 
 _WINDOW_FRAMES = 24
 _SOUND_WINDOW_S = 20
@@ -61,10 +65,10 @@ class Span:
 
 
 class SourceTrack(NamedTuple):
-    """By its position among the source's sound tracks; `mono` where it is mixed to be compared."""
+    """By its position among the source's sound tracks; `mix` is what it is compared as."""
 
     position: int
-    mono: bool
+    mix: str
 
 
 def picture_places(plan: Plan) -> tuple[tuple[Window, ...], ...]:
@@ -106,6 +110,7 @@ def source_pictures(
     """Thumbnails of the source by frame number. Read from `margin_s` before the windows they may be
     missing or misnumbered; read from the start (`None`) they are counted, and the truth.
     """
+    margin_s = None if plan.clock_jumps else margin_s
     key = (_identity(source), "pictures", windows, margin_s, plan.frame_rate, plan.first_picture_s)
     return (yield from _kept_or(key, lambda: _source_pictures(source, plan, windows, margin_s)))
 
@@ -114,6 +119,7 @@ def source_sound(
     source: Path, plan: Plan, track: AudioPlan, span: Span, margin_s: float | None
 ) -> Generator[Progress, None, Sound]:
     """The source's sound that a track of a rendition was made from; mono for a downmix."""
+    margin_s = None if plan.clock_jumps else margin_s
     made_from = (track.tracks, track.pan, span)
     key = (_identity(source), "sound", *made_from, margin_s, plan.first_picture_s)
     return (yield from _kept_or(key, lambda: _source_sound(source, plan, track, span, margin_s)))
@@ -135,7 +141,9 @@ def _source_pictures(
     source: Path, plan: Plan, windows: tuple[Window, ...], margin_s: float | None
 ) -> Generator[Progress, None, Pictures]:
     assert plan.frame_rate is not None, "only a plan with pictures has windows"
-    rate, first_s = plan.frame_rate, plan.first_picture_s
+    rate = plan.frame_rate
+    place_s = _seek_s(plan, Fraction(windows[0].start_frame) / rate, margin_s)
+    first_s = Fraction(0) if place_s is None else plan.first_picture_s
     spans = [_half_a_frame_early(window, rate, first_s) for window in windows]
     wanted = "+".join(f"between(t,{start_s:.9f},{end_s:.9f})" for start_s, end_s in spans)
     count = len(_frames_of(windows))
@@ -145,11 +153,14 @@ def _source_pictures(
     chosen = f"select='{wanted}'"
     if not plan.constant_frame_rate:
         chosen = f"fps={rate}:start_time={float(first_s):.9f},{chosen}"
+    if place_s is None:
+        chosen = f"setpts=PTS-STARTPTS,{chosen}"
+    tags = readable_tags(plan.source_colour)
     thumbs, stamps = bytearray(), bytearray()
     yield from run(
         [
-            *(ffmpeg(), "-v", "error", *_opened(source, spans[0][0], margin_s)),
-            *("-map", f"0:{plan.video_track}", "-vf", f"{chosen},{THUMB_FILTER}"),
+            *(ffmpeg(), "-v", "error", *_opened(source, place_s)),
+            *("-map", f"0:{plan.video_track}", "-vf", f"{chosen},{tags}{THUMB_FILTER}"),
             *("-fps_mode", "passthrough", "-frames:v", str(count)),
             *("-stats_enc_pre", "pipe:stamps", "-stats_enc_pre_fmt", "{ptsi} {tbi}"),
             *("-f", "rawvideo", "pipe:thumbs"),
@@ -179,25 +190,22 @@ def _half_a_frame_early(window: Window, rate: Fraction, first_s: Fraction) -> tu
 def _source_sound(
     source: Path, plan: Plan, track: AudioPlan, span: Span, margin_s: float | None
 ) -> Generator[Progress, None, Sound]:
-    chain = _sound_chain(plan, span, mono=track.pan == "downmix")
+    place_s = _seek_s(plan, span.start_s, margin_s)
+    chain = _sound_chain(plan, span, place_s, MIXES.get(track.pan, ""))
     names = [f"track{position:02}" for position in track.tracks]
     taken = {name: bytearray() for name in names}
     outputs: list[str] = []
     for position, name in zip(track.tracks, names, strict=True):
         outputs += ["-map", f"0:{plan.audio_tracks[position]}", "-af", chain]
         outputs += ["-f", "f32le", f"pipe:{name}"]
+    if place_s is None:
+        outputs += _clock(plan)
     yield from run(
-        [
-            ffmpeg(),
-            "-v",
-            "error",
-            *_opened(source, _on_the_clock(plan, span)[0], margin_s),
-            *outputs,
-        ],
+        [ffmpeg(), "-v", "error", *_opened(source, place_s), *outputs],
         readable=[source],
         taps={name: data.extend for name, data in taken.items()},
     )
-    channels = 1 if track.pan != "source" else track.channels
+    channels = track.channels if track.pan in ("source", "pair") else 1
     parts = [sound_of(bytes(data), channels) for data in taken.values()]
     length = max(len(part) for part in parts)  # a track that ends early goes on in silence
     parts = [np.pad(part, ((0, length - len(part)), (0, 0))) for part in parts]
@@ -218,9 +226,8 @@ def source_levels(
 
 def source_tracks(track: AudioPlan) -> dict[SourceTrack, int]:
     """What a track is made from, with the channels that it has as it is compared."""
-    mono = track.pan == "downmix"
-    channels = track.channels if track.pan == "source" else 1
-    return {SourceTrack(position, mono): channels for position in track.tracks}
+    channels = track.channels if track.pan in ("source", "pair") else 1
+    return {SourceTrack(at, MIXES.get(track.pan, "")): channels for at in track.tracks}
 
 
 def _source_levels(
@@ -231,11 +238,10 @@ def _source_levels(
     for number, (use, meter) in enumerate(meters.items()):
         taps[f"level{number:03}"] = _Samples(channels[use], meter.take).feed
         outputs += ["-map", f"0:{plan.audio_tracks[use.position]}"]
-        outputs += ["-af", _sound_chain(plan, span, mono=use.mono)]
+        outputs += ["-af", _sound_chain(plan, span, None, use.mix)]
         outputs += ["-f", "f32le", f"pipe:level{number:03}"]
-    opened = _opened(source, _on_the_clock(plan, span)[0], None)
     yield from run(
-        [ffmpeg(), "-v", "error", *opened, *outputs],
+        [ffmpeg(), "-v", "error", *_opened(source, None), *outputs, *_clock(plan)],
         readable=[source],
         taps=taps,
         total_s=float(plan.duration_s),
@@ -258,24 +264,36 @@ class _Samples:
         self._take(sound)
 
 
-def _on_the_clock(plan: Plan, span: Span) -> tuple[float, float]:
-    return float(plan.first_picture_s + span.start_s), float(plan.first_picture_s + span.end_s)
-
-
-def _sound_chain(plan: Plan, span: Span, *, mono: bool) -> str:
-    start_s, end_s = _on_the_clock(plan, span)
+def _sound_chain(plan: Plan, span: Span, place_s: Fraction | None, mix: str) -> str:
+    """The sound of a span of the plan's time, from zero, as it is compared."""
+    zero_s = plan.first_picture_s - (plan.start_s if place_s is None else 0)
+    start_s, end_s = (float(zero_s + at) for at in (span.start_s, span.end_s))
     cut = f"atrim=start={start_s:.9f}:end={end_s:.9f}"
-    mixed = ",aformat=channel_layouts=mono" if mono else ""
-    return f"{cut},asetpts=PTS-{start_s:.9f}/TB,{SOUND_FILTER}{mixed}"
+    return f"{cut},asetpts=PTS-{start_s:.9f}/TB,{SOUND_FILTER}{mix}"
 
 
-def _opened(source: Path, start_s: float, margin_s: float | None) -> list[str]:
-    """Input options that leave times on the file's own clock, wherever reading starts."""
-    options = ["-copyts", *INPUT_GUARDS]
-    if margin_s is not None and start_s > margin_s:
-        place_s = f"{start_s - margin_s:.6f}"
-        options += ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", place_s]
-    return [*options, "-i", str(source)]
+def _seek_s(plan: Plan, at_s: Fraction, margin_s: float | None) -> Fraction | None:
+    """Where reading starts on the file's clock; `None`: at its beginning."""
+    place_s = plan.first_picture_s + at_s
+    if margin_s is None or place_s <= margin_s:
+        return None
+    return place_s - Fraction(margin_s)
+
+
+def _opened(source: Path, place_s: Fraction | None) -> list[str]:
+    """Input options that leave times on the file's own clock after a seek; without one they are on
+    ffmpeg's corrected clock.
+    """
+    if place_s is None:
+        return [*INPUT_GUARDS, "-i", str(source)]
+    seek = ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{float(place_s):.6f}")
+    return ["-copyts", *INPUT_GUARDS, *seek, "-i", str(source)]
+
+
+def _clock(plan: Plan) -> list[str]:
+    """Read the tracks that the clock was corrected by, and drop them."""
+    tracks = [word for index in plan.clock_tracks for word in ("-map", f"0:{index}")]
+    return [*tracks, "-c", "copy", "-f", "null", "-"] if tracks else []
 
 
 def times_s(stamps: bytes) -> list[Fraction]:

@@ -21,7 +21,15 @@ from pipelines.progress import Progress
 _LOG_BYTES = 64 << 10
 _LOG_LINES = 200
 _SAID_LINES = 3
-_SAYS_NOTHING = ("Error opening output file", "Error opening input file", "Conversion failed!")
+_SAYS_NOTHING = (
+    *("Error opening output file", "Error opening input file", "Conversion failed!"),
+    "Nothing was written into output file",
+)
+# What swscale, the filter graph and zscale say of tags that they do not know.
+_ODD_COLOUR = re.compile(
+    "Impossible to convert between the formats|Unsupported input [(]Operation not supported"
+    "|no path between colorspaces"
+)
 _SHELL_SIGNAL = 128  # bubblewrap says 128 + n where its child died of signal n
 _SIGNALS = {
     _SHELL_SIGNAL + number: signal.Signals(number) for number in (4, 6, 7, 8, 9, 11, 15, 24, 25, 31)
@@ -88,7 +96,7 @@ class ProgressText:
 
 def failure(argv: tuple[str, ...], status: int, log: str) -> KapokError:
     """The error that an exit status and a log mean; permanent where the essence is at fault."""
-    telling = [line for line in log.splitlines() if not line.startswith(_SAYS_NOTHING)]
+    telling = [line for line in log.splitlines() if not any(word in line for word in _SAYS_NOTHING)]
     said = "\n".join(telling[-_SAID_LINES:]) or f"exit status {status}"
     if re.search("No space left on device|Disk quota exceeded", log):
         return DiskFull("the disk is full: free space, or point KAPOK_SCRATCH elsewhere, and retry")
@@ -97,11 +105,18 @@ def failure(argv: tuple[str, ...], status: int, log: str) -> KapokError:
         return _killed(argv, killed_by, log)
     if re.search("Cannot allocate memory|MemoryError", log):
         return LimitExceeded(f"{argv[0]} asked for more memory than it may have")
+    return _fault_of_essence(argv, said, log) or ToolFailed(f"{argv[0]} failed: {said}", argv, log)
+
+
+def _fault_of_essence(argv: tuple[str, ...], said: str, log: str) -> KapokError | None:
+    """The permanent error where the log says that the input is wrong."""
     if "moov atom not found" in log:
         return TruncatedMedia("the file ends before its index (moov): upload it again, whole")
+    if _ODD_COLOUR.search(log):
+        return Undecodable(f"{argv[0]} cannot convert the colour of the input: {said}", argv, log)
     if "Invalid data found when processing input" in log:
         return Undecodable(f"{argv[0]} cannot read it: {said}", argv, log)
-    return ToolFailed(f"{argv[0]} failed: {said}", argv, log)
+    return None
 
 
 def _killed(argv: tuple[str, ...], killed_by: signal.Signals, log: str) -> KapokError:

@@ -17,10 +17,12 @@ from pipelines.audio import audio_files, compose_audio, encode_audio
 from pipelines.containers import FORMATS
 from pipelines.encode import encode_chunk
 from pipelines.join import join
+from pipelines.measure import measure
 from pipelines.media import AudioTrack
 from pipelines.plan import AudioPlan, Plan, plan
 from pipelines.profile import Profile, profile
 from pipelines.progress import finish
+from pipelines.verify import verify
 from tests.pipelines.sources import HD, STEREO, call, described, planned, samples
 
 RATE = 48000
@@ -98,6 +100,63 @@ def test_a_click_lands_where_the_source_has_it(late_s: float, tmp_path: Path) ->
     for channel in (0, 1, 2, 4, 5):
         assert click_times_s(surround[:, channel]) == pytest.approx(wanted, abs=0.001)
     assert len(stereo) == made.duration_s * RATE == 2 * RATE
+
+
+@pytest.mark.media
+def test_of_eight_discrete_channels_the_first_two_are_the_pair(tmp_path: Path) -> None:
+    """At their own level, and nothing of the other six, as an MXF master names no loudspeakers."""
+    tones = [tone(200.0 * (channel + 1)) for channel in range(8)]
+    source = film(tmp_path, wav(tmp_path / "eight.wav", tones), "film.mxf")
+    made, out = heard(source, tmp_path)
+    stereo = samples(out, 2)[RATE // 2 : RATE // 2 + RATE]
+    for channel in range(2):
+        spectrum = np.abs(np.fft.rfft(stereo[:, channel])) / (RATE / 2)
+        levels = [float(spectrum[200 * (at + 1)]) for at in range(8)]
+        assert levels[channel] == pytest.approx(0.1, abs=0.01)
+        assert max(level for at, level in enumerate(levels) if at != channel) < 0.003
+    assert finish(verify(out, made.rungs[0], made, source)).facts.frames == 50
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("order", [(1000.0, 0.0), (0.0, 1000.0), (50.0, 50.0), (95442.0, 0.0)])
+def test_sound_stays_with_the_picture_where_the_clock_jumps(
+    order: tuple[float, float], tmp_path: Path
+) -> None:
+    """Two recordings put together: back, forth, over the same seconds, and past 33 bits.
+
+    The first one's sound may be up to 30 ms longer than its picture: that much is not cut.
+    """
+    sound = wav(tmp_path / "clicks.wav", [clicks()] * 2)
+    whole = film(tmp_path, sound, "film.mp4", codec="aac")
+    parts = [
+        call("-i", whole, "-c", "copy", "-output_ts_offset", str(at_s), "-f", "mpegts", "-")
+        for at_s in order
+    ]
+    source = tmp_path / "jumps.ts"
+    source.write_bytes(b"".join(parts))
+    made, out = heard(source, tmp_path)
+    assert made.clock_jumps
+    assert any("clock jumps" in decision for decision in made.decisions)
+    stereo = samples(out, 2)
+    wanted = [*CLICKS_S, *(at + 2 for at in CLICKS_S)]
+    assert click_times_s(stereo[:, 0]) == pytest.approx(wanted, abs=0.03)
+    rung = made.rungs[0]
+    assert finish(verify(out, rung, made, source)).facts.frames == 100
+    scores, _ = finish(measure(source, out, rung, made, tmp_path))
+    assert min(score.p5 or 0 for score in scores) > 25
+
+
+@pytest.mark.media
+def test_a_33_bit_clock_that_runs_over_is_no_jump(tmp_path: Path) -> None:
+    """MPEG-TS counts 26.5 hours; ffmpeg carries on past them."""
+    sound = wav(tmp_path / "clicks.wav", [clicks()] * 2)
+    whole = film(tmp_path, sound, "film.mp4", codec="aac")
+    source = tmp_path / "over.ts"
+    call("-i", whole, "-c", "copy", "-output_ts_offset", "95441.3", "-f", "mpegts", str(source))
+    made, out = heard(source, tmp_path)
+    assert not made.clock_jumps
+    assert click_times_s(samples(out, 2)[:, 0]) == pytest.approx(list(CLICKS_S), abs=0.001)
+    assert finish(verify(out, made.rungs[0], made, source)).facts.frames == 50
 
 
 @pytest.mark.media
@@ -275,7 +334,7 @@ def test_rungs_share_one_encode_and_encodes_share_one_track() -> None:
 
 
 def test_the_whole_command_of_one_stereo_track() -> None:
-    """Aligned by the file's own clock (`-copyts`) to the picture at 1.5 s, for exactly 4 s."""
+    """Aligned by ffmpeg's clock, which corrects jumps, to the picture at 1.5 s, for exactly 4 s."""
     argv = compose_audio(
         Path("/store/s.mov"), pure([STEREO], profile("mobile-540p")), Path("/scratch")
     )
@@ -285,8 +344,9 @@ def test_the_whole_command_of_one_stereo_track() -> None:
         "[s2]atrim=end_sample=192000[s3];[s3]asetpts=N/SR/TB[s4]"
     )
     assert argv == [
-        *(tools.ffmpeg(), "-v", "warning", "-y", "-copyts"),
-        *("-format_whitelist", ",".join(FORMATS), "-protocol_whitelist", "file"),
+        *(tools.ffmpeg(), "-v", "warning", "-y"),
+        *("-format_whitelist", ",".join(FORMATS), "-max_pixels", "67108864"),
+        *("-protocol_whitelist", "file"),
         *("-i", "/store/s.mov", "-filter_complex", graph, "-map", "[s4]", "-f", "mp4"),
         *("-b:a", "128000", "-c:a", "aac", "-fflags", "+bitexact"),
         *("-map_chapters", "-1", "-map_metadata", "-1", "/scratch/aac_2ch_128k_t0.m4a"),

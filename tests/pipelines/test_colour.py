@@ -46,6 +46,7 @@ SOURCES: dict[Conversion, Colour] = {
 ALL: list[Conversion] = ["hlg_to_sdr", "pq_to_sdr", "pq_to_hlg"]
 LUMA_2020_RB = (0.2627, 0.0593)
 WIDTH, LINES = 64, 16
+TEN_BITS = "yuv420p10le"
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +56,19 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def grey(levels: Floats | list[float]) -> Floats:
     return np.repeat(np.asarray(levels, float)[:, None], 3, axis=1)
+
+
+def xyz_of(primaries: str) -> Floats:
+    """The matrix from linear RGB to XYZ, for the white of D65 (ITU-T H.273 table 2)."""
+    corners = {
+        "bt709": [(0.64, 0.33), (0.3, 0.6), (0.15, 0.06)],
+        "bt2020": [(0.708, 0.292), (0.17, 0.797), (0.131, 0.046)],
+        "smpte432": [(0.68, 0.32), (0.265, 0.69), (0.15, 0.06)],
+    }[primaries]
+    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in corners]).T
+    white = np.array([0.3127 / 0.329, 1, (1 - 0.3127 - 0.329) / 0.329])
+    scaled: Floats = columns * np.linalg.solve(columns, white)
+    return scaled
 
 
 def flat_fields(signals: Floats) -> Codes:
@@ -209,6 +223,26 @@ def test_sdr_of_another_family_is_converted_exactly_on_grey(tables: Path) -> Non
     full = Colour("bt709", "bt709", "bt709", "pc")
     luma, _, _ = through_ffmpeg(frame, len(codes), full, "sdr_to_sdr", "yuv420p10le", tables)
     assert np.abs(luma - (64 + codes * 876 / 1023)).max() <= 1
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("primaries", ["smpte432", "bt709"])
+@pytest.mark.parametrize("conversion", ["pq_to_sdr", "pq_to_hlg"])
+def test_hdr_light_of_other_primaries_is_seen_as_bt2020_light(
+    primaries: str, conversion: Conversion, tables: Path
+) -> None:
+    """The same light, coded with P3's or BT.709's primaries and with BT.2020's, looks the same
+    but for the rounding of PQ codes.
+    """
+    light = 100 * np.array([[1, 1, 1], [0.9, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.9]])
+    to_2020 = np.linalg.inv(xyz_of("bt2020")) @ xyz_of(primaries)
+    other = Colour(primaries, "smpte2084", "bt2020nc", "tv")
+    true = through_ffmpeg(
+        flat_fields(display_to_pq(light @ to_2020.T)), 4, PQ_2020, conversion, TEN_BITS, tables
+    )
+    seen = through_ffmpeg(flat_fields(display_to_pq(light)), 4, other, conversion, TEN_BITS, tables)
+    for plane, wanted in zip(seen, true, strict=True):
+        assert np.abs(plane - wanted).max() <= 6  # as coded, up to 100 codes apart
 
 
 @pytest.mark.media

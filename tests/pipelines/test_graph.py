@@ -23,7 +23,8 @@ FOLDER = Path("/scratch")
 SOURCE = Path("/store/source.mov")
 OPENED = [
     *("-v", "warning", "-y"),
-    *("-format_whitelist", ",".join(FORMATS), "-protocol_whitelist", "file"),
+    *("-format_whitelist", ",".join(FORMATS), "-max_pixels", "67108864"),
+    *("-protocol_whitelist", "file"),
 ]
 
 
@@ -127,8 +128,10 @@ def test_the_whole_command_of_a_preservation_master() -> None:
     assert argv == [
         *(tools.ffmpeg(), *OPENED, "-r", "25/1", "-i", "/store/source.mov"),
         "-filter_complex",
-        "[0:0]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv[s0];"
-        "[s0]setfield=mode=tff[s1]",
+        (
+            "[0:0]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv[s0];"
+            "[s0]setfield=mode=tff[s1]"
+        ),
         *("-map", "[s1]", "-f", "matroska", "-c:v", "ffv1", "-coder", "1", "-color_range", "tv"),
         *("-context", "1"),
         *("-fflags", "+bitexact", "-fps_mode", "passthrough", "-g", "1", "-level", "3"),

@@ -12,7 +12,7 @@ import clips
 import cv2
 import pytest
 
-from pipelines.errors import NoEssence
+from pipelines.errors import LimitExceeded, NoEssence
 from pipelines.inspect import inspect
 from pipelines.media import AudioTrack, Inspection
 from pipelines.probe import probe
@@ -190,6 +190,76 @@ def test_posters_of_hdr_are_made_for_ordinary_screens(transfer: str, tmp_path: P
     assert image is not None
     assert image.min() < 40
     assert 60 < image.mean() < 190
+
+
+ORANGE = (230, 120, 40)
+P3 = "matrix=2020_ncl:primaries=smpte432"
+
+
+@pytest.mark.parametrize(
+    ("size", "coded", "tags"),
+    [
+        ("320x180", "matrix=2020_ncl:primaries=2020", "bt2020:bt2020-10:bt2020nc"),
+        ("320x180", f"{P3}:transfer=smpte2084", "smpte432:smpte2084:bt2020nc"),
+        ("320x180", "matrix=bt709:primaries=bt709", "unknown:unknown:unknown"),
+        ("720x576", "matrix=470bg:primaries=bt470bg", "unknown:unknown:unknown"),
+        ("720x608", "matrix=470bg:primaries=bt470bg", "unknown:unknown:unknown"),
+        ("720x512", "matrix=170m:primaries=170m", "unknown:unknown:unknown"),
+        ("320x180", "matrix=bt709:primaries=bt709", "bt709:log100:bt709"),
+    ],
+)
+def test_a_poster_has_the_colour_that_the_source_means(
+    size: str, coded: str, tags: str, tmp_path: Path
+) -> None:
+    """A JPEG of BT.709's primaries, whatever the source's are, tagged or known by its raster."""
+    colour = "0x" + "".join(f"{part:02x}" for part in ORANGE)
+    chain = (
+        "format=gbrp,setparams=color_primaries=bt709:color_trc=bt709:colorspace=gbr:range=pc,"
+        f"zscale=matrixin=gbr:primariesin=bt709:transferin=bt709:{coded}:range=limited,"
+        "format=yuv420p10le"
+    )
+    said = tags.split(":")
+    names = ("color_primaries", "color_trc", "colorspace")
+    chain += ",setparams=range=tv:" + ":".join(map("=".join, zip(names, said, strict=True)))
+    graph = f"color={colour}:s={size}:r=25:d=0.4,{chain}"
+    path = clips.make(tmp_path / "patch.mkv", *clips.generated(graph), "-c:v", "ffv1")
+    found = inspected(path, tmp_path / "out")
+    image = cv2.imread(str(tmp_path / "out" / found.posters[0].name))
+    assert image is not None
+    middle = image[image.shape[0] // 2, image.shape[1] // 2][::-1].astype(int)
+    if "smpte2084" in tags:  # the light of the patch is mapped, its hue stays
+        red, green, blue = middle
+        assert red > 1.6 * green > 2.4 * blue
+        return
+    assert abs(middle - ORANGE).max() <= 4
+
+
+@pytest.mark.parametrize("tags", ["colorspace=ictcp", "colorspace=ycgco", "color_trc=log100"])
+def test_colour_that_nothing_converts_does_not_stop_an_inspection(
+    tags: str, tmp_path: Path
+) -> None:
+    """Frames, times and sound are known; that the posters are a guess is said."""
+    picture = f"testsrc2=s=320x180:r=25:d=0.4,format=yuv420p10le,setparams={tags}"
+    path = clips.make(tmp_path / "odd.mkv", *clips.generated(picture), "-c:v", "ffv1")
+    found = inspected(path, tmp_path / "out")
+    assert found.frames == 10
+    assert any("cannot be converted here" in finding for finding in found.findings)
+
+
+def test_pictures_that_grow_past_the_limit_are_refused(tmp_path: Path) -> None:
+    """The limit holds for every picture: only the first one was small."""
+    graphs = ("testsrc2=s=320x180:r=25:d=4", "color=gray:s=8704x8192:r=25:d=0.04")
+    parts = [
+        clips.make(
+            tmp_path / f"{at}.h264", *clips.generated(f"{graph},format=yuv420p"), *clips.H264
+        )
+        for at, graph in enumerate(graphs)
+    ]
+    bomb = tmp_path / "bomb.h264"
+    bomb.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with pytest.raises(LimitExceeded, match="more than 67108864 pixels") as refused:
+        inspected(bomb, tmp_path / "out")
+    assert not refused.value.retryable
 
 
 def test_a_folder_with_odd_letters_works(tmp_path: Path) -> None:

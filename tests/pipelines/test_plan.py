@@ -212,7 +212,10 @@ def test_a_tiny_picture_is_refused_everywhere(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(
     ("height", "family"),
-    [(576, "bt470bg"), (480, "smpte170m"), (486, "smpte170m"), (360, "bt709"), (1080, "bt709")],
+    [
+        *((576, "bt470bg"), (608, "bt470bg"), (480, "smpte170m"), (486, "smpte170m")),
+        *((512, "smpte170m"), (360, "bt709"), (1080, "bt709")),
+    ],
 )
 def test_untagged_colour_is_decided_by_the_raster_and_said(height: int, family: str) -> None:
     """SD keeps its own primaries and is converted; nothing is converted in secret."""
@@ -239,6 +242,23 @@ def test_sdr_that_is_not_narrow_bt709_is_converted(said: Colour) -> None:
     """Wide gamut, full range, another gamma."""
     video = picture_of(made(replace(HD, colour=said), "mobile-720p").rungs[0])
     assert (video.conversion, video.colour) == ("sdr_to_sdr", BT709)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        replace(PQ, matrix="ictcp"),
+        replace(BT709, matrix="ycgco"),
+        replace(BT709, transfer="log100"),
+    ],
+)
+def test_a_colour_that_nothing_converts_is_refused_but_preserved(said: Colour) -> None:
+    """In the plan, with the way out, and not by a tool that is started over and over."""
+    track = replace(HD, colour=said)
+    plan_made = made(track, "mobile-540p", "archive-ffv1")
+    assert names(plan_made) == ["archive-ffv1"]
+    assert codes(plan_made) == {"mobile-540p": "unsupported_colour"}
+    assert "convert the master" in plan_made.refused[0].reason
 
 
 def test_an_interlaced_tape_is_kept_in_preservation_and_deinterlaced_elsewhere() -> None:
@@ -375,6 +395,26 @@ def test_channels_are_never_invented() -> None:
     """A stereo source gives the 4K rung no AC-3 5.1."""
     planned = made(UHD, "cn4k-hevc-hlg", audio=(STEREO,))
     assert [track.codec for track in planned.rungs[0].audio] == ["aac"]
+
+
+@pytest.mark.parametrize("count", [3, 4, 8, 16])
+def test_channels_without_loudspeakers_give_their_first_pair(count: int) -> None:
+    """Eight languages or stems mixed as 7.1 would be a babble; FLAC keeps what it can hold."""
+    track = AudioTrack(1, "pcm_s24le", count, f"{count} channels", 48000, 24)
+    plan_made = made(HD, "mobile-540p", audio=(track,))
+    assert [(one.pan, one.channels) for one in plan_made.rungs[0].audio] == [("pair", 2)]
+    assert any(f"channels 1 and 2 of {count}" in text for text in plan_made.decisions)
+
+
+@pytest.mark.parametrize("said", [Colour(), BT709])
+def test_dolby_vision_without_a_base_layer_is_refused_but_preserved(said: Colour) -> None:
+    """Profile 5 is IPT in Dolby's own coding: shown as Y'CbCr it is purple and green."""
+    track = replace(HD, colour=said, dolby_vision=True)
+    plan_made = made(track, "mobile-540p", "archive-ffv1")
+    assert names(plan_made) == ["archive-ffv1"]
+    assert codes(plan_made) == {"mobile-540p": "dolby_vision_only"}
+    with_base = replace(UHD, dolby_vision=True)
+    assert names(made(with_base, "mobile-540p")) == ["mobile-540p"]
 
 
 def test_rungs_with_the_same_sound_share_its_key() -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import clips
 import pytest
+from clips import generated, make
 
 from pipelines.audio import encode_audio
 from pipelines.encode import encode_chunk
@@ -18,8 +20,6 @@ from pipelines.probe import probe
 from pipelines.profile import profile
 from pipelines.progress import finish
 from pipelines.verify import verify
-from tests.pipelines import clips
-from tests.pipelines.clips import generated, make
 from tests.pipelines.sources import STEREO, call, described, planned, read_back
 
 pytestmark = pytest.mark.media

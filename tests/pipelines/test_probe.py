@@ -244,3 +244,15 @@ def test_probing_starts_no_other_process_for_long(tmp_path: Path) -> None:
     probe(path)
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert str(path) not in listed.stdout
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("zho", "zho"), ("en-GB", "en-GB"), ("en,gb", None), ("en:x=1", None)]
+)
+def test_a_language_is_a_tag_and_no_other_text(
+    written: str, read: str | None, tmp_path: Path
+) -> None:
+    """A comma would end a field of the packager's stream descriptor, and begin one of its own."""
+    said = ("-metadata:s:a:0", f"language={written}")
+    path = clips.programme(tmp_path, "spoken.mkv", *said)
+    assert probe(path).audio[0].language == read

@@ -30,6 +30,28 @@ def timing(ticks: Sequence[int], tick: str, claimed: Fraction) -> Timing:
     return times.timing(claimed)
 
 
+def test_a_clock_that_stands_still_leaves_the_claim() -> None:
+    """Fifty pictures with one time stamp: nothing but the file's own rate is known."""
+    found = timing([5] * 50, "1/1000", Fraction(25))
+    assert (found.frame_rate, found.constant, found.duration_s) == (25, True, 2)
+
+
+@pytest.mark.parametrize("first_fields", [2, 3])
+@pytest.mark.parametrize("frames", [24, 96, 1000])
+def test_soft_telecine_is_film_however_short_it_is(first_fields: int, frames: int) -> None:
+    """Frames are shown for 2 and 3 fields in turn; no rate is the median of that."""
+    fields = [first_fields if at % 2 == 0 else 5 - first_fields for at in range(frames)]
+    ticks = [round(Fraction(3003, 2) * sum(fields[:at])) for at in range(frames)]
+    found = timing(ticks, "1/90000", NTSC)
+    assert (found.frame_rate, found.constant) == (Fraction(24000, 1001), True)
+
+
+def test_a_lost_frame_is_no_cadence() -> None:
+    """One of sixty at 25 fps."""
+    ticks = [40 * at for at in range(60) if at != 25]
+    assert not timing(ticks, "1/1000", Fraction(25)).constant
+
+
 def scene(seed: int, frames: int, brightness: int = 120) -> list[Frame]:
     """Grainy pictures of one place."""
     place = np.random.default_rng(seed).integers(-60, 60, (1, 18, 32)).repeat(10, 1).repeat(10, 2)

@@ -315,7 +315,9 @@ def test_a_clock_that_starts_late_moves_nothing(tmp_path: Path) -> None:
         *("-c:v", "libx264", "-qp", "4", "-preset", "ultrafast", "-c:a", "mp2", "-b:a", "384k"),
         *("-output_ts_offset", "10", "-muxdelay", "0", source),
     )
-    plan = replace(PLAN, first_picture_s=Fraction(10), audio_start_s=(Fraction(989, 100),))
+    sound_s = Fraction(989, 100)
+    late = replace(PLAN, first_picture_s=Fraction(10), audio_start_s=(sound_s,))
+    plan = replace(late, start_s=sound_s, clock_of_tracks=True)
     aligned = replace(RIGHT, sound="atrim=start=0.1,asetpts=PTS-STARTPTS,apad=whole_dur=2")
     checked(encode(plain, tmp_path / "right.mp4", aligned), source, RUNG, plan)
     text = refusal(encode(plain, tmp_path / "wrong.mp4"), source, RUNG, plan)

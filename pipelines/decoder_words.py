@@ -1,0 +1,38 @@
+"""What ffmpeg says while it decodes a source: damage, and jumps of the file's clock."""
+
+from __future__ import annotations
+
+import re
+
+_JUMP = re.compile(r"timestamp discontinuity", re.IGNORECASE)
+
+
+class DecoderWords:
+    """Takes a log at `level+warning`; only errors count as damage."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._errors = 0
+        self._first = ""
+        self.jumps = False
+        self.too_large = False
+
+    def feed(self, block: bytes) -> None:
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        for line in lines:
+            self._line(line.decode(errors="replace"))
+
+    def findings(self) -> tuple[str, ...]:
+        told = {
+            f"the decoder reported {self._errors} errors, first: {self._first}": self._errors > 0,
+            "the clock of the file jumps: its parts were recorded or cut together": self.jumps,
+        }
+        return tuple(text for text, holds in told.items() if holds)
+
+    def _line(self, line: str) -> None:
+        self.too_large = self.too_large or "exceeds specified max pixel count" in line
+        self.jumps = self.jumps or bool(_JUMP.search(line))
+        who, _, said = line.rpartition("] [error] ")
+        if said and who.startswith("["):  # what has no speaker is a banner
+            self._first = self._first or re.sub(r" @ 0x[0-9a-f]+", "", f"{who}] {said}")
+            self._errors += 1
