@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -11,18 +12,23 @@ from pipelines.decoded import Decoded, DecodedPicture
 from pipelines.media import Colour
 from pipelines.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.readback import PictureReading, Reading, SoundReading
+from pipelines.timecode import rung_timecode
 
 _START_TOLERANCE_S = Fraction(5, 1000)
 _ROUNDING_S = Fraction(2, 1000)
 _AUDIO_FRAME_S = Fraction(1536, 48000)  # AC-3, the longest block of the codecs here
 _RATE_SLACK = 1.1  # encoders keep VBV on average, not to the bit
 _SURROUND = ("5.1", "5.1(side)")  # AAC and AC-3 each know one, for the same loudspeakers
+_PLAIN = ("mono", "stereo")
 _LEVEL_STEPS = {"hevc": 30, "h264": 10}  # general_level_idc and level_idc of one level
 
 
-def signalling_faults(rung: Rung, reading: Reading) -> list[str]:
-    """Disagreements in what the file says: codec, raster, colour, levels, tracks."""
-    faults: list[str] = []
+def signalling_faults(rung: Rung, reading: Reading, plan: Plan) -> list[str]:
+    """Disagreements in what the file says: codec, raster, colour, levels, tracks, timecode."""
+    faults = [f"there is a {kind} track, none is planned" for kind in reading.others]
+    timecode = rung_timecode(plan, rung.video) if rung.video else None
+    if reading.timecode != timecode:
+        faults.append(f"timecode is {reading.timecode}, {timecode} planned")
     if rung.video is not None and reading.picture is None:
         faults.append("there is no picture track")
     if rung.video is None and reading.picture is not None:
@@ -119,6 +125,15 @@ def _sound_faults(planned: AudioPlan, found: SoundReading) -> Iterator[str]:
     for name, (plan, file) in wanted.items():
         if plan != file:
             yield f"{name} is {file}, {plan} planned"
+    if planned.bit_depth and found.bit_depth != planned.bit_depth:
+        yield f"samples have {found.bit_depth} bits, {planned.bit_depth} planned"
+    # MP4 holds no other codes than these.
+    if re.fullmatch("[a-z]{3}", planned.language or "und"):
+        wanted_language, language = planned.language or "und", found.language or "und"
+        if wanted_language != language:
+            yield f"language is {language}, {wanted_language} planned"
+    if planned.layout in _PLAIN and found.layout != planned.layout:
+        yield f"layout is {found.layout}, {planned.layout} planned"
     if planned.layout in _SURROUND and found.layout not in _SURROUND:
         yield f"layout is {found.layout}, {planned.layout} planned"
     if abs(found.start_s) > _START_TOLERANCE_S:

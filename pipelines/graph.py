@@ -249,6 +249,8 @@ def _output(stream: Any, branch: _Branch, plan: Plan, chunk: Chunk) -> Any:
     if video.lossless:
         stream = signal(stream, video.colour)
         # The frames' own flags are missing where the source says nothing of its fields.
+        if video.repacked:
+            stream = stream.filter("format", video.pix_fmt)
         stream = stream.filter("setfield", mode=_FIELD_MODES[video.field_order])
     options = {
         "fps_mode": "passthrough",  # a dropped frame would misalign every metric

@@ -10,7 +10,7 @@ from pipelines.plan_types import Plan, Rung, VideoPlan
 from pipelines.profile import Container
 from pipelines.progress import Progress
 from pipelines.run import Finished, run
-from pipelines.timecode import timecode_at
+from pipelines.timecode import rung_timecode
 from pipelines.tools import ffmpeg
 
 _MUXER: dict[Container, str] = {"mp4": "mp4", "mkv": "matroska", "m4a": "ipod"}
@@ -79,10 +79,8 @@ def _picture_arguments(video: VideoPlan, plan: Plan, *, seams: bool) -> list[str
         arguments += ["-tag:v", "hvc1"]  # Apple's players refuse hev1
     if seams:  # the concat demuxer adds up the chunks' rounded lengths, which drifts
         arguments += ["-bsf:v", _onto_the_grid(video.frame_rate)]
-    if plan.source_timecode is not None:
-        source_rate = plan.frame_rate or video.frame_rate
-        timecode = timecode_at(plan.source_timecode, source_rate, video.frame_rate)
-        arguments += ["-timecode", str(timecode)] if timecode else []
+    if timecode := rung_timecode(plan, video):
+        arguments += ["-timecode", timecode]
     return arguments
 
 

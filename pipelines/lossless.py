@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pipelines.containers import INPUT_GUARDS
 from pipelines.facts import Measurement
-from pipelines.plan_types import AudioPlan, Plan, Rung
+from pipelines.lossless_formats import HASHED_AS
+from pipelines.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.progress import Progress
 from pipelines.run import run
 from pipelines.tools import ffmpeg
@@ -46,11 +47,13 @@ def prove(
     """Decode both files whole, picture and sound: a `framemd5` measurement, equal or not."""
     ours, theirs = _Hashes(), _Hashes()
     sounds = [_SoundHashes(at, track) for at, track in enumerate(rung.audio) if track.lossless]
+    assert rung.video is not None, "a lossless rung has a picture"
+    frames = _hashed(rung.video)
     finished = yield from run(
         [
             *(ffmpeg(), "-v", "error", *INPUT_GUARDS, "-i", str(source), "-i", str(rendition)),
-            *("-map", f"0:{plan.video_track}", *_FRAMES, "pipe:source"),
-            *("-map", "1:v:0", *_FRAMES, "pipe:rendition"),
+            *("-map", f"0:{plan.video_track}", *frames, "pipe:source"),
+            *("-map", "1:v:0", *frames, "pipe:rendition"),
             *(word for sound in sounds for word in sound.outputs(plan)),
         ],
         readable=[source, rendition],
@@ -62,13 +65,20 @@ def prove(
         },
     )
     fault = _difference(ours.of_frames, theirs.of_frames)
-    equal, frames = fault is None, len(ours.of_frames)
+    count = len(ours.of_frames)
     faults = [fault, *(sound.fault() for sound in sounds)]
     return Proof(
-        Measurement("framemd5", None, None, None, None, frames, equal=equal),
+        Measurement("framemd5", None, None, None, None, count, equal=fault is None),
         tuple(told for told in faults if told is not None),
         finished.argv,
     )
+
+
+def _hashed(video: VideoPlan) -> tuple[str, ...]:
+    """Repacked samples are hashed in one order, or equal ones would differ."""
+    if not video.repacked and video.pix_fmt not in HASHED_AS:
+        return _FRAMES
+    return ("-pix_fmt", HASHED_AS.get(video.pix_fmt, video.pix_fmt), *_FRAMES)
 
 
 class _SoundHashes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from pipelines.colour import needs_sdr_conversion, target_colour
-from pipelines.lossless_formats import FFV1_PIX_FMTS
+from pipelines.lossless_formats import FFV1_PIX_FMTS, REPACKED
 from pipelines.media import Colour, FieldOrder, Inspection, MediaInfo, VideoTrack
 from pipelines.plan_types import Conversion, VideoPlan
 from pipelines.profile import Profile, VideoProfile
@@ -139,7 +139,8 @@ def rate_divisor(rate: Fraction, wanted: VideoProfile) -> int:
 
 def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> VideoPlan:
     """Preservation: the decoded frames as they are."""
-    pix_fmt = picture.pix_fmt.replace("yuvj", "yuv")  # the same samples; the range says the rest
+    stored = picture.pix_fmt.replace("yuvj", "yuv")  # the same samples; the range says the rest
+    pix_fmt = REPACKED.get(stored, stored)
     if pix_fmt not in FFV1_PIX_FMTS:
         raise Refused(
             "unsupported_pix_fmt",
@@ -151,23 +152,28 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
             "the frame rate varies, and an even one would repeat or drop frames of the master: "
             "keep the source file",
         )
-    turned = picture.rotation_deg % 180 != 0
-    aspect = picture.sample_aspect_ratio
+    if picture.rotation_deg:
+        raise Refused(
+            "rotated",
+            f"the file asks players to turn its picture by {picture.rotation_deg} degrees, and the "
+            "copy would not; turning its samples would change the master: keep the source file",
+        )
     return VideoPlan(
         codec=wanted.codec,
         encoder=wanted.encoder,
-        width=picture.height if turned else picture.width,
-        height=picture.width if turned else picture.height,
+        width=picture.width,
+        height=picture.height,
         frame_rate=source.frame_rate,
         frames=source.frames,
         pix_fmt=pix_fmt,
         colour=source.colour,
         conversion="none",
         field_order=source.field_order,
-        sample_aspect_ratio=1 / aspect if turned else aspect,
+        sample_aspect_ratio=picture.sample_aspect_ratio,
         mastering_display=picture.mastering_display,
         content_light=picture.content_light,
         lossless=True,
+        repacked=pix_fmt != stored,
     )
 
 

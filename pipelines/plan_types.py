@@ -25,7 +25,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class VideoPlan:
-    """One rung's picture: every value is what the encoded file must say when it is read back."""
+    """One rung's picture: every value is what the encoded file must say when it is read back.
+
+    `repacked`: the source holds the same samples in another order than `pix_fmt`.
+    """
 
     codec: VideoCodec
     encoder: str
@@ -51,6 +54,7 @@ class VideoPlan:
     content_light: ContentLight | None = None
     burnt_in_timecode: bool = False
     lossless: bool = False
+    repacked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -76,19 +76,44 @@ class SoundReading:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
+    """`others` are the kinds of all other streams, but for MP4's timecode track."""
+
     picture: PictureReading | None
     sounds: tuple[SoundReading, ...]
+    timecode: str | None = None
+    others: tuple[str, ...] = ()
 
 
 def read_back(path: Path) -> Reading:
     """Signalling of a file that Kapok made: ffprobe's view, PyAV's of the stream, the MP4 boxes."""
-    streams = _ffprobe(path, "-show_streams").get("streams", [])
+    found = _ffprobe(path, "-show_streams", "-show_format")
+    streams = found.get("streams", [])
     pictures = [stream for stream in streams if stream["codec_type"] == "video"]
     sounds = [stream for stream in streams if stream["codec_type"] == "audio"]
     return Reading(
         picture=_picture(path, pictures[0]) if pictures else None,
         sounds=tuple(_sound(stream) for stream in sounds),
+        timecode=_timecode([*streams, found.get("format", {})]),
+        others=tuple(_others(streams, pictures[1:])),
     )
+
+
+def _timecode(holders: Sequence[Mapping[str, Any]]) -> str | None:
+    """MP4 has a track for it, Matroska a tag, whose name it writes in capitals."""
+    tags = [{key.lower(): value for key, value in one.get("tags", {}).items()} for one in holders]
+    return next((str(one["timecode"]) for one in tags if one.get("timecode")), None)
+
+
+def _others(
+    streams: Sequence[Mapping[str, Any]], pictures: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    yield from ("picture" for _ in pictures)
+    for stream in streams:
+        if (
+            stream["codec_type"] not in ("video", "audio")
+            and stream.get("codec_tag_string") != "tmcd"
+        ):
+            yield stream["codec_type"]
 
 
 def _ffprobe(path: Path, *wanted: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def complete_colour(picture: VideoTrack) -> Colour:
     said = picture.colour
     if said.dynamic_range != "sdr":
         assumed = Colour("bt2020", said.transfer, "bt2020nc", "tv")
-    elif picture.pix_fmt.startswith(("gbr", "rgb", "bgr", "0rgb", "argb", "abgr")):
+    elif picture.pix_fmt.startswith(("gbr", "rgb", "bgr", "0rgb", "0bgr", "argb", "abgr")):
         assumed = Colour("bt709", "bt709", "gbr", "pc")
     else:
         family = _family(picture)

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from pipelines.plan_types import Plan, VideoPlan
+
 _SHAPE = re.compile(r"(\d\d):([0-5]\d):([0-5]\d)([:;.])(\d\d)")
 
 
@@ -45,6 +47,14 @@ def timecode_at(start: str | None, source_rate: Fraction, rate: Fraction) -> Tim
     scaled = min(int(frame * rate / source_rate), whole - 1)
     number = ((hour * 60 + minute) * 60 + second) * whole + scaled
     return Timecode(_without_dropped(number, whole) if drop else number, whole, drop)
+
+
+def rung_timecode(plan: Plan, video: VideoPlan) -> str | None:
+    """What a rung's file says; nothing where the source says nothing."""
+    if plan.source_timecode is None:
+        return None
+    start = timecode_at(plan.source_timecode, plan.frame_rate or video.frame_rate, video.frame_rate)
+    return str(start) if start else None
 
 
 def _without_dropped(number: int, rate: int) -> int:

@@ -62,7 +62,7 @@ def verify(path: Path, rung: Rung, plan: Plan, source: Path) -> Generator[Progre
         raise
     except (ToolFailed, MediaError, av.FFmpegError) as error:
         raise VerificationFailed(f"{rung.profile} cannot be read back: {_said(error)}") from error
-    faults = [*signalling_faults(rung, reading), *decoding_faults(rung, plan, decoded)]
+    faults = [*signalling_faults(rung, reading, plan), *decoding_faults(rung, plan, decoded)]
     if not faults:  # a file of another shape has no places to compare
         looking = _source_faults(rung, plan, source, decoded, spans)
         faults = yield from part(looking, 0.6, 0.7, "comparing with the source")

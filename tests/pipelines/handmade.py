@@ -80,6 +80,7 @@ class Recipe:
 
 
 RIGHT = Recipe()
+LANGUAGE = ("-metadata:s:a:0", "language=zho")
 
 
 def call(*arguments: str | Path) -> None:
@@ -106,7 +107,7 @@ def encode(source: Path, out: Path, recipe: Recipe = RIGHT) -> Path:
     sound = ["-af", recipe.sound] if recipe.sound else []
     call(
         *("-i", source, "-vf", chain, "-fps_mode", "passthrough", "-pix_fmt", recipe.pix_fmt),
-        *(*recipe.codec, *sound, *recipe.audio_codec, *recipe.output, "-y", out),
+        *(*recipe.codec, *sound, *recipe.audio_codec, *LANGUAGE, *recipe.output, "-y", out),
     )
     return out
 
@@ -125,7 +126,7 @@ def encode_parts(
 
 
 def encode_sound(source: Path, out: Path, codec: Sequence[str] = ("-c:a", "aac")) -> Path:
-    call("-i", source, "-map", "0:a:0", *codec, "-y", out)
+    call("-i", source, "-map", "0:a:0", *codec, *LANGUAGE, "-y", out)
     return out
 
 

@@ -124,14 +124,12 @@ def test_the_whole_command_of_a_plain_source() -> None:
 def test_the_whole_command_of_a_preservation_master() -> None:
     """The bare decode, tagged, into FFV1 version 3: no filter that touches a sample."""
     tape = replace(HD, pix_fmt="yuv422p10le", bit_depth=10, field_order="tt")
+    tags = "color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
     argv = compose(SOURCE, planned(tape, "archive-ffv1"), Chunk(0, 0, 100), FOLDER)
     assert argv == [
         *(tools.ffmpeg(), *OPENED, "-r", "25/1", "-i", "/store/source.mov"),
         "-filter_complex",
-        (
-            "[0:0]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv[s0];"
-            "[s0]setfield=mode=tff[s1]"
-        ),
+        f"[0:0]setparams={tags}[s0];[s0]setfield=mode=tff[s1]",
         *("-map", "[s1]", "-f", "matroska", "-c:v", "ffv1", "-coder", "1", "-color_range", "tv"),
         *("-context", "1"),
         *("-fflags", "+bitexact", "-fps_mode", "passthrough", "-g", "1", "-level", "3"),

@@ -300,7 +300,9 @@ def test_preservation_keeps_everything_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("change", "inspected", "code"),
     [
-        ({"pix_fmt": "rgb24"}, {}, "unsupported_pix_fmt"),
+        ({"pix_fmt": "pal8"}, {}, "unsupported_pix_fmt"),
+        ({"rotation_deg": 90}, {}, "rotated"),
+        ({"rotation_deg": 180}, {}, "rotated"),
         ({}, {"constant_frame_rate": False}, "variable_frame_rate"),
     ],
 )

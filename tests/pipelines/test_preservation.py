@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import clips
+import numpy as np
 import pytest
 from clips import generated, make
 
@@ -15,10 +17,12 @@ from pipelines.encode import encode_chunk
 from pipelines.errors import VerificationFailed
 from pipelines.facts import Verified
 from pipelines.join import join
+from pipelines.lossless_formats import REPACKED
 from pipelines.plan import Plan, plan
 from pipelines.probe import probe
 from pipelines.profile import profile
 from pipelines.progress import finish
+from pipelines.tools import ffmpeg
 from pipelines.verify import verify
 from tests.pipelines.sources import STEREO, call, described, planned, read_back
 
@@ -86,6 +90,52 @@ def test_fields_that_only_the_pictures_show_are_kept_and_told(scan: str, tmp_pat
     done = archived(source, tmp_path)
     assert done.plan.source_field_order == {"tff": "tt", "bff": "bb"}[scan]
     assert read_back(done.path).stream["field_order"] == {"tff": "tb", "bff": "bt"}[scan]
+
+
+@pytest.mark.parametrize("packed", sorted(REPACKED))
+def test_repacked_samples_are_the_same_samples(packed: str) -> None:
+    """Random ones come back bit for bit, whatever the order in between."""
+    shape = ("-f", "rawvideo", "-s", "64x48", "-pix_fmt")
+    still = ("-f", "lavfi", "-i", "color=s=64x48", "-frames:v", "1", "-pix_fmt", packed)
+    size = len(call(*still, "-f", "rawvideo", "-"))
+    samples = np.random.default_rng(1).integers(0, 256, size, np.uint8).tobytes()
+
+    def repacked(raw: bytes, one: str, other: str) -> bytes:
+        argv = [ffmpeg(), "-v", "error", *shape, one, "-i", "-"]
+        argv += ["-vf", f"format={other}", "-f", "rawvideo", "-"]
+        return subprocess.run(argv, input=raw, check=True, capture_output=True).stdout
+
+    assert (
+        repacked(repacked(samples, packed, REPACKED[packed]), REPACKED[packed], packed) == samples
+    )
+
+
+@pytest.mark.parametrize(
+    ("packed", "codec", "suffix"),
+    [
+        ("uyvy422", "rawvideo", "mov"),
+        ("yuyv422", "rawvideo", "avi"),
+        ("nv12", "rawvideo", "avi"),
+        ("bgr24", "rawvideo", "avi"),
+        ("rgb24", "png", "mov"),
+        ("argb", "qtrle", "mov"),
+        ("rgb48be", "png", "mov"),
+        ("rgba64be", "png", "mov"),
+        ("bgr0", "ffv1", "mkv"),
+    ],
+)
+def test_uncompressed_captures_are_preserved(
+    packed: str, codec: str, suffix: str, tmp_path: Path
+) -> None:
+    """As the planar format with the same samples; both sides are hashed in that."""
+    options = ("-c:v", codec, "-pix_fmt", packed)
+    source = make(tmp_path / f"a.{suffix}", *generated(PICTURE), *options)
+    (track,) = probe(source).video
+    assert track.pix_fmt == packed
+    done = archived(source, tmp_path)
+    assert done.verified.facts.pix_fmt == REPACKED.get(packed, packed)
+    (proof,) = done.verified.proofs
+    assert (proof.frames, proof.equal) == (10, True)
 
 
 @pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24le", "pcm_u8", "flac", "alac"])

@@ -160,6 +160,57 @@ def test_wrong_sound_is_refused(fault: str, source: Path, tmp_path: Path) -> Non
     assert words in refusal(encode(source, tmp_path / "wrong.mp4", recipe), source)
 
 
+WRONG_WORDS = {
+    "another language": (
+        ("-metadata:s:a:0", "language=eng"),
+        "audio track 0: language is eng, zho planned",
+    ),
+    "no language": (
+        ("-metadata:s:a:0", "language="),
+        "audio track 0: language is und, zho planned",
+    ),
+    "a timecode": (("-timecode", "10:00:00:00"), "timecode is 10:00:00:00, None planned"),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_WORDS)
+def test_what_a_file_says_beside_its_essence_is_compared(
+    fault: str, source: Path, tmp_path: Path
+) -> None:
+    """An archive finds and cuts by it."""
+    output, words = WRONG_WORDS[fault]
+    path = encode(source, tmp_path / "wrong.mp4", replace(RIGHT, output=output))
+    assert words in refusal(path, source)
+
+
+def test_a_planned_timecode_has_to_be_there(source: Path, tmp_path: Path) -> None:
+    """At the rung's own rate, in MP4's track for it."""
+    plan = replace(PLAN, source_timecode="09:59:50:07")
+    right = replace(RIGHT, output=("-timecode", "09:59:50:07"))
+    checked(encode(source, tmp_path / "right.mp4", right), source, RUNG, plan)
+    text = refusal(encode(source, tmp_path / "bare.mp4"), source, RUNG, plan)
+    assert "timecode is None, 09:59:50:07 planned" in text
+
+
+def test_a_track_that_nobody_planned_is_refused(source: Path, tmp_path: Path) -> None:
+    """Subtitles that came along are in no plan."""
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:00,000 --> 00:00:01,000\nhello\n")
+    right = encode(source, tmp_path / "right.mp4")
+    path = tmp_path / "more.mp4"
+    maps = ("-map", "0", "-map", "1", "-c", "copy", "-c:s", "mov_text")
+    handmade.call("-i", right, "-i", words, *maps, path)
+    assert "there is a subtitle track, none is planned" in refusal(path, source)
+
+
+def test_the_bits_of_flac_are_compared(source: Path, tmp_path: Path) -> None:
+    """16 of 24 would be a loss that no ear notices."""
+    sound = replace(STEREO, codec="flac", bit_depth=24)
+    rung = replace(RUNG, container="mkv", audio=(sound,))
+    path = encode(source, tmp_path / "a.mkv", replace(RIGHT, audio_codec=("-c:a", "flac")))
+    assert "audio track 0: samples have 16 bits, 24 planned" in refusal(path, source, rung)
+
+
 def test_sound_that_the_container_delays_is_refused(source: Path, tmp_path: Path) -> None:
     """The samples are right, and the edit list puts them late."""
     right = encode(source, tmp_path / "right.mp4")
