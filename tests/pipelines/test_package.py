@@ -218,7 +218,8 @@ def test_sound_without_a_language_is_still_the_default(tmp_path: Path) -> None:
     out.mkdir(parents=True)
     source = handmade.make_source(folder)
     rung = replace(RUNG, audio=(replace(STEREO, language=None),))
-    finish(package([(rung, encode(source, folder / "a.mp4"))], out, Fraction(2)))
+    unnamed = replace(RIGHT, output=("-metadata:s:a:0", "language="))
+    finish(package([(rung, encode(source, folder / "a.mp4", unnamed))], out, Fraction(2)))
     text = (out / "master.m3u8").read_text()
     assert "LANGUAGE" not in text
     assert text.count("DEFAULT=YES") == 1
