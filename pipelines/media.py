@@ -172,9 +172,10 @@ class Inspection:
 
     `duration_s` is frames ÷ rate with a picture (from the first frame to the end of the last where
     the rate varies), the decoded sound's length without one.
-    `first_picture_s` and `audio_start_s` are on the file's own clock: their difference is the
-    A/V offset that every rendition must keep. `clock_jumps` says that the file's clock
-    begins anew somewhere: times after that are ffmpeg's corrected ones.
+    `first_picture_s` and `audio_start_s` are on the file's own clock, as is `audio_end_s`: their
+    difference is the A/V offset that every rendition must keep. `clock_jumps` says that the clock
+    begins anew somewhere: times after that are ffmpeg's corrected ones. `seen_field_order` is set
+    where the pictures plainly contradict `field_order`, which is what the stream says.
     """
 
     duration_s: Fraction
@@ -184,7 +185,9 @@ class Inspection:
     first_picture_s: Fraction = Fraction(0)
     audio_start_s: tuple[Fraction, ...] = ()
     clock_jumps: bool = False
+    audio_end_s: tuple[Fraction, ...] = ()
     field_order: FieldOrder = "progressive"
+    seen_field_order: FieldOrder | None = None
     shots: tuple[Shot, ...] = ()
     black: tuple[Span, ...] = ()
     freeze: tuple[Span, ...] = ()
@@ -194,3 +197,8 @@ class Inspection:
     storyboard: Storyboard | None = None
     waveform: str | None = None
     findings: tuple[str, ...] = ()
+
+    @property
+    def scan(self) -> FieldOrder:
+        """What the pictures are: whether, and from which field on, they are to be deinterlaced."""
+        return self.seen_field_order or self.field_order

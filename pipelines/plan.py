@@ -34,6 +34,8 @@ __all__ = [
     "plan",
 ]
 
+_END_MS = 50  # less is the last block of a codec
+
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -71,7 +73,7 @@ def plan(
         chunks=(Chunk(0, 0, source.frames),) if source.picture else (),
         decisions=(*source.decisions, *sound_decisions(info, rungs), *_offset_decisions(source)),
         source_colour=source.colour,
-        source_field_order=source.field_order,
+        source_field_order=inspection.scan,
         source_timecode=info.timecode,
         start_s=info.start_s,
         clock_of_tracks=may_jump(info.format_name),
@@ -174,4 +176,18 @@ def _offset_decisions(source: Source) -> list[str]:
             told.append(f"sound track {position} starts {off_ms} ms late: silence comes before it")
         if off_ms < 0:
             told.append(f"sound track {position} starts {-off_ms} ms early: that much is cut")
+    return [*told, *_end_decisions(source, zero + source.duration_s)]
+
+
+def _end_decisions(source: Source, end_s: Fraction) -> list[str]:
+    what = "picture" if source.picture else "longest track"
+    told = []
+    for position, last_s in enumerate(source.inspection.audio_end_s):
+        off_ms = round((last_s - end_s) * 1000)
+        if off_ms < -_END_MS:
+            told.append(
+                f"sound track {position} ends {-off_ms} ms before the {what}: silence follows it"
+            )
+        if off_ms > _END_MS:
+            told.append(f"sound track {position} ends {off_ms} ms after the {what}: that is cut")
     return told
