@@ -37,6 +37,12 @@ class NotComparable(KapokError):
     code = "not_comparable"
 
 
+class RungsFailed(KapokError):
+    """Some rungs of an encode failed, after all others were finished."""
+
+    code = "job_failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """One finished rendition on this machine, with all that proves it."""
@@ -134,10 +140,27 @@ class Pieces:
 def encode(work: Work) -> Iterator[Encoded]:
     """Every rung of the plan from one decode; each is joined, verified and scored, then named.
 
-    A rung that disagrees with its plan raises `VerificationFailed` and leaves no file.
+    A rung that disagrees with its plan leaves no file and does not stop the others; after the last
+    one `RungsFailed` tells of all that failed.
     """
+    failed: list[str] = []
     for rung, pieces in _encode_all(work):
-        yield _finish_rung(work, rung, pieces)
+        try:
+            encoded = _finish_rung(work, rung, pieces)
+        except KapokError as error:
+            failed.append(f"{rung.profile} ({error.code}): {error.detail}")
+        else:
+            yield encoded
+    if failed:
+        done = len(work.plan.rungs) - len(failed)
+        raise RungsFailed("\n".join([*failed, _what_is_left(done, work.output)]))
+
+
+def _what_is_left(done: int, output: Path) -> str:
+    return t(
+        f"the other {done} renditions are finished in {output}",
+        f"其余 {done} 个成品已完成，位于 {output}",
+    )
 
 
 def _encode_all(work: Work) -> list[tuple[Rung, Pieces]]:
@@ -241,7 +264,7 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         chunks=(Chunk(0, 0, inspection.frames),),
         decisions=(),
         source_colour=complete_colour(source),
-        source_field_order=inspection.field_order,
+        source_field_order=inspection.scan,
         source_timecode=info.timecode,
         start_s=info.start_s,
         clock_jumps=inspection.clock_jumps,
@@ -264,7 +287,7 @@ def _video_plan(
     source: VideoTrack, made: VideoTrack, inspection: Inspection, divisor: int, frames: int
 ) -> VideoPlan:
     conversion = _conversion(source, made)
-    deinterlace = inspection.field_order != "progressive" and made.field_order not in ("tt", "bb")
+    deinterlace = inspection.scan != "progressive" and made.field_order not in ("tt", "bb")
     return VideoPlan(
         codec=_codec(made.codec),
         encoder=made.codec,

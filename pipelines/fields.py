@@ -15,44 +15,53 @@ IDET = r"select='lt(mod(n\,200)\,50)',crop=w='min(iw,320)':h=ih,idet"
 
 _ENOUGH_SHARE = 0.3  # of the frames must show a difference between their fields
 _CLEAR_SHARE = 0.8  # of those must agree before anything is said
+_ONE_ORDER_SHARE = 0.9  # of interlaced ones begin with one field; patterns deceive both ways alike
+_PURE_SHARE = 0.98  # progressive, before what is flagged as interlaced is left as it is
 _INTERLACED_HEIGHTS = frozenset({480, 486, 512, 576, 608, 1080, 1088})
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """`finding` says when the pictures contradict the stream."""
+    """`finding` says when the pictures contradict the stream, `seen` what they are where they do
+    so beyond doubt.
+    """
 
     order: FieldOrder
     finding: str | None = None
+    seen: FieldOrder | None = None
 
 
 def judge_fields(claimed: FieldOrder | None, height: int, idet_log: str) -> Fields:
     """`idet_log` is the metadata that `idet` printed, at least of the last frame.
 
-    A stream's own claim stands, and a contradiction is told: fine patterns deceive `idet`, and a
-    still tape looks progressive. Only where the stream says nothing do the pictures decide.
+    A stream's own claim stands for what is preserved, and a contradiction is told: fine patterns
+    deceive `idet`, and a still tape looks progressive. Where the stream says nothing, the pictures
+    decide.
     """
-    seen = _seen_order(idet_log)
+    seen = _seen_order(idet_log, _CLEAR_SHARE)
     if claimed is None:
         possible = seen is not None and height in _INTERLACED_HEIGHTS
         return Fields(seen if seen and possible else "progressive")
     if claimed == "progressive" and seen in ("tt", "bb") and height in _INTERLACED_HEIGHTS:
-        return Fields(claimed, "flagged as progressive, but its pictures look interlaced")
+        return Fields(claimed, "flagged as progressive, but its pictures look interlaced", seen)
     if claimed != "progressive" and seen == "progressive":
-        return Fields(claimed, "flagged as interlaced, but its pictures look progressive (PsF)")
+        pure = _seen_order(idet_log, _PURE_SHARE)
+        finding = "flagged as interlaced, but its pictures look progressive (PsF)"
+        return Fields(claimed, finding, pure)
     return Fields(claimed)
 
 
-def _seen_order(log: str) -> FieldOrder | None:
+def _seen_order(log: str, progressive_share: float) -> FieldOrder | None:
     top, bottom, progressive, unsure = (
         _last_count(log, kind) for kind in ("tff", "bff", "progressive", "undetermined")
     )
     decided = top + bottom + progressive
     if decided == 0 or decided < _ENOUGH_SHARE * (decided + unsure):
         return None
-    if progressive >= _CLEAR_SHARE * decided:
+    if progressive >= progressive_share * decided:
         return "progressive"
-    if top + bottom >= _CLEAR_SHARE * decided:
+    woven = top + bottom
+    if woven >= _CLEAR_SHARE * decided and max(top, bottom) >= _ONE_ORDER_SHARE * woven:
         return "tt" if top >= bottom else "bb"
     return None
 

@@ -51,6 +51,7 @@ def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, No
         audio_duration_s=tuple(sound.duration_s for sound in sounds),
         audio_holes=tuple(sound.holes for sound in sounds),
         loudness=tuple(sound.loudness() for sound in sounds),
+        audio_end_s=tuple(sound.end_s(info.start_s) for sound in sounds),
         clock_jumps=words.jumps,
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
         findings=_findings(info, seen, sounds, words),

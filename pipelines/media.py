@@ -173,11 +173,12 @@ class Inspection:
 
     `duration_s` is frames ÷ rate with a picture (from the first frame to the end of the last where
     the rate varies), the decoded sound's length without one.
-    `first_picture_s` and `audio_start_s` are on the file's own clock: their difference is the
-    A/V offset that every rendition must keep. `audio_duration_s` is what decodes of each track,
-    `audio_holes` how often its time stamps jump. `clock_jumps` says that the file's clock begins
-    anew somewhere: times after that are ffmpeg's corrected ones. With `constant_raster` width,
-    height and pixel format of all frames are those of the first.
+    `first_picture_s` and `audio_start_s` are on the file's own clock, as is `audio_end_s`: their
+    difference is the A/V offset that every rendition must keep. `audio_duration_s` is what decodes
+    of each track, `audio_holes` how often its time stamps jump. `clock_jumps` says that the clock
+    begins anew somewhere: times after that are ffmpeg's corrected ones. With `constant_raster`
+    width, height and pixel format of all frames are those of the first. `seen_field_order` is set
+    where the pictures plainly contradict `field_order`, which is what the stream says.
     """
 
     duration_s: Fraction
@@ -190,7 +191,9 @@ class Inspection:
     audio_duration_s: tuple[Fraction, ...] = ()
     audio_holes: tuple[int, ...] = ()
     clock_jumps: bool = False
+    audio_end_s: tuple[Fraction, ...] = ()
     field_order: FieldOrder = "progressive"
+    seen_field_order: FieldOrder | None = None
     shots: tuple[Shot, ...] = ()
     black: tuple[Span, ...] = ()
     freeze: tuple[Span, ...] = ()
@@ -200,3 +203,8 @@ class Inspection:
     storyboard: Storyboard | None = None
     waveform: str | None = None
     findings: tuple[str, ...] = ()
+
+    @property
+    def scan(self) -> FieldOrder:
+        """What the pictures are: whether, and from which field on, they are to be deinterlaced."""
+        return self.seen_field_order or self.field_order

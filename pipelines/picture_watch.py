@@ -66,6 +66,7 @@ class PictureWatch:
             constant_frame_rate=timing.constant,
             first_picture_s=self._zero_s + timing.first_s,
             field_order=fields.order,
+            seen_field_order=fields.seen,
             shots=shots,
             black=_spans(self._shots.black(), timing, _MIN_BLACK_S),
             freeze=_spans(self._shots.still(), timing, _MIN_FREEZE_S),

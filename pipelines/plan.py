@@ -35,6 +35,8 @@ __all__ = [
     "plan",
 ]
 
+_END_MS = 50  # less is the last block of a codec
+
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -77,7 +79,7 @@ def plan(
             *preservation_decisions(info, inspection, rungs),
         ),
         source_colour=source.colour,
-        source_field_order=source.field_order,
+        source_field_order=inspection.scan,
         source_timecode=info.timecode,
         start_s=info.start_s,
         clock_of_tracks=may_jump(info.format_name),
@@ -181,4 +183,18 @@ def _offset_decisions(source: Source) -> list[str]:
             told.append(f"sound track {position} starts {off_ms} ms late: silence comes before it")
         if off_ms < 0:
             told.append(f"sound track {position} starts {-off_ms} ms early: that much is cut")
+    return [*told, *_end_decisions(source, zero + source.duration_s)]
+
+
+def _end_decisions(source: Source, end_s: Fraction) -> list[str]:
+    what = "picture" if source.picture else "longest track"
+    told = []
+    for position, last_s in enumerate(source.inspection.audio_end_s):
+        off_ms = round((last_s - end_s) * 1000)
+        if off_ms < -_END_MS:
+            told.append(
+                f"sound track {position} ends {-off_ms} ms before the {what}: silence follows it"
+            )
+        if off_ms > _END_MS:
+            told.append(f"sound track {position} ends {off_ms} ms after the {what}: that is cut")
     return told

@@ -115,7 +115,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         colour=colour,
         conversion=conversion,
         field_order="progressive",
-        deinterlace=source.field_order != "progressive",
+        deinterlace=source.inspection.scan != "progressive",
         rate_divisor=divisor,
         preset=wanted.preset,
         crf=wanted.crf,
@@ -257,11 +257,16 @@ def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspecti
         if tagged is None
     ]
     rate = inspection.frame_rate
+    hidden = inspection.field_order == "progressive"
+    said_scan = "flagged as progressive, but interlaced" if hidden else "interlaced"
     facts = {
         f"the source does not say its colour in full: taken as {', '.join(gaps)}": bool(gaps),
         f"the frame rate varies: resampled to an even {rate}": not inspection.constant_frame_rate,
-        "interlaced: progressive rungs are made by bwdif, one frame a frame": (
-            inspection.field_order != "progressive"
+        f"{said_scan}: progressive rungs are made by bwdif, one frame a frame": (
+            inspection.scan != "progressive"
+        ),
+        "flagged as interlaced, but all its pictures are progressive (PsF): not deinterlaced": (
+            inspection.field_order != "progressive" and inspection.scan == "progressive"
         ),
         f"turned by {picture.rotation_deg} degrees, as the file asks": picture.rotation_deg != 0,
         f"pixels of aspect {picture.sample_aspect_ratio} become square, except in preservation": (

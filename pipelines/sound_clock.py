@@ -17,6 +17,11 @@ class SoundClock:
         self.start_s: Fraction | None = None
         self.holes: list[Fraction] = []
 
+    @property
+    def end_s(self) -> Fraction | None:
+        """Where the last block ends."""
+        return self._next
+
     def feed(self, block: bytes) -> None:
         *lines, self._rest = (self._rest + block).split(b"\n")
         for line in lines:

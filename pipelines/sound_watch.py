@@ -40,6 +40,12 @@ class SoundWatch:
             return self._track.start_s
         return zero_s + self._clock.start_s
 
+    def end_s(self, zero_s: Fraction) -> Fraction:
+        """On the file's own clock; holes count, for they are filled."""
+        if self._clock.end_s is None:
+            return self._track.start_s + self.duration_s
+        return zero_s + self._clock.end_s
+
     def loudness(self) -> Loudness:
         return read_loudness(self._number, self._metadata.text(), float(self.duration_s))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from api.models import assets as model
 from api.models.common import Colour
 from pipelines.media import Inspection, MediaInfo, VideoTrack
@@ -60,8 +62,15 @@ def _measured(inspection: Inspection | None) -> dict[str, object]:
     if inspection is None:
         return {}
     return {
-        "frame_rate": inspection.frame_rate,
+        "frame_rate": _rate(inspection),
         "constant_frame_rate": inspection.constant_frame_rate,
         "frames": inspection.frames,
         "field_order": inspection.field_order,
     }
+
+
+def _rate(inspection: Inspection) -> Fraction | None:
+    """Where the rate varies, the average, as ffprobe says it: the even one is the renditions'."""
+    if inspection.constant_frame_rate or not inspection.duration_s:
+        return inspection.frame_rate
+    return inspection.frames / inspection.duration_s

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,15 @@ import pytest
 from real_service import Service
 from rich.console import Console
 
+from api.views.assets import asset
 from kapok.client import Client
 from kapok.demo import choose_zone, prepare_folder
 from kapok.demo_result import colour, compose, rendition, source
 from kapok.demo_screen import closing
 from kapok.errors import Usage
+from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
+from pipelines.records import to_json
+from storage.schema import Asset
 
 COLOUR = {"primaries": "bt2020", "transfer": "arib-std-b67", "matrix": "bt2020nc", "range": "tv"}
 SOURCE: dict[str, Any] = {
@@ -145,3 +151,20 @@ def test_somebody_elses_folder_is_never_emptied(tmp_path: Path) -> None:
         prepare_folder(tmp_path)
 
     assert (tmp_path / "renditions").exists()
+
+
+def test_a_source_of_varying_rate_does_not_claim_the_even_one() -> None:
+    """37 frames in 2 s resampled to 25 fps: frame k of one is not frame k of the other."""
+    track = VideoTrack(0, "h264", None, 320, 180, "yuv420p", 8, Fraction(25), Colour())
+    info = MediaInfo("mov", 1, None, (track,), ())
+    row = Asset(
+        id="ast_1", state="ready", title="t", file_name="f", size_bytes=1, sha256="0",
+        metadata_={}, version=1, created_at=datetime.now(UTC), updated_at=datetime.now(UTC),
+        media=to_json(info),
+        inspection=to_json(
+            Inspection(Fraction(2), 37, frame_rate=Fraction(25), constant_frame_rate=False)
+        ),
+    )  # fmt: skip
+    sent = asset(row).model_dump(mode="json")["source"]
+    assert (sent["frame_rate"], sent["frames"]) == ("37/2", 37)
+    assert source(Path("/a.mp4"), sent)["frame_rate"] == "37/2"

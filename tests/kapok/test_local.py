@@ -15,8 +15,19 @@ from typing import Any
 import clips
 import pytest
 
-from kapok.local import NotComparable, compare, plan_between, settle
-from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
+from kapok.errors import JOB_FAILED, exit_status
+from kapok.local import (
+    NotComparable,
+    RungsFailed,
+    Work,
+    compare,
+    encode,
+    look,
+    make_plan,
+    plan_between,
+    settle,
+)
+from pipelines.media import Colour, ContentLight, Inspection, MediaInfo, VideoTrack
 from sample_media.generate import generate
 
 ROOT = Path(__file__).parent.parent.parent
@@ -74,6 +85,29 @@ def test_encode_leaves_proven_files_with_their_records(clip: Path, tmp_path: Pat
     assert by_profile["mobile-540p"]["facts"]["frames"] == 30
     assert by_profile["mobile-540p"]["commands"][0][0] == "ffmpeg"
     assert json.loads((tmp_path / names[1]).read_text()) == by_profile["archive-ffv1"]
+
+
+@pytest.mark.media
+def test_a_rung_that_fails_does_not_stop_the_later_ones(clip: Path, tmp_path: Path) -> None:
+    """The first is planned with metadata that H.264 cannot hold; the second is finished."""
+    show = lambda _: None  # noqa: E731 - progress is not looked at
+    info, found = look(clip, tmp_path / "inspection", show)
+    plan = make_plan(info, found, ["mobile-540p", "archive-ffv1"])
+    first, second = plan.rungs
+    assert first.video is not None
+    wrong = replace(first, video=replace(first.video, content_light=ContentLight(1000, 400)))
+    output = tmp_path / "out"
+    output.mkdir()
+    work = Work(
+        clip, replace(plan, rungs=(wrong, second)), output, tmp_path, lambda _: show, score=False
+    )
+    finished = []
+    with pytest.raises(
+        RungsFailed, match=r"mobile-540p .verification_failed.*content light"
+    ) as end:
+        finished += [encoded.rung.profile for encoded in encode(work)]
+    assert exit_status(end.value) == JOB_FAILED
+    assert [path.suffix for path in sorted(output.iterdir())] == [".mkv", ".json"]
 
 
 @pytest.mark.media

@@ -262,6 +262,42 @@ def test_pictures_that_grow_past_the_limit_are_refused(tmp_path: Path) -> None:
     assert not refused.value.retryable
 
 
+@pytest.mark.parametrize(
+    ("weave", "flag", "claimed", "scan"),
+    [
+        ("", "setfield=tff", "tt", "progressive"),
+        ("interlace=scan=bff:lowpass=off,", "setfield=prog", "progressive", "bb"),
+    ],
+)
+def test_pictures_that_contradict_their_flags_are_seen(
+    weave: str, flag: str, claimed: str, scan: str, tmp_path: Path
+) -> None:
+    """PsF, and fields in a stream that says it has none."""
+    rate = 50 if weave else 25
+    moving = f"mandelbrot=s=720x576:r={rate}:start_scale=0.05:end_pts=20,format=yuv420p"
+    path = clips.make(
+        *(tmp_path / "flags.mkv", "-f", "lavfi", "-i", f"{moving},{weave}{flag}", "-t", "1"),
+        *("-c:v", "ffv1", "-field_order", claimed),
+    )
+    found = inspected(path, tmp_path / "out")
+    assert (found.field_order, found.scan) == (claimed, scan)
+    assert len(found.findings) == 1
+
+
+def test_the_ends_of_the_sound_are_known(tmp_path: Path) -> None:
+    """On the same clock as its start."""
+    short = "sine=440:d=1.2:sample_rate=48000"
+    path = clips.make(
+        tmp_path / "short.mov",
+        *clips.generated(clips.PICTURE, short),
+        *clips.H264,
+        "-c:a",
+        "pcm_s16le",
+    )
+    found = inspected(path, tmp_path / "out")
+    assert found.audio_end_s == (Fraction(6, 5),)
+
+
 def test_a_folder_with_odd_letters_works(tmp_path: Path) -> None:
     """Percent signs are numbers to ffmpeg's image writer, quotes and colons end a filter option."""
     folder = tmp_path / "50%d: it's"

@@ -270,6 +270,21 @@ def test_an_interlaced_tape_is_kept_in_preservation_and_deinterlaced_elsewhere()
     assert (access.field_order, access.deinterlace, access.frames) == ("progressive", True, 100)
 
 
+def test_psf_is_not_deinterlaced_and_hidden_fields_are() -> None:
+    """What was seen decides for delivery, what is flagged for preservation; both are said."""
+    profiles = ("archive-ffv1", "mobile-1080p")
+    flagged = replace(HD, field_order="tt", pix_fmt="yuv422p10le", bit_depth=10)
+    psf = made(flagged, *profiles, seen_field_order="progressive")
+    kept, access = (picture_of(rung) for rung in psf.rungs)
+    assert (kept.field_order, access.deinterlace) == ("tt", False)
+    assert any("PsF" in decision for decision in psf.decisions)
+    hidden = made(HD, *profiles, seen_field_order="bb")
+    kept, access = (picture_of(rung) for rung in hidden.rungs)
+    assert (kept.field_order, access.deinterlace) == ("progressive", True)
+    assert hidden.source_field_order == "bb"
+    assert any("flagged as progressive, but interlaced" in text for text in hidden.decisions)
+
+
 def test_preservation_keeps_everything_as_it_is() -> None:
     """Raster, rate, pixel shape, sampling, colour, bits; no rate control, every frame alone."""
     source = replace(
@@ -471,6 +486,18 @@ def test_a_shift_between_picture_and_sound_is_said() -> None:
     )
     assert "sound track 0 starts 100 ms late: silence comes before it" in planned.decisions
     assert "sound track 1 starts 500 ms early: that much is cut" in planned.decisions
+
+
+def test_sound_that_ends_with_another_end_than_the_picture_is_said() -> None:
+    """Silence and cuts change the programme; a codec's last block does not."""
+    ends = (Fraction(3), Fraction(5), Fraction(403, 100))
+    starts = (Fraction(0),) * 3
+    planned = made(HD, "mobile-540p", audio=(STEREO,) * 3, audio_start_s=starts, audio_end_s=ends)
+    told = [decision for decision in planned.decisions if " ends " in decision]
+    assert told == [
+        "sound track 0 ends 1000 ms before the picture: silence follows it",
+        "sound track 1 ends 1000 ms after the picture: that is cut",
+    ]
 
 
 def test_what_this_machine_cannot_do_is_refused_with_its_reason() -> None:

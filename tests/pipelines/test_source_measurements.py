@@ -180,6 +180,28 @@ def test_a_claim_stands_and_a_contradiction_is_told(
     assert (found.order, found.finding is not None) == (order, told)
 
 
+@pytest.mark.parametrize(
+    ("claimed", "counts", "seen"),
+    [
+        ("tt", (0, 0, 1000, 0), "progressive"),
+        ("tt", (50, 0, 900, 50), None),  # a still tape with a little motion: fields it has
+        ("progressive", (900, 5, 10, 90), "tt"),
+        ("progressive", (5, 900, 10, 90), "bb"),
+        ("progressive", (410, 350, 200, 0), None),  # fine patterns look woven both ways
+        ("tt", (900, 0, 10, 90), None),
+        (None, (900, 0, 10, 90), None),
+    ],
+)
+def test_only_a_plain_contradiction_changes_what_is_deinterlaced(
+    claimed: str | None, counts: tuple[int, ...], seen: str | None
+) -> None:
+    """PsF would lose half its lines, and hidden fields would be combed in every frame."""
+    kinds = ("tff", "bff", "progressive", "undetermined")
+    pairs = zip(kinds, counts, strict=True)
+    log = "\n".join(f"lavfi.idet.multiple.{kind}={count}.00" for kind, count in pairs)
+    assert judge_fields(claimed, 1080, log).seen == seen  # type: ignore[arg-type]
+
+
 def test_loudness_is_read_from_the_last_block() -> None:
     """True peak comes as a linear value."""
     log = (
