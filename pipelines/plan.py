@@ -196,5 +196,6 @@ def _end_decisions(source: Source, end_s: Fraction) -> list[str]:
                 f"sound track {position} ends {-off_ms} ms before the {what}: silence follows it"
             )
         if off_ms > _END_MS:
-            told.append(f"sound track {position} ends {off_ms} ms after the {what}: that is cut")
+            cut = "that is cut, but for preservation"
+            told.append(f"sound track {position} ends {off_ms} ms after the {what}: {cut}")
     return told

@@ -496,7 +496,7 @@ def test_sound_that_ends_with_another_end_than_the_picture_is_said() -> None:
     told = [decision for decision in planned.decisions if " ends " in decision]
     assert told == [
         "sound track 0 ends 1000 ms before the picture: silence follows it",
-        "sound track 1 ends 1000 ms after the picture: that is cut",
+        "sound track 1 ends 1000 ms after the picture: that is cut, but for preservation",
     ]
 
 
