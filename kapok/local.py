@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipelines.source_colour import complete_colour
 
 if TYPE_CHECKING:
     from pipelines.facts import Measurement, RenditionFacts
+    from pipelines.measure import Scored, Scores
     from pipelines.profile import VideoCodec
 
 T = TypeVar("T")
@@ -137,23 +139,53 @@ class Pieces:
     commands: tuple[tuple[str, ...], ...]
 
 
+class _Failures:
+    """What failed of an encode, in words."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    @contextmanager
+    def kept(self, rung: Rung) -> Iterator[None]:
+        """The rung's own failure ends the block and nothing else."""
+        try:
+            yield
+        except KapokError as error:
+            self.told.append(f"{rung.profile} ({error.code}): {error.detail}")
+
+
 def encode(work: Work) -> Iterator[Encoded]:
     """Every rung of the plan from one decode; each is joined, verified and scored, then named.
 
-    A rung that disagrees with its plan leaves no file and does not stop the others; after the last
-    one `RungsFailed` tells of all that failed.
+    What is scored together is named together. A rung that disagrees with its plan leaves no file
+    and does not stop the others; after the last one `RungsFailed` tells of all that failed.
     """
-    failed: list[str] = []
-    for rung, pieces in _encode_all(work):
-        try:
-            encoded = _finish_rung(work, rung, pieces)
-        except KapokError as error:
-            failed.append(f"{rung.profile} ({error.code}): {error.detail}")
-        else:
-            yield encoded
-    if failed:
-        done = len(work.plan.rungs) - len(failed)
-        raise RungsFailed("\n".join([*failed, _what_is_left(done, work.output)]))
+    failures, pieces = _Failures(), _encode_all(work)
+    for group in _groups(work):
+        verified: list[Encoded] = []
+        for rung in group:
+            with failures.kept(rung):
+                verified.append(_verified(work, rung, pieces[rung.profile]))
+        scored, named = _scored(work, verified), list[Encoded]()
+        for one in verified:
+            with failures.kept(one.rung):
+                named.append(_named(work, one, scored))
+        yield from named
+    if failures.told:
+        done = len(work.plan.rungs) - len(failures.told)
+        raise RungsFailed("\n".join([*failures.told, _what_is_left(done, work.output)]))
+
+
+def _groups(work: Work) -> list[tuple[Rung, ...]]:
+    """What is scored together, and alone what has no scores, each where its first rung stands."""
+    from pipelines.measure import measured_together
+    from pipelines.probe import probe
+
+    rungs = work.plan.rungs
+    groups = measured_together(rungs, probe(work.source)) if work.score else ()
+    scored = {rung.profile for group in groups for rung in group}
+    alone = [(rung,) for rung in rungs if rung.profile not in scored]
+    return sorted([*groups, *alone], key=lambda group: rungs.index(group[0]))
 
 
 def _what_is_left(done: int, output: Path) -> str:
@@ -163,7 +195,8 @@ def _what_is_left(done: int, output: Path) -> str:
     )
 
 
-def _encode_all(work: Work) -> list[tuple[Rung, Pieces]]:
+def _encode_all(work: Work) -> dict[str, Pieces]:
+    """By profile."""
     from pipelines.audio import encode_audio
     from pipelines.encode import encode_chunk
 
@@ -174,34 +207,49 @@ def _encode_all(work: Work) -> list[tuple[Rung, Pieces]]:
         chunks.append(follow(encode_chunk(work.source, plan, chunk, folder), work.begin(title)))
     title = t("encoding sound", "编码声音")
     sound = follow(encode_audio(work.source, plan, work.folder("audio")), work.begin(title))
-    made = []
+    made = {}
     for rung in plan.rungs:
         mine = [chunk for chunk in chunks if rung.profile in chunk.files]
         heard = (sound.argv,) if rung.audio else ()
         pictures = tuple(chunk.files[rung.profile] for chunk in mine)
         sounds = tuple(sound.files[track.key] for track in rung.audio)
-        made.append((rung, Pieces(pictures, sounds, (*(chunk.argv for chunk in mine), *heard))))
+        commands = (*(chunk.argv for chunk in mine), *heard)
+        made[rung.profile] = Pieces(pictures, sounds, commands)
     return made
 
 
-def _finish_rung(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
+def _verified(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
+    """Joined in the scratch folder, and what its plan says it is."""
     from pipelines.join import join
-    from pipelines.measure import has_scores
     from pipelines.verify import verify
 
     made = work.scratch / f"{rung.profile}.{rung.container}"
     title = t(f"joining {rung.profile}", f"封装 {rung.profile}")
     joining = join(rung, pieces.pictures, pieces.sounds, made, work.plan)
-    commands = (*pieces.commands, follow(joining, work.begin(title)).argv)
+    joined = follow(joining, work.begin(title))
     title = t(f"verifying {rung.profile}", f"校验 {rung.profile}")
     verified = follow(verify(made, rung, work.plan, work.source), work.begin(title))
-    measurements, commands = verified.proofs, (*commands, *verified.commands)
-    if work.score and has_scores(rung):
-        measurements, argv = _score(work, made, rung)
-        commands = (*commands, argv)
-    path = work.output / f"{work.source.stem}.{rung.profile}.{rung.container}"
-    encoded = Encoded(rung, path, verified.facts, measurements, commands)
-    settle(made, path, encoded.record())
+    commands = (*pieces.commands, joined.argv, *verified.commands)
+    return Encoded(rung, made, verified.facts, verified.proofs, commands)
+
+
+def _scored(work: Work, verified: Sequence[Encoded]) -> Scored | None:
+    """The scores of a group, if it has any."""
+    from pipelines.measure import has_scores
+
+    pairs = [(one.rung, one.path) for one in verified if work.score and has_scores(one.rung)]
+    return _score(work, pairs) if pairs else None
+
+
+def _named(work: Work, one: Encoded, scored: Scored | None) -> Encoded:
+    """With its scores and its final name."""
+    path = work.output / f"{work.source.stem}.{one.rung.profile}.{one.rung.container}"
+    encoded = replace(one, path=path)
+    if scored is not None:
+        scores = scored.of(one.rung.profile)
+        commands = (*one.commands, scores.command)
+        encoded = replace(encoded, measurements=scores.measurements, commands=commands)
+    settle(one.path, path, encoded.record())
     return encoded
 
 
@@ -213,17 +261,18 @@ def settle(made: Path, path: Path, record: Mapping[str, Any]) -> None:
     made.replace(path)
 
 
-def _score(work: Work, made: Path, rung: Rung) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
+def _score(work: Work, pairs: Sequence[tuple[Rung, Path]]) -> Scored:
     from pipelines.measure import measure
 
-    title = t(f"measuring {rung.profile}", f"测量 {rung.profile}")
-    folder = work.folder(f"measure-{rung.profile}")
-    return follow(measure(work.source, made, rung, work.plan, folder), work.begin(title))
+    names = ", ".join(rung.profile for rung, _ in pairs)
+    title = t(f"measuring {names}", f"测量 {names}")
+    folder = work.folder(f"measure-{pairs[0][0].profile}")
+    return follow(measure(work.source, pairs, work.plan, folder), work.begin(title))
 
 
 def compare(
     reference: Path, distorted: Path, scratch: Path, begin: Callable[[str], Show]
-) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
+) -> Scores:
     """Scores of one file against another, as if a plan had made the second from the first."""
     title = t("inspecting the reference", "检查参考文件")
     info, inspection = look(reference, scratch / "reference", begin(title))
@@ -231,7 +280,8 @@ def compare(
     other, decoded = look(distorted, scratch / "distorted", begin(title))
     plan = plan_between(info, inspection, other, frames=decoded.frames)
     work = Work(reference, plan, scratch, scratch, begin, score=True)
-    return _score(work, distorted, plan.rungs[0])
+    (rung,) = plan.rungs
+    return _score(work, [(rung, distorted)]).of(rung.profile)
 
 
 def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, frames: int) -> Plan:

@@ -176,18 +176,19 @@ def _grow(
 ) -> list[Any]:
     """The outputs of these branches and of all that grows from them."""
     outputs: list[Any] = []
-    for number, start in zip(children, _split(stream, len(children)), strict=True):
+    for number, start in zip(children, split(stream, len(children)), strict=True):
         branch = branches[number]
         picture = _picture(start, giver, branch.video, plan, chunk)
         grown = [later for later, other in enumerate(branches) if other.parent == number]
-        mine, *rest = _split(picture, 2 if grown else 1)
+        mine, *rest = split(picture, 2 if grown else 1)
         outputs.append(_output(mine, branch, plan, chunk))
         if grown:
             outputs += _grow(rest[0], grown, branch.video, branches, plan, chunk)
     return outputs
 
 
-def _split(stream: Any, count: int) -> list[Any]:
+def split(stream: Any, count: int) -> list[Any]:
+    """The same pictures `count` times."""
     if count == 1:
         return [stream]
     parts = stream.filter_multi_output("split", count)

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from pipelines.cache_files import timecode_font_file
-from pipelines.colour import conversion_filters, lut_file
+from pipelines.colour import conversion_filters, is_by_table, lut_file
 from pipelines.graph import deinterlaced, resampled, with_timecode
-from pipelines.plan_types import Plan, VideoPlan
+from pipelines.plan_types import Conversion, Plan, VideoPlan
 from pipelines.samples import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The pictures that rungs are compared with; rungs with equal ones share them.
+
+    Only rate and burnt-in timecode are a rung's own: they branch off from these pictures.
+    """
+
+    raster: tuple[int, int]
+    conversion: Conversion
+    deinterlace: bool
+
+
+def reference_of(video: VideoPlan, display: tuple[int, int]) -> Reference:
+    """`display` is the source's size."""
+    return Reference(comparison_raster(video, display), video.conversion, video.deinterlace)
 
 
 def comparison_raster(video: VideoPlan, display: tuple[int, int]) -> tuple[int, int]:
@@ -26,38 +44,50 @@ def comparison_raster(video: VideoPlan, display: tuple[int, int]) -> tuple[int, 
 
 
 def reference_pictures(
-    pictures: Any,
-    plan: Plan,
-    video: VideoPlan,
-    raster: tuple[int, int],
-    pix_fmt: str,
-    first_frame: int,
-    span: Span | None,
+    pictures: Any, plan: Plan, reference: Reference, divisor: int, pix_fmt: str, span: Span | None
 ) -> Any:
-    """Nodes from the source's frames to `raster` in the rung's colour, without its encoder.
+    """Nodes from the source's frames to the reference's, of which every `divisor`-th is made.
 
-    `span` cuts them by their times, and then `first_frame` is the rung's frame that comes first.
+    `span` cuts the source's frames by their times.
     """
     if not plan.constant_frame_rate:
         pictures = resampled(pictures, plan)
-    if video.deinterlace:
+    if reference.deinterlace:
         pictures = deinterlaced(pictures, plan)
     if span is not None:
         pictures = between(pictures, span)
-    if video.rate_divisor > 1:
-        pictures = pictures.filter("framestep", video.rate_divisor)
-    pictures = pictures.filter("scale", *raster, flags="bicubic+accurate_rnd").filter("setsar", 1)
-    pictures = conversion_filters(pictures, video.conversion, plan.source_colour, pix_fmt, None)
+    pictures = _every(pictures, divisor).filter(
+        "scale", *reference.raster, flags="bicubic+accurate_rnd"
+    )
+    pictures = pictures.filter("setsar", 1)
+    return conversion_filters(pictures, reference.conversion, plan.source_colour, pix_fmt, None)
+
+
+def rung_pictures(
+    pictures: Any, plan: Plan, video: VideoPlan, reference: Reference, divisor: int, first: int
+) -> Any:
+    """What one rung is compared with, of every `divisor`-th frame: its rate and its timecode.
+
+    `first` is the rung's frame that comes first.
+    """
+    pictures = _every(pictures, video.rate_divisor // divisor)
     if video.burnt_in_timecode:  # in both, so that it does not count as a fault of the encoder
-        shown = replace(video, width=raster[0], height=raster[1])
-        pictures = with_timecode(pictures, plan, shown, first_frame)
+        width, height = reference.raster
+        shown = replace(video, width=width, height=height)
+        pictures = with_timecode(pictures, plan, shown, first)
     return pictures
 
 
-def reference_files(video: VideoPlan) -> list[Path]:
-    """The files that the filters of `reference_pictures` open."""
-    files = [] if video.conversion in ("none", "sdr_to_sdr") else [lut_file(video.conversion)]
-    return [*files, timecode_font_file()] if video.burnt_in_timecode else files
+def reference_files(reference: Reference, videos: Iterable[VideoPlan]) -> list[Path]:
+    """The files that the filters of `reference_pictures` and `rung_pictures` open."""
+    conversion = reference.conversion
+    files = [lut_file(conversion)] if is_by_table(conversion) else []
+    burnt_in = any(video.burnt_in_timecode for video in videos)
+    return [*files, timecode_font_file()] if burnt_in else files
+
+
+def _every(pictures: Any, count: int) -> Any:
+    return pictures if count == 1 else pictures.filter("framestep", count)
 
 
 def between(pictures: Any, span: Span) -> Any:

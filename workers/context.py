@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
+from pipelines.errors import KapokError
 from pipelines.progress import Progress
 from storage.catalogue.steps import Claimed, NewStep
 from storage.database import Database
@@ -30,8 +31,9 @@ ETA_FROM_SHARE = 0.02  # before that the guess is noise
 class StepResult:
     """What a step that succeeded wants written, all of it in the one transaction that finishes it.
 
-    `apply` changes the catalogue's other rows; it runs first, inside that transaction, and may run
-    again when the transaction has to be tried again.
+    `apply` changes the catalogue's other rows inside that transaction, and may run again when the
+    transaction has to be tried again. With a `fault` the step has failed with it, and of the result
+    only what `apply` writes is kept: what was made of other things than the faulty.
     """
 
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -39,6 +41,7 @@ class StepResult:
     apply: Callable[[Session], None] | None = None
     command: tuple[str, ...] | None = None
     log_tail: str | None = None
+    fault: KapokError | None = None
 
 
 class StepContext:

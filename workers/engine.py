@@ -102,6 +102,9 @@ class Engine:
             self._fail(context, error)
 
     def _finish(self, context: StepContext, done: StepResult) -> None:
+        if done.fault is not None:
+            self._fail(context, done.fault, done.apply)
+            return
         step = context.step
         try:
             ready = context.patiently(lambda: self._write_finish(step, done))
@@ -128,7 +131,12 @@ class Engine:
                 new_steps=done.new_steps,
             )
 
-    def _fail(self, context: StepContext, error: Exception) -> None:
+    def _fail(
+        self,
+        context: StepContext,
+        error: Exception,
+        apply: Callable[[Session], None] | None = None,
+    ) -> None:
         step, failure = context.step, failure_of(error)
         log.warning("step %s (%s) failed: %s: %s", step.id, step.name, failure.code, failure.detail)
 
@@ -141,6 +149,8 @@ class Engine:
                 log_tail=failure.log_tail,
                 command=failure.command,
             )
+            if apply is not None:
+                apply(session)
             if verdict == "failed":
                 self._kinds[step.kind].failed(session, step, failure.record())
 

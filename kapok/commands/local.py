@@ -113,14 +113,14 @@ def measure(out: Output, reference: Reference, distorted: Distorted) -> None:
     end_on_sigterm()
     reference, distorted = reference.absolute(), distorted.absolute()
     with tempfile.TemporaryDirectory(prefix="kapok-") as folder, step_progress(out) as view:
-        scores, argv = local.compare(reference, distorted, Path(folder), _beginner(view))
+        scores = local.compare(reference, distorted, Path(folder), _beginner(view))
     record = {
         "reference": str(reference),
         "distorted": str(distorted),
-        "measurements": [to_json(score) for score in scores],
-        "command": list(argv),
+        "measurements": [to_json(score) for score in scores.measurements],
+        "command": list(scores.command),
     }
-    out.answer(record, lambda: score_table(scores))
+    out.answer(record, lambda: score_table(scores.measurements))
 
 
 def _beginner(view: Any) -> Callable[[str], Any]:

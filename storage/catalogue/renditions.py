@@ -102,14 +102,22 @@ def mark_failed(session: Session, rendition_id: str, error: Mapping[str, Any]) -
 
 
 def add_measurements(
-    session: Session, rendition_id: str, records: Sequence[Mapping[str, Any]]
+    session: Session,
+    rendition_id: str,
+    records: Sequence[Mapping[str, Any]],
+    command: Sequence[str] | None = None,
 ) -> None:
-    """Keep scores (`pipelines.facts.Measurement` as JSON); a newer score replaces an older."""
+    """Keep scores (`pipelines.facts.Measurement` as JSON); a newer score replaces an older.
+
+    `command`, which gave them, joins those of the rendition.
+    """
     rendition = _locked(session, rendition_id)
     named = {(record["metric"], record["model"]) for record in records}
     for old in measurements(session, rendition_id):
         if (old.metric, old.model) in named:
             session.delete(old)
+    if command is not None:
+        rendition.commands = [*(rendition.commands or ()), list(command)]
     moment = now(session)
     session.add_all(
         MeasurementRow(

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.comparison import Comparison, Pair, Window, compose, metrics_for, taps_of, windows_of
 from pipelines.encode import encode_chunk
-from pipelines.errors import VerificationFailed
+from pipelines.errors import ToolKilled, VerificationFailed
 from pipelines.facts import Measurement
-from pipelines.measure import Pair, Window, compose, measure, metrics_for, windows_of
-from pipelines.media import Colour
+from pipelines.measure import Scored, Scores, measure, measured_together
+from pipelines.media import Colour, MediaInfo, VideoTrack
 from pipelines.plan_types import Plan, Rung
 from pipelines.progress import finish
-from pipelines.reference import comparison_raster
+from pipelines.reference import Reference, comparison_raster
 from pipelines.run import capture, run
 from pipelines.scores import measurement, ssim_values, vmaf_values, xpsnr_values
 from pipelines.tools import ffprobe
@@ -23,6 +24,7 @@ from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RIGHT, RUNG, VIDEO, encode
 
 HLG = Colour("bt2020", "arib-std-b67", "bt2020nc", "tv")
+SAME = Reference((320, 180), "none", deinterlace=False)
 EXACT = replace(RIGHT, codec=("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0"))
 
 
@@ -34,8 +36,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scored(
     source: Path, rendition: Path, folder: Path, rung: Rung = RUNG, plan: Plan = PLAN
 ) -> dict[str, Measurement]:
-    scores, _ = finish(measure(source, rendition, rung, plan, folder))
-    return {score.metric: score for score in scores}
+    scores = finish(measure(source, [(rung, rendition)], plan, folder)).of(rung.profile)
+    return {score.metric: score for score in scores.measurements}
 
 
 def frame_times(path: Path) -> list[str]:
@@ -185,18 +187,39 @@ def test_a_window_of_a_long_programme_is_the_same_frames_of_both(tmp_path: Path)
     copy = encode(plain, tmp_path / "copy.mp4", replace(EXACT, audio_codec=("-an",)))
     first_s = Fraction(frame_times(source)[0])
     plan = replace(PLAN, frames=400, first_picture_s=first_s)
-    pair = Pair(source, copy, replace(VIDEO, frames=400), plan, (320, 180))
-    metrics = metrics_for(VIDEO, (320, 180))
+    pair = Pair(replace(RUNG, video=replace(VIDEO, frames=400)), copy)
     window = Window(301, 321, seek=True)
+    assert xpsnrs(Comparison(source, plan, SAME, (pair,)), window, tmp_path) == [[100.0] * 20]
+
+
+@pytest.mark.media
+def test_a_window_is_the_same_moment_for_rungs_of_other_rates(tmp_path: Path) -> None:
+    """Frames 300 … 340 of the source, and of the slow rung those that show them."""
+    source = handmade.make_source(tmp_path, frames=400)
+    fast = encode(source, tmp_path / "fast.mp4", EXACT)
+    slow = encode(source, tmp_path / "slow.mp4", replace(EXACT, picture="framestep=2"))
+    video = replace(VIDEO, frames=200, frame_rate=Fraction(25, 2), rate_divisor=2)
+    pairs = (Pair(RUNG, fast), Pair(replace(RUNG, profile="slow", video=video), slow))
+    comparison = Comparison(source, replace(PLAN, frames=400), SAME, pairs)
+    found = xpsnrs(comparison, Window(300, 341, seek=True), tmp_path)
+    assert found == [[100.0] * 41, [100.0] * 21]
+
+
+def xpsnrs(comparison: Comparison, window: Window, folder: Path) -> list[list[float]]:
+    """The values of a window, of each pair; both sides had as many frames, by their counts."""
+    counts = {tap: bytearray() for at in range(len(comparison.pairs)) for tap in taps_of(at)}
     finish(
         run(
-            compose(pair, metrics, window, tmp_path),
-            readable=[source, copy],
-            writable=[tmp_path],
-            taps={"true": lambda _: None, "seen": lambda _: None},
+            compose(comparison, window, folder),
+            readable=comparison.files,
+            writable=[folder],
+            taps={tap: lines.extend for tap, lines in counts.items()},
         )
     )
-    assert xpsnr_values((tmp_path / "measure-xpsnr.log").read_text()) == [100.0] * 20
+    expected = [len(window.of(pair.video)) for pair in comparison.pairs for _ in range(2)]
+    assert [lines.count(b"\n") for lines in counts.values()] == expected
+    logs = [pair.log(comparison.metrics(pair)[1], folder) for pair in comparison.pairs]
+    return [xpsnr_values(log.read_text()) for log in logs]
 
 
 @pytest.mark.media
@@ -215,7 +238,7 @@ def test_neither_sound_alone_nor_a_lossless_rung_has_scores(tmp_path: Path) -> N
     sound = Rung("audio-access-aac", 1, "m4a", None, RUNG.audio, packaged=False)
     lossless = replace(RUNG, video=replace(VIDEO, codec="ffv1", lossless=True))
     for rung in (sound, lossless):
-        assert finish(measure(Path("/no"), Path("/no"), rung, PLAN, tmp_path)) == ((), ())
+        assert finish(measure(Path("/no"), [(rung, Path("/no"))], PLAN, tmp_path)) == Scored({}, {})
 
 
 @pytest.mark.media
@@ -252,17 +275,132 @@ def test_models_follow_raster_rate_and_range() -> None:
 def test_a_long_programme_is_scored_in_contiguous_windows() -> None:
     """Five of 250 frames, from the first to the last; up to 1500 frames all are scored."""
     plan = replace(PLAN, frames=9000)
-    windows = windows_of(9000, plan, "mov,mp4,m4a,3gp,3g2,mj2")
+    windows = windows_of(plan, {1}, "mov,mp4,m4a,3gp,3g2,mj2")
     assert [window.start_frame for window in windows] == [0, 2187, 4375, 6562, 8750]
-    assert {window.frames for window in windows} == {250}
-    assert windows_of(1500, plan, "mxf") == (Window(0, 1500, seek=False),)
+    assert {len(window.of(VIDEO)) for window in windows} == {250}
+    assert windows_of(replace(plan, frames=1500), {1}, "mxf") == (Window(0, 1500, seek=False),)
+
+
+def test_windows_are_as_long_for_the_slowest_rung() -> None:
+    """No rung is scored on fewer frames than alone, and each has the window's first frame."""
+    half, third = replace(VIDEO, rate_divisor=2), replace(VIDEO, rate_divisor=3)
+    windows = windows_of(replace(PLAN, frames=9001), {1, 2}, "mxf")
+    assert [len(window.of(half)) for window in windows] == [250] * 5
+    assert [len(window.of(VIDEO)) for window in windows] == [500] * 4 + [499]
+    assert windows[-1].end_frame == 9001
+    assert windows_of(replace(PLAN, frames=9001), {2}, "mxf") == windows
+    assert windows_of(replace(PLAN, frames=3000), {1, 2}, "mxf") == (Window(0, 3000, seek=False),)
+    windows = windows_of(replace(PLAN, frames=9000), {2, 3}, "mxf")
+    assert {window.start_frame % 6 for window in windows} == {0}
+    assert {len(window.of(third)) for window in windows} == {250}
 
 
 def test_where_seeking_is_not_exact_only_the_head_is_scored() -> None:
     """AVI has no presentation times, and a resampled source no fixed ones."""
-    head = (Window(0, 1500, seek=False),)
-    assert windows_of(9000, PLAN, "avi") == head
-    assert windows_of(9000, replace(PLAN, constant_frame_rate=False), "mxf") == head
+    head, plan = (Window(0, 1500, seek=False),), replace(PLAN, frames=9000)
+    assert windows_of(plan, {1}, "avi") == head
+    assert windows_of(replace(plan, constant_frame_rate=False), {1}, "mxf") == head
+    assert windows_of(plan, {1, 2}, "avi") == (Window(0, 3000, seek=False),)
+
+
+UHD = MediaInfo(
+    "mov", 1, None, (VideoTrack(0, "prores", None, 3840, 2160, "p10", 10, Fraction(50), HLG),), ()
+)
+
+
+def test_rungs_of_one_reference_are_measured_together() -> None:
+    """Rate and timecode branch off; another raster, conversion or scan is another reference."""
+    hd = replace(VIDEO, width=1920, height=1080)
+    rungs = {
+        "uhd": replace(hd, width=3840, height=2160),
+        "hd": hd,
+        "sdr": replace(hd, conversion="hlg_to_sdr"),
+        "half": replace(hd, rate_divisor=2),
+        "master": replace(hd, lossless=True),
+        "proxy": replace(hd, width=640, height=360, burnt_in_timecode=True),
+        "bwdif": replace(hd, deinterlace=True),
+    }
+    planned = [replace(RUNG, profile=name, video=video) for name, video in rungs.items()]
+    groups = measured_together([*planned, replace(RUNG, video=None)], UHD)
+    assert [[rung.profile for rung in group] for group in groups] == [
+        ["uhd"],
+        ["hd", "half", "proxy"],
+        ["sdr"],
+        ["bwdif"],
+    ]
+
+
+def test_so_few_are_measured_together_that_their_pictures_fit_into_memory() -> None:
+    """Six of HD, one of UHD."""
+
+    def sizes(width: int, height: int) -> list[int]:
+        video = replace(VIDEO, width=width, height=height)
+        rungs = [replace(RUNG, profile=f"p{at}", video=video) for at in range(8)]
+        return [len(group) for group in measured_together(rungs, UHD)]
+
+    assert sizes(1920, 1080) == [6, 2]
+    assert sizes(3840, 2160) == [1] * 8
+
+
+@pytest.mark.media
+def test_together_rungs_have_the_scores_that_they_have_alone(source: Path, tmp_path: Path) -> None:
+    """To the last digit, at other rates, sizes and with timecode; all from one command."""
+    coded = replace(VIDEO, crf=30.0, preset="veryfast", level=None)
+    half = {"frames": 25, "frame_rate": Fraction(25, 2), "rate_divisor": 2}
+    videos = {
+        "full": coded,
+        "half": replace(coded, **half),
+        "proxy": replace(coded, width=240, height=136, burnt_in_timecode=True, **half),
+    }
+    rungs = tuple(
+        replace(RUNG, profile=name, video=video, audio=()) for name, video in videos.items()
+    )
+    plan = replace(PLAN, rungs=rungs, source_timecode="10:00:00:00")
+    files = finish(encode_chunk(source, plan, plan.chunks[0], tmp_path)).files
+    pairs = [(rung, files[rung.profile]) for rung in rungs]
+    together = finish(measure(source, pairs, plan, tmp_path))
+    for rung, path in pairs:
+        alone = finish(measure(source, [(rung, path)], plan, tmp_path)).of(rung.profile)
+        assert together.of(rung.profile).measurements == alone.measurements
+        assert {score.frames for score in alone.measurements} == {videos[rung.profile].frames}
+    (command,) = {scores.command for scores in together.scores.values()}
+    assert command.count(str(source)) == 1
+
+
+@pytest.mark.media
+def test_a_rendition_that_cannot_be_scored_takes_no_other_score(
+    source: Path, tmp_path: Path
+) -> None:
+    """One has lost frames, the other is no media at all: each says so, and the third is scored."""
+    right = encode(source, tmp_path / "right.mp4")
+    short = encode(source, tmp_path / "short.mp4", replace(RIGHT, output=("-frames:v", "40")))
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no media")
+    paths = {"right": right, "short": short, "broken": broken}
+    pairs = [(replace(RUNG, profile=name), path) for name, path in paths.items()]
+    alone = scored(source, right, tmp_path)
+
+    with_short = finish(measure(source, pairs[:2], PLAN, tmp_path))
+    found = finish(measure(source, pairs, PLAN, tmp_path))
+
+    for one in (with_short, found):
+        assert {score.metric: score for score in one.of("right").measurements} == alone
+        with pytest.raises(VerificationFailed, match="50 frames of the source and 40 of the"):
+            one.of("short")
+    assert set(found.faults) == {"short", "broken"}
+    assert found.fault is not None
+    assert found.fault.detail.startswith("short: 50 frames")
+    assert "; broken: " in found.fault.detail
+
+
+def test_of_many_faults_the_one_to_be_retried_is_told_with_all_names() -> None:
+    """So that the step is tried again where that may help."""
+    faults = {"a": VerificationFailed("lost"), "b": ToolKilled("killed", ("ffmpeg",), "log")}
+    fault = Scored({"c": Scores((), ())}, faults).fault
+    assert isinstance(fault, ToolKilled)
+    assert (fault.detail, fault.argv, fault.log_tail) == ("a: lost; b: killed", ("ffmpeg",), "log")
+    assert faults["b"].detail == "killed"
+    assert Scored({}, {}).fault is None
 
 
 def test_the_raster_of_a_comparison_never_exceeds_the_source() -> None:

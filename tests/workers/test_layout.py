@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from pipelines.media import Colour
+from pipelines.media import Colour, MediaInfo, VideoTrack
 from pipelines.plan_types import AudioPlan, Chunk, Plan, Rung, VideoPlan
 from workers.steps.encode import scratch_bytes
 from workers.steps.plan import steps_of
@@ -23,6 +23,14 @@ PICTURE = VideoPlan(
     conversion="none",
     field_order="progressive",
     max_bitrate_bps=1_000_000,
+)
+
+SOURCE = MediaInfo(
+    "mov",
+    1,
+    None,
+    (VideoTrack(0, "h264", None, 640, 360, "yuv420p", 8, Fraction(25), Colour()),),
+    (),
 )
 
 
@@ -48,7 +56,7 @@ def _plan(*rungs: Rung, chunks: int = 1) -> Plan:
 
 
 def _waits(plan: Plan, zone: str | None = None) -> dict[str, tuple[str, ...]]:
-    return {step.name: step.after for step in steps_of(plan, zone)}
+    return {step.name: step.after for step in steps_of(plan, SOURCE, zone)}
 
 
 def test_two_rungs_become_one_encode_and_two_renditions() -> None:
@@ -59,17 +67,30 @@ def test_two_rungs_become_one_encode_and_two_renditions() -> None:
         "encode the sound": (),
         "join hd": ("encode chunk 1 of 1", "encode the sound"),
         "join proxy": ("encode chunk 1 of 1", "encode the sound"),
-        "measure hd": ("join hd",),
-        "measure proxy": ("join proxy",),
+        "measure hd, proxy": ("join hd", "join proxy"),
         "package for HLS and DASH": ("join hd",),
         "publish to hd": (
             "join hd",
             "join proxy",
-            "measure hd",
-            "measure proxy",
+            "measure hd, proxy",
             "package for HLS and DASH",
         ),
     }
+
+
+def test_what_has_another_reference_is_measured_by_itself() -> None:
+    """Here another conversion: its scores wait for no other rendition."""
+    other = replace(_rung("sdr"), video=replace(PICTURE, conversion="hlg_to_sdr"))
+    steps = [*steps_of(_plan(_rung("hd"), other, _rung("proxy")), SOURCE, None)]
+    assert [(one.name, one.payload, one.after) for one in steps if one.kind == "measure"] == [
+        ("measure hd, proxy", {"profiles": ["hd", "proxy"]}, ("join hd", "join proxy")),
+        ("measure sdr", {"profiles": ["sdr"]}, ("join sdr",)),
+    ]
+
+
+def test_a_job_without_scores_measures_nothing() -> None:
+    plan = _plan(_rung("hd"))
+    assert "measure" not in {step.kind for step in steps_of(plan, SOURCE, None, scores=False)}
 
 
 def test_every_chunk_is_a_step_and_a_join_waits_for_all() -> None:

@@ -1,6 +1,8 @@
-"""Score a rendition against its source on exactly aligned frames."""
+"""Score the renditions of one reference against their source on exactly aligned frames."""
 
 from __future__ import annotations
+
+from contextlib import ExitStack
 
 from sqlalchemy.orm import Session
 
@@ -8,19 +10,43 @@ from pipelines.measure import measure
 from pipelines.records import to_json
 from storage.catalogue import renditions
 from workers.context import StepContext, StepResult
-from workers.steps.inputs import plan_of, renditions_of, source_of
+from workers.steps.inputs import RenditionInput, plan_of, renditions_of, source_of
 
 
 def run(context: StepContext) -> StepResult:
-    plan, source = plan_of(context), source_of(context)
-    rendition = renditions_of(context)[context.step.payload["profile"]]
-    with context.fetch(source.key) as reference, context.fetch(str(rendition.key)) as distorted:
-        scores, argv = context.follow(
-            measure(reference, distorted, rendition.rung, plan, context.folder)
-        )
-    records = [to_json(score) for score in scores]
+    """A rendition that cannot be scored fails the step, by name, and takes no other's scores: they
+    are kept in the transaction that records the failure, and another attempt scores only what is
+    left. A lost worker has kept nothing, and the whole group is scored again.
+
+    The step waits for the joins of the whole group. Where one fails, the job has failed with that
+    error; its retry joins again what failed, and then scores the group.
+    """
+    plan, source, wanted = plan_of(context), source_of(context), _unscored(context)
+    with ExitStack() as stack:
+        reference = stack.enter_context(context.fetch(source.key))
+        pairs = [(one.rung, stack.enter_context(context.fetch(str(one.key)))) for one in wanted]
+        scored = context.follow(measure(reference, pairs, plan, context.folder))
+    by_profile = {one.rung.profile: one for one in wanted}
+    records = {
+        profile: [to_json(score) for score in scores.measurements]
+        for profile, scores in scored.scores.items()
+    }
 
     def apply(session: Session) -> None:
-        renditions.add_measurements(session, rendition.id, records)
+        for profile, found in records.items():
+            command = scored.scores[profile].command
+            renditions.add_measurements(session, by_profile[profile].id, found, command)
 
-    return StepResult(result={"measurements": records}, apply=apply, command=argv)
+    return StepResult(
+        result={"measurements": records}, apply=apply, command=scored.command, fault=scored.fault
+    )
+
+
+def _unscored(context: StepContext) -> list[RenditionInput]:
+    """The step's renditions that no earlier attempt has scored."""
+    known = renditions_of(context)
+    wanted = [known[profile] for profile in context.step.payload["profiles"]]
+    scored = context.read(
+        lambda session: {one.id for one in wanted if renditions.measurements(session, one.id)}
+    )
+    return [one for one in wanted if one.id not in scored]

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from sqlalchemy.orm import Session
 
 from pipelines.errors import NothingToEncode
-from pipelines.measure import has_scores
+from pipelines.measure import measured_together
+from pipelines.media import MediaInfo
 from pipelines.plan import Plan, plan
 from pipelines.profile import choose_profiles
 from pipelines.records import to_json
@@ -38,21 +39,25 @@ def run(context: StepContext) -> StepResult:
 
     return StepResult(
         result={"renditions": len(made.rungs), "refused": [asdict(one) for one in made.refused]},
-        new_steps=tuple(steps_of(made, request.get("zone"), scores=request.get("scores", True))),
+        new_steps=tuple(
+            steps_of(made, info, request.get("zone"), scores=request.get("scores", True))
+        ),
         apply=apply,
     )
 
 
-def steps_of(made: Plan, zone: str | None, *, scores: bool = True) -> Iterator[NewStep]:
+def steps_of(
+    made: Plan, info: MediaInfo, zone: str | None, *, scores: bool = True
+) -> Iterator[NewStep]:
     """The steps of a plan. A later one names the earlier ones that it waits for.
 
-    encode a chunk ‖ audio → join a rendition → measure it; one package after the joins of what is
-    packaged; publish last, when a zone was asked for.
+    encode a chunk ‖ audio → join a rendition → measure all that share a reference; one package
+    after the joins of what is packaged; publish last, when a zone was asked for.
     """
     encodes = list(_encode_steps(made))
     joins = [_join_step(rung.profile, encodes) for rung in made.rungs]
-    scored = [rung.profile for rung in made.rungs if scores and has_scores(rung)]
-    measures = [_measure_step(profile) for profile in scored]
+    groups = measured_together(made.rungs, info) if scores else ()
+    measures = [_measure_step([rung.profile for rung in group]) for group in groups]
     packaged = [rung.profile for rung in made.rungs if rung.packaged]
     packages = [_package_step(packaged)] if packaged else []
     yield from (*encodes, *joins, *measures, *packages)
@@ -76,11 +81,15 @@ def _join_step(profile: str, encodes: list[NewStep]) -> NewStep:
     return NewStep("join", f"join {profile}", {"profile": profile}, after=after)
 
 
-def _measure_step(profile: str) -> NewStep:
-    after = (f"join {profile}",)
-    return NewStep("measure", f"measure {profile}", {"profile": profile}, after=after)
+def _measure_step(profiles: list[str]) -> NewStep:
+    name = f"measure {', '.join(profiles)}"
+    return NewStep("measure", name, {"profiles": profiles}, after=_joins_of(profiles))
 
 
 def _package_step(profiles: list[str]) -> NewStep:
-    after = tuple(f"join {profile}" for profile in profiles)
-    return NewStep("package", "package for HLS and DASH", {"profiles": profiles}, after=after)
+    name = "package for HLS and DASH"
+    return NewStep("package", name, {"profiles": profiles}, after=_joins_of(profiles))
+
+
+def _joins_of(profiles: list[str]) -> tuple[str, ...]:
+    return tuple(f"join {profile}" for profile in profiles)

@@ -1,0 +1,264 @@
+"""One ffmpeg command that compares a source with all its renditions of one reference. Pure.
+
+source ─ reference ─┬─ drop frames ─ timecode ─┬─ metrics of rung 1
+                    │            rendition 1 ──┘
+                    └─ …
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, gcd, lcm
+from pathlib import Path
+from typing import Any
+
+import ffmpeg as graph
+
+from pipelines.colour import signal, target_colour
+from pipelines.containers import INPUT_GUARDS
+from pipelines.graph import split
+from pipelines.plan_types import Plan, Rung, VideoPlan
+from pipelines.reference import (
+    Reference,
+    between,
+    reference_files,
+    reference_pictures,
+    rung_pictures,
+)
+from pipelines.samples import Span
+from pipelines.scores import ssim_values, vmaf_values, xpsnr_values
+from pipelines.tools import ffmpeg
+
+PIX_FMT = "yuv420p10le"  # one format for both inputs, STANDARDS.md "Quality metrics"
+WHOLE_FRAMES = 1500  # [P] up to here every frame is scored
+WINDOWS, WINDOW_FRAMES = 5, 250  # [P] contiguous: sub-sampling aliases with the mini-GOP
+# Ffmpeg's xpsnr reads 10-bit rows of another width askew, and scores noise (8-bit rows it copies):
+# 22 dB become -1 at 1080x1920; github.com/fraunhoferhhi/xpsnr/issues/5 and 8.
+_XPSNR_WIDTH = 64
+# Below these the features of VMAF v1 refuse (CAMBI) or crash (SpEED), measured with libvmaf 3.2.
+_VMAF_SHORT_SIDE, _VMAF_LONG_SIDE = 160, 216
+# [P] Each keeps 0.4 GiB of pictures at 2160p, measured; and the filters before libvmaf, which take
+# half of its time, feed no more.
+_VMAF_THREADS = 4
+_SEEK_MARGIN_S = 5
+# Where the times of frames do not depend on where reading begins.
+_SEEKABLE = frozenset({"mov", "mp4", "matroska", "mpegts", "mxf"})
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    name: str
+    model: str | None
+    read: Callable[[str], list[float]]
+    pix_fmt: str | None = None  # where it is not the one of the whole comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Frames of the source, half-open, from one that every rung has; `seek` when reading may begin
+    near them.
+    """
+
+    start_frame: int
+    end_frame: int
+    seek: bool
+
+    def of(self, video: VideoPlan) -> range:
+        """The frames of a rung that show them."""
+        divisor = video.rate_divisor
+        return range(self.start_frame // divisor, -(-self.end_frame // divisor))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A rendition that is to be compared."""
+
+    rung: Rung
+    rendition: Path
+
+    @property
+    def video(self) -> VideoPlan:
+        assert self.rung.video is not None, "only pictures have scores"
+        return self.rung.video
+
+    def log(self, metric: Metric, folder: Path) -> Path:
+        return folder / f"{self.rung.profile}-{metric.name}.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A source and its renditions, each to be compared with one reference."""
+
+    source: Path
+    plan: Plan
+    reference: Reference
+    pairs: tuple[Pair, ...]
+
+    @property
+    def divisor(self) -> int:
+        """Of the source's frames, those that any pair needs."""
+        return gcd(*(pair.video.rate_divisor for pair in self.pairs))
+
+    @property
+    def files(self) -> list[Path]:
+        """All that the command reads."""
+        videos = [pair.video for pair in self.pairs]
+        renditions = [pair.rendition for pair in self.pairs]
+        return [self.source, *renditions, *reference_files(self.reference, videos)]
+
+    def metrics(self, pair: Pair) -> tuple[Metric, ...]:
+        return metrics_for(pair.video, self.reference.raster)
+
+
+def metrics_for(video: VideoPlan, raster: tuple[int, int]) -> tuple[Metric, ...]:
+    """STANDARDS.md "Quality metrics": the VMAF v1 model by raster and frame rate.
+
+    HLG, PQ and what is too small for VMAF have SSIM in its place.
+    """
+    xpsnr = Metric("xpsnr", "6:1:1", xpsnr_values)
+    if raster[0] % _XPSNR_WIDTH:
+        xpsnr = Metric("xpsnr", "6:1:1, 8 bits", xpsnr_values, pix_fmt="yuv420p")
+    too_small = min(raster) < _VMAF_SHORT_SIDE or max(raster) < _VMAF_LONG_SIDE
+    if video.colour.dynamic_range != "sdr" or too_small:
+        return (Metric("ssim", "luma", ssim_values), xpsnr)
+    rate = "hfr_" if video.frame_rate >= 48 else ""
+    screen = "1d5h_2160" if min(raster) > 1080 else "3d0h"
+    return (Metric("vmaf", f"vmaf_v1.0.16_{rate}{screen}", vmaf_values), xpsnr)
+
+
+def windows_of(plan: Plan, divisors: Collection[int], format_name: str) -> tuple[Window, ...]:
+    """All frames, or contiguous windows spread over a long programme.
+
+    Long is what the slowest rung calls long, and its frames are counted: faster ones have more.
+    """
+    slowest = max(divisors)
+    frames = -(-plan.frames // slowest)
+    if frames <= WHOLE_FRAMES:
+        return (Window(0, plan.frames, seek=False),)
+    sure = plan.constant_frame_rate and not plan.clock_jumps
+    if not sure or _SEEKABLE.isdisjoint(format_name.split(",")):
+        return (Window(0, WHOLE_FRAMES * slowest, seek=False),)
+    shared = lcm(*divisors)  # every rung has the source's frames 0, shared, 2 × shared …
+    last = (frames - WINDOW_FRAMES) * slowest // shared
+    starts = [last * at // (WINDOWS - 1) * shared for at in range(WINDOWS)]
+    length = WINDOW_FRAMES * slowest
+    return tuple(Window(at, min(at + length, plan.frames), seek=True) for at in starts)
+
+
+def compose(comparison: Comparison, window: Window, folder: Path) -> list[str]:
+    """The argv of one comparison. Frames are paired by count: equal clocks are not enough.
+
+    Where an input ends early, the filters go on with its last frame, so the taps that `taps_of`
+    names get a line a frame of each side.
+    """
+    reference = split(_reference(comparison, window), len(comparison.pairs))
+    outputs: list[Any] = []
+    for number, (pair, true) in enumerate(zip(comparison.pairs, reference, strict=True)):
+        shown, counts = _compared(comparison, pair, true, window, folder)
+        counted = zip(counts, taps_of(number), strict=True)
+        outputs += [graph.output(shown, "-", format="null"), *(_counted(*one) for one in counted)]
+    argv: list[str] = graph.merge_outputs(*outputs).compile(cmd=ffmpeg())
+    return argv
+
+
+def taps_of(number: int) -> tuple[str, str]:
+    """The counts of that pair: of what its rendition should show, and of what it shows."""
+    return f"true{number:02}", f"seen{number:02}"
+
+
+def _reference(comparison: Comparison, window: Window) -> Any:
+    plan, divisor = comparison.plan, comparison.divisor
+    assert plan.frame_rate is not None, "only a plan with pictures is measured"
+    first, end = window.start_frame, window.end_frame
+    span = _span(plan.first_picture_s, plan.frame_rate, first, end) if window.seek else None
+    pictures = _opened(comparison.source, span, guarded=True)[str(plan.video_track)]
+    made = reference_pictures(pictures, plan, comparison.reference, divisor, PIX_FMT, span)
+    return made.filter("trim", end_frame=ceil((end - first) / divisor))
+
+
+def _compared(
+    comparison: Comparison, pair: Pair, true: Any, window: Window, folder: Path
+) -> tuple[Any, tuple[Any, Any]]:
+    """One pair, scored, and its two sides to be counted."""
+    frames, metrics = window.of(pair.video), comparison.metrics(pair)
+    true = rung_pictures(
+        true, comparison.plan, pair.video, comparison.reference, comparison.divisor, frames.start
+    )
+    copies = split(_on_one_clock(true, pair), len(metrics) + 1)
+    seen = _seen(comparison, pair, frames, seek=window.seek).filter("trim", end_frame=len(frames))
+    seen, counted = split(_on_one_clock(seen, pair), 2)
+    threads = _vmaf_threads(len(comparison.pairs))
+    for metric, copy in zip(metrics, copies, strict=False):
+        options = _options(metric, pair.log(metric, folder), threads)
+        both = [seen, copy]
+        if metric.pix_fmt:
+            both = [one.filter("format", pix_fmts=metric.pix_fmt) for one in both]
+        seen = graph.filter(both, options.pop("filter"), **options)
+    return seen, (copies[-1], counted)
+
+
+def _counted(pictures: Any, tap: str) -> Any:
+    return graph.output(
+        pictures,
+        "-",
+        format="null",
+        fps_mode="passthrough",
+        stats_enc_pre=f"pipe:{tap}",
+        stats_enc_pre_fmt="{n}",
+    )
+
+
+def _seen(comparison: Comparison, pair: Pair, frames: range, *, seek: bool) -> Any:
+    video, raster = pair.video, comparison.reference.raster
+    span = _span(Fraction(0), video.frame_rate, frames.start, frames.stop) if seek else None
+    pictures = _opened(pair.rendition, span, guarded=False)["v:0"]
+    if span is not None:
+        pictures = between(pictures, span)
+    if (video.width, video.height) != raster:
+        pictures = pictures.filter("scale", *raster, flags="bicubic")
+    # Tagged as the reference is: filters would convert one of the two where the tags differ.
+    colour = target_colour(video.conversion, comparison.plan.source_colour)
+    return signal(pictures.filter("format", pix_fmts=PIX_FMT), colour)
+
+
+def _on_one_clock(pictures: Any, pair: Pair) -> Any:
+    """Frame n at tick n. In seconds it would be truncated, and then pair with its neighbour."""
+    tick = 1 / pair.video.frame_rate
+    return pictures.filter("settb", f"{tick.numerator}/{tick.denominator}").filter("setpts", "N")
+
+
+def _opened(path: Path, span: Span | None, *, guarded: bool) -> Any:
+    """An input; with a span its times are the file's own, and it is read from a little before."""
+    options: dict[str, Any] = {"copyts": None} if span else {}
+    if guarded:
+        names = (name.lstrip("-") for name in INPUT_GUARDS[::2])
+        options |= dict(zip(names, INPUT_GUARDS[1::2], strict=True))
+    place_s = float(span.start_s) - _SEEK_MARGIN_S if span else 0.0
+    if place_s > 0:
+        options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{place_s:.6f}"}
+    return graph.input(str(path), **options)
+
+
+def _span(zero_s: Fraction, rate: Fraction, first: int, end: int) -> Span:
+    """The time of frames first … end - 1, with half a frame to spare on both sides."""
+    return Span(zero_s + (first - Fraction(1, 2)) / rate, zero_s + (end - Fraction(1, 2)) / rate)
+
+
+def _vmaf_threads(pairs: int) -> int:
+    """Of each pair; libvmaf takes one by itself."""
+    return min(_VMAF_THREADS, max(1, len(os.sched_getaffinity(0)) // pairs))
+
+
+def _options(metric: Metric, log: Path, threads: int) -> dict[str, Any]:
+    if metric.name != "vmaf":
+        return {"filter": metric.name, "stats_file": str(log)}
+    return {
+        "filter": "libvmaf",
+        "model": f"version={metric.model}",
+        "n_threads": threads,
+        "log_fmt": "json",
+        "log_path": str(log),
+    }
