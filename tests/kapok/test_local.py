@@ -318,6 +318,6 @@ def test_the_same_picture_in_another_coding_scores_high(
     narrow = "out_color_matrix=bt709:out_range=tv,format=yuv420p"
     reference = made("reference.mkv", scale, tags, codec)
     other = made("other.mkv", narrow, "bt709:range=tv", "libx264")
-    scores, _ = compare(reference, other, tmp_path / "scratch", lambda _: lambda _: None)
-    xpsnr = next(score for score in scores if score.metric == "xpsnr")
+    scores = compare(reference, other, tmp_path / "scratch", lambda _: lambda _: None)
+    xpsnr = next(score for score in scores.measurements if score.metric == "xpsnr")
     assert (xpsnr.mean or 0) > 30  # 14 where the codings are taken for each other

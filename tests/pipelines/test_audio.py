@@ -142,8 +142,8 @@ def test_sound_stays_with_the_picture_where_the_clock_jumps(
     assert click_times_s(stereo[:, 0]) == pytest.approx(wanted, abs=0.03)
     rung = made.rungs[0]
     assert finish(verify(out, rung, made, source)).facts.frames == 100
-    scores, _ = finish(measure(source, out, rung, made, tmp_path))
-    assert min(score.p5 or 0 for score in scores) > 25
+    scores = finish(measure(source, [(rung, out)], made, tmp_path)).of(rung.profile)
+    assert min(score.p5 or 0 for score in scores.measurements) > 25
 
 
 @pytest.mark.media

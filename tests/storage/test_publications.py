@@ -101,6 +101,17 @@ def test_a_newer_score_replaces_the_older_of_the_same_model(world: World) -> Non
     assert (listed.id, [score.id for score in scores]) == (planned.id, [row.id for row in rows])
 
 
+def test_the_command_that_gave_a_score_joins_those_of_the_rendition(world: World) -> None:
+    """Every number can be traced, also where one command scored several renditions."""
+    planned = planned_rendition(world)
+    argv = ("ffmpeg", "-lavfi", "libvmaf")
+    world.write(lambda session: renditions.add_measurements(session, planned.id, [SCORE], argv))
+    row = world.read(
+        lambda session: renditions.get_rendition(session, world.organisation_id, planned.id)
+    )
+    assert row.commands == [list(argv)]
+
+
 def test_a_package_is_listed_with_its_asset(world: World) -> None:
     """Paths are relative to its prefix."""
     planned = planned_rendition(world)

@@ -194,7 +194,7 @@ def test_finishing_keeps_result_command_and_log_and_adds_what_comes_next(world: 
     claimed = world.claim(step.id)
     follow = [
         NewStep("join", "join hd", {"profile": "hd"}),
-        NewStep("measure", "measure hd", {"profile": "hd"}, after=("join hd",)),
+        NewStep("measure", "measure hd", {"profiles": ["hd"]}, after=("join hd",)),
         NewStep("package", "package", {}, after=("join", "encode")),
     ]
     ready = world.write(

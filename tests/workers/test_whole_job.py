@@ -22,7 +22,7 @@ from storage.clock import now
 from storage.ids import new_id
 from storage.objects import never
 from storage.objects_local import LocalStore
-from storage.schema import Asset, Upload
+from storage.schema import Asset, Rendition, Upload
 from workers.engine import Engine
 from workers.kinds import KINDS
 from workers.sweeper import Sweeper
@@ -112,6 +112,60 @@ def test_an_upload_becomes_verified_renditions_and_a_publication(
     assert [one["profile"] for one in (bench.row(job_id).plan or {})["refused"]] == [
         "cn4k-hevc-hlg"
     ]
+
+
+def test_a_rendition_that_cannot_be_scored_leaves_the_others_their_scores(
+    embedded: Bench, tmp_path: Path
+) -> None:
+    """The job says so; its retry scores what is left, and each score has its command."""
+    clip, request = _clip(tmp_path / "clip.mp4"), {"profiles": ["mobile-540p", "review-proxy"]}
+    job_id = _upload(embedded, clip, request)
+    engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+    embedded.closing.callback(engine.close)
+    name = "measure mobile-540p, review-proxy"
+    while (step := embedded.steps(job_id).get(name)) is None or step.state != "ready":
+        for one in embedded.steps(job_id).values():
+            if one.state == "ready" and one.kind != "measure":
+                engine.run_step(one.id)
+    key = str(_made(embedded, job_id)["review-proxy"].key)
+    (stored,) = embedded.settings.data.glob(f"**/{key}")
+    whole = stored.rename(tmp_path / "whole.mp4")
+    stored.write_bytes(b"no media")
+    engine.run_step(step.id)
+    assert embedded.steps(job_id)[name].state == "failed"
+    assert embedded.state(job_id) != "done"
+    assert (embedded.steps(job_id)[name].error or {})["detail"].startswith("review-proxy: ")
+    assert _scores(embedded, job_id) == {"mobile-540p": ["vmaf", "xpsnr"], "review-proxy": []}
+    assert {row.state for row in _made(embedded, job_id).values()} == {"ready"}
+
+    whole.replace(stored)
+    for one in embedded.steps(job_id).values():
+        if one.state == "ready":
+            engine.run_step(one.id)
+    embedded.retry(job_id)
+    engine.run_step(step.id)
+    done = embedded.steps(job_id)[name]
+    assert (done.state, list((done.result or {})["measurements"])) == ("done", ["review-proxy"])
+    assert embedded.state(job_id) == "done"
+    assert set(map(tuple, _scores(embedded, job_id).values())) == {("vmaf", "xpsnr")}
+    for profile, row in _made(embedded, job_id).items():
+        (scoring,) = [command for command in row.commands or () if "libvmaf" in str(command)]
+        assert f"/{profile}-vmaf.log" in str(scoring)
+
+
+def _made(bench: Bench, job_id: str) -> dict[str, Rendition]:
+    """The job's renditions by their profile."""
+    with bench.database.read() as session:
+        return {row.profile: row for row in renditions.of_job(session, job_id)}
+
+
+def _scores(bench: Bench, job_id: str) -> dict[str, list[str]]:
+    """The metrics of each of them."""
+    with bench.database.read() as session:
+        return {
+            row.profile: sorted(one.metric for one in renditions.measurements(session, row.id))
+            for row in renditions.of_job(session, job_id)
+        }
 
 
 def test_a_wrong_hash_never_becomes_an_asset(embedded: Bench, tmp_path: Path) -> None:
