@@ -109,7 +109,9 @@ def measure(
     parts: list[Scored] = []
     for at, pair in enumerate(pairs):
         share = (at / len(pairs), (at + 1) / len(pairs))
-        alone = measure(source, [(pair.rung, pair.rendition)], plan, folder)
+        own = folder / f"alone-{at}"  # beside the half-written logs of all
+        own.mkdir()
+        alone = measure(source, [(pair.rung, pair.rendition)], plan, own)
         parts.append((yield from part(alone, *share, "measuring")))
     return Scored(_merged(one.scores for one in parts), _merged(one.faults for one in parts))
 
