@@ -21,6 +21,7 @@ from pipelines.source_colour import complete_colour
 if TYPE_CHECKING:
     from pipelines.facts import Measurement, RenditionFacts
     from pipelines.profile import VideoCodec
+    from pipelines.thumbs import Thumbs
 
 T = TypeVar("T")
 Show = Callable[[Progress], None]
@@ -117,6 +118,7 @@ class Work:
 
     source: Path
     plan: Plan
+    thumbs: Thumbs | None
     output: Path
     scratch: Path
     begin: Callable[[str], Show]
@@ -194,7 +196,8 @@ def _finish_rung(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
     joining = join(rung, pieces.pictures, pieces.sounds, made, work.plan)
     commands = (*pieces.commands, follow(joining, work.begin(title)).argv)
     title = t(f"verifying {rung.profile}", f"校验 {rung.profile}")
-    verified = follow(verify(made, rung, work.plan, work.source), work.begin(title))
+    verifying = verify(made, rung, work.plan, work.source, work.thumbs)
+    verified = follow(verifying, work.begin(title))
     measurements, commands = verified.proofs, (*commands, *verified.commands)
     if work.score and has_scores(rung):
         measurements, argv = _score(work, made, rung)
@@ -230,7 +233,7 @@ def compare(
     title = t("inspecting the other file", "检查被测文件")
     other, decoded = look(distorted, scratch / "distorted", begin(title))
     plan = plan_between(info, inspection, other, frames=decoded.frames)
-    work = Work(reference, plan, scratch, scratch, begin, score=True)
+    work = Work(reference, plan, None, scratch, scratch, begin, score=True)
     return _score(work, distorted, plan.rungs[0])
 
 

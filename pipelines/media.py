@@ -168,6 +168,14 @@ class Storyboard:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptThumbs:
+    """Names of the files of `pipelines.thumbs`; `times` where the rate varies."""
+
+    pictures: str
+    times: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """What one decode of the source measured. `frames` and times are what really decodes.
 
@@ -201,6 +209,7 @@ class Inspection:
     loudness: tuple[Loudness, ...] = ()
     posters: tuple[SourceImage, ...] = ()
     storyboard: Storyboard | None = None
+    thumbs: KeptThumbs | None = None
     waveform: str | None = None
     findings: tuple[str, ...] = ()
 

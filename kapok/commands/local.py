@@ -77,6 +77,7 @@ def encode(
     from kapok.live import step_progress
     from kapok.local_show import encoded_table
     from pipelines.records import to_json
+    from pipelines.thumbs import thumbs_in
 
     end_on_sigterm()
     file, output = file.absolute(), output.absolute()
@@ -91,7 +92,8 @@ def encode(
         begin = _beginner(view)
         info, found = local.look(file, scratch / "inspection", begin(t("inspecting", "检查")))
         plan = local.make_plan(info, found, wanted)
-        work = local.Work(file, plan, output, scratch, begin, scores)
+        thumbs = thumbs_in(scratch / "inspection", found.thumbs)
+        work = local.Work(file, plan, thumbs, output, scratch, begin, scores)
         made = list(local.encode(work))
     refused = [to_json(refusal) for refusal in plan.refused]
     renditions = [encoded.record() for encoded in made]

@@ -28,6 +28,7 @@ from kapok.local import (
     settle,
 )
 from pipelines.media import Colour, ContentLight, Inspection, MediaInfo, VideoTrack
+from pipelines.thumbs import thumbs_in
 from sample_media.generate import generate
 
 ROOT = Path(__file__).parent.parent.parent
@@ -98,9 +99,9 @@ def test_a_rung_that_fails_does_not_stop_the_later_ones(clip: Path, tmp_path: Pa
     wrong = replace(first, video=replace(first.video, content_light=ContentLight(1000, 400)))
     output = tmp_path / "out"
     output.mkdir()
-    work = Work(
-        clip, replace(plan, rungs=(wrong, second)), output, tmp_path, lambda _: show, score=False
-    )
+    thumbs = thumbs_in(tmp_path / "inspection", found.thumbs)
+    both = replace(plan, rungs=(wrong, second))
+    work = Work(clip, both, thumbs, output, tmp_path, lambda _: show, score=False)
     finished = []
     with pytest.raises(
         RungsFailed, match=r"mobile-540p .verification_failed.*content light"

@@ -22,8 +22,7 @@ from pipelines.media import AudioTrack
 from pipelines.plan import AudioPlan, Plan, plan
 from pipelines.profile import Profile, profile
 from pipelines.progress import finish
-from pipelines.verify import verify
-from tests.pipelines.sources import HD, STEREO, call, described, planned, samples
+from tests.pipelines.sources import HD, STEREO, call, described, planned, samples, verified
 
 RATE = 48000
 CLICKS_S = (0.5, 1.0, 1.5)
@@ -114,7 +113,7 @@ def test_of_eight_discrete_channels_the_first_two_are_the_pair(tmp_path: Path) -
         levels = [float(spectrum[200 * (at + 1)]) for at in range(8)]
         assert levels[channel] == pytest.approx(0.1, abs=0.01)
         assert max(level for at, level in enumerate(levels) if at != channel) < 0.003
-    assert finish(verify(out, made.rungs[0], made, source)).facts.frames == 50
+    assert verified(out, made.rungs[0], made, source).facts.frames == 50
 
 
 @pytest.mark.media
@@ -141,7 +140,7 @@ def test_sound_stays_with_the_picture_where_the_clock_jumps(
     wanted = [*CLICKS_S, *(at + 2 for at in CLICKS_S)]
     assert click_times_s(stereo[:, 0]) == pytest.approx(wanted, abs=0.03)
     rung = made.rungs[0]
-    assert finish(verify(out, rung, made, source)).facts.frames == 100
+    assert verified(out, rung, made, source).facts.frames == 100
     scores, _ = finish(measure(source, out, rung, made, tmp_path))
     assert min(score.p5 or 0 for score in scores) > 25
 
@@ -156,7 +155,7 @@ def test_a_33_bit_clock_that_runs_over_is_no_jump(tmp_path: Path) -> None:
     made, out = heard(source, tmp_path)
     assert not made.clock_jumps
     assert click_times_s(samples(out, 2)[:, 0]) == pytest.approx(list(CLICKS_S), abs=0.001)
-    assert finish(verify(out, made.rungs[0], made, source)).facts.frames == 50
+    assert verified(out, made.rungs[0], made, source).facts.frames == 50
 
 
 @pytest.mark.media
