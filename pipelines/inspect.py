@@ -48,7 +48,6 @@ def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, No
     return replace(
         seen,
         audio_start_s=tuple(sound.start_s(info.start_s) for sound in sounds),
-        audio_duration_s=tuple(sound.duration_s for sound in sounds),
         audio_holes=tuple(sound.holes for sound in sounds),
         loudness=tuple(sound.loudness() for sound in sounds),
         audio_end_s=tuple(sound.end_s(info.start_s) for sound in sounds),
