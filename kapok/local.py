@@ -37,10 +37,23 @@ class NotComparable(KapokError):
     code = "not_comparable"
 
 
+@dataclass(frozen=True, slots=True)
+class FailedRung:
+    """A rung of an encode that left no file, and why."""
+
+    profile: str
+    code: str
+    detail: str
+
+
 class RungsFailed(KapokError):
     """Some rungs of an encode failed, after all others were finished."""
 
     code = "job_failed"
+
+    def __init__(self, message: str, failed: Sequence[FailedRung]) -> None:
+        super().__init__(message)
+        self.failed = tuple(failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,24 +156,27 @@ def encode(work: Work) -> Iterator[Encoded]:
     A rung that disagrees with its plan leaves no file and does not stop the others; after the last
     one `RungsFailed` tells of all that failed.
     """
-    failed: list[str] = []
+    failed: list[FailedRung] = []
     for rung, pieces in _encode_all(work):
         try:
             encoded = _finish_rung(work, rung, pieces)
         except KapokError as error:
-            failed.append(f"{rung.profile} ({error.code}): {error.detail}")
+            failed.append(FailedRung(rung.profile, error.code, error.detail))
         else:
             yield encoded
     if failed:
-        done = len(work.plan.rungs) - len(failed)
-        raise RungsFailed("\n".join([*failed, _what_is_left(done, work.output)]))
+        raise RungsFailed(_failures(work, failed), failed)
 
 
-def _what_is_left(done: int, output: Path) -> str:
-    return t(
-        f"the other {done} renditions are finished in {output}",
-        f"其余 {done} 个成品已完成，位于 {output}",
-    )
+def _failures(work: Work, failed: Sequence[FailedRung]) -> str:
+    told = [f"{rung.profile} ({rung.code}): {rung.detail}" for rung in failed]
+    if done := len(work.plan.rungs) - len(failed):
+        others = t(
+            f"the other {done} renditions are finished in {work.output}",
+            f"其余 {done} 个成品已完成，位于 {work.output}",
+        )
+        told.append(others)
+    return "\n".join(told)
 
 
 def _encode_all(work: Work) -> list[tuple[Rung, Pieces]]:
