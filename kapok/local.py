@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kapok.errors import FileMissing, Usage
 from kapok.language import t
 from kapok.names import as_json, readable
+from kapok.ways_out import way_out
 from pipelines.colour import needs_sdr_conversion, target_colour
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
@@ -109,7 +110,7 @@ def _need_file(path: Path) -> None:
         text = t(f"{name} is a folder: name a file in it", f"{name} 是目录：请指定其中的文件")
         raise FileMissing(text)
     if not path.is_file():
-        raise FileMissing(t(f"there is no file {name}", f"文件 {name} 不存在"))
+        raise FileMissing(t(f"there is no file {name}", f"文件 {name} 不存在：请检查路径"))
 
 
 def make_plan(info: MediaInfo, inspection: Inspection, wanted: Sequence[str] | str | None) -> Plan:
@@ -169,7 +170,10 @@ def encode(work: Work) -> Iterator[Encoded]:
 
 
 def _failures(work: Work, failed: Sequence[FailedRung]) -> str:
-    told = [f"{rung.profile} ({rung.code}): {rung.detail}" for rung in failed]
+    told = [
+        f"{rung.profile} ({rung.code}): {way_out(rung.code, rung.detail)}{rung.detail}"
+        for rung in failed
+    ]
     if done := len(work.plan.rungs) - len(failed):
         others = t(
             f"the other {done} renditions are finished in {work.output}",
