@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kapok.errors import FileMissing, Usage
 from kapok.language import t
 from kapok.names import as_json, readable
+from kapok.ways_out import way_out
 from pipelines.colour import needs_sdr_conversion, target_colour
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
@@ -38,10 +39,23 @@ class NotComparable(KapokError):
     code = "not_comparable"
 
 
+@dataclass(frozen=True, slots=True)
+class FailedRung:
+    """A rung of an encode that left no file, and why."""
+
+    profile: str
+    code: str
+    detail: str
+
+
 class RungsFailed(KapokError):
     """Some rungs of an encode failed, after all others were finished."""
 
     code = "job_failed"
+
+    def __init__(self, message: str, failed: Sequence[FailedRung]) -> None:
+        super().__init__(message)
+        self.failed = tuple(failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +111,7 @@ def _need_file(path: Path) -> None:
         text = t(f"{name} is a folder: name a file in it", f"{name} 是目录：请指定其中的文件")
         raise FileMissing(text)
     if not path.is_file():
-        raise FileMissing(t(f"there is no file {name}", f"文件 {name} 不存在"))
+        raise FileMissing(t(f"there is no file {name}", f"文件 {name} 不存在：请检查路径"))
 
 
 def make_plan(info: MediaInfo, inspection: Inspection, wanted: Sequence[str] | str | None) -> Plan:
@@ -145,24 +159,30 @@ def encode(work: Work) -> Iterator[Encoded]:
     A rung that disagrees with its plan leaves no file and does not stop the others; after the last
     one `RungsFailed` tells of all that failed.
     """
-    failed: list[str] = []
+    failed: list[FailedRung] = []
     for rung, pieces in _encode_all(work):
         try:
             encoded = _finish_rung(work, rung, pieces)
         except KapokError as error:
-            failed.append(f"{rung.profile} ({error.code}): {error.detail}")
+            failed.append(FailedRung(rung.profile, error.code, error.detail))
         else:
             yield encoded
     if failed:
-        done = len(work.plan.rungs) - len(failed)
-        raise RungsFailed("\n".join([*failed, _what_is_left(done, work.output)]))
+        raise RungsFailed(_failures(work, failed), failed)
 
 
-def _what_is_left(done: int, output: Path) -> str:
-    return t(
-        f"the other {done} renditions are finished in {output}",
-        f"其余 {done} 个成品已完成，位于 {output}",
-    )
+def _failures(work: Work, failed: Sequence[FailedRung]) -> str:
+    told = [
+        f"{rung.profile} ({rung.code}): {way_out(rung.code, rung.detail)}{rung.detail}"
+        for rung in failed
+    ]
+    if done := len(work.plan.rungs) - len(failed):
+        others = t(
+            f"the other {done} renditions are finished in {work.output}",
+            f"其余 {done} 个成品已完成，位于 {work.output}",
+        )
+        told.append(others)
+    return "\n".join(told)
 
 
 def _encode_all(work: Work) -> list[tuple[Rung, Pieces]]:

@@ -144,7 +144,7 @@ def test_sound_longer_than_the_picture_is_kept_whole(codec: str, tmp_path: Path)
     source = make(tmp_path / "a.mkv", *generated(PICTURE, noise), *FFV1, "-c:a", codec)
     done = archived(source, tmp_path)
     assert pcm(done.path) == pcm(source)
-    assert "sound track 0 goes on 0.5 s after the picture: preservation keeps it, " in "".join(
+    assert "sound track 0 ends 500 ms after the picture: preservation keeps it, " in "".join(
         done.plan.decisions
     )
 
