@@ -227,6 +227,23 @@ def test_a_hole_in_the_sound_becomes_silence(tmp_path: Path) -> None:
 
 
 @pytest.mark.media
+def test_a_hole_does_not_shorten_sound_alone(tmp_path: Path) -> None:
+    """Two seconds with a loss in them are two seconds, to the last click."""
+    sound = wav(tmp_path / "clicks.wav", [clicks()] * 2)
+    source = tmp_path / "holed.mka"
+    hole = "asetnsamples=480,aselect='not(between(t,0.6,0.8))'"
+    call("-i", sound, "-af", hole, "-c:a", "pcm_s16le", "-f", "matroska", source)
+    made = planned(source, [profile("audio-access-aac")], tmp_path)
+    assert made.duration_s == pytest.approx(2, abs=0.001)
+    (rung,) = made.rungs
+    sounds = finish(encode_audio(source, made, tmp_path)).files
+    out = tmp_path / "finished.m4a"
+    finish(join(rung, [], [sounds[track.key] for track in rung.audio], out, made))
+    assert verified(out, rung, made, source).facts.duration_s == made.duration_s
+    assert click_times_s(samples(out, 2)[:, 0]) == pytest.approx(CLICKS_S, abs=0.001)
+
+
+@pytest.mark.media
 def test_the_downmix_has_the_coefficients_of_bs775(tmp_path: Path) -> None:
     """Front at 0 dB, centre and surround at -3 dB, no LFE, and no side on the wrong side."""
     hertz = (300, 500, 700, 60, 1100, 1300)  # FL FR FC LFE SL SR
