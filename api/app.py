@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from api import documentation, openapi, problems
 from api.backend import Backend
 from api.envelope import RequestIds, SmallBodies
+from api.key_first import KeyFirst
 from api.routes import (
     asset_files,
     assets,
@@ -83,6 +84,7 @@ def create_app(
     app.state.tail = EventTail(database, heartbeat_s)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's documented way
     app.add_middleware(SmallBodies, limit_s=body_s)
+    app.add_middleware(KeyFirst, database=database)
     app.add_middleware(RequestIds)
     problems.install(app)
     for router in ROUTERS:

@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.backend import BackendDep
 from api.refusals import ApiKeyInvalid, ApiKeyMissing, Forbidden
 from storage.catalogue import keys
+from storage.database import Database
 
 
 class Action(Enum):
@@ -62,23 +63,28 @@ class Caller:
             )
 
 
-_bearer = HTTPBearer(
+bearer = HTTPBearer(
     auto_error=False,
     scheme_name="API key",
     description="`Authorization: Bearer kpk_…`. The first admin key lies in `DATA/admin.key`.",
 )
 
 
-def _caller(
-    backend: BackendDep, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Caller:
+def find_caller(database: Database, given: HTTPAuthorizationCredentials | None) -> Caller:
+    """Raises `ApiKeyMissing`, `ApiKeyInvalid`."""
     if given is None:
         raise ApiKeyMissing("Send 'Authorization: Bearer kpk_…'; `kapok key create` makes keys.")
-    with backend.database.read() as session:
+    with database.read() as session:
         key = keys.find_key(session, given.credentials)
         if key is None:
             raise ApiKeyInvalid("This API key is unknown or was revoked: ask an admin for another.")
         return Caller(key.id, key.organisation_id, key.name, key.role)
+
+
+def _caller(
+    backend: BackendDep, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+) -> Caller:
+    return find_caller(backend.database, given)
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]

@@ -18,7 +18,7 @@ from storage.ids import new_id
 
 MAX_BODY_BYTES = 1 << 20
 MAX_SHOWN = 500
-PART_PATH = "/store/parts/"  # parts of files stream to the disk instead, with their own exact limit
+API_PATH = "/v1/"  # parts of files go elsewhere, to the disk, with their own exact limit
 
 log = logging.getLogger("kapok.requests")
 
@@ -72,6 +72,14 @@ def _shown(scope: Scope) -> str:
     return re.sub(r"^(/v1/playback/)[^/]+", r"\1…", path)[:MAX_SHOWN]
 
 
+def brings_body(scope: Scope) -> bool:
+    """Whether the request is one of the API and says that a body follows; no other one is read."""
+    if scope["type"] != "http" or not scope["path"].startswith(API_PATH):
+        return False
+    headers = Request(scope).headers
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
 class SmallBodies:
     """Reads a body of at most `MAX_BODY_BYTES` ahead of the routes, in `limit_s` at most."""
 
@@ -80,7 +88,7 @@ class SmallBodies:
         self.limit_s = limit_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(PART_PATH):
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request = Request(scope, receive)
@@ -88,7 +96,7 @@ class SmallBodies:
             detail = "The URL holds a NUL character: remove it."
             await problem(request, "invalid_text", detail)(scope, receive, send)
             return
-        if not {"content-length", "transfer-encoding"} & set(request.headers.keys()):
+        if not brings_body(scope):
             await self.app(scope, receive, send)
             return
         try:

@@ -23,7 +23,7 @@ PUBLIC_DETAILS = {
     "then try again.",
     "store_unavailable": "The object store does not answer: try again. If that does not help, ask "
     "whoever runs the service; its log says why.",
-    "store_refused": "The object store refuses what Kapok asks: tell whoever runs the service; its "
+    "storerefusal": "The object store refuses what Kapok asks: tell whoever runs the service; its "
     "log says why.",
     "catalogue_unavailable": "The catalogue does not answer: try again. If that does not help, ask "
     "whoever runs the service; its log says why.",
@@ -112,7 +112,8 @@ def _prefers_chinese(request: Request) -> bool:
     return request.headers.get("accept-language", "").strip().lower().startswith("zh")
 
 
-def _refused(request: Request, error: KapokError) -> Response:
+def refusal(request: Request, error: KapokError) -> Response:
+    """The answer for an error of ours, less what only the log may know."""
     if row_of(error.code).status >= 500:
         log.error("%s: %s", error.code, error.detail)
     if isinstance(error, GateClosed):
@@ -202,7 +203,7 @@ def _unforeseen(request: Request, error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     """Make problem documents of everything that can be raised in a request."""
-    app.add_exception_handler(KapokError, _refused)  # type: ignore[arg-type] # Starlette types all as Exception
+    app.add_exception_handler(KapokError, refusal)  # type: ignore[arg-type] # Starlette types all as Exception
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _unforeseen)

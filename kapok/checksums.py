@@ -7,6 +7,7 @@ from pathlib import Path
 from kapok.errors import FileMissing
 from kapok.language import t
 from kapok.names import readable
+from kapok.ways_out import os_reason
 
 SIDECAR_SUFFIXES = (".sha256", ".md5")
 
@@ -45,9 +46,10 @@ def _read(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
+        reason = os_reason(error)
         message = t(
-            f"cannot read the checksum file {path}: {error.strerror}",
-            f"无法读取校验文件 {path}：{error.strerror}",
+            f"cannot read the checksum file {path}: {reason}",
+            f"无法读取校验文件 {path}（{reason}）：请检查 --checksum-file",
         )
         raise FileMissing(message) from error
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):

@@ -20,6 +20,7 @@ from kapok.pull import Pulled, pull
 from kapok.transfer import Transfer, follow
 from kapok.transport import LONG_PATIENCE_S, Transport, not_kapok
 from kapok.upload import Uploaded, UploadRequest, upload
+from kapok.ways_out import way_out
 
 Record = dict[str, Any]
 ShowTransfer = Callable[[Transfer], None]
@@ -322,7 +323,8 @@ def settled(job: Record) -> Record:
     if job["state"] == "cancelled":
         raise JobCancelled(t(f"job {job['id']} was cancelled", f"任务 {job['id']} 已取消"), job)
     reason = f"{error.get('code', 'failed')}: {error.get('detail', '')}".strip(": ")
-    message = t(f"job {job['id']} failed: {reason}", f"任务 {job['id']} 失败：{reason}")
+    told = "\n".join(filter(None, [way_out(str(error.get("code")), reason), reason]))
+    message = t(f"job {job['id']} failed: {reason}", f"任务 {job['id']} 失败：{told}")
     raise JobFailed(message, job)
 
 

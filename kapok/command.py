@@ -16,6 +16,7 @@ import typer
 from kapok.errors import FAILED, INTERRUPTED, ApiError, Usage, exit_status
 from kapok.language import t, use
 from kapok.names import as_json, readable, visible
+from kapok.ways_out import os_reason, way_out
 from pipelines.errors import DiskFull, KapokError
 
 if TYPE_CHECKING:
@@ -177,12 +178,12 @@ class LocalFault(KapokError):
 
 def _os_error(error: OSError) -> KapokError:
     where = f"{readable(str(error.filename))}: " if error.filename else ""
-    text = f"{where}{error.strerror or error}"
+    text = f"{where}{os_reason(error)}"
     if error.errno == NO_SPACE:
         return DiskFull(
             t(f"{text}: free some space, then run it again", f"{text}：请释放磁盘空间后重试")
         )
-    return LocalFault(text)
+    return LocalFault(t(text, f"{text}：请检查路径、权限与磁盘"))
 
 
 def report(out: Output, error: KapokError) -> None:
@@ -209,10 +210,10 @@ def report(out: Output, error: KapokError) -> None:
 
 
 def _cause(error: KapokError) -> list[str]:
-    """The title first, which is in the reader's language, then the detail where it says more."""
+    """What is in the reader's language first, then the detail where it says more."""
     title = error.title if isinstance(error, ApiError) else ""
-    lines = error.detail.splitlines()
-    return [title, *lines] if title and title != error.detail else lines
+    told = [line for line in (title, way_out(error.code, error.detail)) if line]
+    return [*told, *(line for line in error.detail.splitlines() if line != title)]
 
 
 def use_language(word: str) -> None:
@@ -236,6 +237,6 @@ def need_folder(path: Path) -> None:
         raise Usage(
             t(
                 f"{name} is a file: give -o a folder, which is made when it is not there",
-                f"{name} 是文件：-o 应为目录，不存在时会自动创建",
+                f"{name} 是文件：请给 -o 一个目录，不存在时会自动创建",
             )
         )

@@ -86,7 +86,10 @@ def _explicit_key(api_key_file: Path | None, environment: Mapping[str, str]) -> 
         return None
     key = _read(Path(named))
     if key is None:
-        message = t(f"cannot read the key file {named}", f"无法读取密钥文件 {named}")
+        message = t(
+            f"cannot read the key file {named}: check its path and mode",
+            f"无法读取密钥文件 {named}：请检查路径与权限",
+        )
         raise FileMissing(message)
     return key
 

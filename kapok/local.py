@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kapok.errors import FileMissing, Usage
 from kapok.language import t
 from kapok.names import as_json, readable
+from kapok.ways_out import way_out
 from pipelines.colour import needs_sdr_conversion, target_colour
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pipelines.facts import Measurement, RenditionFacts
     from pipelines.measure import Scored, Scores
     from pipelines.profile import VideoCodec
+    from pipelines.thumbs import Thumbs
 
 T = TypeVar("T")
 Show = Callable[[Progress], None]
@@ -39,10 +41,23 @@ class NotComparable(KapokError):
     code = "not_comparable"
 
 
+@dataclass(frozen=True, slots=True)
+class FailedRung:
+    """A rung of an encode that left no file, and why."""
+
+    profile: str
+    code: str
+    detail: str
+
+
 class RungsFailed(KapokError):
     """Some rungs of an encode failed, after all others were finished."""
 
     code = "job_failed"
+
+    def __init__(self, message: str, failed: Sequence[FailedRung]) -> None:
+        super().__init__(message)
+        self.failed = tuple(failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +113,7 @@ def _need_file(path: Path) -> None:
         text = t(f"{name} is a folder: name a file in it", f"{name} 是目录：请指定其中的文件")
         raise FileMissing(text)
     if not path.is_file():
-        raise FileMissing(t(f"there is no file {name}", f"文件 {name} 不存在"))
+        raise FileMissing(t(f"there is no file {name}", f"文件 {name} 不存在：请检查路径"))
 
 
 def make_plan(info: MediaInfo, inspection: Inspection, wanted: Sequence[str] | str | None) -> Plan:
@@ -119,6 +134,7 @@ class Work:
 
     source: Path
     plan: Plan
+    thumbs: Thumbs | None
     output: Path
     scratch: Path
     begin: Callable[[str], Show]
@@ -140,10 +156,10 @@ class Pieces:
 
 
 class _Failures:
-    """What failed of an encode, in words."""
+    """The rungs of an encode that failed."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.rungs: list[FailedRung] = []
 
     @contextmanager
     def kept(self, rung: Rung) -> Iterator[None]:
@@ -151,7 +167,7 @@ class _Failures:
         try:
             yield
         except KapokError as error:
-            self.told.append(f"{rung.profile} ({error.code}): {error.detail}")
+            self.rungs.append(FailedRung(rung.profile, error.code, error.detail))
 
 
 def encode(work: Work) -> Iterator[Encoded]:
@@ -171,9 +187,8 @@ def encode(work: Work) -> Iterator[Encoded]:
             with failures.kept(one.rung):
                 named.append(_named(work, one, scored))
         yield from named
-    if failures.told:
-        done = len(work.plan.rungs) - len(failures.told)
-        raise RungsFailed("\n".join([*failures.told, _what_is_left(done, work.output)]))
+    if failures.rungs:
+        raise RungsFailed(_told(work, failures.rungs), failures.rungs)
 
 
 def _groups(work: Work) -> list[tuple[Rung, ...]]:
@@ -188,11 +203,18 @@ def _groups(work: Work) -> list[tuple[Rung, ...]]:
     return sorted([*groups, *alone], key=lambda group: rungs.index(group[0]))
 
 
-def _what_is_left(done: int, output: Path) -> str:
-    return t(
-        f"the other {done} renditions are finished in {output}",
-        f"其余 {done} 个成品已完成，位于 {output}",
-    )
+def _told(work: Work, failed: Sequence[FailedRung]) -> str:
+    told = [
+        f"{rung.profile} ({rung.code}): {way_out(rung.code, rung.detail)}{rung.detail}"
+        for rung in failed
+    ]
+    if done := len(work.plan.rungs) - len(failed):
+        others = t(
+            f"the other {done} renditions are finished in {work.output}",
+            f"其余 {done} 个成品已完成，位于 {work.output}",
+        )
+        told.append(others)
+    return "\n".join(told)
 
 
 def _encode_all(work: Work) -> dict[str, Pieces]:
@@ -228,7 +250,8 @@ def _verified(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
     joining = join(rung, pieces.pictures, pieces.sounds, made, work.plan)
     joined = follow(joining, work.begin(title))
     title = t(f"verifying {rung.profile}", f"校验 {rung.profile}")
-    verified = follow(verify(made, rung, work.plan, work.source), work.begin(title))
+    verifying = verify(made, rung, work.plan, work.source, work.thumbs)
+    verified = follow(verifying, work.begin(title))
     commands = (*pieces.commands, joined.argv, *verified.commands)
     return Encoded(rung, made, verified.facts, verified.proofs, commands)
 
@@ -279,7 +302,7 @@ def compare(
     title = t("inspecting the other file", "检查被测文件")
     other, decoded = look(distorted, scratch / "distorted", begin(title))
     plan = plan_between(info, inspection, other, frames=decoded.frames)
-    work = Work(reference, plan, scratch, scratch, begin, score=True)
+    work = Work(reference, plan, None, scratch, scratch, begin, score=True)
     (rung,) = plan.rungs
     return _score(work, [(rung, distorted)]).of(rung.profile)
 

@@ -83,9 +83,12 @@ def _spans(spans: Sequence[Any]) -> str | None:
 
 
 def encoded_table(
-    renditions: Sequence[Mapping[str, Any]], refused: Sequence[Mapping[str, Any]]
+    renditions: Sequence[Mapping[str, Any]],
+    failed: Sequence[Mapping[str, Any]],
+    refused: Sequence[Mapping[str, Any]],
 ) -> RenderableType:
-    records = [
+    """The finished and the failed ones; why these failed is the error that follows."""
+    made = [
         {
             **item,
             "state": "ready",
@@ -94,7 +97,8 @@ def encoded_table(
         }
         for item in renditions
     ]
-    return Group(show.renditions(records), show.refusals(refused))
+    lost = [{"profile": item["profile"], "state": "failed", "id": "–"} for item in failed]
+    return Group(show.renditions([*made, *lost]), show.refusals(refused))
 
 
 def score_table(scores: Sequence[Measurement]) -> RenderableType:

@@ -20,13 +20,13 @@ from kapok.connection import KEY_FILE, SERVICE_FILE
 from kapok.errors import DataInUse, PortInUse
 from kapok.language import t
 from pipelines.errors import KapokError
+from storage.files import PRIVATE
 
 if TYPE_CHECKING:
     from api.server import Server
     from storage.settings import Settings
 
 LOCK_FILE = "kapok.lock"
-PRIVATE = 0o700
 START_S = 60.0
 
 

@@ -18,6 +18,7 @@ from kapok.names import declared_name, readable
 from kapok.parts import Part, PartSender, split
 from kapok.transfer import BLOCK_BYTES, Transfer
 from kapok.transport import LONG_PATIENCE_S, Transport
+from kapok.ways_out import os_reason
 from pipelines.errors import EmptyFile, HashMismatch
 
 OPEN, FINISHED = "open", ("complete", "verified")
@@ -88,12 +89,17 @@ def _stat(path: Path) -> os.stat_result:
     try:
         found = path.stat()
     except OSError as error:
-        message = t(f"cannot read {path}: {error.strerror}", f"无法读取 {path}：{error.strerror}")
+        reason = os_reason(error)
+        message = t(f"cannot read {path}: {reason}", f"无法读取 {path}（{reason}）：请检查路径")
         raise FileMissing(message) from error
     if not path.is_file():
-        raise FileMissing(t(f"{path} is not a file", f"{path} 不是文件"))
+        raise FileMissing(t(f"{path} is not a file", f"{path} 不是文件：请指定文件"))
     if found.st_size == 0:
-        raise EmptyFile(t(f"{path} is empty: there is nothing to send", f"{path} 是空文件"))
+        text = t(
+            f"{path} is empty, there is nothing to send: export it again",
+            f"{path} 是空文件：请重新导出或拷贝",
+        )
+        raise EmptyFile(text)
     return found
 
 

@@ -18,6 +18,7 @@ from pipelines.probe import probe
 from pipelines.profile import Profile, load_profiles
 from pipelines.progress import Progress, finish
 from pipelines.run import run
+from pipelines.thumbs import write_thumbs
 from pipelines.tools import ffmpeg, versions
 from pipelines.verify import verify
 
@@ -92,7 +93,10 @@ def _make_one(profile: Profile, folder: Path) -> Generator[Progress, None, None]
         sounds = [sound.files[track.key] for track in rung.audio]
     out = folder / f"joined.{rung.container}"
     yield from join(rung, pictures, sounds, out, tiny)
-    yield from verify(out, rung, tiny, source)
+    thumbs = None
+    if tiny.video_track is not None:
+        thumbs = yield from write_thumbs(source, tiny.video_track, tiny.source_colour, folder)
+    yield from verify(out, rung, tiny, source, thumbs)
 
 
 def _planned(profile: Profile, source: Path, rate: Fraction) -> tuple[Plan, Rung]:

@@ -17,15 +17,13 @@ from pipelines.run import run
 from pipelines.samples import (
     SOUND_FILTER,
     SOUND_RATE_HZ,
-    THUMB_FILTER,
-    Pictures,
     Sound,
     Span,
-    pictures_of,
     sound_of,
 )
 from pipelines.sound_levels import Levels, LevelTrack
 from pipelines.source_colour import readable_tags
+from pipelines.thumbs import FILTER, Pictures, chosen, pictures_of
 from pipelines.tools import ffmpeg
 
 # The summary of ebur128 is read from a log of 200 lines, and one takes 14.
@@ -140,12 +138,9 @@ def _decode_some(
 
 
 def _picture_outputs(numbers: Sequence[int], tags: str) -> list[str]:
-    runs = "+".join(f"between(n,{first},{last})" for first, last in _ranges(numbers)) or "0"
+    few = f"[few]{chosen(numbers)},{tags}{FILTER}[thumb]"
     return [
-        *(
-            "-filter_complex",
-            f"[0:v:0]split=2[all][few];[few]select='{runs}',{tags}{THUMB_FILTER}[thumb]",
-        ),
+        *("-filter_complex", f"[0:v:0]split=2[all][few];{few}"),
         *("-map", "[all]", "-fps_mode", "passthrough"),
         *("-stats_enc_pre", "pipe:stamps", "-stats_enc_pre_fmt", "{ptsi} {tbi}", "-f", "null", "-"),
         *("-map", "[thumb]", "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:thumbs"),
@@ -161,17 +156,6 @@ def _sound_outputs(track: Track) -> list[str]:
         *("-map", f"0:a:{track.position}", "-af", f"{SOUND_FILTER}{mono}"),
         *("-f", "f32le", f"pipe:{track.name}"),
     ]
-
-
-def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Runs of consecutive numbers, closed at both ends."""
-    found: list[tuple[int, int]] = []
-    for number in sorted(numbers):
-        if found and number == found[-1][1] + 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return found
 
 
 def _picture(taken: Mapping[str, bytearray], numbers: Sequence[int]) -> DecodedPicture:

@@ -48,7 +48,6 @@ def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, No
     return replace(
         seen,
         audio_start_s=tuple(sound.start_s(info.start_s) for sound in sounds),
-        audio_duration_s=tuple(sound.duration_s for sound in sounds),
         audio_holes=tuple(sound.holes for sound in sounds),
         loudness=tuple(sound.loudness() for sound in sounds),
         audio_end_s=tuple(sound.end_s(info.start_s) for sound in sounds),
@@ -59,9 +58,9 @@ def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, No
 
 
 def _sound_alone(sounds: Sequence[SoundWatch]) -> Inspection:
-    """From the start of the first track to the end of the last."""
+    """From the start of the first track to the end of the last; filled holes count."""
     starts = [sound.start_s(Fraction(0)) for sound in sounds]
-    ends = [start + sound.duration_s for start, sound in zip(starts, sounds, strict=True)]
+    ends = [sound.end_s(Fraction(0)) for sound in sounds]
     if not any(sound.duration_s for sound in sounds):
         message = "no sound decodes: check the file in a player"
         raise NoEssence(message)

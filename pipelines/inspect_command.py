@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipelines import posters, raster_watch, storyboard
+from pipelines import posters, raster_watch, storyboard, thumbs
 from pipelines.colour import lut_file, to_709, to_table
 from pipelines.containers import INPUT_GUARDS
 from pipelines.fields import IDET, MAX_INTERLACED_HEIGHT
@@ -86,6 +86,7 @@ def _picture_outputs(picture: VideoTrack, taps: PictureTaps, folder: Path) -> li
         *(_levels_output() if taps.levels else ()),
         *("-map", "[poster]", *_jpeg(3), _numbered(folder, CANDIDATES)),
         *("-map", "[tiles]", *_jpeg(4), _numbered(folder, SPRITES)),
+        *thumbs.output(folder),
         *raster_watch.outputs(),
     ]
 
@@ -104,8 +105,13 @@ def _numbered(folder: Path, name: str) -> str:
 
 
 def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
-    branches = ["a", "b", *raster_watch.BRANCHES]
-    chains = [_grey_chain(taps.grey, picture), *_image_chains(picture, taps), *raster_watch.CHAINS]
+    branches = ["a", "b", "t", *raster_watch.BRANCHES]
+    chains = [
+        _grey_chain(taps.grey, picture),
+        *_image_chains(picture, taps),
+        f"[t]{thumbs.CHAIN}[thumbs]",
+        *raster_watch.CHAINS,
+    ]
     if taps.levels:
         branches.append("c")
         chains.append(_levels_chain(taps.levels, taps.levels_depth))
@@ -134,13 +140,16 @@ def _levels_chain(shape: FrameShape, depth: int) -> str:
 
 
 def _image_chains(picture: VideoTrack, taps: PictureTaps) -> list[str]:
-    """The storyboard's tiles, and some of the same frames as posters."""
+    """The storyboard's tiles, and some of the same frames as posters.
+
+    They are counted anew: an encoder takes no two frames with the same time stamp.
+    """
     tile = _for_screens(picture, taps.tiles.width, taps.tiles.height)
     poster = _for_screens(picture, *posters.poster_size(picture))
     step = taps.poster_every_frames // taps.tiles.every_frames
     grid = f"tile={storyboard.COLUMNS}x{taps.tiles.rows}"
     return [
-        f"[b]{_every(taps.tiles.every_frames)},split=2[tile][candidate]",
+        f"[b]{_every(taps.tiles.every_frames)},settb=1/25,setpts=N,split=2[tile][candidate]",
         f"[tile]{tile},{grid}[tiles]",
         f"[candidate]{_every(step)},{poster}[poster]",
     ]

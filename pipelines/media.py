@@ -168,14 +168,22 @@ class Storyboard:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptThumbs:
+    """Names of the files of `pipelines.thumbs`; `times` where the rate varies."""
+
+    pictures: str
+    times: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """What one decode of the source measured. `frames` and times are what really decodes.
 
     `duration_s` is frames ÷ rate with a picture (from the first frame to the end of the last where
     the rate varies), the decoded sound's length without one.
     `first_picture_s` and `audio_start_s` are on the file's own clock, as is `audio_end_s`: their
-    difference is the A/V offset that every rendition must keep. `audio_duration_s` is what decodes
-    of each track, `audio_holes` how often its time stamps jump. `clock_jumps` says that the clock
+    difference is the A/V offset that every rendition must keep. `audio_holes` is how often the time
+    stamps of each track jump. `clock_jumps` says that the clock
     begins anew somewhere: times after that are ffmpeg's corrected ones. With `constant_raster`
     width, height and pixel format of all frames are those of the first. `seen_field_order` is set
     where the pictures plainly contradict `field_order`, which is what the stream says.
@@ -188,7 +196,6 @@ class Inspection:
     constant_raster: bool = True
     first_picture_s: Fraction = Fraction(0)
     audio_start_s: tuple[Fraction, ...] = ()
-    audio_duration_s: tuple[Fraction, ...] = ()
     audio_holes: tuple[int, ...] = ()
     clock_jumps: bool = False
     audio_end_s: tuple[Fraction, ...] = ()
@@ -201,6 +208,7 @@ class Inspection:
     loudness: tuple[Loudness, ...] = ()
     posters: tuple[SourceImage, ...] = ()
     storyboard: Storyboard | None = None
+    thumbs: KeptThumbs | None = None
     waveform: str | None = None
     findings: tuple[str, ...] = ()
 

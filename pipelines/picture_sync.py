@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.plan_types import Plan, VideoPlan
-from pipelines.samples import Pictures, Window
+from pipelines.thumbs import Pictures, Window
 
 _REACH = 2  # frames to either side that a picture is also compared with
 _NEAR = (9, 9)  # of a 160x90 thumbnail

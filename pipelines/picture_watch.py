@@ -11,12 +11,22 @@ from pipelines.fields import judge_fields
 from pipelines.frame_times import FrameTimes, Timing
 from pipelines.inspect_command import picture_taps
 from pipelines.levels import LevelMeter
-from pipelines.media import Inspection, MediaInfo, Shot, SourceImage, Span, Storyboard, VideoTrack
+from pipelines.media import (
+    Inspection,
+    KeptThumbs,
+    MediaInfo,
+    Shot,
+    SourceImage,
+    Span,
+    Storyboard,
+    VideoTrack,
+)
 from pipelines.raster_watch import TAPS, StripSizes, first_change
 from pipelines.raw_frames import Frame, RawFrames
 from pipelines.shots import ShotFinder
 from pipelines.source_colour import complete_colour, inconvertible
 from pipelines.storyboard import write_storyboard
+from pipelines.thumbs import PICTURES, write_times
 from pipelines.tool_output import LogTail
 
 _MIN_BLACK_S = 0.5
@@ -73,6 +83,7 @@ class PictureWatch:
             levels=self._meter.levels(),
             posters=self._keep_posters(folder, shots, timing),
             storyboard=self._write_storyboard(folder, timing),
+            thumbs=KeptThumbs(PICTURES, write_times(folder, timing)),
             constant_raster=change is None,
             findings=tuple(
                 finding

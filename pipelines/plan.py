@@ -76,7 +76,8 @@ def plan(
             *source.decisions,
             *sound_decisions(info, rungs),
             *_offset_decisions(source),
-            *preservation_decisions(info, inspection, rungs),
+            *_end_decisions(source, rungs),
+            *preservation_decisions(info, rungs),
         ),
         source_colour=source.colour,
         source_field_order=inspection.scan,
@@ -183,19 +184,24 @@ def _offset_decisions(source: Source) -> list[str]:
             told.append(f"sound track {position} starts {off_ms} ms late: silence comes before it")
         if off_ms < 0:
             told.append(f"sound track {position} starts {-off_ms} ms early: that much is cut")
-    return [*told, *_end_decisions(source, zero + source.duration_s)]
+    return told
 
 
-def _end_decisions(source: Source, end_s: Fraction) -> list[str]:
+def _end_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
+    """What becomes of sound that ends elsewhere than the programme; preservation leaves it so."""
+    end_s = _zero(source) + source.duration_s
     what = "picture" if source.picture else "longest track"
+    preserved = any(track.lossless for rung in rungs for track in rung.audio)
+    silence = "silence follows it, but in preservation" if preserved else "silence follows it"
+    kept = "preservation keeps it, " if preserved else ""
     told = []
     for position, last_s in enumerate(source.inspection.audio_end_s):
         off_ms = round((last_s - end_s) * 1000)
         if off_ms < -_END_MS:
-            told.append(
-                f"sound track {position} ends {-off_ms} ms before the {what}: silence follows it"
-            )
+            told.append(f"sound track {position} ends {-off_ms} ms before the {what}: {silence}")
         if off_ms > _END_MS:
-            cut = "that is cut, but for preservation"
-            told.append(f"sound track {position} ends {off_ms} ms after the {what}: {cut}")
+            told.append(
+                f"sound track {position} ends {off_ms} ms after the {what}: {kept}delivery rungs "
+                f"end with the {what}"
+            )
     return told

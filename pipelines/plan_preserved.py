@@ -14,7 +14,6 @@ T = TypeVar("T")
 
 # What a container's clock rounds; verified files may start as far off.
 _START_TOLERANCE_S = Fraction(5, 1000)
-_AUDIBLE_S = Fraction(1, 10)
 
 
 def refuse_what_would_be_cut(
@@ -40,12 +39,10 @@ def refuse_what_would_be_cut(
             )
 
 
-def preservation_decisions(
-    info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]
-) -> list[str]:
-    """Every track that is in no rendition, and what becomes of sound beyond the picture."""
+def preservation_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
+    """Every track that is in no rendition, and what becomes of lossy sound."""
     preserved = [track for rung in rungs for track in rung.audio if track.lossless]
-    return [*_left_out(info), *_tails(inspection, preserved), *_lossy(info, preserved)]
+    return [*_left_out(info), *_lossy(info, preserved)]
 
 
 def _left_out(info: MediaInfo) -> Iterator[str]:
@@ -53,21 +50,6 @@ def _left_out(info: MediaInfo) -> Iterator[str]:
         yield f"picture track {picture.index} ({picture.codec}) is in no rendition"
     for track in info.left_out:
         yield f"{track} is in no rendition"
-
-
-def _tails(inspection: Inspection, preserved: Sequence[AudioPlan]) -> Iterator[str]:
-    if not inspection.frames:
-        return
-    ends_s = inspection.first_picture_s + inspection.duration_s
-    times = zip(inspection.audio_start_s, inspection.audio_duration_s, strict=False)
-    for position, (start_s, lasts_s) in enumerate(times):
-        over_s = start_s + lasts_s - ends_s
-        if over_s > _AUDIBLE_S:
-            kept = "preservation keeps it, " if preserved else ""
-            yield (
-                f"sound track {position} goes on {float(over_s):.1f} s after the picture: {kept}"
-                "delivery rungs end with the picture"
-            )
 
 
 def _lossy(info: MediaInfo, preserved: Sequence[AudioPlan]) -> Iterator[str]:

@@ -1,32 +1,26 @@
-"""Small pictures and 8 kHz sound of a few places: enough to see that nothing has moved."""
+"""8 kHz sound of a few places, and its level everywhere: enough to see that nothing has moved."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from threading import Lock
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.containers import INPUT_GUARDS
+from pipelines.kept import identity, kept_or
 from pipelines.plan_types import AudioPlan, Plan
 from pipelines.progress import Progress
 from pipelines.run import run
 from pipelines.sound_levels import Levels, LevelTrack
-from pipelines.source_colour import readable_tags
 from pipelines.tools import ffmpeg
 
-T = TypeVar("T")
-Pictures = dict[int, NDArray[np.float32]]
 Sound = NDArray[np.float32]  # (samples, channels)
 
-THUMB_WIDTH, THUMB_HEIGHT = 160, 90
-# Area scaling keeps a moving detail moving; other scalers alias it.
-THUMB_FILTER = f"scale={THUMB_WIDTH}:{THUMB_HEIGHT}:flags=area,format=gray"
 SOUND_RATE_HZ = 8000
 # Gaps are filled with silence and nothing is stretched, so sample n is at n ÷ 8000 s.
 SOUND_FILTER = (
@@ -37,23 +31,10 @@ SOUND_FILTER = (
 FIRST_PAIR = "0-FL|1-FR"  # the `channelmap` of channels 1 and 2 as they are
 MIXES = {"downmix": ",aformat=channel_layouts=mono", "pair": f",channelmap={FIRST_PAIR}:stereo"}
 
-_WINDOW_FRAMES = 24
 _SOUND_WINDOW_S = 20
-_SHORT_S = 10  # one pass over a source this long costs less than seeking in it
 # How long before a place reading starts: containers with an index find the key frame before it,
 # streams without one need a GOP, and where no seek is exact only the whole way is (`None`).
 LOOKS_S: tuple[float | None, ...] = (0.5, 6.0, None)
-_KEPT = 16  # a few MB each: one job's places
-_kept: dict[Hashable, object] = {}
-_kept_lock = Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Source frames, half-open."""
-
-    start_frame: int
-    end_frame: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +52,6 @@ class SourceTrack(NamedTuple):
     mix: str
 
 
-def picture_places(plan: Plan) -> tuple[tuple[Window, ...], ...]:
-    """The head, the middle, the tail and the seams of the chunks; windows in one group are decoded
-    together.
-
-    A resampled source has no frame numbers to compare after a seek, so only its head is used.
-    """
-    windows = _windows(plan)
-    if plan.duration_s <= _SHORT_S:
-        return (windows,)
-    return tuple((window,) for window in windows)
-
-
-def _windows(plan: Plan) -> tuple[Window, ...]:
-    frames, half = plan.frames, _WINDOW_FRAMES // 2
-    if frames <= 3 * _WINDOW_FRAMES:
-        return (Window(0, frames),)
-    head = Window(0, _WINDOW_FRAMES)
-    if not plan.constant_frame_rate:
-        return (head,)
-    seams = [chunk.start_frame for chunk in plan.chunks if chunk.start_frame > 0]
-    centres = sorted({frames // 2, *seams[:: max(1, len(seams) // 6)]})
-    inside = [Window(max(0, at - half), min(frames, at + half)) for at in centres]
-    return (head, *inside, Window(frames - _WINDOW_FRAMES, frames))
-
-
 def sound_spans(duration_s: Fraction) -> tuple[Span, ...]:
     """The head of the programme, and the tail of a long one, where drift has added up."""
     head = Span(Fraction(0), min(duration_s, Fraction(_SOUND_WINDOW_S)))
@@ -104,87 +60,19 @@ def sound_spans(duration_s: Fraction) -> tuple[Span, ...]:
     return (head, Span(duration_s - _SOUND_WINDOW_S, duration_s))
 
 
-def source_pictures(
-    source: Path, plan: Plan, windows: tuple[Window, ...], margin_s: float | None
-) -> Generator[Progress, None, Pictures]:
-    """Thumbnails of the source by frame number. Read from `margin_s` before the windows they may be
-    missing or misnumbered; read from the start (`None`) they are counted, and the truth.
-    """
-    margin_s = None if plan.clock_jumps else margin_s
-    key = (_identity(source), "pictures", windows, margin_s, plan.frame_rate, plan.first_picture_s)
-    return (yield from _kept_or(key, lambda: _source_pictures(source, plan, windows, margin_s)))
-
-
 def source_sound(
     source: Path, plan: Plan, track: AudioPlan, span: Span, margin_s: float | None
 ) -> Generator[Progress, None, Sound]:
     """The source's sound that a track of a rendition was made from; mono for a downmix."""
     margin_s = None if plan.clock_jumps else margin_s
     made_from = (track.tracks, track.pan, span)
-    key = (_identity(source), "sound", *made_from, margin_s, plan.first_picture_s)
-    return (yield from _kept_or(key, lambda: _source_sound(source, plan, track, span, margin_s)))
-
-
-def pictures_of(raw: bytes, numbers: list[int]) -> Pictures:
-    size = THUMB_WIDTH * THUMB_HEIGHT
-    whole = np.frombuffer(raw[: len(raw) // size * size], np.uint8)
-    thumbs = whole.reshape(-1, THUMB_HEIGHT, THUMB_WIDTH).astype(np.float32)
-    return dict(zip(numbers, thumbs, strict=False))
+    key = (identity(source), "sound", *made_from, margin_s, plan.first_picture_s)
+    return (yield from kept_or(key, lambda: _source_sound(source, plan, track, span, margin_s)))
 
 
 def sound_of(raw: bytes, channels: int) -> Sound:
     whole = len(raw) // (4 * channels) * 4 * channels
     return np.frombuffer(raw[:whole], np.float32).reshape(-1, channels)
-
-
-def _source_pictures(
-    source: Path, plan: Plan, windows: tuple[Window, ...], margin_s: float | None
-) -> Generator[Progress, None, Pictures]:
-    assert plan.frame_rate is not None, "only a plan with pictures has windows"
-    rate = plan.frame_rate
-    place_s = _seek_s(plan, Fraction(windows[0].start_frame) / rate, margin_s)
-    first_s = Fraction(0) if place_s is None else plan.first_picture_s
-    spans = [_half_a_frame_early(window, rate, first_s) for window in windows]
-    wanted = "+".join(f"between(t,{start_s:.9f},{end_s:.9f})" for start_s, end_s in spans)
-    count = len(_frames_of(windows))
-    counted = margin_s is None and plan.constant_frame_rate
-    if counted:  # as the encode counts, whatever the clock says
-        wanted = "+".join(f"between(n,{one.start_frame},{one.end_frame - 1})" for one in windows)
-    chosen = f"select='{wanted}'"
-    if not plan.constant_frame_rate:
-        chosen = f"fps={rate}:start_time={float(first_s):.9f},{chosen}"
-    if place_s is None:
-        chosen = f"setpts=PTS-STARTPTS,{chosen}"
-    tags = readable_tags(plan.source_colour)
-    thumbs, stamps = bytearray(), bytearray()
-    yield from run(
-        [
-            *(ffmpeg(), "-v", "error", *_opened(source, place_s)),
-            *("-map", f"0:{plan.video_track}", "-vf", f"{chosen},{tags}{THUMB_FILTER}"),
-            *("-fps_mode", "passthrough", "-frames:v", str(count)),
-            *("-stats_enc_pre", "pipe:stamps", "-stats_enc_pre_fmt", "{ptsi} {tbi}"),
-            *("-f", "rawvideo", "pipe:thumbs"),
-        ],
-        readable=[source],
-        taps={"thumbs": thumbs.extend, "stamps": stamps.extend},
-    )
-    if counted:
-        return pictures_of(bytes(thumbs), _frames_of(windows))
-    numbers = [round((time_s - first_s) * rate) for time_s in times_s(bytes(stamps))]
-    return pictures_of(bytes(thumbs), numbers)
-
-
-def _frames_of(windows: tuple[Window, ...]) -> list[int]:
-    return sorted({at for one in windows for at in range(one.start_frame, one.end_frame)})
-
-
-def _half_a_frame_early(window: Window, rate: Fraction, first_s: Fraction) -> tuple[float, float]:
-    """The window's seconds on the file's clock, clear of the rounding of time stamps."""
-    start_s, end_s = (
-        first_s + Fraction(2 * frame - 1, 2) / rate
-        for frame in (window.start_frame, window.end_frame)
-    )
-    return float(start_s), float(end_s)
 
 
 def _source_sound(
@@ -220,8 +108,8 @@ def source_levels(
     if not channels:
         return {}
     span = Span(Fraction(0), plan.duration_s)
-    key = (_identity(source), "levels", *sorted(channels.items()), span, plan.first_picture_s)
-    return (yield from _kept_or(key, lambda: _source_levels(source, plan, channels, span)))
+    key = (identity(source), "levels", *sorted(channels.items()), span, plan.first_picture_s)
+    return (yield from kept_or(key, lambda: _source_levels(source, plan, channels, span)))
 
 
 def source_tracks(track: AudioPlan) -> dict[SourceTrack, int]:
@@ -294,29 +182,3 @@ def _clock(plan: Plan) -> list[str]:
     """Read the tracks that the clock was corrected by, and drop them."""
     tracks = [word for index in plan.clock_tracks for word in ("-map", f"0:{index}")]
     return [*tracks, "-c", "copy", "-f", "null", "-"] if tracks else []
-
-
-def times_s(stamps: bytes) -> list[Fraction]:
-    """The times of lines `PTS TIMEBASE`, as ffmpeg's `-stats_enc_pre` writes them."""
-    words = stamps.decode().split()
-    return [int(at) * Fraction(base) for at, base in zip(words[::2], words[1::2], strict=True)]
-
-
-def _identity(source: Path) -> Hashable:
-    facts = source.stat()
-    return (str(source.resolve()), facts.st_size, facts.st_mtime_ns)
-
-
-def _kept_or(
-    key: Hashable, look: Callable[[], Generator[Progress, None, T]]
-) -> Generator[Progress, None, T]:
-    """Every rung asks for the same places of one source: they are decoded once a process."""
-    if key in _kept:
-        known: T = _kept[key]  # type: ignore[assignment]  # the key names the kind
-        return known
-    found = yield from look()
-    with _kept_lock:
-        while len(_kept) >= _KEPT:
-            _kept.pop(next(iter(_kept)))
-        _kept[key] = found
-    return found

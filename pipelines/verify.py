@@ -29,25 +29,26 @@ from pipelines.progress import Progress, part
 from pipelines.readback import Reading, read_back
 from pipelines.samples import (
     LOOKS_S,
-    Pictures,
     Sound,
     SourceTrack,
     Span,
-    picture_places,
     sound_spans,
     source_levels,
-    source_pictures,
     source_sound,
     source_tracks,
 )
 from pipelines.sound_levels import Levels, level_faults
 from pipelines.sound_sync import sound_faults
+from pipelines.thumbs import Pictures, Thumbs, picture_places, source_pictures
 
 
-def verify(path: Path, rung: Rung, plan: Plan, source: Path) -> Generator[Progress, None, Verified]:
+def verify(
+    path: Path, rung: Rung, plan: Plan, source: Path, thumbs: Thumbs | None
+) -> Generator[Progress, None, Verified]:
     """Read a finished file back and compare it with its plan and its source.
 
-    Of a lossless rung every frame and every sample is compared, by its MD5.
+    `thumbs` are what `inspect` kept of the source's pictures, `None` where it has none. Of a
+    lossless rung every frame and every sample is compared, by its MD5.
 
     Raises `VerificationFailed` with every disagreement; errors of the tools that another attempt
     may cure (killed, stalled, disk full) pass through.
@@ -64,7 +65,7 @@ def verify(path: Path, rung: Rung, plan: Plan, source: Path) -> Generator[Progre
         raise VerificationFailed(f"{rung.profile} cannot be read back: {_said(error)}") from error
     faults = [*signalling_faults(rung, reading, plan), *decoding_faults(rung, plan, decoded)]
     if not faults:  # a file of another shape has no places to compare
-        looking = _source_faults(rung, plan, source, decoded, spans)
+        looking = _source_faults(rung, plan, source, thumbs, decoded, spans)
         faults = yield from part(looking, 0.6, 0.7, "comparing with the source")
     _refuse(rung, faults)
     proofs = yield from part(_proofs(path, rung, plan, source), 0.7, 0.95, "proving every frame")
@@ -102,18 +103,22 @@ def _decode(
         Track(position, sound.channels, mono=planned.pan == "downmix")
         for position, (sound, planned) in enumerate(zip(reading.sounds, rung.audio, strict=False))
     ]
-    windows = [window for group in picture_places(plan) for window in group]
-    numbers = rung_frames(rung.video, windows) if rung.video else []
+    numbers = rung_frames(rung.video, picture_places(plan)) if rung.video else []
     video = None if reading.picture is None else rung.video
     return (yield from decode(path, replace(rung, video=video), tracks, numbers, spans))
 
 
 def _source_faults(
-    rung: Rung, plan: Plan, source: Path, decoded: Decoded, spans: tuple[Span, ...]
+    rung: Rung,
+    plan: Plan,
+    source: Path,
+    thumbs: Thumbs | None,
+    decoded: Decoded,
+    spans: tuple[Span, ...],
 ) -> Generator[Progress, None, list[str]]:
     faults: list[str] = []
     if decoded.picture is not None:
-        faults += yield from _picture_faults(rung, plan, source, decoded.picture.thumbs)
+        faults += yield from _picture_faults(rung, plan, thumbs, decoded.picture.thumbs)
     in_plan = [track for other in plan.rungs for track in other.audio]
     compared = [track for track in (*in_plan, *rung.audio) if not track.lossless]
     true = yield from source_levels(source, plan, compared)
@@ -140,36 +145,27 @@ def _level_faults(
 
 
 def _picture_faults(
-    rung: Rung, plan: Plan, source: Path, thumbs: Pictures
+    rung: Rung, plan: Plan, thumbs: Thumbs | None, ours: Pictures
 ) -> Generator[Progress, None, list[str]]:
-    """A place that seems wrong after a seek is looked at again from the start of the source."""
     assert rung.video is not None, "only a rung with a picture has thumbnails"
+    if thumbs is None:
+        return ["an older inspection kept nothing to compare with: start a new job of the asset"]
     faults: list[str] = []
-    for windows in picture_places(plan):
-        numbers = rung_frames(rung.video, windows)
-        ours = {number: thumbs[number] for number in numbers if number in thumbs}
-        found: list[str] = []
-        for margin_s in LOOKS_S:
-            true = yield from source_pictures(source, plan, windows, margin_s)
-            found = [
-                *misplaced(rung.video, plan, ours, true),
-                *_missing(rung.video, plan, numbers, ours, true),
-            ]
-            if not found:
-                break
-        faults += found
+    windows = picture_places(plan)
+    true = yield from source_pictures(thumbs, plan, windows)
+    for window in windows:
+        numbers = rung_frames(rung.video, [window])
+        here = {number: ours[number] for number in numbers if number in ours}
+        faults += [
+            *misplaced(rung.video, plan, here, true),
+            *_missing(rung.video, numbers, here, true),
+        ]
     return faults
 
 
-def _missing(
-    video: VideoPlan, plan: Plan, numbers: Sequence[int], ours: Pictures, true: Pictures
-) -> list[str]:
-    """What cannot be compared is not known to be right. An even rate made of an uneven one holds
-    the last frame, so that the source may have fewer.
-    """
+def _missing(video: VideoPlan, numbers: Sequence[int], ours: Pictures, true: Pictures) -> list[str]:
+    """What cannot be compared is not known to be right."""
     lost = [number for number in numbers if number * video.rate_divisor not in true]
-    if not plan.constant_frame_rate and len(lost) < len(numbers):
-        lost = []
     told = [f"{len(lost)} of {len(numbers)} frames of the source are not found"] if lost else []
     if len(ours) < len(numbers):
         told.append(f"{len(numbers) - len(ours)} of {len(numbers)} frames cannot be looked at")

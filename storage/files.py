@@ -14,6 +14,7 @@ from storage.errors import StoreUnavailable
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 READ_ONLY = 0o444
+PRIVATE = 0o700  # folders of masters, keys and scratch are for their owner alone
 TRIES = 10  # a folder may be pruned between its making and its use
 
 

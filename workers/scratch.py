@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.errors import DiskFull
+from storage.files import PRIVATE
 
-PRIVATE = 0o700  # masters lie there while they are worked on
 BEING_MADE_S = 60.0  # a folder without its name this long was never finished
 SPARE_BYTES = 256 * 1024 * 1024  # [P] left free for the catalogue, logs and the rest of the machine
 

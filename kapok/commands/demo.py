@@ -40,7 +40,7 @@ def demo(
     from kapok.demo_screen import Screen, closing
 
     if file is not None and not file.is_file():
-        raise FileMissing(t(f"there is no file {file}", f"文件 {file} 不存在"))
+        raise FileMissing(t(f"there is no file {file}", f"文件 {file} 不存在：请检查路径"))
     end_on_sigterm()
     result = play(Screen(out), keep.absolute(), file=file, profiles=names(profiles))
     out.answer(result, lambda: closing(result))

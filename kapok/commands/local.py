@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kapok.command import Output, command, end_on_sigterm, need_folder
 from kapok.language import t
+
+if TYPE_CHECKING:
+    from kapok.local import Encoded, RungsFailed, Work
 
 File = Annotated[Path, typer.Argument(metavar="FILE")]
 Folder = Annotated[
@@ -75,8 +78,7 @@ def encode(
     from kapok import local
     from kapok.commands.upload import names
     from kapok.live import step_progress
-    from kapok.local_show import encoded_table
-    from pipelines.records import to_json
+    from pipelines.thumbs import thumbs_in
 
     end_on_sigterm()
     file, output = file.absolute(), output.absolute()
@@ -91,17 +93,43 @@ def encode(
         begin = _beginner(view)
         info, found = local.look(file, scratch / "inspection", begin(t("inspecting", "检查")))
         plan = local.make_plan(info, found, wanted)
-        work = local.Work(file, plan, output, scratch, begin, scores)
-        made = list(local.encode(work))
-    refused = [to_json(refusal) for refusal in plan.refused]
+        thumbs = thumbs_in(scratch / "inspection", found.thumbs)
+        work = local.Work(file, plan, thumbs, output, scratch, begin, scores)
+        made, failure = _finished(work)
+    _answer_encoded(out, work, made, failure)
+    if failure is not None:
+        raise failure
+
+
+def _finished(work: Work) -> tuple[list[Encoded], RungsFailed | None]:
+    """What a failing rung must not hide: the finished ones, and then the error."""
+    from kapok import local
+
+    made: list[Encoded] = []
+    try:
+        made.extend(local.encode(work))
+    except local.RungsFailed as failure:
+        return made, failure
+    return made, None
+
+
+def _answer_encoded(
+    out: Output, work: Work, made: Sequence[Encoded], failure: RungsFailed | None
+) -> None:
+    from kapok.local_show import encoded_table
+    from pipelines.records import to_json
+
+    refused = [to_json(refusal) for refusal in work.plan.refused]
     renditions = [encoded.record() for encoded in made]
+    failed = [to_json(rung) for rung in failure.failed] if failure else []
     record = {
-        "path": str(file),
+        "path": str(work.source),
         "renditions": renditions,
+        "failed": failed,
         "refused": refused,
-        "decisions": list(plan.decisions),
+        "decisions": list(work.plan.decisions),
     }
-    out.answer(record, lambda: encoded_table(renditions, refused))
+    out.answer(record, lambda: encoded_table(renditions, failed, refused))
 
 
 def measure(out: Output, reference: Reference, distorted: Distorted) -> None:

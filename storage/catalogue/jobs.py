@@ -101,7 +101,9 @@ def begin_ingest(session: Session, upload: Upload, actor: str) -> Job:
 
 
 def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor: str) -> Job:
-    """Another job for an asset: it is planned again, and inspected only if it never was."""
+    """Another job for an asset: it is planned again, and inspected only if it never was, or by a
+    version of Kapok that kept no thumbnails.
+    """
     job = create_job(
         session,
         organisation_id=asset.organisation_id,
@@ -112,7 +114,7 @@ def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor:
     )
     inspect = NewStep("inspect", "inspect the source", {})
     plan = NewStep("plan", "plan the renditions", {})
-    fresh = asset.inspection is None
+    fresh = asset.inspection is None or "thumbs" not in asset.inspection
     add_steps(session, job, [inspect, replace(plan, after=("inspect",))] if fresh else [plan])
     assets.settle_asset(session, asset.id, actor)
     return job

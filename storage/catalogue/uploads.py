@@ -165,8 +165,7 @@ def lose_upload(session: Session, upload: Upload) -> None:
     """The store does not know the parts of an open upload any more: it can only begin anew."""
     upload = _locked(session, upload)
     if upload.state == "open":
-        upload.state = "expired"
-        _note(session, upload, "upload.expired", SYSTEM)
+        _mark_expired(session, upload)
 
 
 def abort_upload(session: Session, upload: Upload, actor: str) -> Upload:
@@ -206,9 +205,13 @@ def _expire(session: Session, upload: Upload, moment: datetime) -> bool:
     late = upload.state == "open" and upload.expires_at < moment
     if not (late or _given_up(session, upload)):
         return False
+    _mark_expired(session, upload)
+    return True
+
+
+def _mark_expired(session: Session, upload: Upload) -> None:
     upload.state = "expired"
     _note(session, upload, "upload.expired", SYSTEM)
-    return True
 
 
 def reject_upload(session: Session, upload: Upload, error: Mapping[str, Any]) -> None:

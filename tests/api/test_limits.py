@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import logging
 import socket
 import threading
@@ -74,9 +76,17 @@ def test_a_large_head_that_is_still_allowed_is_answered(api: api_world.Running) 
             assert client.get("/health/live", headers=header).status_code == 200
 
 
+def post_of(running: api_world.Running) -> bytes:
+    """The begin of a POST whose sender has a good key: other bodies are not read at all."""
+    org = running.organisation()
+    key = org.client().headers["Authorization"].encode()
+    org.close()
+    return b"POST /v1/uploads HTTP/1.1\r\nHost: x\r\nAuthorization: " + key + b"\r\n"
+
+
 def test_trailers_are_limited_like_headers(api: api_world.Running) -> None:
     """They come after a chunked body, when the answer may have begun: the connection ends."""
-    head = b"POST /v1/uploads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = post_of(api) + b"Transfer-Encoding: chunked\r\n\r\n"
     assert answer_to(api.url, head, b"2\r\n{}\r\n0\r\nX-A: " + b"a" * 4 * MAX_HEAD_BYTES) == b""
 
 
@@ -130,8 +140,8 @@ def test_a_slow_answer_is_not_taken_for_a_slow_head(tmp_path: Path) -> None:
 
 def test_a_body_that_does_not_come_is_a_408(tmp_path: Path) -> None:
     """One of a hundred announced bytes, then nothing; also where they trickle in."""
-    head = b"POST /v1/uploads HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
     with api_world.local_api(tmp_path, body_s=0.5) as running:
+        head = post_of(running) + b"Content-Length: 100\r\n\r\n{"
         refused(answer_to(running.url, head), 408, "body_too_slow")
         with connected(running.url) as connection:
             connection.sendall(head)
@@ -142,6 +152,44 @@ def test_a_body_that_does_not_come_is_a_408(tmp_path: Path) -> None:
             stop.set()
             trickling.join()
         refused(answer, 408, "body_too_slow")
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [(b"Authorization: Bearer kpk_wrong\r\n", "api_key_invalid"), (b"", "api_key_missing")],
+)
+def test_a_body_without_a_good_key_is_not_waited_for(
+    api: api_world.Running, key: bytes, code: str, length: bytes
+) -> None:
+    """401 after the headers alone, although the body has 30 s; nothing of it is held."""
+    head = b"POST /v1/uploads HTTP/1.1\r\nHost: x\r\n" + key + length + b"\r\n\r\n"
+    with connected(api.url) as connection:
+        connection.settimeout(5)
+        connection.sendall(head)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, answer.getheader("www-authenticate")) == (401, "Bearer")
+        assert json.loads(answer.read())["code"] == code
+
+
+def test_a_large_body_without_a_good_key_takes_no_connection_down(api: api_world.Running) -> None:
+    """It is dropped as it comes, so that its sender can read why, and ask again."""
+    with httpx.Client(base_url=api.url, trust_env=False) as client:
+        for _ in range(3):
+            answer = client.post("/v1/uploads", content=b" " * 8 * MIB)
+            assert (answer.status_code, answer.json()["code"]) == (401, "api_key_missing")
+
+
+def test_nothing_outside_of_the_api_waits_for_a_body(api: api_world.Running) -> None:
+    """No route there takes one."""
+    head = b"POST /health/live HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    with connected(api.url) as connection:
+        connection.settimeout(5)
+        connection.sendall(head)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 405
 
 
 def trickle(connection: socket.socket, stop: threading.Event) -> None:

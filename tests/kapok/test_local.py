@@ -28,18 +28,22 @@ from kapok.local import (
     settle,
 )
 from pipelines.media import Colour, ContentLight, Inspection, MediaInfo, VideoTrack
+from pipelines.thumbs import thumbs_in
+from pipelines.tools import ffmpeg
 from sample_media.generate import generate
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-def kapok(*words: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+def kapok(
+    *words: object, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kapok.cli", *map(str, words)],
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         timeout=120,
         check=False,
     )
@@ -98,16 +102,76 @@ def test_a_rung_that_fails_does_not_stop_the_later_ones(clip: Path, tmp_path: Pa
     wrong = replace(first, video=replace(first.video, content_light=ContentLight(1000, 400)))
     output = tmp_path / "out"
     output.mkdir()
-    work = Work(
-        clip, replace(plan, rungs=(wrong, second)), output, tmp_path, lambda _: show, score=False
-    )
+    thumbs = thumbs_in(tmp_path / "inspection", found.thumbs)
+    both = replace(plan, rungs=(wrong, second))
+    work = Work(clip, both, thumbs, output, tmp_path, lambda _: show, score=False)
     finished = []
     with pytest.raises(
         RungsFailed, match=r"mobile-540p .verification_failed.*content light"
     ) as end:
         finished += [encoded.rung.profile for encoded in encode(work)]
     assert exit_status(end.value) == JOB_FAILED
+    (failed,) = end.value.failed
+    assert (failed.profile, failed.code) == ("mobile-540p", "verification_failed")
     assert [path.suffix for path in sorted(output.iterdir())] == [".mkv", ".json"]
+
+
+@pytest.fixture(scope="module")
+def lossy_ffmpeg(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of an ffmpeg that joins half of the picture of one rung."""
+    path = tmp_path_factory.mktemp("tool") / "ffmpeg"
+    path.write_text(
+        f"""#!/bin/sh
+case "$*" in
+    *"-c copy"*/mobile-540p.mp4) exec {ffmpeg()} -t 0.5 "$@" ;;
+    *) exec {ffmpeg()} "$@" ;;
+esac
+"""
+    )
+    path.chmod(0o755)
+    return {"KAPOK_FFMPEG": str(path), "KAPOK_SANDBOX": "none"}  # it calls what lies elsewhere
+
+
+@pytest.mark.media
+def test_what_is_finished_is_shown_although_a_rung_failed(
+    clip: Path, tmp_path: Path, lossy_ffmpeg: dict[str, str]
+) -> None:
+    """Then the error comes, with its exit status, and the failed rung has left no file."""
+    wanted = ("--profile", "mobile-540p,archive-ffv1", "--no-scores", "-o", tmp_path / "out")
+
+    done = kapok("encode", clip, *wanted, **lossy_ffmpeg)
+
+    assert done.returncode == JOB_FAILED
+    rows = [line.split()[:2] for line in done.stdout.splitlines()]
+    assert ["archive-ffv1", "ready"] in rows
+    assert ["mobile-540p", "failed"] in rows
+    error = done.stderr[done.stderr.index("error: ") :].splitlines()
+    assert error[0] == "error: job_failed"
+    assert error[1].startswith("  mobile-540p (verification_failed): ")
+    assert error[-1] == f"  the other 1 renditions are finished in {tmp_path / 'out'}"
+    assert [path.suffix for path in sorted((tmp_path / "out").iterdir())] == [".mkv", ".json"]
+
+
+@pytest.mark.media
+def test_machines_get_what_is_finished_and_what_failed_in_one_object(
+    clip: Path, tmp_path: Path, lossy_ffmpeg: dict[str, str]
+) -> None:
+    """On stdout; the error is the last line of stderr. Nothing is said of others where all fail."""
+    words = ("encode", clip, "--no-scores", "--json", "-o", tmp_path, "--profile")
+
+    some = kapok(*words, "mobile-540p,archive-ffv1", **lossy_ffmpeg)
+    none = kapok(*words, "mobile-540p", **lossy_ffmpeg)
+
+    assert (some.returncode, none.returncode) == (JOB_FAILED, JOB_FAILED)
+    record = json.loads(some.stdout)
+    assert [item["profile"] for item in record["renditions"]] == ["archive-ffv1"]
+    (failed,) = record["failed"]
+    assert (failed["profile"], failed["code"]) == ("mobile-540p", "verification_failed")
+    error = json.loads(some.stderr.splitlines()[-1])["error"]
+    assert error["code"] == "job_failed"
+    assert failed["detail"] in error["detail"]
+    assert json.loads(none.stdout)["renditions"] == []
+    assert "finished" not in json.loads(none.stderr.splitlines()[-1])["error"]["detail"]
 
 
 @pytest.mark.media

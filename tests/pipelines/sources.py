@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.facts import Verified
 from pipelines.inspect import inspect
 from pipelines.media import AudioTrack, Colour, Inspection, MediaInfo, VideoTrack
-from pipelines.plan import Plan, plan
+from pipelines.plan import Plan, Rung, plan
 from pipelines.probe import probe
 from pipelines.profile import Profile
-from pipelines.progress import finish
+from pipelines.progress import Progress, finish
+from pipelines.thumbs import Thumbs, write_thumbs
 from pipelines.tools import ffmpeg, ffprobe
+from pipelines.verify import verify
 
 BT709 = Colour("bt709", "bt709", "bt709", "tv")
 HLG = Colour("bt2020", "arib-std-b67", "bt2020nc", "tv")
@@ -63,6 +66,27 @@ def planned(path: Path, profiles: Sequence[Profile], folder: Path) -> Plan:
     images = folder / "inspection"
     images.mkdir(exist_ok=True)
     return plan(info, finish(inspect(path, info, images)), profiles)
+
+
+def verified(path: Path, rung: Rung, made: Plan, source: Path) -> Verified:
+    """Compared with a source with an even rate that nobody inspected."""
+    return finish(verifying(path, rung, made, source))
+
+
+def verifying(
+    path: Path, rung: Rung, made: Plan, source: Path
+) -> Generator[Progress, None, Verified]:
+    thumbs = thumbs_of(source, made) if rung.video else None
+    return verify(path, rung, made, source, thumbs)
+
+
+def thumbs_of(source: Path, made: Plan) -> Thumbs | None:
+    """What an inspection would keep of the pictures of a source with an even rate."""
+    if made.video_track is None:
+        return None
+    folder = source.with_name(f"{source.name}.thumbs")
+    folder.mkdir(exist_ok=True)
+    return finish(write_thumbs(source, made.video_track, made.source_colour, folder))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,7 @@ from pipelines.media import AudioTrack
 from pipelines.plan import AudioPlan, Plan, plan
 from pipelines.profile import Profile, profile
 from pipelines.progress import finish
-from pipelines.verify import verify
-from tests.pipelines.sources import HD, STEREO, call, described, planned, samples
+from tests.pipelines.sources import HD, STEREO, call, described, planned, samples, verified
 
 RATE = 48000
 CLICKS_S = (0.5, 1.0, 1.5)
@@ -114,7 +113,7 @@ def test_of_eight_discrete_channels_the_first_two_are_the_pair(tmp_path: Path) -
         levels = [float(spectrum[200 * (at + 1)]) for at in range(8)]
         assert levels[channel] == pytest.approx(0.1, abs=0.01)
         assert max(level for at, level in enumerate(levels) if at != channel) < 0.003
-    assert finish(verify(out, made.rungs[0], made, source)).facts.frames == 50
+    assert verified(out, made.rungs[0], made, source).facts.frames == 50
 
 
 @pytest.mark.media
@@ -141,7 +140,7 @@ def test_sound_stays_with_the_picture_where_the_clock_jumps(
     wanted = [*CLICKS_S, *(at + 2 for at in CLICKS_S)]
     assert click_times_s(stereo[:, 0]) == pytest.approx(wanted, abs=0.03)
     rung = made.rungs[0]
-    assert finish(verify(out, rung, made, source)).facts.frames == 100
+    assert verified(out, rung, made, source).facts.frames == 100
     scores = finish(measure(source, [(rung, out)], made, tmp_path)).of(rung.profile)
     assert min(score.p5 or 0 for score in scores.measurements) > 25
 
@@ -156,7 +155,7 @@ def test_a_33_bit_clock_that_runs_over_is_no_jump(tmp_path: Path) -> None:
     made, out = heard(source, tmp_path)
     assert not made.clock_jumps
     assert click_times_s(samples(out, 2)[:, 0]) == pytest.approx(list(CLICKS_S), abs=0.001)
-    assert finish(verify(out, made.rungs[0], made, source)).facts.frames == 50
+    assert verified(out, made.rungs[0], made, source).facts.frames == 50
 
 
 @pytest.mark.media
@@ -224,6 +223,23 @@ def test_a_hole_in_the_sound_becomes_silence(tmp_path: Path) -> None:
         *("-c:a", "pcm_s16le", source),
     )
     _, out = heard(source, tmp_path)
+    assert click_times_s(samples(out, 2)[:, 0]) == pytest.approx(CLICKS_S, abs=0.001)
+
+
+@pytest.mark.media
+def test_a_hole_does_not_shorten_sound_alone(tmp_path: Path) -> None:
+    """Two seconds with a loss in them are two seconds, to the last click."""
+    sound = wav(tmp_path / "clicks.wav", [clicks()] * 2)
+    source = tmp_path / "holed.mka"
+    hole = "asetnsamples=480,aselect='not(between(t,0.6,0.8))'"
+    call("-i", sound, "-af", hole, "-c:a", "pcm_s16le", "-f", "matroska", source)
+    made = planned(source, [profile("audio-access-aac")], tmp_path)
+    assert made.duration_s == pytest.approx(2, abs=0.001)
+    (rung,) = made.rungs
+    sounds = finish(encode_audio(source, made, tmp_path)).files
+    out = tmp_path / "finished.m4a"
+    finish(join(rung, [], [sounds[track.key] for track in rung.audio], out, made))
+    assert verified(out, rung, made, source).facts.duration_s == made.duration_s
     assert click_times_s(samples(out, 2)[:, 0]) == pytest.approx(CLICKS_S, abs=0.001)
 
 

@@ -101,7 +101,7 @@ def test_the_whole_command_of_a_plain_source() -> None:
     bare = ["-map_chapters", "-1", "-map_metadata", "-1"]
     last = [
         "-preset",
-        "veryfast",
+        "medium",
         "-profile:v",
         "high",
         "-sc_threshold",

@@ -162,7 +162,9 @@ def test_the_images_are_there_and_nothing_else(tmp_path: Path) -> None:
     found = inspected(clips.programme(tmp_path), tmp_path / "out")
     assert found.storyboard
     named = [poster.name for poster in found.posters]
-    others = [found.storyboard.vtt, *found.storyboard.images, str(found.waveform)]
+    assert found.thumbs is not None
+    kept = [found.thumbs.pictures, str(found.waveform)]
+    others = [found.storyboard.vtt, *found.storyboard.images, *kept]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*named, *others])
     for poster in found.posters:
         image = cv2.imread(str(tmp_path / "out" / poster.name))

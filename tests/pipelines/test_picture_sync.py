@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.picture_sync import misplaced
-from pipelines.samples import THUMB_HEIGHT, THUMB_WIDTH, Pictures
+from pipelines.thumbs import HEIGHT, WIDTH, Pictures
 from tests.pipelines.handmade import PLAN, VIDEO
 
 COUNT = 26
@@ -25,9 +25,9 @@ GRAIN = bytes.fromhex(
 
 def moving() -> Pictures:
     """Blocks of grey that pass by, two samples a frame."""
-    grey = np.random.default_rng(1).integers(40, 200, (THUMB_HEIGHT // 5, 60))
+    grey = np.random.default_rng(1).integers(40, 200, (HEIGHT // 5, 60))
     wide = np.kron(grey, np.ones((5, 5))).astype(np.float32)
-    return {at: wide[:, 2 * at : 2 * at + THUMB_WIDTH].copy() for at in range(COUNT)}
+    return {at: wide[:, 2 * at : 2 * at + WIDTH].copy() for at in range(COUNT)}
 
 
 def noisy(pictures: Pictures, deviation: float) -> Pictures:
@@ -49,7 +49,7 @@ def test_a_shift_by_one_frame_is_found_in_exact_and_in_noisy_copies(deviation: f
 def test_one_flat_picture_does_not_hide_a_shift() -> None:
     """The root of a sum that rounding has left below zero is no number, nor is any mean with it."""
     source = moving()
-    source[12] = np.full((THUMB_HEIGHT, THUMB_WIDTH), 29, np.float32)
+    source[12] = np.full((HEIGHT, WIDTH), 29, np.float32)
     source[12][12:28, 83:96] = np.frombuffer(GRAIN, np.uint8).reshape(16, 13)
     late = {at: source[at + 1] for at in range(COUNT - 1)}
     assert misplaced(VIDEO, PLAN, noisy(late, 1.5), source) == SHIFTED

@@ -488,15 +488,28 @@ def test_a_shift_between_picture_and_sound_is_said() -> None:
     assert "sound track 1 starts 500 ms early: that much is cut" in planned.decisions
 
 
-def test_sound_that_ends_with_another_end_than_the_picture_is_said() -> None:
-    """Silence and cuts change the programme; a codec's last block does not."""
+@pytest.mark.parametrize(
+    ("profiles", "short", "long"),
+    [
+        (["mobile-540p"], "silence follows it", "delivery rungs end with the picture"),
+        (
+            ["mobile-540p", "archive-ffv1"],
+            "silence follows it, but in preservation",
+            "preservation keeps it, delivery rungs end with the picture",
+        ),
+    ],
+)
+def test_sound_that_ends_with_another_end_than_the_picture_is_said(
+    profiles: list[str], short: str, long: str
+) -> None:
+    """Once: silence and cuts change the programme; a codec's last block does not."""
     ends = (Fraction(3), Fraction(5), Fraction(403, 100))
     starts = (Fraction(0),) * 3
-    planned = made(HD, "mobile-540p", audio=(STEREO,) * 3, audio_start_s=starts, audio_end_s=ends)
-    told = [decision for decision in planned.decisions if " ends " in decision]
+    planned = made(HD, *profiles, audio=(STEREO,) * 3, audio_start_s=starts, audio_end_s=ends)
+    told = [decision for decision in planned.decisions if " the picture" in decision]
     assert told == [
-        "sound track 0 ends 1000 ms before the picture: silence follows it",
-        "sound track 1 ends 1000 ms after the picture: that is cut, but for preservation",
+        f"sound track 0 ends 1000 ms before the picture: {short}",
+        f"sound track 1 ends 1000 ms after the picture: {long}",
     ]
 
 

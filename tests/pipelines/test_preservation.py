@@ -23,8 +23,7 @@ from pipelines.probe import probe
 from pipelines.profile import profile
 from pipelines.progress import finish
 from pipelines.tools import ffmpeg
-from pipelines.verify import verify
-from tests.pipelines.sources import STEREO, call, described, planned, read_back
+from tests.pipelines.sources import STEREO, call, described, planned, read_back, verified
 
 pytestmark = pytest.mark.media
 
@@ -57,7 +56,7 @@ def made(source: Path, folder: Path) -> tuple[Plan, Path]:
 
 def archived(source: Path, folder: Path) -> Archived:
     resolved, out = made(source, folder)
-    return Archived(resolved, out, finish(verify(out, resolved.rungs[0], resolved, source)))
+    return Archived(resolved, out, verified(out, resolved.rungs[0], resolved, source))
 
 
 def refusal(source: Path, folder: Path) -> tuple[str, str]:
@@ -145,7 +144,7 @@ def test_sound_longer_than_the_picture_is_kept_whole(codec: str, tmp_path: Path)
     source = make(tmp_path / "a.mkv", *generated(PICTURE, noise), *FFV1, "-c:a", codec)
     done = archived(source, tmp_path)
     assert pcm(done.path) == pcm(source)
-    assert "sound track 0 goes on 0.5 s after the picture: preservation keeps it, " in "".join(
+    assert "sound track 0 ends 500 ms after the picture: preservation keeps it, " in "".join(
         done.plan.decisions
     )
 
@@ -211,7 +210,7 @@ def test_one_changed_sample_of_the_sound_is_not_lossless(tmp_path: Path) -> None
     kept = ("-map", "0", "-c:v", "copy", "-c:a", "flac")
     make(wrong, "-i", str(right), *kept, "-af", touch, "-fflags", "+bitexact")
     with pytest.raises(VerificationFailed, match="the samples of audio track 0 are not the source"):
-        finish(verify(wrong, resolved.rungs[0], resolved, source))
+        verified(wrong, resolved.rungs[0], resolved, source)
 
 
 def test_every_track_that_is_left_out_is_named(tmp_path: Path) -> None:

@@ -72,6 +72,13 @@ def test_nested_tuples_keep_their_kind() -> None:
     assert from_json(Inspection, json.loads(json.dumps(to_json(inspection)))) == inspection
 
 
+def test_a_record_of_an_earlier_version_still_loads() -> None:
+    """Fields that are gone are passed over, fields that came since have their defaults."""
+    earlier = {"duration_s": "2/1", "audio_start_s": ["0/1"], "audio_duration_s": ["2/1"]}
+    loaded = from_json(Inspection, earlier)
+    assert loaded == Inspection(Fraction(2), audio_start_s=(Fraction(0),))
+
+
 def test_a_record_of_another_kind_is_refused() -> None:
     """A row that was written by something else never becomes half a value."""
     with pytest.raises(ValidationError):

@@ -13,11 +13,10 @@ from pipelines.errors import VerificationFailed
 from pipelines.facts import Measurement, RenditionFacts
 from pipelines.media import Colour, ContentLight, MasteringDisplay
 from pipelines.plan_types import Chunk, Plan, Rung
-from pipelines.progress import finish
-from pipelines.samples import Window, picture_places
-from pipelines.verify import verify
+from pipelines.thumbs import Window, picture_places
 from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RIGHT, RUNG, STEREO, TAGS, VIDEO, Recipe, encode
+from tests.pipelines.sources import verified, verifying
 
 pytestmark = pytest.mark.media
 
@@ -30,7 +29,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def checked(path: Path, source: Path, rung: Rung = RUNG, plan: Plan = PLAN) -> RenditionFacts:
-    return finish(verify(path, rung, plan, source)).facts
+    return verified(path, rung, plan, source).facts
 
 
 def refusal(path: Path, source: Path, rung: Rung = RUNG, plan: Plan = PLAN) -> str:
@@ -331,7 +330,7 @@ def test_half_the_frame_rate_keeps_every_second_frame(source: Path, tmp_path: Pa
     assert "frame 1 shows source frame 3, planned 2" in text
 
 
-def test_places_in_a_long_source_are_found_by_seeking(tmp_path: Path) -> None:
+def test_places_in_a_long_source_are_compared_one_by_one(tmp_path: Path) -> None:
     """Head, middle and tail of a source are compared; one lost frame between them shows."""
     source = handmade.make_source(tmp_path, frames=300)
     plan = replace(PLAN, frames=300, duration_s=Fraction(12))
@@ -345,16 +344,12 @@ def test_places_in_a_long_source_are_found_by_seeking(tmp_path: Path) -> None:
 
 
 def test_the_places_that_are_compared() -> None:
-    """Head, middle, tail and seams; together where the source is short, one by one where not."""
-    whole = ((Window(0, 50),),)
-    assert picture_places(PLAN) == whole
+    """Head, middle, tail and seams; all of a short source."""
+    assert picture_places(PLAN) == (Window(0, 50),)
     chunks = (Chunk(0, 0, 90), Chunk(1, 90, 150))
-    short = replace(PLAN, frames=150, duration_s=Fraction(6), chunks=chunks)
+    longer = replace(PLAN, frames=150, duration_s=Fraction(6), chunks=chunks)
     windows = (Window(0, 24), Window(63, 87), Window(78, 102), Window(126, 150))
-    assert picture_places(short) == (windows,)
-    long = replace(short, duration_s=Fraction(60))
-    assert picture_places(long) == tuple((window,) for window in windows)
-    assert picture_places(replace(long, constant_frame_rate=False)) == ((Window(0, 24),),)
+    assert picture_places(longer) == windows
 
 
 def test_a_clock_that_starts_late_moves_nothing(tmp_path: Path) -> None:
@@ -407,10 +402,10 @@ def test_a_lossless_rendition_is_proven_by_the_hash_of_every_frame(
 ) -> None:
     """The proof is kept with its command."""
     path, rung = archived(tmp_path, source)
-    verified = finish(verify(path, rung, PLAN, source))
+    proven = verified(path, rung, PLAN, source)
     equal = Measurement("framemd5", None, None, None, None, frames=50, equal=True)
-    assert verified.proofs == (equal,)
-    assert [argv[0] for argv in verified.commands] == ["ffmpeg"]
+    assert proven.proofs == (equal,)
+    assert [argv[0] for argv in proven.commands] == ["ffmpeg"]
 
 
 def test_one_changed_sample_is_not_lossless(source: Path, tmp_path: Path) -> None:
@@ -423,8 +418,9 @@ def test_one_changed_sample_is_not_lossless(source: Path, tmp_path: Path) -> Non
 
 def test_a_delivery_rung_needs_no_proof(source: Path, tmp_path: Path) -> None:
     """It is scored, and never equal."""
-    verified = finish(verify(encode(source, tmp_path / "right.mp4"), RUNG, PLAN, source))
-    assert (verified.proofs, verified.commands) == ((), ())
+    path = encode(source, tmp_path / "right.mp4")
+    proven = verified(path, RUNG, PLAN, source)
+    assert (proven.proofs, proven.commands) == ((), ())
 
 
 def test_sound_alone_is_verified_too(source: Path, tmp_path: Path) -> None:
@@ -499,7 +495,8 @@ def test_mono_tracks_joined_to_stereo_are_compared_side_by_side(
 
 def test_closing_the_check_stops_the_decoder(source: Path, tmp_path: Path) -> None:
     """Cancel is a close of the generator, wherever it stands."""
-    checking = verify(encode(source, tmp_path / "right.mp4"), RUNG, PLAN, source)
+    path = encode(source, tmp_path / "right.mp4")
+    checking = verifying(path, RUNG, PLAN, source)
     next(checking)
     checking.close()
     with pytest.raises(StopIteration):

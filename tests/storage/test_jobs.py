@@ -217,19 +217,29 @@ def test_a_ready_asset_stays_ready_when_a_later_job_fails(world: World) -> None:
     assert world.asset_state(asset.id) == "ready"
 
 
-def test_another_job_of_an_inspected_asset_begins_with_its_plan(world: World) -> None:
-    """One decode of the source is enough for ever."""
+@pytest.mark.parametrize(
+    ("seen", "steps"),
+    [
+        ({"frames": 1, "thumbs": None}, ["plan the renditions"]),
+        ({"frames": 1}, ["inspect the source", "plan the renditions"]),
+    ],
+    ids=["inspected", "by a version without thumbnails"],
+)
+def test_another_job_of_an_inspected_asset_begins_with_its_plan(
+    seen: dict[str, object], steps: list[str], world: World
+) -> None:
+    """One decode of the source is enough, if it kept all that is needed now."""
     asset = world.asset()
     first = world.write(lambda session: jobs.start_job(session, asset, {}, "key_test"))
     assert list(world.states(first.id)) == ["inspect the source", "plan the renditions"]
 
     def inspected(session: Session) -> Job:
         row = assets.get_asset(session, world.organisation_id, asset.id)
-        assets.record_inspection(session, row, {"format": "mxf"}, {"frames": 1}, "p/")
+        assets.record_inspection(session, row, {"format": "mxf"}, seen, "p/")
         return jobs.start_job(session, row, {"profiles": ["archive-ffv1"]}, "key_test")
 
     second = world.write(inspected)
-    assert list(world.states(second.id)) == ["plan the renditions"]
+    assert list(world.states(second.id)) == steps
     assert second.request == {"profiles": ["archive-ffv1"]}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan import Plan, Rung
 from pipelines.records import from_json
+from pipelines.thumbs import Thumbs
 from storage.catalogue import assets, jobs, renditions
 from workers.context import StepContext
 
@@ -53,6 +55,25 @@ def inspected(context: StepContext) -> tuple[MediaInfo, Inspection]:
 
     media, inspection = context.read(query)
     return from_json(MediaInfo, media), from_json(Inspection, inspection)
+
+
+@contextmanager
+def source_thumbs(context: StepContext) -> Iterator[Thumbs | None]:
+    """What the asset's latest inspection kept of every frame, as local files."""
+    asset_id = source_of(context).asset_id
+
+    def query(session: Session) -> tuple[Mapping[str, Any], str]:
+        asset = assets.get_asset(session, context.step.organisation_id, asset_id)
+        return asset.inspection or {}, asset.inspection_prefix or ""
+
+    inspection, prefix = context.read(query)
+    kept = from_json(Inspection, inspection).thumbs
+    with ExitStack() as stack:
+        if kept is None:
+            yield None
+            return
+        names = [name for name in (kept.pictures, kept.times) if name]
+        yield Thumbs(*(stack.enter_context(context.fetch(f"{prefix}{name}")) for name in names))
 
 
 def request_of(context: StepContext) -> Mapping[str, Any]:

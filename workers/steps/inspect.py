@@ -5,8 +5,10 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from pipelines.inspect import inspect
+from pipelines.media import MediaInfo
 from pipelines.probe import probe
 from pipelines.records import to_json
+from pipelines.thumbs import FRAME_BYTES
 from storage.catalogue import assets
 from workers.context import StepContext, StepResult
 from workers.steps.inputs import source_of
@@ -16,11 +18,11 @@ IMAGES_BYTES = 512 * 1024 * 1024  # [P] posters, storyboard and waveform of one 
 
 def run(context: StepContext) -> StepResult:
     source = source_of(context)
-    context.need_scratch(IMAGES_BYTES)
     images = context.folder / "images"
     images.mkdir()
     with context.fetch(source.key) as path:
         info = probe(path)
+        context.need_scratch(IMAGES_BYTES + _thumb_bytes(info))
         inspection = context.follow(inspect(path, info, images))
     # The step's own: two jobs of one asset may inspect it at once.
     base = f"assets/{source.asset_id}/inspection/{context.step.id}"
@@ -36,3 +38,9 @@ def run(context: StepContext) -> StepResult:
         result={"frames": inspection.frames, "duration_s": float(inspection.duration_s)},
         apply=apply,
     )
+
+
+def _thumb_bytes(info: MediaInfo) -> int:
+    """Of all frames, by the length that the file claims."""
+    rate = info.picture.frame_rate if info.picture else 0
+    return int((info.duration_s or 0) * rate * FRAME_BYTES)

@@ -17,7 +17,7 @@ from pipelines.verify import verify
 from storage.catalogue import renditions
 from storage.catalogue.steps import Claimed
 from workers.context import StepContext, StepResult
-from workers.steps.inputs import Made, made_by, plan_of, renditions_of, source_of
+from workers.steps.inputs import Made, made_by, plan_of, renditions_of, source_of, source_thumbs
 
 JOINED = 0.2  # share of the step's time; verifying decodes the rendition, joining only copies
 
@@ -32,8 +32,8 @@ def run(context: StepContext) -> StepResult:
         pictures, tracks = _fetch_parts(context, stack, rung, chunks, sound)
         context.need_scratch(sum(path.stat().st_size for path in (*pictures, *tracks)))
         joined = context.follow(join(rung, pictures, tracks, out, plan), end=JOINED)
-    with context.fetch(source.key) as original:
-        verified = context.follow(verify(out, rung, plan, original), start=JOINED)
+    with context.fetch(source.key) as original, source_thumbs(context) as thumbs:
+        verified = context.follow(verify(out, rung, plan, original, thumbs), start=JOINED)
     key = context.put(out, f"assets/{source.asset_id}/renditions/{rendition.id}", out.name)
     commands = [made.command for made in _used(rung, chunks, sound)]
     commands += [joined.argv, *verified.commands]

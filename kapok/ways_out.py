@@ -1,0 +1,69 @@
+"""Cause and way out in Chinese, for errors whose own text is English wherever it comes from.
+
+The media logic, the API and the operating system speak English; a person who reads Chinese sees
+this sentence first, and the English one with its names and numbers below it. By code, so that
+errors of this machine, of the service and of a job's steps read alike.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+
+from kapok.language import t
+
+WAYS_OUT: Mapping[str, str] = {
+    # The essence.
+    "empty_file": "文件没有内容：请重新导出或拷贝。",
+    "unsupported_media": "不是能打开的媒体文件：请换成 MP4、MOV、MXF、MPEG-TS、MKV 或 WAV。",
+    "truncated_media": "文件不完整：请重新拷贝或导出。",
+    "no_essence": "没有可解码的画面或声音：请先在播放器中检查该文件。",
+    "undecodable_media": "媒体内容损坏或标注有误：请重新导出。",
+    "limit_exceeded": "媒体超出限制，英文说明指出是哪一项：请拆分或重新导出后再试。",
+    "unknown_profile": "没有这个编码方案或阶梯：请用 `kapok profile list` 查看后再选。",
+    "nothing_to_encode": "所选方案都不适用于该源文件，逐项原因见下：请换用其他方案。",
+    "verification_failed": "成品与方案不一致，未予放行：请重试；仍失败请连同日志上报。",
+    "hash_mismatch": "收到的字节与声明的哈希值不符：请核对文件与校验值，再重新上传。",
+    "size_mismatch": "收到的大小与声明不符：请重新上传。",
+    "invalid_checksum_file": "校验文件无法使用：请更正，或用 --checksum-file 另选一个。",
+    # Who asks, and for what.
+    "api_key_missing": "没有提供 API 密钥：请用 --api-key-file 指定密钥文件。",
+    "api_key_invalid": "密钥不存在或已撤销：请检查所用的密钥，或向管理员索取新的。",
+    "forbidden": "该密钥的角色无权这样做：请改用下面列出的角色的密钥。",
+    "invalid_request": "有内容填写不当：请按下面所列逐项更正。",
+    "asset_not_found": "编号有误，或素材尚未通过校验：请用 `kapok asset list` 核对。",
+    "job_not_found": "编号有误，或属于其他机构：请用 `kapok job list` 核对。",
+    "zone_not_found": "专区名称有误：请用 `kapok zone list` 查看后再选。",
+    "already_published": "素材已在该专区：如需重新发布，请先撤回。",
+    "job_conflict": "已结束的任务不能取消，运行中的任务不能重试：请先查看任务状态。",
+    # What runs underneath.
+    "disk_full": "磁盘空间不足：请清理磁盘（或请服务管理员清理）后重试。",
+    "catalogue_unavailable": "服务的数据库没有应答：请稍后重试；仍不行请联系服务管理员。",
+    "store_unavailable": "对象存储没有应答：请稍后重试；仍不行请联系服务管理员。",
+    "tool_failed": "媒体工具出错：请重试；仍失败请连同日志上报。",
+    "tool_killed": "媒体工具被系统中止，常因内存不足：请释放内存后重试。",
+    "tool_stalled": "媒体工具长时间没有进展：请重试；仍如此请检查源文件。",
+    "worker_lost": "工作进程多次中断，常因内存不足：请查看日志后重试。",
+    "tool_missing": "缺少媒体工具：请运行 `kapok doctor` 查看。",
+    "invalid_settings": "配置有误：请按英文说明中的变量名更正。",
+}
+OS_REASONS: Mapping[int, str] = {
+    errno.ENOENT: "文件不存在",
+    errno.EACCES: "没有访问权限",
+    errno.EPERM: "没有访问权限",
+    errno.EISDIR: "这是目录",
+    errno.ENOTDIR: "路径中有一段不是目录",
+    errno.EROFS: "磁盘是只读的",
+    errno.EIO: "磁盘读写出错",
+}
+
+
+def way_out(code: str, detail: str) -> str:
+    """The sentence for a Chinese reader, or nothing: 请 says that the detail has a way out."""
+    return t("", "" if "请" in detail else WAYS_OUT.get(code, ""))
+
+
+def os_reason(error: OSError) -> str:
+    """What the operating system says, in the reader's language where it is usual."""
+    english = error.strerror or str(error)
+    return t(english, OS_REASONS.get(error.errno or 0, english))
