@@ -84,10 +84,17 @@ def _picture_outputs(picture: VideoTrack, taps: PictureTaps, folder: Path) -> li
         *("-stats_enc_pre:0", "pipe:times", "-stats_enc_pre_fmt:0", "{pts} {tb}"),
         *("-c:v", "rawvideo", "-f", "rawvideo", "pipe:grey"),
         *(_levels_output() if taps.levels else ()),
-        *("-map", "[poster]", *_jpeg(3), _numbered(folder, CANDIDATES)),
-        *("-map", "[tiles]", *_jpeg(4), _numbered(folder, SPRITES)),
+        *image_files(folder),
         *thumbs.output(folder),
         *raster_watch.outputs(),
+    ]
+
+
+def image_files(folder: Path) -> list[str]:
+    """Ffmpeg's words for the outputs of `image_chains`."""
+    return [
+        *("-map", "[poster]", *_jpeg(3), _numbered(folder, CANDIDATES)),
+        *("-map", "[tiles]", *_jpeg(4), _numbered(folder, SPRITES)),
     ]
 
 
@@ -108,7 +115,7 @@ def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
     branches = ["a", "b", "t", *raster_watch.BRANCHES]
     chains = [
         _grey_chain(taps.grey, picture),
-        *_image_chains(picture, taps),
+        *image_chains(picture, taps),
         f"[t]{thumbs.CHAIN}[thumbs]",
         *raster_watch.CHAINS,
     ]
@@ -139,8 +146,8 @@ def _levels_chain(shape: FrameShape, depth: int) -> str:
     return f"[c]scale={shape.width}:{shape.height}:flags=neighbor,format={pix_fmt}[levels]"
 
 
-def _image_chains(picture: VideoTrack, taps: PictureTaps) -> list[str]:
-    """The storyboard's tiles, and some of the same frames as posters.
+def image_chains(picture: VideoTrack, taps: PictureTaps) -> list[str]:
+    """From `[b]` the storyboard's tiles, and some of the same frames as posters.
 
     They are counted anew: an encoder takes no two frames with the same time stamp.
     """
