@@ -96,6 +96,7 @@ INSPECTION = {
         {"name": "poster-1.jpg", "width": 1920, "height": 1080, "time_s": 1.5, "frame": 75}
     ],
     "storyboard": {"vtt": "storyboard.vtt", "images": ["sprite-001.jpg"]},
+    "thumbs": {"pictures": "thumbs.mkv", "times": None},
     "waveform": "waveform.json",
 }
 
