@@ -23,7 +23,7 @@ PUBLIC_DETAILS = {
     "then try again.",
     "store_unavailable": "The object store does not answer: try again. If that does not help, ask "
     "whoever runs the service; its log says why.",
-    "storerefusal": "The object store refuses what Kapok asks: tell whoever runs the service; its "
+    "store_refused": "The object store refuses what Kapok asks: tell whoever runs the service; its "
     "log says why.",
     "catalogue_unavailable": "The catalogue does not answer: try again. If that does not help, ask "
     "whoever runs the service; its log says why.",

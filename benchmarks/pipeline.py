@@ -54,7 +54,7 @@ def images(source: Path, folder: Path) -> list[str]:
     """Outputs for the bare command: posters and storyboard as `inspect` makes them."""
     info = probe(source)
     assert info.picture is not None, "only pictures are compared"
-    chains = image_chains(info.picture, picture_taps(info, info.picture))
+    chains = image_chains(info.picture, picture_taps(info, info.picture, keep_thumbs=False))
     graph = ";".join([f"[0:{info.picture.index}]null[b]", *chains])
     return ["-filter_complex", graph, *image_files(folder)]
 

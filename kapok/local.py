@@ -96,15 +96,17 @@ def follow(operation: Generator[Progress, None, T], show: Show) -> T:
         show(progress)
 
 
-def look(path: Path, folder: Path, show: Show) -> tuple[MediaInfo, Inspection]:
-    """Probe and inspect; pictures and waveform land in `folder`."""
+def look(
+    path: Path, folder: Path, show: Show, *, keep_thumbs: bool = False
+) -> tuple[MediaInfo, Inspection]:
+    """Probe and inspect; pictures and waveform land in `folder`, thumbnails where wanted."""
     from pipelines.inspect import inspect
     from pipelines.probe import probe
 
     _need_file(path)
     info = probe(path)
     folder.mkdir(parents=True, exist_ok=True)
-    return info, follow(inspect(path, info, folder), show)
+    return info, follow(inspect(path, info, folder, keep_thumbs=keep_thumbs), show)
 
 
 def _need_file(path: Path) -> None:

@@ -19,13 +19,16 @@ from pipelines.sound_watch import SoundWatch
 from pipelines.waveform import write_waveform
 
 
-def inspect(path: Path, info: MediaInfo, folder: Path) -> Generator[Progress, None, Inspection]:
+def inspect(
+    path: Path, info: MediaInfo, folder: Path, *, keep_thumbs: bool = True
+) -> Generator[Progress, None, Inspection]:
     """Decode once; images and the waveform land in `folder`, under the names in the result.
 
+    Without `keep_thumbs` (see `pipelines.thumbs`) no rendition can be verified with the result.
     Raises `NoEssence` when nothing decodes, `LimitExceeded`, and what `run` raises.
     """
     path, folder = path.resolve(), folder.resolve()
-    picture = PictureWatch(info, info.picture) if info.picture else None
+    picture = PictureWatch(info, info.picture, keep_thumbs=keep_thumbs) if info.picture else None
     sounds = [SoundWatch(n, track, info.duration_s) for n, track in enumerate(info.audio)]
     taps: dict[str, Callable[[bytes], object]] = dict(picture.consumers()) if picture else {}
     for sound in sounds:

@@ -22,6 +22,9 @@ from pipelines.tools import ffmpeg
 _GREY_LONG_SIDE = 320
 _LEVELS_LONG_SIDE = 192
 _PICK_LONG_SIDE = 960  # first every n-th pixel, then an average: a quarter of the cost of averaging
+# The source's clock may stand still, and the count begins anew with each change of the raster or of
+# a tag, where ffmpeg builds the graph again; together they rise.
+_RISING = r"settb=1/1000000,setpts='if(isnan(PTS)\,N\,PTS+N)'"
 _SWSCALE_MATRICES = {"bt709": "bt709", "bt2020nc": "bt2020", "smpte240m": "smpte240m"}
 
 
@@ -35,9 +38,10 @@ class PictureTaps:
     tiles: Tiles
     poster_every_frames: int
     fields: bool
+    thumbs: bool
 
 
-def picture_taps(info: MediaInfo, picture: VideoTrack) -> PictureTaps:
+def picture_taps(info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool) -> PictureTaps:
     depth = min(max(picture.bit_depth, 8), 16)
     expected_s = info.duration_s or Fraction(3600)
     tiles = storyboard.lay_out(picture.display_size, picture.frame_rate, expected_s)
@@ -53,6 +57,7 @@ def picture_taps(info: MediaInfo, picture: VideoTrack) -> PictureTaps:
         tiles=tiles,
         poster_every_frames=posters.spread(tiles.every_frames, expected_s * picture.frame_rate),
         fields=picture.height <= MAX_INTERLACED_HEIGHT,
+        thumbs=keep_thumbs,
     )
 
 
@@ -85,7 +90,7 @@ def _picture_outputs(picture: VideoTrack, taps: PictureTaps, folder: Path) -> li
         *("-c:v", "rawvideo", "-f", "rawvideo", "pipe:grey"),
         *(_levels_output() if taps.levels else ()),
         *image_files(folder),
-        *thumbs.output(folder),
+        *(thumbs.output(folder) if taps.thumbs else ()),
         *raster_watch.outputs(),
     ]
 
@@ -104,7 +109,8 @@ def _levels_output() -> tuple[str, ...]:
 
 
 def _jpeg(quality: int) -> tuple[str, ...]:
-    return ("-fps_mode", "passthrough", "-c:v", "mjpeg", "-q:v", str(quality), "-f", "image2")
+    clock = ("-fps_mode", "passthrough", "-enc_time_base:v", "1/1000000")
+    return (*clock, "-c:v", "mjpeg", "-q:v", str(quality), "-f", "image2")
 
 
 def _numbered(folder: Path, name: str) -> str:
@@ -112,13 +118,11 @@ def _numbered(folder: Path, name: str) -> str:
 
 
 def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
-    branches = ["a", "b", "t", *raster_watch.BRANCHES]
-    chains = [
-        _grey_chain(taps.grey, picture),
-        *image_chains(picture, taps),
-        f"[t]{thumbs.CHAIN}[thumbs]",
-        *raster_watch.CHAINS,
-    ]
+    branches = ["a", "b", *raster_watch.BRANCHES]
+    chains = [_grey_chain(taps.grey, picture), *image_chains(picture, taps), *raster_watch.CHAINS]
+    if taps.thumbs:
+        branches.append("t")
+        chains.append(f"[t]{thumbs.CHAIN}[thumbs]")
     if taps.levels:
         branches.append("c")
         chains.append(_levels_chain(taps.levels, taps.levels_depth))
@@ -149,14 +153,14 @@ def _levels_chain(shape: FrameShape, depth: int) -> str:
 def image_chains(picture: VideoTrack, taps: PictureTaps) -> list[str]:
     """From `[b]` the storyboard's tiles, and some of the same frames as posters.
 
-    They are counted anew: an encoder takes no two frames with the same time stamp.
+    Their clock always rises: an encoder takes no two frames with the same time stamp.
     """
     tile = _for_screens(picture, taps.tiles.width, taps.tiles.height)
     poster = _for_screens(picture, *posters.poster_size(picture))
     step = taps.poster_every_frames // taps.tiles.every_frames
     grid = f"tile={storyboard.COLUMNS}x{taps.tiles.rows}"
     return [
-        f"[b]{_every(taps.tiles.every_frames)},settb=1/25,setpts=N,split=2[tile][candidate]",
+        rf"[b]{_every(taps.tiles.every_frames)},{_RISING},split=2[tile][candidate]",
         f"[tile]{tile},{grid}[tiles]",
         f"[candidate]{_every(step)},{poster}[poster]",
     ]

@@ -11,7 +11,8 @@ from pipelines.progress import Progress
 
 T = TypeVar("T")
 
-_KEPT = 16  # a few MB each: one job's places
+_KEPT = 8  # up to 20 MB each: one job's places
+_ABSENT = object()
 _kept: dict[Hashable, object] = {}
 _lock = Lock()
 
@@ -26,9 +27,9 @@ def kept_or(
     key: Hashable, look: Callable[[], Generator[Progress, None, T]]
 ) -> Generator[Progress, None, T]:
     """The value of that key, which names its kind too; the oldest values are forgotten."""
-    if key in _kept:
-        known: T = _kept[key]  # type: ignore[assignment]  # the key names the kind
-        return known
+    known = _kept.get(key, _ABSENT)  # in one go: another thread may forget it
+    if known is not _ABSENT:
+        return known  # type: ignore[return-value]  # the key names the kind
     found = yield from look()
     with _lock:
         while len(_kept) >= _KEPT:

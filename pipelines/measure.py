@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pipelines.run import run
 from pipelines.scores import measurement
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 # [P] Pictures held at once: a pair adds 0.2 GiB at 1080p, and VMAF at 2160p takes 2 GiB, measured.
 _TOGETHER_PIXELS = 6 * 1920 * 1080
 
@@ -106,6 +108,8 @@ def measure(
     except KapokError as error:
         if len(pairs) == 1:
             return Scored({}, {pairs[0].rung.profile: error})
+        told = "%d renditions could not be scored together, now one by one: %s"
+        log.warning(told, len(pairs), error)
     parts: list[Scored] = []
     for at, pair in enumerate(pairs):
         share = (at / len(pairs), (at + 1) / len(pairs))

@@ -36,10 +36,10 @@ _MIN_FREEZE_S = 2.0
 class PictureWatch:
     """Listens to the taps of the picture track; `taps` tells `command` what to write."""
 
-    def __init__(self, info: MediaInfo, picture: VideoTrack) -> None:
+    def __init__(self, info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool) -> None:
         self._zero_s = info.start_s
         self._picture = picture
-        self.taps = picture_taps(info, picture)
+        self.taps = picture_taps(info, picture, keep_thumbs=keep_thumbs)
         self._times = FrameTimes()
         self._shots = ShotFinder()
         self._scores = posters.PosterScores()
@@ -83,7 +83,7 @@ class PictureWatch:
             levels=self._meter.levels(),
             posters=self._keep_posters(folder, shots, timing),
             storyboard=self._write_storyboard(folder, timing),
-            thumbs=KeptThumbs(PICTURES, write_times(folder, timing)),
+            thumbs=self._keep_thumbs(folder, timing),
             constant_raster=change is None,
             findings=tuple(
                 finding
@@ -119,6 +119,9 @@ class PictureWatch:
         ranked = self._scores.candidates(every, self._frames, self._shots.change_at)
         size = posters.poster_size(self._picture)
         return posters.keep(folder, posters.choose(ranked, shots), size, timing.since_first_s)
+
+    def _keep_thumbs(self, folder: Path, timing: Timing) -> KeptThumbs | None:
+        return KeptThumbs(PICTURES, write_times(folder, timing)) if self.taps.thumbs else None
 
     def _write_storyboard(self, folder: Path, timing: Timing) -> Storyboard:
         starts = range(0, self._frames, self.taps.tiles.every_frames)

@@ -91,7 +91,8 @@ def encode(
     ):
         scratch = Path(folder)
         begin = _beginner(view)
-        info, found = local.look(file, scratch / "inspection", begin(t("inspecting", "检查")))
+        view_of_it = begin(t("inspecting", "检查"))
+        info, found = local.look(file, scratch / "inspection", view_of_it, keep_thumbs=True)
         plan = local.make_plan(info, found, wanted)
         thumbs = thumbs_in(scratch / "inspection", found.thumbs)
         work = local.Work(file, plan, thumbs, output, scratch, begin, scores)

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from api.errors import TABLE
+from api.problems import PUBLIC_DETAILS
 from pipelines.errors import KapokError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -378,3 +379,10 @@ def test_bytes_that_are_no_http_are_turned_away(api: api_world.Running) -> None:
         connection.sendall(b"\x16\x03\x01\x02\x00 no http\r\n\r\n")
         assert connection.recv(4096).startswith(b"HTTP/1.1 400")
     assert httpx.get(f"{api.url}/health/live", trust_env=False).status_code == 200
+
+
+def test_details_that_are_kept_from_callers_belong_to_codes_that_exist() -> None:
+    """A code that is spelt otherwise would let its detail through."""
+    assert set(PUBLIC_DETAILS) <= set(TABLE)
+    hidden = {"disk_full", "store_unavailable", "store_refused", "catalogue_unavailable"}
+    assert set(PUBLIC_DETAILS) == hidden

@@ -67,6 +67,7 @@ def test_inspect_tells_what_really_decodes(clip: Path, tmp_path: Path) -> None:
     record = answer("inspect", clip, "-o", tmp_path)
 
     assert record["inspection"]["frames"] == 30
+    assert not (tmp_path / "thumbs.mkv").exists()  # nobody asked for it
     assert record["inspection"]["frame_rate"] == "30000/1001"
     assert (tmp_path / record["inspection"]["posters"][0]["name"]).is_file()
 
@@ -95,7 +96,7 @@ def test_encode_leaves_proven_files_with_their_records(clip: Path, tmp_path: Pat
 def test_a_rung_that_fails_does_not_stop_the_later_ones(clip: Path, tmp_path: Path) -> None:
     """The first is planned with metadata that H.264 cannot hold; the second is finished."""
     show = lambda _: None  # noqa: E731 - progress is not looked at
-    info, found = look(clip, tmp_path / "inspection", show)
+    info, found = look(clip, tmp_path / "inspection", show, keep_thumbs=True)
     plan = make_plan(info, found, ["mobile-540p", "archive-ffv1"])
     first, second = plan.rungs
     assert first.video is not None

@@ -125,3 +125,26 @@ def test_fewer_thumbnails_than_frames_prove_nothing(tmp_path: Path) -> None:
     longer = replace(made, frames=made.frames + 9, duration_s=made.duration_s + Fraction(9, 25))
     kept = all_of(thumbs, longer)
     assert len(kept) == made.frames
+
+
+@pytest.mark.parametrize("change", ["setparams=colorspace=smpte170m", "scale=640:360"])
+def test_frames_are_counted_on_where_the_picture_changes(change: str, tmp_path: Path) -> None:
+    """Ffmpeg builds its graph anew for another size, and for another tag alone."""
+    parts = []
+    for number, picture in enumerate(("setparams=colorspace=bt709", change)):
+        part = tmp_path / f"{number}.ts"
+        coded = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+        late = ("-output_ts_offset", str(6 * number))
+        clips.make(part, *clips.generated(f"testsrc2=s=320x180:r=25:d=6,{picture}"), *coded, *late)
+        parts.append(part.read_bytes())
+    source = tmp_path / "both.ts"
+    source.write_bytes(b"".join(parts))
+    folder = tmp_path / "out"
+    folder.mkdir()
+    found = finish(inspect(source, probe(source), folder))
+    kept = thumbs_in(folder, found.thumbs)
+    assert kept is not None
+    assert found.frames == 300
+    assert len(found.posters) > 1
+    frames = call("-i", kept.pictures, "-fps_mode", "passthrough", "-f", "framecrc", "-")
+    assert len([line for line in frames.splitlines() if line[:1] != b"#"]) == 300

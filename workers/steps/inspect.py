@@ -13,6 +13,7 @@ from storage.catalogue import assets
 from workers.context import StepContext, StepResult
 from workers.steps.inputs import source_of
 
+LEAST_FRAME_BYTES = 188  # [P] of a source: one packet of a transport stream
 IMAGES_BYTES = 512 * 1024 * 1024  # [P] posters, storyboard and waveform of one source, at most
 
 
@@ -41,6 +42,7 @@ def run(context: StepContext) -> StepResult:
 
 
 def _thumb_bytes(info: MediaInfo) -> int:
-    """Of all frames, by the length that the file claims."""
+    """Of all frames, by the length that the file claims, if it is large enough to be true."""
     rate = info.picture.frame_rate if info.picture else 0
-    return int((info.duration_s or 0) * rate * FRAME_BYTES)
+    frames = min(int((info.duration_s or 0) * rate), info.size_bytes // LEAST_FRAME_BYTES)
+    return frames * FRAME_BYTES
