@@ -16,8 +16,8 @@ import typer
 from kapok.errors import FAILED, INTERRUPTED, ApiError, Usage, exit_status
 from kapok.language import t, use
 from kapok.names import as_json, readable, visible
-from kapok.ways_out import os_reason, way_out
-from pipelines.errors import DiskFull, KapokError
+from kapok.ways_out import of_system, way_out
+from pipelines.errors import KapokError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from kapok.client import Client
 
 P = ParamSpec("P")
-NO_SPACE = 28  # errno.ENOSPC
 
 JsonOption = Annotated[
     bool,
@@ -166,24 +165,8 @@ def with_errors(out: Output, run: Callable[[], None]) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        report(out, _os_error(error))
+        report(out, of_system(error))
         raise typer.Exit(FAILED) from error
-
-
-class LocalFault(KapokError):
-    """The operating system refused something on this machine."""
-
-    code = "local_fault"
-
-
-def _os_error(error: OSError) -> KapokError:
-    where = f"{readable(str(error.filename))}: " if error.filename else ""
-    text = f"{where}{os_reason(error)}"
-    if error.errno == NO_SPACE:
-        return DiskFull(
-            t(f"{text}: free some space, then run it again", f"{text}：请释放磁盘空间后重试")
-        )
-    return LocalFault(t(text, f"{text}：请检查路径、权限与磁盘"))
 
 
 def report(out: Output, error: KapokError) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kapok.errors import FileMissing, Usage
 from kapok.language import t
 from kapok.names import as_json, readable
-from kapok.ways_out import way_out
+from kapok.ways_out import of_system, way_out
 from pipelines.colour import needs_sdr_conversion, target_colour
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
@@ -168,8 +168,9 @@ class _Failures:
         """The rung's own failure ends the block and nothing else."""
         try:
             yield
-        except KapokError as error:
-            self.rungs.append(FailedRung(rung.profile, error.code, error.detail))
+        except (KapokError, OSError) as error:
+            told = of_system(error) if isinstance(error, OSError) else error
+            self.rungs.append(FailedRung(rung.profile, told.code, told.detail))
 
 
 def encode(work: Work) -> Iterator[Encoded]:

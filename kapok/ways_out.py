@@ -11,6 +11,8 @@ import errno
 from collections.abc import Mapping
 
 from kapok.language import t
+from kapok.names import readable
+from pipelines.errors import DiskFull, KapokError
 
 WAYS_OUT: Mapping[str, str] = {
     # The essence.
@@ -67,3 +69,20 @@ def os_reason(error: OSError) -> str:
     """What the operating system says, in the reader's language where it is usual."""
     english = error.strerror or str(error)
     return t(english, OS_REASONS.get(error.errno or 0, english))
+
+
+class LocalFault(KapokError):
+    """The operating system refused something on this machine."""
+
+    code = "local_fault"
+
+
+def of_system(error: OSError) -> KapokError:
+    """The same as an error of ours: with a code, and with the way out."""
+    where = f"{readable(str(error.filename))}: " if error.filename else ""
+    text = f"{where}{os_reason(error)}"
+    if error.errno == errno.ENOSPC:
+        return DiskFull(
+            t(f"{text}: free some space, then run it again", f"{text}：请释放磁盘空间后重试")
+        )
+    return LocalFault(t(text, f"{text}：请检查路径、权限与磁盘"))

@@ -154,6 +154,22 @@ def test_what_is_finished_is_shown_although_a_rung_failed(
 
 
 @pytest.mark.media
+def test_what_the_system_refuses_one_rung_hides_no_other(clip: Path, tmp_path: Path) -> None:
+    """A folder stands where the first rung's file should be."""
+    (tmp_path / f"{clip.stem}.mobile-540p.mp4").mkdir()
+    wanted = ("--profile", "mobile-540p,archive-ffv1", "--no-scores", "-o", tmp_path)
+
+    done = kapok("encode", clip, *wanted, "--json")
+
+    assert done.returncode == JOB_FAILED
+    record = json.loads(done.stdout)
+    assert [item["profile"] for item in record["renditions"]] == ["archive-ffv1"]
+    (failed,) = record["failed"]
+    assert (failed["profile"], failed["code"]) == ("mobile-540p", "local_fault")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.media
 def test_machines_get_what_is_finished_and_what_failed_in_one_object(
     clip: Path, tmp_path: Path, lossy_ffmpeg: dict[str, str]
 ) -> None:
