@@ -15,7 +15,7 @@ from typing import Any
 import ffmpeg
 
 from pipelines import tools
-from pipelines.containers import INPUT_GUARDS
+from pipelines.containers import GUARD_OPTIONS
 from pipelines.plan import AudioPlan, Plan
 from pipelines.profile import AudioCodec
 from pipelines.progress import Progress
@@ -67,11 +67,7 @@ def audio_files(plan: Plan, folder: Path) -> dict[str, Path]:
 
 def compose_audio(source: Path, plan: Plan, folder: Path) -> list[str]:
     """The argv that encodes each distinct sound once."""
-    guards = {
-        name.lstrip("-"): value
-        for name, value in zip(INPUT_GUARDS[::2], INPUT_GUARDS[1::2], strict=True)
-    }
-    opened = ffmpeg.input(str(source), **guards)
+    opened = ffmpeg.input(str(source), **GUARD_OPTIONS)
     files, distinct = audio_files(plan, folder), _distinct(plan)
     mixes = [track for _, track in distinct if not track.lossless]
     aligned = _aligned_tracks(opened, mixes, plan)

@@ -18,7 +18,7 @@ from typing import Any
 import ffmpeg as graph
 
 from pipelines.colour import signal, target_colour
-from pipelines.containers import INPUT_GUARDS
+from pipelines.containers import GUARD_OPTIONS
 from pipelines.graph import split
 from pipelines.plan_types import Plan, Rung, VideoPlan
 from pipelines.reference import (
@@ -234,8 +234,7 @@ def _opened(path: Path, span: Span | None, *, guarded: bool) -> Any:
     """An input; with a span its times are the file's own, and it is read from a little before."""
     options: dict[str, Any] = {"copyts": None} if span else {}
     if guarded:
-        names = (name.lstrip("-") for name in INPUT_GUARDS[::2])
-        options |= dict(zip(names, INPUT_GUARDS[1::2], strict=True))
+        options |= GUARD_OPTIONS
     place_s = float(span.start_s) - _SEEK_MARGIN_S if span else 0.0
     if place_s > 0:
         options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{place_s:.6f}"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 # Names of ffmpeg's demuxers. Playlists and scripts (hls, dash, concat, imf, sdp, image2) are absent
 # on purpose: they name other files or hosts, and ffmpeg would open those.
 FORMATS = (
@@ -16,12 +18,15 @@ JUMPING = frozenset({"mpegts", "mpeg", "ogg"})
 
 MAX_PIXELS = 8192 * 8192
 
-# Before `-i` in every command that opens a source. A playlist renamed `.mp4` is otherwise still
-# opened as a playlist.
-INPUT_GUARDS = (
-    *("-protocol_whitelist", "file", "-format_whitelist", ",".join(FORMATS)),
-    *("-max_pixels", str(MAX_PIXELS)),  # of every picture: a later one may be larger than the first
-)
+# Of every input that is a source, as ffmpeg-python takes them. A playlist renamed `.mp4` is
+# otherwise still opened as a playlist.
+GUARD_OPTIONS: Mapping[str, str] = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(FORMATS),
+    "max_pixels": str(MAX_PIXELS),  # of every picture: a later one may be larger than the first
+}
+# The same before `-i` in a command that is written out.
+INPUT_GUARDS = tuple(word for name, value in GUARD_OPTIONS.items() for word in (f"-{name}", value))
 
 
 def may_jump(format_name: str) -> bool:

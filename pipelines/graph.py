@@ -21,7 +21,7 @@ import ffmpeg
 from pipelines import tools
 from pipelines.cache_files import timecode_font_file
 from pipelines.colour import conversion_filters, signal
-from pipelines.containers import INPUT_GUARDS
+from pipelines.containers import GUARD_OPTIONS
 from pipelines.encoders import encoder_options
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.timecode import timecode_at
@@ -140,8 +140,7 @@ def _bits(pix_fmt: str) -> int:
 
 def _decoded(source: Path, plan: Plan, chunk: Chunk) -> Any:
     """The source's frames of the chunk, on an even grid from zero."""
-    options: dict[str, Any] = dict(zip(INPUT_GUARDS[::2], INPUT_GUARDS[1::2], strict=True))
-    options = {name.lstrip("-"): value for name, value in options.items()}
+    options: dict[str, Any] = {**GUARD_OPTIONS}
     if plan.constant_frame_rate and plan.frame_rate:
         # Forgets the container's rounded or shifted stamps: frame n is at n ÷ rate.
         options["r"] = _rational(plan.frame_rate)
