@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -25,6 +27,7 @@ from storage.errors import CatalogueUnavailable
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6B61706F6B01  # PostgreSQL advisory lock: "kapok", 1
 BUSY_TIMEOUT_S = 10
+WAL_PAUSE_S = 0.02  # between two tries to make a new catalogue journal by WAL
 CONNECT_TIMEOUT_S = 5
 CONNECTIONS = 20  # per process: more than the threads that use the catalogue at once
 UNAVAILABLE = (OperationalError, InterfaceError, PoolExhausted)
@@ -128,12 +131,28 @@ def _open(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001 - SQLAlchemy passes it
     connection.isolation_level = None  # the driver must not begin by itself: `_begin_sqlite` does
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _keep_wal(cursor)
     cursor.execute(
         "PRAGMA synchronous = FULL"
     )  # a commit that was told to anyone survives power loss
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _keep_wal(cursor: Any) -> None:
+    """Journal by WAL. SQLite gives a new file's change to it no busy timeout, so this waits.
+
+    Of 300 new catalogues that six connections opened at once, 25 were refused as locked before.
+    """
+    end = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(WAL_PAUSE_S)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -52,6 +52,20 @@ def test_processes_that_start_at_once_migrate_once(database_url: str) -> None:
     at_once([migrate] * 4)
 
 
+def test_a_new_catalogue_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    """None is refused while another makes the new file journal by WAL (1 start in 12 was)."""
+    for number in range(60):
+        url = f"sqlite:///{tmp_path}/{number}.db"
+
+        def connect(url: str = url) -> None:
+            database = Database(url)
+            with database.begin() as session:
+                session.execute(text("SELECT 1"))
+            database.close()
+
+        at_once([connect] * 6)
+
+
 def test_a_database_without_tables_is_not_ready(database_url: str) -> None:
     """The text names what is missing."""
     database = Database(database_url)
