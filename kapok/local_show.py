@@ -87,7 +87,7 @@ def encoded_table(
     failed: Sequence[Mapping[str, Any]],
     refused: Sequence[Mapping[str, Any]],
 ) -> RenderableType:
-    """The finished and the failed ones; why these failed is the error that follows."""
+    """The finished and the failed ones; what failed, and why, is the error that follows."""
     made = [
         {
             **item,
@@ -97,7 +97,11 @@ def encoded_table(
         }
         for item in renditions
     ]
-    lost = [{"profile": item["profile"], "state": "failed", "id": "–"} for item in failed]
+    lost = [
+        {"profile": item["profile"], "state": "failed", "id": "–"}
+        for item in failed
+        if not item["kept"]
+    ]
     return Group(show.renditions([*made, *lost]), show.refusals(refused))
 
 

@@ -36,10 +36,14 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Each rung's scores by its profile, or in `faults` why it has none."""
+    """Each rung's scores by its profile, or in `faults` why it has none.
+
+    `apart` says why they were compared one by one, where they could not be compared together.
+    """
 
     scores: Mapping[str, Scores]
     faults: Mapping[str, KapokError]
+    apart: str | None = None
 
     def of(self, profile: str) -> Scores:
         """Raises the rung's fault."""
@@ -108,8 +112,8 @@ def measure(
     except KapokError as error:
         if len(pairs) == 1:
             return Scored({}, {pairs[0].rung.profile: error})
-        told = "%d renditions could not be scored together, now one by one: %s"
-        log.warning(told, len(pairs), error)
+        apart = f"{len(pairs)} renditions were scored one by one, not together: {error.detail}"
+        log.warning(apart)
     parts: list[Scored] = []
     for at, pair in enumerate(pairs):
         share = (at / len(pairs), (at + 1) / len(pairs))
@@ -117,7 +121,8 @@ def measure(
         own.mkdir()
         alone = measure(source, [(pair.rung, pair.rendition)], plan, own)
         parts.append((yield from part(alone, *share, "measuring")))
-    return Scored(_merged(one.scores for one in parts), _merged(one.faults for one in parts))
+    scores, faults = _merged(one.scores for one in parts), _merged(one.faults for one in parts)
+    return Scored(scores, faults, apart)
 
 
 def _merged(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:

@@ -140,8 +140,8 @@ class Engine:
         step, failure = context.step, failure_of(error)
         log.warning("step %s (%s) failed: %s: %s", step.id, step.name, failure.code, failure.detail)
 
-        def write(session: Session) -> None:
-            verdict = steps.fail_step(
+        def write(session: Session) -> list[ReadyStep]:
+            failed = steps.fail_step(
                 session,
                 step.id,
                 step.epoch,
@@ -151,21 +151,27 @@ class Engine:
             )
             if apply is not None:
                 apply(session)
-            if verdict == "failed":
+            if not failed.again:
                 self._kinds[step.kind].failed(session, step, failure.record())
+            return failed.ready
 
         self._end(context, write)
 
-    def _end(self, context: StepContext, write: Callable[[Session], object]) -> None:
-        """Write how an attempt ended without a result, then remove what it had stored."""
+    def _end(
+        self, context: StepContext, write: Callable[[Session], list[ReadyStep] | None]
+    ) -> None:
+        """Write how an attempt ended without a result, then remove what it had stored.
+
+        `write` returns what may run although this step did not end well.
+        """
         step = context.step
 
-        def write_once() -> None:
+        def write_once() -> list[ReadyStep]:
             with self._database.begin() as session:
-                write(session)
+                return write(session) or []
 
         try:
-            outlast(write_once)
+            send_ready(self._broker, self._database, outlast(write_once))
         except LeaseLost as lost:
             log.warning("step %s is abandoned: %s", step.id, lost)
         except KapokError as error:

@@ -134,15 +134,15 @@ def _answer_encoded(
 
 
 def measure(out: Output, reference: Reference, distorted: Distorted) -> None:
-    from kapok import local
     from kapok.live import step_progress
+    from kapok.local_compare import compare
     from kapok.local_show import score_table
     from pipelines.records import to_json
 
     end_on_sigterm()
     reference, distorted = reference.absolute(), distorted.absolute()
     with tempfile.TemporaryDirectory(prefix="kapok-") as folder, step_progress(out) as view:
-        scores = local.compare(reference, distorted, Path(folder), _beginner(view))
+        scores = compare(reference, distorted, Path(folder), _beginner(view))
     record = {
         "reference": str(reference),
         "distorted": str(distorted),

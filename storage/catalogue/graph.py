@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from storage.clock import now
@@ -22,6 +23,8 @@ QUEUE_OF_KIND = {
     "package": "package",
     "publish": "deliver",
 }
+# Their steps take what is there: one of the earlier steps that failed does not hold them back.
+TAKES_WHAT_IS_DONE = frozenset({"measure"})
 
 
 class ReadyStep(NamedTuple):
@@ -37,22 +40,38 @@ def queue_of(kind: str) -> str:
 
 
 def make_ready(session: Session, job_id: str) -> list[ReadyStep]:
-    """Make waiting steps ready whose dependencies are all done. The job's row must be locked."""
-    before = aliased(Step)
-    unfinished = (
-        exists()
-        .where(StepDependency.step_id == Step.id)
-        .where(StepDependency.depends_on_id == before.id)
-        .where(before.state != "done")
-    )
+    """Make waiting steps ready whose dependencies are all done. The job's row must be locked.
+
+    One that takes what is done waits until each of its dependencies is done or has failed; with
+    none done it waits on, for a retry of the job.
+    """
+    partial = Step.kind.in_(TAKES_WHAT_IS_DONE)
+    whole = ~_follows(lambda before: before.state != "done")
+    settled = ~_follows(lambda before: before.state.not_in(("done", "failed")))
+    some = _follows(lambda before: before.state == "done")
     made = session.execute(
         update(Step)
-        .where(Step.job_id == job_id, Step.state == "waiting", ~unfinished)
+        .where(Step.job_id == job_id, Step.state == "waiting")
+        .where(or_(whole, and_(partial, settled, some)))
         .values(state="ready", sent_at=None, not_before=None)
         .returning(Step.id, Step.queue)
         .execution_options(synchronize_session=False)
     )
     return sorted(ReadyStep(row.id, row.queue) for row in made)
+
+
+def reopen(session: Session, job_id: str) -> None:
+    """Let a step that took what was done run again when a step that had failed does.
+
+    The job's row must be locked, and its failed steps be waiting again.
+    """
+    session.execute(
+        update(Step)
+        .where(Step.job_id == job_id, Step.state == "done", Step.kind.in_(TAKES_WHAT_IS_DONE))
+        .where(_follows(lambda before: before.state != "done"))
+        .values(state="waiting", attempts=0, progress=None, finished_at=None, worker=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def cancel_idle(session: Session, job_id: str) -> None:
@@ -62,6 +81,17 @@ def cancel_idle(session: Session, job_id: str) -> None:
         .where(Step.job_id == job_id, Step.state.in_(("waiting", "ready")))
         .values(state="cancelled", finished_at=now(session))
         .execution_options(synchronize_session=False)
+    )
+
+
+def _follows(matches: Callable[[type[Step]], ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Whether the step depends on one that matches."""
+    before = aliased(Step)
+    return (
+        exists()
+        .where(StepDependency.step_id == Step.id)
+        .where(StepDependency.depends_on_id == before.id)
+        .where(matches(before))
     )
 
 

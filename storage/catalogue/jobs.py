@@ -10,7 +10,7 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from storage.catalogue import assets, events, renditions
-from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready
+from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, reopen
 from storage.catalogue.locks import lock_job
 from storage.catalogue.pages import Page, newest_first
 from storage.catalogue.settle import SETTLED, settle_job
@@ -153,6 +153,8 @@ def request_cancel(session: Session, job: Job, actor: str) -> Job:
 def retry_job(session: Session, job: Job, actor: str) -> list[ReadyStep]:
     """Run what failed or was cancelled again, and then what waited on it; nothing that is done.
 
+    But what had taken only a part (see `graph.reopen`) runs again for the rest.
+
     Returns what is ready at once. Raises `JobConflict` unless the job failed or was cancelled.
     """
     job = lock_job(session, job.id)
@@ -173,6 +175,7 @@ def retry_job(session: Session, job: Job, actor: str) -> list[ReadyStep]:
         )
         .execution_options(synchronize_session=False)
     )
+    reopen(session, job.id)
     if job.work_deleted_at is not None:
         _make_work_again(session, job)
     job.state, job.error, job.finished_at, job.tidied_at = "queued", None, None, None

@@ -72,6 +72,14 @@ class Claimed:
     lease_until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """How a failure ended: tried `again`, or final; `ready` may run all the same."""
+
+    again: bool
+    ready: list[ReadyStep]
+
+
 def _claim_statement() -> ReturningUpdate[Any]:
     """The one conditional update that a claim is, built once: building costs more than running."""
     table, moment = cast("Table", Step.__table__), bindparam("moment", type_=UtcDateTime())
@@ -198,7 +206,7 @@ def fail_step(
     *,
     log_tail: str | None = None,
     command: Sequence[str] | None = None,
-) -> Literal["again", "failed"]:
+) -> Failed:
     """A transient error waits and is tried again, while attempts are left; else the step failed.
 
     `error` is `{"code", "detail", "retryable"}`. Raises `LeaseLost`.
@@ -217,8 +225,8 @@ def fail_step(
     _write_command(step, command)
     kind = "step.retrying" if again else "step.failed"
     _note(session, step, kind, str(step.worker), {"error": dict(error)})
-    settle_job(session, step.job_id)
-    return "again" if again else "failed"
+    ready = _settle_failed(session, step.job_id)
+    return Failed(again=again, ready=ready)
 
 
 def cancel_step(session: Session, step_id: str, epoch: int) -> None:
@@ -359,8 +367,15 @@ def _free_in_job(session: Session, job_id: str, moment: datetime) -> list[str]:
         kind = "step.failed" if worn_out else "step.lost"
         _note(session, step, kind, SYSTEM, {"worker": step.worker})
     session.flush()
-    settle_job(session, job_id)
+    _settle_failed(session, job_id)
     return [step.id for step in found]
+
+
+def _settle_failed(session: Session, job_id: str) -> list[ReadyStep]:
+    """Some steps run although one failed; in a job that is being cancelled none waits any more."""
+    ready = make_ready(session, job_id)
+    settle_job(session, job_id)
+    return ready
 
 
 def _row(job: Job, step: NewStep, moment: datetime) -> Step:

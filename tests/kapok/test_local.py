@@ -8,26 +8,14 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import clips
 import pytest
 
 from kapok.errors import JOB_FAILED, exit_status
-from kapok.local import (
-    NotComparable,
-    RungsFailed,
-    Work,
-    compare,
-    encode,
-    look,
-    make_plan,
-    plan_between,
-    settle,
-)
-from pipelines.media import Colour, ContentLight, Inspection, MediaInfo, VideoTrack
+from kapok.local import RungsFailed, Work, encode, look, make_plan, settle
+from pipelines.media import ContentLight
 from pipelines.thumbs import thumbs_in
 from pipelines.tools import ffmpeg
 from sample_media.generate import generate
@@ -120,15 +108,15 @@ def test_a_rung_that_fails_does_not_stop_the_later_ones(clip: Path, tmp_path: Pa
 @pytest.fixture(scope="module")
 def lossy_ffmpeg(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of an ffmpeg that joins half of the picture of one rung."""
-    path = tmp_path_factory.mktemp("tool") / "ffmpeg"
-    path.write_text(
-        f"""#!/bin/sh
-case "$*" in
-    *"-c copy"*/mobile-540p.mp4) exec {ffmpeg()} -t 0.5 "$@" ;;
-    *) exec {ffmpeg()} "$@" ;;
-esac
-"""
-    )
+    folder, joins = tmp_path_factory.mktemp("tool"), '*"-c copy"*/mobile-540p.mp4'
+    return _but(folder, joins, f'exec {ffmpeg()} -t 0.5 "$@"')
+
+
+def _but(folder: Path, words: str, does: str) -> dict[str, str]:
+    """The environment of an ffmpeg that does something else where its words match a pattern."""
+    path = folder / "ffmpeg"
+    other = f'case "$*" in\n{words}) {does} ;;\n*) exec {ffmpeg()} "$@" ;;\nesac'
+    path.write_text(f"#!/bin/sh\n{other}\n")
     path.chmod(0o755)
     return {"KAPOK_FFMPEG": str(path), "KAPOK_SANDBOX": "none"}  # it calls what lies elsewhere
 
@@ -149,8 +137,32 @@ def test_what_is_finished_is_shown_although_a_rung_failed(
     error = done.stderr[done.stderr.index("error: ") :].splitlines()
     assert error[0] == "error: job_failed"
     assert error[1].startswith("  mobile-540p (verification_failed): ")
-    assert error[-1] == f"  the other 1 renditions are finished in {tmp_path / 'out'}"
+    assert error[-1] == f"  verified and finished in {tmp_path / 'out'}: 1 of 2 renditions"
     assert [path.suffix for path in sorted((tmp_path / "out").iterdir())] == [".mkv", ".json"]
+
+
+@pytest.mark.media
+def test_what_cannot_be_scored_is_kept_all_the_same(clip: Path, tmp_path: Path) -> None:
+    """It is what its plan says, and hours may have gone into it; the error says what is missing."""
+    ffmpeg_without_vmaf = _but(tmp_path, "*libvmaf*", "echo no such filter >&2; exit 1")
+    words = ("encode", clip, "--profile", "mobile-540p,archive-ffv1", "-o", tmp_path / "out")
+
+    done = kapok(*words, "--json", **ffmpeg_without_vmaf)
+
+    assert done.returncode == JOB_FAILED
+    record = json.loads(done.stdout)
+    names = {item["profile"]: item["measurements"] for item in record["renditions"]}
+    assert names["mobile-540p"] == []
+    assert names["archive-ffv1"][0]["equal"] is True
+    (failed,) = record["failed"]
+    assert (failed["profile"], failed["code"], failed["kept"]) == (
+        *("mobile-540p", "tool_failed"),
+        True,
+    )
+    assert json.loads(done.stderr.splitlines()[-1])["error"]["detail"].endswith("2 of 2 renditions")
+    for item in record["renditions"]:
+        assert json.loads(Path(f"{item['path']}.json").read_text()) == item
+    assert len(list((tmp_path / "out").iterdir())) == 4
 
 
 @pytest.mark.media
@@ -167,6 +179,7 @@ def test_what_the_system_refuses_one_rung_hides_no_other(clip: Path, tmp_path: P
     (failed,) = record["failed"]
     assert (failed["profile"], failed["code"]) == ("mobile-540p", "local_fault")
     assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("*mobile-540p*.json"))
 
 
 @pytest.mark.media
@@ -292,113 +305,3 @@ def test_a_text_file_is_no_media(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-2:][0] == "error: unsupported_media"
-
-
-def track(rate: Fraction, transfer: str | None = None) -> MediaInfo:
-    picture = VideoTrack(0, "h264", None, 320, 180, "yuv420p", 8, rate, Colour(transfer=transfer))
-    return MediaInfo("mov", 1, None, (picture,), ())
-
-
-def seen(frames: int, rate: Fraction) -> Inspection:
-    return Inspection(duration_s=frames / rate, frames=frames, frame_rate=rate)
-
-
-def test_half_the_rate_pairs_every_second_frame() -> None:
-    """50 against 25 frames a second: divisor 2, so that frames stay exactly aligned."""
-    plan = plan_between(
-        track(Fraction(50)), seen(100, Fraction(50)), track(Fraction(25)), frames=50
-    )
-
-    video = plan.rungs[0].video
-    assert video is not None
-    assert (video.rate_divisor, video.frames) == (2, 50)
-
-
-def test_frames_that_do_not_pair_are_not_scored() -> None:
-    """A score over other frames would be a wrong number, so there is none."""
-    with pytest.raises(NotComparable, match="49 frames against 50"):
-        plan_between(track(Fraction(25)), seen(50, Fraction(25)), track(Fraction(25)), frames=49)
-    with pytest.raises(NotComparable, match="no frames pair up"):
-        plan_between(track(Fraction(25)), seen(50, Fraction(25)), track(Fraction(30)), frames=60)
-
-
-def test_hlg_against_sdr_is_compared_after_the_conversion() -> None:
-    plan = plan_between(
-        track(Fraction(25), "arib-std-b67"), seen(50, Fraction(25)), track(Fraction(25)), frames=50
-    )
-
-    assert plan.rungs[0].video is not None
-    assert plan.rungs[0].video.conversion == "hlg_to_sdr"
-
-
-def test_sdr_was_never_made_into_hlg_here() -> None:
-    with pytest.raises(NotComparable, match="hlg was not made from sdr"):
-        plan_between(
-            track(Fraction(25)),
-            seen(50, Fraction(25)),
-            track(Fraction(25), "arib-std-b67"),
-            frames=50,
-        )
-
-
-BT709 = Colour("bt709", "bt709", "bt709", "tv")
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "conversion"),
-    [
-        (replace(BT709, range="pc"), BT709, "sdr_to_sdr"),
-        (replace(BT709, matrix="smpte170m"), BT709, "sdr_to_sdr"),
-        (replace(BT709, range="pc"), replace(BT709, range="pc"), "none"),
-        (Colour(transfer="smpte2084"), BT709, "pq_to_sdr"),
-        (Colour(), Colour(), "none"),
-    ],
-)
-def test_colours_that_differ_are_compared_after_the_conversion(
-    before: Colour, after: Colour, conversion: str
-) -> None:
-    """A full-range or BT.601 reference scored as it is would be called a bad encode."""
-    plan = plan_between(coloured(before), seen(50, Fraction(25)), coloured(after), frames=50)
-    assert plan.rungs[0].video is not None
-    assert plan.rungs[0].video.conversion == conversion
-    assert None not in (plan.source_colour.primaries, plan.source_colour.matrix)
-
-
-def test_what_no_conversion_gives_is_not_scored() -> None:
-    """Nothing here makes full range from narrow, so the pair has no score."""
-    full = coloured(replace(BT709, range="pc"))
-    with pytest.raises(NotComparable, match="bt709/bt709/pc"):
-        plan_between(coloured(BT709), seen(50, Fraction(25)), full, frames=50)
-
-
-def coloured(colour: Colour) -> MediaInfo:
-    info = track(Fraction(25))
-    return replace(info, video=(replace(info.video[0], colour=colour),))
-
-
-@pytest.mark.media
-@pytest.mark.parametrize(
-    ("scale", "tags", "codec"),
-    [
-        ("out_range=pc:out_color_matrix=bt709,format=yuv420p", "bt709:range=pc", "ffv1"),
-        ("out_color_matrix=bt601,format=yuv420p", "smpte170m:range=tv", "libx264"),
-        ("flags=bicubic,format=gbrp", "gbr:range=pc", "ffv1"),
-    ],
-)
-def test_the_same_picture_in_another_coding_scores_high(
-    scale: str, tags: str, codec: str, tmp_path: Path
-) -> None:
-    """The reference is brought to BT.709 first, as an encode would have done."""
-
-    def made(name: str, scaled: str, said: str, encoder: str) -> Path:
-        same = "setparams=color_primaries=bt709:color_trc=bt709:colorspace"
-        picture = f"testsrc2=s=320x180:r=25:d=0.2,format=gbrp,scale={scaled},{same}={said}"
-        coding = ("-c:v", encoder, "-qp", "2") if encoder == "libx264" else ("-c:v", encoder)
-        return clips.make(tmp_path / name, *clips.generated(picture), *coding)
-
-    narrow = "out_color_matrix=bt709:out_range=tv,format=yuv420p"
-    reference = made("reference.mkv", scale, tags, codec)
-    other = made("other.mkv", narrow, "bt709:range=tv", "libx264")
-    scores = compare(reference, other, tmp_path / "scratch", lambda _: lambda _: None)
-    xpsnr = next(score for score in scores.measurements if score.metric == "xpsnr")
-    assert (xpsnr.mean or 0) > 30  # 14 where the codings are taken for each other

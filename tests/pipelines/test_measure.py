@@ -388,6 +388,8 @@ def test_a_rendition_that_cannot_be_scored_takes_no_other_score(
         with pytest.raises(VerificationFailed, match="50 frames of the source and 40 of the"):
             one.of("short")
     assert set(found.faults) == {"short", "broken"}
+    assert with_short.apart is None
+    assert str(found.apart).startswith("3 renditions were scored one by one, not together: ")
     assert found.fault is not None
     assert found.fault.detail.startswith("short: 50 frames")
     assert "; broken: " in found.fault.detail

@@ -8,6 +8,7 @@ from worlds import WRONG, World, at_once
 
 from storage.catalogue import assets, events, jobs, renditions, steps, uploads
 from storage.catalogue.steps import NewStep
+from storage.clock import now
 from storage.errors import InvalidCursor, JobConflict, JobNotFound
 from storage.schema import Asset, Job
 
@@ -19,8 +20,8 @@ PLAN = {"refused": [{"profile": "cn4k-hevc-hlg", "code": "would_upscale", "reaso
 FACTS = {"sha256": "cd" * 32, "size_bytes": 1000}
 
 
-def planned(world: World) -> tuple[Job, dict[str, str]]:
-    """An asset's job with two joins after one encode; step ids by name."""
+def planned(world: World, *more: NewStep) -> tuple[Job, dict[str, str]]:
+    """An asset's job with two joins after one encode, and `more`; step ids by name."""
     asset = world.asset()
     [job] = world.read(
         lambda session: jobs.list_jobs(session, world.organisation_id, asset_id=asset.id)
@@ -32,6 +33,7 @@ def planned(world: World) -> tuple[Job, dict[str, str]]:
         NewStep("join", "join mobile-1080p", {"profile": "mobile-1080p"}, after=("encode",)),
         NewStep("join", "join mobile-720p", {"profile": "mobile-720p"}, after=("encode",)),
         NewStep("package", "package", {}, after=("join",)),
+        *more,
     ]
 
     def finish(session: Session) -> None:
@@ -83,6 +85,67 @@ def test_a_failed_step_fails_its_job_after_the_others_have_run(world: World) -> 
     assert (failed.state, failed.error) == ("failed", WRONG)
     assert world.states(job.id)["package"] == "waiting"
     assert world.asset_state(str(failed.asset_id)) == "failed"
+
+
+@pytest.mark.parametrize("failed_first", [True, False])
+def test_what_is_there_is_scored_though_a_join_failed(world: World, *, failed_first: bool) -> None:
+    """As soon as each join is done or has failed, and once more for what a retry joins."""
+    job, ids = planned(world, NewStep("measure", "measure", {}, after=("join",)))
+    world.finish(ids["encode"])
+    if failed_first:
+        assert world.fail(ids["join mobile-720p"], WRONG).ready == []
+        ready = world.finish(ids["join mobile-1080p"])
+    else:
+        assert world.finish(ids["join mobile-1080p"]) == []
+        ready = world.fail(ids["join mobile-720p"], WRONG).ready
+    assert [step.id for step in ready] == [ids["measure"]]
+    assert world.job_state(job.id) == "running"
+    world.finish(ids["measure"])
+    assert world.job_state(job.id) == "failed"
+
+    again = world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+    assert [step.id for step in again] == [ids["join mobile-720p"]]
+    assert world.states(job.id)["measure"] == "waiting"
+    ready = world.finish(ids["join mobile-720p"])
+    assert sorted(step.id for step in ready) == sorted([ids["measure"], ids["package"]])
+    world.finish_all(job.id)
+    assert world.job_state(job.id) == "done"
+
+
+def test_nothing_is_measured_where_every_join_failed(world: World) -> None:
+    """The job has failed; a retry of it can still measure."""
+    job, ids = planned(world, NewStep("measure", "measure", {}, after=("join",)))
+    world.finish(ids["encode"])
+    for name in ("join mobile-1080p", "join mobile-720p"):
+        assert world.fail(ids[name], WRONG).ready == []
+    assert world.states(job.id)["measure"] == "waiting"
+    assert world.job_state(job.id) == "failed"
+    world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+    world.finish_all(job.id)
+    assert world.job_state(job.id) == "done"
+
+
+def test_a_retry_measures_nothing_again_where_every_join_is_done(world: World) -> None:
+    """It was the package that failed."""
+    job, ids = planned(world, NewStep("measure", "measure", {}, after=("join",)))
+    for name in ("encode", "join mobile-1080p", "join mobile-720p", "measure"):
+        world.finish(ids[name])
+    world.fail(ids["package"], WRONG)
+    again = world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+    assert [step.id for step in again] == [ids["package"]]
+    assert world.states(job.id)["measure"] == "done"
+
+
+def test_what_is_there_is_measured_though_the_workers_of_a_join_died(world: World) -> None:
+    """A step that is given up for good holds back no more than one that failed."""
+    job, ids = planned(world, NewStep("measure", "measure", {}, after=("join",)))
+    world.finish(ids["encode"])
+    world.finish(ids["join mobile-1080p"])
+    for _ in range(4):
+        world.claim(ids["join mobile-720p"], lease_s=-1)
+        world.write(lambda session: steps.free_expired(session, now(session)))
+    assert world.states(job.id)["join mobile-720p"] == "failed"
+    assert world.states(job.id)["measure"] == "ready"
 
 
 def test_what_a_failed_job_still_planned_has_failed(world: World) -> None:

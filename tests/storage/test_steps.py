@@ -225,7 +225,7 @@ def test_a_transient_error_waits_and_is_tried_again(world: World) -> None:
     """Back-off keeps the step from being claimed at once; the error is shown meanwhile."""
     step = encode()
     job = world.job(step)
-    assert world.fail(step.id, BROKEN) == "again"
+    assert world.fail(step.id, BROKEN).again
     row = world.step(step.id)
     assert (row.state, row.error, row.attempts) == ("ready", BROKEN, 1)
     assert row.not_before is not None
@@ -242,7 +242,7 @@ def test_a_transient_error_fails_the_step_when_attempts_are_used_up(world: World
     for _ in range(4):
         verdicts.append(world.fail(step.id, BROKEN))
         world.write(lambda session: setattr(session.get_one(Step, step.id), "not_before", None))
-    assert verdicts == ["again", "again", "again", "failed"]
+    assert [verdict.again for verdict in verdicts] == [True, True, True, False]
     failed = world.read(lambda session: jobs.get_job(session, world.organisation_id, job.id))
     assert (failed.state, failed.error) == ("failed", BROKEN)
 
@@ -252,7 +252,7 @@ def test_an_outage_of_a_server_is_not_counted_as_an_attempt(world: World) -> Non
     step = encode()
     world.job(step)
     for _ in range(6):
-        assert world.fail(step.id, AWAY) == "again"
+        assert world.fail(step.id, AWAY).again
         world.write(lambda session: setattr(session.get_one(Step, step.id), "not_before", None))
     row = world.step(step.id)
     assert (row.state, row.attempts, row.epoch) == ("ready", 0, 6)
@@ -262,7 +262,7 @@ def test_a_permanent_error_fails_at_once(world: World) -> None:
     """Trying again cannot help when the essence is wrong."""
     step = encode()
     job = world.job(step)
-    assert world.fail(step.id, WRONG) == "failed"
+    assert not world.fail(step.id, WRONG).again
     assert world.step(step.id).error == WRONG
     assert world.job_state(job.id) == "failed"
 

@@ -124,7 +124,7 @@ class World:
             )
         )
 
-    def fail(self, step_id: str, error: dict[str, Any]) -> str:
+    def fail(self, step_id: str, error: dict[str, Any]) -> steps.Failed:
         """Claim a step and fail it."""
         claimed = self.claim(step_id)
         return self.write(

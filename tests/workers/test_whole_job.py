@@ -123,27 +123,22 @@ def test_a_rendition_that_cannot_be_scored_leaves_the_others_their_scores(
     engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
     embedded.closing.callback(engine.close)
     name = "measure mobile-540p, review-proxy"
-    while (step := embedded.steps(job_id).get(name)) is None or step.state != "ready":
-        for one in embedded.steps(job_id).values():
-            if one.state == "ready" and one.kind != "measure":
-                engine.run_step(one.id)
+    _run_ready(embedded, engine, job_id, but="measure")
+    step = embedded.steps(job_id)[name]
     key = str(_made(embedded, job_id)["review-proxy"].key)
     (stored,) = embedded.settings.data.glob(f"**/{key}")
     whole = stored.rename(tmp_path / "whole.mp4")
     stored.write_bytes(b"no media")
     engine.run_step(step.id)
     assert embedded.steps(job_id)[name].state == "failed"
-    assert embedded.state(job_id) != "done"
+    assert embedded.state(job_id) == "failed"
     assert (embedded.steps(job_id)[name].error or {})["detail"].startswith("review-proxy: ")
     assert _scores(embedded, job_id) == {"mobile-540p": ["vmaf", "xpsnr"], "review-proxy": []}
     assert {row.state for row in _made(embedded, job_id).values()} == {"ready"}
 
     whole.replace(stored)
-    for one in embedded.steps(job_id).values():
-        if one.state == "ready":
-            engine.run_step(one.id)
     embedded.retry(job_id)
-    engine.run_step(step.id)
+    _run_ready(embedded, engine, job_id)
     done = embedded.steps(job_id)[name]
     assert (done.state, list((done.result or {})["measurements"])) == ("done", ["review-proxy"])
     assert embedded.state(job_id) == "done"
@@ -151,6 +146,39 @@ def test_a_rendition_that_cannot_be_scored_leaves_the_others_their_scores(
     for profile, row in _made(embedded, job_id).items():
         (scoring,) = [command for command in row.commands or () if "libvmaf" in str(command)]
         assert f"/{profile}-vmaf.log" in str(scoring)
+
+
+def test_a_join_that_fails_leaves_the_others_their_scores(embedded: Bench, tmp_path: Path) -> None:
+    """The job says so; its retry joins what failed, and then scores what is left."""
+    clip, request = _clip(tmp_path / "clip.mp4"), {"profiles": ["mobile-540p", "review-proxy"]}
+    job_id = _upload(embedded, clip, request)
+    engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+    embedded.closing.callback(engine.close)
+    _run_ready(embedded, engine, job_id, but="join")
+    (encoded,) = (one for one in embedded.steps(job_id).values() if one.kind == "encode")
+    key = str((encoded.result or {})["files"]["review-proxy"])
+    (stored,) = embedded.settings.data.glob(f"**/{key}")
+    whole = stored.rename(tmp_path / "whole")
+    stored.write_bytes(b"no media")
+    _run_ready(embedded, engine, job_id)
+    assert embedded.state(job_id) == "failed"
+    assert embedded.steps(job_id)["measure mobile-540p, review-proxy"].state == "done"
+    assert _scores(embedded, job_id) == {"mobile-540p": ["vmaf", "xpsnr"], "review-proxy": []}
+
+    whole.replace(stored)
+    embedded.retry(job_id)
+    _run_ready(embedded, engine, job_id)
+    assert embedded.state(job_id) == "done"
+    assert set(map(tuple, _scores(embedded, job_id).values())) == {("vmaf", "xpsnr")}
+    assert len(_scores(embedded, job_id)) == 2
+
+
+def _run_ready(bench: Bench, engine: Engine, job_id: str, but: str = "") -> None:
+    """Run what is ready, one after another, until only steps of the kind `but` are."""
+    while ready := [
+        step for step in bench.steps(job_id).values() if step.state == "ready" and step.kind != but
+    ]:
+        engine.run_step(ready[0].id)
 
 
 def _made(bench: Bench, job_id: str) -> dict[str, Rendition]:

@@ -18,10 +18,13 @@ def run(context: StepContext) -> StepResult:
     are kept in the transaction that records the failure, and another attempt scores only what is
     left. A lost worker has kept nothing, and the whole group is scored again.
 
-    The step waits for the joins of the whole group. Where one fails, the job has failed with that
-    error; its retry joins again what failed, and then scores the group.
+    The step waits until each join of the group is done or has failed, and scores what is there. A
+    retry of the job joins again what failed, and then runs this step again for the rest.
     """
-    plan, source, wanted = plan_of(context), source_of(context), _unscored(context)
+    wanted = _unscored(context)
+    if not wanted:
+        return StepResult(result={"measurements": {}})
+    plan, source = plan_of(context), source_of(context)
     with ExitStack() as stack:
         reference = stack.enter_context(context.fetch(source.key))
         pairs = [(one.rung, stack.enter_context(context.fetch(str(one.key)))) for one in wanted]
@@ -38,14 +41,19 @@ def run(context: StepContext) -> StepResult:
             renditions.add_measurements(session, by_profile[profile].id, found, command)
 
     return StepResult(
-        result={"measurements": records}, apply=apply, command=scored.command, fault=scored.fault
+        result={"measurements": records},
+        apply=apply,
+        command=scored.command,
+        log_tail=scored.apart,
+        fault=scored.fault,
     )
 
 
 def _unscored(context: StepContext) -> list[RenditionInput]:
-    """The step's renditions that no earlier attempt has scored."""
+    """The step's ready renditions that no earlier attempt has scored."""
     known = renditions_of(context)
     wanted = [known[profile] for profile in context.step.payload["profiles"]]
+    wanted = [one for one in wanted if one.state == "ready"]
     scored = context.read(
         lambda session: {one.id for one in wanted if renditions.measurements(session, one.id)}
     )
