@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 
-NAMES = ("pipeline", "ingest", "catalogue", "presets")
+NAMES = ("engine", "pipeline", "ingest", "catalogue", "presets")
 
 
 def main() -> int:

@@ -4,8 +4,8 @@
 
 The job is timed from the answer to `complete` until it has settled, by the catalogue's own clock:
 fixity, inspect, plan, encode, sound, join, verify and package, without scores. The bare command
-makes the same files in one ffmpeg from one decode: what the job recorded for its encode, with the
-sound added to each output, and the posters and the storyboard that the job leaves too
+makes the same files in one ffmpeg from one decode: the job's plan as one chunk, with the sound
+added to each output, and the posters and the storyboard that the job leaves too
 (`pipeline_vs_bare`); `pipeline_vs_renditions_alone` is the same without these images. The separate
 commands are one such ffmpeg a rung. A and B alternate; medians count.
 """
@@ -25,8 +25,11 @@ from typing import Any
 
 from benchmarks.service import Service
 from pipelines import tools
+from pipelines.graph import compose
 from pipelines.inspect_command import image_chains, image_files, picture_taps
+from pipelines.plan import Chunk, Plan
 from pipelines.probe import probe
+from pipelines.records import from_json
 
 RATIOS = ("pipeline_vs_bare", "pipeline_vs_renditions_alone", "fanout_vs_separate")
 SOUND = ("-map", "0:a:0?", "-c:a", "aac", "-b:a", "192k")
@@ -43,11 +46,10 @@ def job_seconds(job: dict[str, Any]) -> float:
     return (ended - began).total_seconds()
 
 
-def encode_command(service: Service, job_id: str) -> list[str]:
-    """The argv that the job recorded for its encode."""
-    steps = service.get(f"/v1/jobs/{job_id}/steps")["data"]
-    found: list[str] = next(step["command"] for step in steps if step["kind"] == "encode")
-    return found
+def encode_command(service: Service, job_id: str, clip: Path, folder: Path) -> list[str]:
+    """The one command that encodes the whole picture of the job's plan."""
+    plan = from_json(Plan, service.get(f"/v1/jobs/{job_id}")["plan"])
+    return compose(clip, plan, Chunk(0, 0, plan.frames), folder)
 
 
 def images(source: Path, folder: Path) -> list[str]:
@@ -59,17 +61,11 @@ def images(source: Path, folder: Path) -> list[str]:
     return ["-filter_complex", graph, *image_files(folder)]
 
 
-def bare(recorded: Sequence[str], source: Path, folder: Path) -> list[str]:
-    """The recorded encode as one plain ffmpeg command, with sound in each output."""
+def bare(service: Service, job_id: str, source: Path, folder: Path) -> list[str]:
+    """The job's encode as one plain ffmpeg command, with sound in each output."""
     argv = [tools.ffmpeg(), "-nostdin", "-y", "-v", "error"]
-    words = list(recorded[1:])
-    for place, word in enumerate(words):
-        if words[place - 1] == "-i":
-            argv.append(str(source))
-        elif word.endswith((".mp4", ".mkv")) and "/" in word:
-            argv += [*SOUND, str(folder / Path(word).name)]
-        else:
-            argv.append(word)
+    for word in encode_command(service, job_id, source, folder)[1:]:
+        argv += [*SOUND, word] if word.startswith(str(folder)) else [word]
     return argv
 
 
@@ -89,7 +85,7 @@ def compare(service: Service, clip: Path, rounds: int, *, fanout: bool) -> dict[
     for _ in range(rounds):
         job = one_job(service, clip, None)
         with tempfile.TemporaryDirectory() as folder:
-            renditions = bare(encode_command(service, job["id"]), clip, Path(folder))
+            renditions = bare(service, job["id"], clip, Path(folder))
             row = {
                 "job_s": job_seconds(job),
                 "bare_s": timed([*renditions, *images(clip, Path(folder))]),
@@ -114,7 +110,7 @@ def median_ratio(rows: Sequence[dict[str, float]], over: str, under: str) -> flo
 def bare_of_one(service: Service, clip: Path, profile: str) -> list[str]:
     job = one_job(service, clip, profile)
     folder = Path(tempfile.mkdtemp(prefix="kapok-bench-"))
-    return bare(encode_command(service, job["id"]), clip, folder)
+    return bare(service, job["id"], clip, folder)
 
 
 def main() -> None:

@@ -61,7 +61,12 @@ class Stopwatch:
 
 
 def play(
-    screen: Screen, keep: Path, *, file: Path | None = None, profiles: Sequence[str] = ()
+    screen: Screen,
+    keep: Path,
+    *,
+    file: Path | None = None,
+    profiles: Sequence[str] = (),
+    chunk_min_s: float | None = None,
 ) -> Record:
     """Run the demo and return its JSON object; without a file, two samples are made and played."""
     watch = Stopwatch()
@@ -70,7 +75,7 @@ def play(
     if file is None and profiles:
         acts[0] = Act(acts[0].title, acts[0].file, keep, tuple(profiles))
     _log_into(keep / "kapok-data" / "kapok.log")
-    with _service(screen, watch, keep / "kapok-data") as (running, client):
+    with _service(screen, watch, keep / "kapok-data", chunk_min_s) as (running, client):
         results = [_perform(screen, running, client, act) for act in acts]
     result = results[0]
     result["timings_s"] = {**result["timings_s"], **watch.record()}
@@ -113,10 +118,12 @@ def _samples(screen: Screen, watch: Stopwatch, keep: Path) -> list[Act]:
 
 
 @contextmanager
-def _service(screen: Screen, watch: Stopwatch, data: Path) -> Iterator[tuple[Running, Client]]:
+def _service(
+    screen: Screen, watch: Stopwatch, data: Path, chunk_min_s: float | None
+) -> Iterator[tuple[Running, Client]]:
     with screen.stage(t("starting the service", "启动服务")) as stage:
         began = time.monotonic()
-        with whole_service(data) as running:
+        with whole_service(data, chunk_min_s=chunk_min_s) as running:
             watch.stages["start"] = time.monotonic() - began
             stage.done(running.url)
             with Client(running.url, running.key_file.read_text().strip()) as client:

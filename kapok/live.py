@@ -22,7 +22,7 @@ from rich.progress import (
 from kapok.command import Output
 from kapok.language import t
 from kapok.names import visible
-from kapok.show import PlainConsole
+from kapok.show import PlainConsole, folded
 from kapok.transfer import Transfer
 from kapok.units import duration, size
 from pipelines.progress import Progress as Step
@@ -95,6 +95,7 @@ class JobView:
         self._next_line = time.monotonic() + QUIET_S
 
     def __call__(self, job: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
+        steps = folded(steps)
         if self._bars is None:
             self._lines(job, steps)
             return

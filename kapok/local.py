@@ -12,6 +12,7 @@ from kapok.errors import FileMissing, Usage
 from kapok.language import t
 from kapok.names import as_json, readable
 from kapok.ways_out import of_system, way_out
+from pipelines.chunks import CHUNK_MIN_S
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan import Plan, Rung
@@ -104,12 +105,18 @@ def _need_file(path: Path) -> None:
         raise FileMissing(t(f"there is no file {name}", f"文件 {name} 不存在：请检查路径"))
 
 
-def make_plan(info: MediaInfo, inspection: Inspection, wanted: Sequence[str] | str | None) -> Plan:
+def make_plan(
+    info: MediaInfo,
+    inspection: Inspection,
+    wanted: Sequence[str] | str | None,
+    chunk_min_s: float | None = None,
+) -> Plan:
     """`wanted`: profile names, a ladder's name, or nothing for the source's default ladder."""
     from pipelines.plan import plan
     from pipelines.profile import choose_profiles
 
-    made = plan(info, inspection, choose_profiles(info, wanted))
+    least_s = CHUNK_MIN_S if chunk_min_s is None else chunk_min_s
+    made = plan(info, inspection, choose_profiles(info, wanted), chunk_min_s=least_s)
     if not made.rungs:
         reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(reasons)
@@ -214,13 +221,15 @@ def _told(work: Work, failed: Sequence[FailedRung]) -> str:
 def _encode_all(work: Work) -> dict[str, Pieces]:
     """By profile."""
     from pipelines.audio import encode_audio
-    from pipelines.encode import encode_chunk
+    from pipelines.cut import LocalFile
+    from pipelines.encode import encode as encode_pictures
 
     plan, chunks = work.plan, []
     for chunk in plan.chunks:
         title = t(f"encoding {len(plan.rungs)} renditions", f"编码 {len(plan.rungs)} 个成品")
         folder = work.folder(f"chunk-{chunk.index}")
-        chunks.append(follow(encode_chunk(work.source, plan, chunk, folder), work.begin(title)))
+        encoding = encode_pictures(LocalFile(work.source), plan, chunk, folder)
+        chunks.append(follow(encoding, work.begin(title)))
     title = t("encoding sound", "编码声音")
     sound = follow(encode_audio(work.source, plan, work.folder("audio")), work.begin(title))
     made = {}

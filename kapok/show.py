@@ -17,6 +17,7 @@ from kapok.names import visible
 from kapok.units import bitrate, duration, frame_rate, size
 
 Record = Mapping[str, Any]
+FOLDED_CHUNKS = 2  # from so many on they are shown as one step
 STATE_STYLES = {
     "ready": "green", "done": "green", "published": "green", "verified": "green",
     "running": "cyan", "processing": "cyan", "queued": "cyan", "complete": "cyan",
@@ -190,12 +191,48 @@ def job(record: Record, steps: Sequence[Record]) -> RenderableType:
     return Group(head, step_table(steps), refusals(record.get("refused") or []))
 
 
+def folded(steps: Sequence[Record]) -> list[Record]:
+    """The steps with all chunks as one, but for those that failed: a programme has hundreds."""
+    chunks = [step for step in steps if step.get("kind") == "encode"]
+    if len(chunks) < FOLDED_CHUNKS:
+        return list(steps)
+    alone = [step for step in chunks if step["state"] == "failed"]
+    rest = [step for step in chunks if step["state"] != "failed"]
+    shown: list[Record] = []
+    for step in steps:
+        if step in alone or step not in rest:
+            shown.append(step)
+        elif step is rest[0]:
+            shown.append(_as_one(rest))
+    return shown
+
+
+def _as_one(chunks: Sequence[Record]) -> Record:
+    states = [step["state"] for step in chunks]
+    begun = "running" if {"running", "done"} & set(states) else states[0]
+    state_of_all = states[0] if len(set(states)) == 1 else begun
+    done = states.count("done") + sum(
+        (step.get("progress") or {}).get("share") or 0.0
+        for step in chunks
+        if step["state"] == "running"
+    )
+    many = t(f"encode {len(chunks)} chunks", f"编码 {len(chunks)} 个分块")
+    return {
+        "id": "chunks",
+        "kind": "encode",
+        "name": many,
+        "state": state_of_all,
+        "attempts": max(step.get("attempts") or 0 for step in chunks),
+        "progress": {"share": done / len(chunks), "note": f"{states.count('done')}/{len(chunks)}"},
+    }
+
+
 def step_table(steps: Sequence[Record]) -> RenderableType:
     made = table(
         None, t("step", "步骤"), t("state", "状态"), t("try", "次数"), t("progress", "进度"),
         t("worker", "工作进程"), t("error", "错误"), right=(2,),
     )  # fmt: skip
-    for step in steps:
+    for step in folded(steps):
         progress = step.get("progress") or {}
         done = progress.get("share")
         error = step.get("error") or {}

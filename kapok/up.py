@@ -47,19 +47,29 @@ class Running:
 
 
 @contextlib.contextmanager
-def whole_service(data: Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[Running]:
+def whole_service(
+    data: Path, host: str = "127.0.0.1", port: int = 0, *, chunk_min_s: float | None = None
+) -> Iterator[Running]:
     """API, workers and sweeper over one data folder; port 0 takes a free one.
+
+    `chunk_min_s` wins over `KAPOK_CHUNK_MIN_S`.
 
     Where a broker, database or store is set, those servers are used in place of the embedded ones.
     """
+    from storage.catalogue.steps import free_orphans
     from storage.settings import load_settings
     from workers.service import WorkerService
 
     with _locked(data), _bound(host, port) as listener:
         url = _public_url(host, listener.getsockname()[1])
         settings = _with_public_url(load_settings(data), url)
+        if chunk_min_s is not None:
+            settings = dataclasses.replace(settings, chunk_min_s=chunk_min_s)
         parts = _open_parts(settings)
         prepare(settings, parts["database"], data / KEY_FILE)
+        if settings.alone:
+            with parts["database"].begin() as session:
+                free_orphans(session)
         workers = WorkerService(settings, **parts)
         with _api(settings, parts, listener) as thread:
             workers.start()

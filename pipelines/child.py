@@ -8,24 +8,30 @@ import re
 import selectors
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from pipelines.errors import ToolStalled
 from pipelines.sandbox import Limits, confine
 
 Consumer = Callable[[bytes], object]
+Reader = Callable[[int, int], bytes]
 
 _BLOCK_BYTES = 1 << 20
 _REAP_S = 10.0
 _GREETING_S = 30.0
 _DRAIN_S = 1.0
+_READ_S = 60.0
 _CLOSED_TICK_S = 0.02
+_REQUEST = struct.Struct(">QQ")
+_NOTHING_SERVED: Mapping[str, Reader] = MappingProxyType({})
 _PIPE = re.compile(r"(pipe\\?:)(\w+)")
 # Nothing of the parent's environment: it holds the secrets of the service.
 _ENVIRONMENT = {
@@ -72,7 +78,9 @@ class Child:
         return self._process.returncode
 
     def _read_block(self, fd: int) -> None:
-        block = os.read(fd, _BLOCK_BYTES)
+        block = b""
+        with suppress(ConnectionResetError):  # a socket of a child that ended with a reply unread
+            block = os.read(fd, _BLOCK_BYTES)
         if block:
             self._consumers[fd](block)
         else:
@@ -98,15 +106,19 @@ def started(
     taps: Mapping[str, Consumer],
     log: Consumer,
     stdout: IO[bytes] | Consumer | None,
+    served: Mapping[str, Reader] = _NOTHING_SERVED,
 ) -> Iterator[Child]:
     """A confined child: `taps` name the pipes that argv mentions as `pipe:NAME`, and stdout is a
-    file, a consumer, or part of the log.
+    file, a consumer, or part of the log. `served` name sockets in the same way: the child asks
+    there for bytes (first and end, 8 bytes each, big-endian) and gets them.
     """
     with ExitStack() as ours, ExitStack() as theirs:
         read_ends: dict[int, Consumer] = {}
         names: dict[str, int] = {}
         for name, consumer in taps.items():
             names[name] = _pipe(ours, theirs, read_ends, consumer)
+        for name, reader in served.items():
+            names[name] = _served(ours, theirs, read_ends, reader)
         error_end = _pipe(ours, theirs, read_ends, log)
         if callable(stdout):
             output_end: int | IO[bytes] = _pipe(ours, theirs, read_ends, stdout)
@@ -158,6 +170,34 @@ def _pipe(
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _BLOCK_BYTES)
     read_ends[reading] = consumer
     return writing
+
+
+def _served(
+    ours: ExitStack, theirs: ExitStack, read_ends: dict[int, Consumer], reader: Reader
+) -> int:
+    """A socket on which the child is read to; returns its end of it."""
+    mine, their = socket.socketpair()
+    ours.callback(mine.close)
+    theirs.callback(their.close)
+    mine.settimeout(_READ_S)
+    asked = bytearray()
+
+    def answer(block: bytes) -> None:
+        asked.extend(block)
+        while len(asked) >= _REQUEST.size:
+            start, end = _REQUEST.unpack_from(asked)
+            del asked[: _REQUEST.size]
+            found = reader(start, end)
+            try:
+                mine.sendall(found)
+            except (BrokenPipeError, ConnectionResetError):
+                return  # it has ended, and its exit status says why
+            except TimeoutError as error:
+                message = f"a tool asked for bytes and did not take them for {_READ_S:.0f} s"
+                raise ToolStalled(message) from error
+
+    read_ends[mine.fileno()] = answer
+    return their.fileno()
 
 
 def _with_pipes(argv: Sequence[str], names: Mapping[str, int]) -> list[str]:

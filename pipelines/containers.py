@@ -16,6 +16,10 @@ FORMATS = (
 # Ffmpeg's AVFMT_TS_DISCONT: the clock may jump, and ffmpeg corrects it by all tracks that it reads.
 JUMPING = frozenset({"mpegts", "mpeg", "ogg"})
 
+# Of what stands in these, a part can be taken out that decodes by itself (`pipelines.cut`).
+CUT_FORMATS = frozenset({"mov", "matroska", "mpegts", "mxf"})
+CUT_CODECS = frozenset({"h264", "hevc", "mpeg2video", "prores", "ffv1", "vp9", "av1"})
+
 MAX_PIXELS = 8192 * 8192
 
 # Of every input that is a source, as ffmpeg-python takes them. A playlist renamed `.mp4` is

@@ -22,7 +22,8 @@ from pipelines import tools
 from pipelines.cache_files import timecode_font_file
 from pipelines.colour import conversion_filters, signal
 from pipelines.containers import GUARD_OPTIONS
-from pipelines.encoders import encoder_options
+from pipelines.cut import PART_STARTS_S
+from pipelines.encoders import Seams, encoder_options
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.timecode import timecode_at
 
@@ -43,14 +44,38 @@ class _Branch:
     muxer: str
 
 
-def compose(source: Path, plan: Plan, chunk: Chunk, folder: Path) -> list[str]:
-    """The argv that writes `{folder}/{profile}.mp4` or `.mkv` for every rung with a picture."""
+@dataclass(frozen=True, slots=True)
+class _Chunked:
+    """One chunk of a plan, and whether its source holds only a part that it is decoded from."""
+
+    plan: Plan
+    chunk: Chunk
+    part: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether every frame that is decoded belongs to the chunk."""
+        return not self.part and (self.chunk.start_frame, self.chunk.end_frame) == (
+            0,
+            self.plan.frames,
+        )
+
+
+def compose(
+    source: Path, plan: Plan, chunk: Chunk, folder: Path, *, part: bool = False
+) -> list[str]:
+    """The argv that writes `{folder}/{profile}.mp4` or `.mkv` for every rung with a picture.
+
+    The source is the whole file or, of a chunk, the `part` that `cut` has made.
+    """
     branches = lay_out(plan, folder)
-    root = _decoded(source, plan, chunk)
+    made = _Chunked(plan, chunk, part=part)
+    root = _decoded(source, made)
     children = [number for number, branch in enumerate(branches) if branch.parent is None]
-    outputs = _grow(root, children, None, branches, plan, chunk)
+    outputs = _grow(root, children, None, branches, made)
+    clock = ["-copyts"] if part else []  # a part's own stamps say where its chunk begins
     argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(
-        cmd=[tools.ffmpeg(), "-v", "warning", "-y"]
+        cmd=[tools.ffmpeg(), "-v", "warning", *clock, "-y"]
     )
     return argv
 
@@ -138,20 +163,37 @@ def _bits(pix_fmt: str) -> int:
     return next((bits for bits in (16, 14, 12, 10, 9) if str(bits) in pix_fmt), 8)
 
 
-def _decoded(source: Path, plan: Plan, chunk: Chunk) -> Any:
-    """The source's frames of the chunk, on an even grid from zero."""
-    options: dict[str, Any] = {**GUARD_OPTIONS}
+def _decoded(source: Path, made: _Chunked) -> Any:
+    """The source's frames on an even grid from zero; of a part, its frames as they are stamped."""
+    plan, options = made.plan, dict(GUARD_OPTIONS)
+    if made.part:
+        return ffmpeg.input(str(source), **options)["0"]
     if plan.constant_frame_rate and plan.frame_rate:
         # Forgets the container's rounded or shifted stamps: frame n is at n ÷ rate.
         options["r"] = _rational(plan.frame_rate)
     stream = ffmpeg.input(str(source), **options)[str(plan.video_track)]
-    if not plan.constant_frame_rate:
-        stream = resampled(stream, plan)
-    if (chunk.start_frame, chunk.end_frame) != (0, plan.frames):
-        stream = _from_zero(
-            stream.filter("trim", start_frame=chunk.start_frame, end_frame=chunk.end_frame)
-        )
-    return stream
+    return stream if plan.constant_frame_rate else resampled(stream, plan)
+
+
+def _of_chunk(stream: Any, made: _Chunked) -> Any:
+    """The chunk's frames alone, on an even grid from zero."""
+    plan, chunk = made.plan, made.chunk
+    if made.whole:
+        return stream
+    if not made.part:
+        cut = stream.filter("trim", start_frame=chunk.start_frame, end_frame=chunk.end_frame)
+        return _from_zero(cut)
+    assert plan.frame_rate is not None, "a plan with a picture has a rate"
+    # Half a frame early, since the part's stamps may be rounded. The end is found by its time too:
+    # a frame that is lost must be missing in the count, and not be replaced by one of the next.
+    start_s = PART_STARTS_S - 1 / plan.frame_rate / 2
+    end_s = start_s + (chunk.end_frame - chunk.start_frame) / plan.frame_rate
+    return (
+        stream.filter("trim", start=f"{float(start_s):.6f}", end=f"{float(end_s):.6f}")
+        .filter("settb", _rational(1 / plan.frame_rate))
+        .filter("setpts", "N")
+        .filter("fps", fps=_rational(plan.frame_rate))  # changes no frame, and tells the encoders
+    )
 
 
 def resampled(stream: Any, plan: Plan) -> Any:
@@ -170,19 +212,18 @@ def _grow(
     children: Sequence[int],
     giver: VideoPlan | None,
     branches: Sequence[_Branch],
-    plan: Plan,
-    chunk: Chunk,
+    made: _Chunked,
 ) -> list[Any]:
     """The outputs of these branches and of all that grows from them."""
     outputs: list[Any] = []
     for number, start in zip(children, split(stream, len(children)), strict=True):
         branch = branches[number]
-        picture = _picture(start, giver, branch.video, plan, chunk)
+        picture = _picture(start, giver, branch.video, made)
         grown = [later for later, other in enumerate(branches) if other.parent == number]
         mine, *rest = split(picture, 2 if grown else 1)
-        outputs.append(_output(mine, branch, plan, chunk))
+        outputs.append(_output(mine, branch, made))
         if grown:
-            outputs += _grow(rest[0], grown, branch.video, branches, plan, chunk)
+            outputs += _grow(rest[0], grown, branch.video, branches, made)
     return outputs
 
 
@@ -194,15 +235,19 @@ def split(stream: Any, count: int) -> list[Any]:
     return [parts.stream(number) for number in range(count)]
 
 
-def _picture(
-    stream: Any, giver: VideoPlan | None, video: VideoPlan, plan: Plan, chunk: Chunk
-) -> Any:
-    """From the giver's picture (the decode, for `None`) to this rung's, without timecode."""
+def _picture(stream: Any, giver: VideoPlan | None, video: VideoPlan, made: _Chunked) -> Any:
+    """From the giver's picture (the decode, for `None`) to this rung's, without timecode.
+
+    Frames outside the chunk are there for the deinterlacer to look at, and then no more.
+    """
+    plan = made.plan
+    if giver is None:
+        if video.deinterlace and not video.lossless:
+            stream = deinterlaced(stream, plan)
+        stream = _of_chunk(stream, made)
     if video.lossless:
         return stream
-    if video.deinterlace and giver is None:
-        stream = deinterlaced(stream, plan)
-    stream = _fewer(stream, giver.rate_divisor if giver else 1, video.rate_divisor, chunk)
+    stream = _fewer(stream, giver.rate_divisor if giver else 1, video.rate_divisor, made.chunk)
     if giver is None or (giver.width, giver.height) != (video.width, video.height):
         stream = stream.filter("scale", video.width, video.height, flags=_SCALER)
         stream = stream.filter("setsar", 1)
@@ -237,12 +282,19 @@ def _fewer(stream: Any, have: int, wanted: int, chunk: Chunk) -> Any:
     return stream.filter("framestep", wanted // have)
 
 
+def _seams(made: _Chunked) -> Seams:
+    plan, chunk = made.plan, made.chunk
+    assert plan.frame_rate is not None, "a plan with a picture has a rate"
+    length_s = (chunk.end_frame - chunk.start_frame) / plan.frame_rate
+    return Seams(chunk.start_frame > 0, chunk.end_frame < plan.frames, length_s)
+
+
 def _from_zero(stream: Any) -> Any:
     return stream.filter("setpts", "PTS-STARTPTS")
 
 
-def _output(stream: Any, branch: _Branch, plan: Plan, chunk: Chunk) -> Any:
-    video = branch.video
+def _output(stream: Any, branch: _Branch, made: _Chunked) -> Any:
+    video, plan, chunk = branch.video, made.plan, made.chunk
     if video.burnt_in_timecode:
         first_frame = -(-chunk.start_frame // video.rate_divisor)
         stream = with_timecode(stream, plan, video, first_frame)
@@ -257,7 +309,7 @@ def _output(stream: Any, branch: _Branch, plan: Plan, chunk: Chunk) -> Any:
         "map_metadata": -1,
         "map_chapters": -1,
         "fflags": "+bitexact",
-        **encoder_options(video),
+        **encoder_options(video, _seams(made)),
         "f": branch.muxer,
     }
     return ffmpeg.output(stream, str(branch.path), **options)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 
+from pipelines.chunks import CHUNK_MIN_S, chunks_of, why_one_chunk
 from pipelines.containers import may_jump
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
@@ -45,11 +46,13 @@ def plan(
     inspection: Inspection,
     profiles: Sequence[Profile],
     capabilities: Mapping[str, str] = _NO_REASONS,
+    chunk_min_s: float = CHUNK_MIN_S,
 ) -> Plan:
     """Resolve each profile for this source, or refuse it with the reason.
 
     `capabilities` gives, for a profile that this installation cannot do, the reason. A plan may
-    have no rungs at all: the caller then raises `NothingToEncode` with the refusals.
+    have no rungs at all: the caller then raises `NothingToEncode` with the refusals. Chunks last
+    at least `chunk_min_s` seconds; with 0 the whole programme is one.
     """
     source = understand(info, inspection)
     made: list[tuple[Profile, Rung]] = []
@@ -60,6 +63,8 @@ def plan(
         except Refused as refusal:
             refused.append(Refusal(profile.name, refusal.code, str(refusal)))
     rungs, twins = _without_twins(made)
+    rungs = _with_common_key_frames(rungs)
+    chunks, chunk_decisions = _chunks(source, rungs, chunk_min_s)
     return Plan(
         duration_s=source.duration_s,
         frames=source.frames,
@@ -69,15 +74,16 @@ def plan(
         audio_start_s=inspection.audio_start_s,
         video_track=source.picture.index if source.picture else None,
         audio_tracks=tuple(track.index for track in info.audio),
-        rungs=_with_common_key_frames(rungs),
+        rungs=rungs,
         refused=(*refused, *twins),
-        chunks=(Chunk(0, 0, source.frames),) if source.picture else (),
+        chunks=chunks,
         decisions=(
             *source.decisions,
             *sound_decisions(info, rungs),
             *_offset_decisions(source),
             *_end_decisions(source, rungs),
             *preservation_decisions(info, rungs),
+            *chunk_decisions,
         ),
         source_colour=source.colour,
         source_field_order=inspection.scan,
@@ -163,6 +169,27 @@ def _with_common_key_frames(rungs: Sequence[Rung]) -> tuple[Rung, ...]:
 def _with_key_frames(video: VideoPlan, step: int) -> VideoPlan:
     source_frames = max(1, round(video.gop_frames * video.rate_divisor / step)) * step
     return replace(video, gop_frames=source_frames // video.rate_divisor)
+
+
+def _chunks(
+    source: Source, rungs: Sequence[Rung], least_s: float
+) -> tuple[tuple[Chunk, ...], list[str]]:
+    """The chunks, and in words why a long programme has only one."""
+    if source.picture is None:
+        return (), []
+    encoded = [rung.video for rung in rungs if rung.video and not rung.video.lossless]
+    gops = [video.gop_frames * video.rate_divisor for video in encoded]
+    made = chunks_of(
+        source.inspection.shots,
+        source.frames,
+        least=math.ceil(Fraction(least_s) * source.frame_rate),
+        gop=max(gops, default=1),
+        step=math.lcm(*(video.rate_divisor for video in encoded)),
+    )
+    why = why_one_chunk(source.info, source.inspection)
+    if len(made) == 1 or why is None:
+        return made, []
+    return (Chunk(0, 0, source.frames),), [f"encoded in one piece: {why}"]
 
 
 def _zero(source: Source) -> Fraction:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
-from pipelines.child import Consumer, started
+from pipelines.child import Consumer, Reader, started
 from pipelines.errors import LimitExceeded, ToolStalled
 from pipelines.progress import Progress
 from pipelines.sandbox import MEDIA_LIMITS, SNIFF_LIMITS, Limits
@@ -25,6 +25,7 @@ _TICK_S = 0.2
 _YIELD_S = 0.4
 _CAPTURE_BYTES = 256 << 20
 _NO_TAPS: Mapping[str, Consumer] = MappingProxyType({})
+_NOTHING_SERVED: Mapping[str, Reader] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,15 @@ def run(
     stdout: BinaryIO | None = None,
     taps: Mapping[str, Consumer] = _NO_TAPS,
     said: Consumer | None = None,
+    served: Mapping[str, Reader] = _NOTHING_SERVED,
     limits: Limits = MEDIA_LIMITS,
 ) -> Generator[Progress, None, Finished]:
     """Run a tool to its end; paths in argv must be absolute.
 
     Each `pipe:NAME` in argv whose NAME is in `taps` becomes a pipe, and its consumer gets every
-    block that the tool writes there; `said` gets its whole log. Raises `ToolFailed`, `ToolKilled`,
+    block that the tool writes there; `said` gets its whole log. A NAME in `served` becomes a socket
+    on which the tool asks for ranges of bytes (see `child.started`); errors of its reader end the
+    tool and pass through. Raises `ToolFailed`, `ToolKilled`,
     `ToolStalled`, `DiskFull`, `LimitExceeded`, `TruncatedMedia` or `Undecodable`.
     """
     plain = _plain(argv)
@@ -79,6 +83,7 @@ def run(
         taps={**taps, "progress": lines.feed} if watched else taps,
         log=keep,
         stdout=stdout,
+        served=served,
     ) as child:
         watchdog = Watchdog(child.pid, stall_s)
         yield lines.progress()

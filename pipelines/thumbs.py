@@ -33,6 +33,7 @@ CHAIN = f"{FILTER},settb=1/25,setpts=N"
 PICTURES, TIMES = "thumbs.mkv", "thumb-times.npy"
 FRAME_BYTES = 4096  # [P] at most, on average; 1.7 kB measured on the clips of ../shared/media
 _WINDOW_FRAMES = 24
+_SEAM_FRAMES, _SEAMS_FRAMES = 4, 1200  # at least on each side of a seam, and around all of them
 _S_IN_NS = 1_000_000_000
 
 
@@ -92,15 +93,19 @@ def write_times(folder: Path, timing: Timing) -> str | None:
 
 
 def picture_places(plan: Plan) -> tuple[Window, ...]:
-    """The head, the middle, the tail and the seams of the chunks, in frames on the plan's grid."""
+    """The head, the middle, the tail and every seam of the chunks, in frames on the plan's grid.
+
+    Around many seams fewer frames are looked at: what is compared fits into some 200 MB.
+    """
     frames, half = plan.frames, _WINDOW_FRAMES // 2
     if frames <= 3 * _WINDOW_FRAMES:
         return (Window(0, frames),)
     seams = [chunk.start_frame for chunk in plan.chunks if chunk.start_frame > 0]
-    centres = sorted({frames // 2, *seams[:: max(1, len(seams) // 6)]})
-    inside = [Window(max(0, at - half), min(frames, at + half)) for at in centres]
+    beside = max(_SEAM_FRAMES, min(half, _SEAMS_FRAMES // max(1, 2 * len(seams))))
+    inside = sorted({(frames // 2, half), *((at, beside) for at in seams)})
+    windows = [Window(max(0, at - side), min(frames, at + side)) for at, side in inside]
     head, tail = Window(0, _WINDOW_FRAMES), Window(frames - _WINDOW_FRAMES, frames)
-    return (head, *inside, tail)
+    return (head, *windows, tail)
 
 
 def source_pictures(

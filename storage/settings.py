@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pipelines.chunks import CHUNK_MIN_S
 from storage.errors import InvalidSettings
 
 GIB = 1024**3
@@ -45,12 +46,18 @@ class Settings:
     )  # a failed job's intermediate files, so that a retry can use them
     signed_url_ttl_s: float = 3_600.0
     max_upload_bytes: int = 5 * 1024 * GIB  # what S3 allows one object
+    chunk_min_s: float = CHUNK_MIN_S  # 0 encodes every programme in one piece
     cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
 
     @property
     def embedded(self) -> bool:
         """Workers run in the process of the API."""
         return self.broker_url is None
+
+    @property
+    def alone(self) -> bool:
+        """Nobody but the holder of the data folder's lock can work on the catalogue."""
+        return self.embedded and self.database_url == _database_url(None, self.data)
 
 
 def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ) -> Settings:
@@ -83,6 +90,7 @@ def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ)
         resend_after_s=_seconds(env, "KAPOK_RESEND_AFTER_S", Settings.resend_after_s),
         upload_ttl_s=_seconds(env, "KAPOK_UPLOAD_TTL_S", Settings.upload_ttl_s),
         work_ttl_s=_seconds(env, "KAPOK_WORK_TTL_S", Settings.work_ttl_s),
+        chunk_min_s=_seconds(env, "KAPOK_CHUNK_MIN_S", CHUNK_MIN_S, least=0),
         signed_url_ttl_s=_seconds(env, "KAPOK_SIGNED_URL_TTL_S", Settings.signed_url_ttl_s),
     )
 
@@ -151,12 +159,17 @@ def _database_url(given: str | None, data: Path) -> str:
     raise InvalidSettings(f"KAPOK_DATABASE_URL {known}: use postgresql://… or sqlite:///…")
 
 
-def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+def _seconds(
+    env: Mapping[str, str], name: str, default: float, least: float | None = None
+) -> float:
+    """Above 0, or at least `least`."""
     text = env.get(name)
     try:
         value = float(text) if text else default
     except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise InvalidSettings(f"{name} is {text!r}: write a number of seconds above 0")
+        value = -1.0
+    enough = value > 0 if least is None else value >= least
+    if not (enough and value < float("inf")):
+        bound = "above 0" if least is None else f"of at least {least:g}"
+        raise InvalidSettings(f"{name} is {text!r}: write a number of seconds {bound}")
     return value

@@ -51,8 +51,9 @@ def progress_share(steps: Sequence[schema.Step]) -> float:
     """The done share of all weights; while steps are unknown, the usual ones are expected."""
     kinds = [step.kind for step in steps]
     expected = USUAL if set(kinds) <= BEFORE_PLAN else kinds
-    done = sum(_weight(step.kind) * _share(step) for step in steps)
-    return min(1.0, done / sum(_weight(kind) for kind in expected))
+    chunks = max(1, kinds.count("encode"))
+    done = sum(_weight(step.kind, chunks) * _share(step) for step in steps)
+    return min(1.0, done / sum(_weight(kind, chunks) for kind in expected))
 
 
 def eta_s(share: float, steps: Sequence[schema.Step], now: datetime) -> float | None:
@@ -76,8 +77,9 @@ def busy_s(steps: Sequence[schema.Step], now: datetime) -> float:
     return total.total_seconds()
 
 
-def _weight(kind: str) -> float:
-    return WEIGHTS.get(kind, 1.0)
+def _weight(kind: str, chunks: int) -> float:
+    """The chunks of a programme cost together what an encode costs."""
+    return WEIGHTS.get(kind, 1.0) / (chunks if kind == "encode" else 1)
 
 
 def _share(step: schema.Step) -> float:

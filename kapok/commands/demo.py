@@ -22,6 +22,12 @@ Keep = Annotated[
 Profiles = Annotated[
     str, typer.Option(metavar="A,B", help=t("Renditions to make.", "要生成的方案，逗号分隔。"))
 ]
+ChunkMin = Annotated[
+    float | None,
+    typer.Option(
+        min=0, metavar="SECONDS", help=t("Least length of a chunk.", "分块的最短时长（秒）。")
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +39,11 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    out: Output, file: Input = None, keep: Keep = DEFAULT_KEEP, profiles: Profiles = ""
+    out: Output,
+    file: Input = None,
+    keep: Keep = DEFAULT_KEEP,
+    profiles: Profiles = "",
+    chunk_min_s: ChunkMin = None,
 ) -> None:
     from kapok.commands.upload import names
     from kapok.demo import play
@@ -42,5 +52,6 @@ def demo(
     if file is not None and not file.is_file():
         raise FileMissing(t(f"there is no file {file}", f"文件 {file} 不存在：请检查路径"))
     end_on_sigterm()
-    result = play(Screen(out), keep.absolute(), file=file, profiles=names(profiles))
+    wanted = names(profiles)
+    result = play(Screen(out), keep.absolute(), file=file, profiles=wanted, chunk_min_s=chunk_min_s)
     out.answer(result, lambda: closing(result))

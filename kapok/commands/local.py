@@ -34,6 +34,12 @@ Ladder = Annotated[str, typer.Option(metavar="NAME")]
 Scores = Annotated[
     bool, typer.Option("--scores/--no-scores", help=t("Measure quality.", "是否测量画质。"))
 ]
+ChunkMin = Annotated[
+    float | None,
+    typer.Option(
+        min=0, metavar="SECONDS", help=t("Least length of a chunk.", "分块的最短时长（秒）。")
+    ),
+]
 Reference = Annotated[
     Path, typer.Argument(metavar="REF", help=t("The original.", "参考（原片）。"))
 ]
@@ -74,6 +80,7 @@ def encode(
     ladder: Ladder = "",
     *,
     scores: Scores = True,
+    chunk_min_s: ChunkMin = None,
 ) -> None:
     from kapok import local
     from kapok.commands.upload import names
@@ -93,7 +100,7 @@ def encode(
         begin = _beginner(view)
         view_of_it = begin(t("inspecting", "检查"))
         info, found = local.look(file, scratch / "inspection", view_of_it, keep_thumbs=True)
-        plan = local.make_plan(info, found, wanted)
+        plan = local.make_plan(info, found, wanted, chunk_min_s)
         thumbs = thumbs_in(scratch / "inspection", found.thumbs)
         work = local.Work(file, plan, thumbs, output, scratch, begin, scores)
         made, failure = _finished(work)

@@ -73,6 +73,14 @@ def test_a_job_is_as_far_as_its_weights() -> None:
     assert progress_share(planned) == pytest.approx(expected)
 
 
+def test_the_chunks_of_a_programme_weigh_what_one_encode_weighs() -> None:
+    """However many there are: scoring the whole takes as long as before."""
+    rest = step("measure", "waiting")
+    one = progress_share([step("encode", "running", 0.5), rest])
+    many = [step("encode", "done"), step("encode", "waiting")] * 50
+    assert progress_share([*many, rest]) == pytest.approx(one)
+
+
 def test_only_a_done_job_is_wholly_done() -> None:
     """What failed or was cancelled is no progress."""
     assert progress_share([step("encode", "done"), step("measure", "done")]) == 1.0

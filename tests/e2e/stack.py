@@ -20,6 +20,7 @@ from pipelines import tools
 
 KAPOK = str(Path(sys.executable).with_name("kapok"))
 QUICK = {"KAPOK_LEASE_S": "3", "KAPOK_SWEEP_S": "0.5"}
+ALONE = {"KAPOK_LEASE_S": "600", "KAPOK_SWEEP_S": "0.5"}  # nobody needs to wait for a lease
 
 
 def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -209,13 +210,16 @@ class Stack:
         job: dict[str, Any] = wait_until(settled, timeout_s, f"job {job_id} settles\n{self.logs()}")
         return job
 
-    def wait_encoding(self, job_id: str, timeout_s: float = 120) -> dict[str, Any]:
-        """The encode step once its ffmpeg really delivers frames."""
+    def wait_encoding(
+        self, job_id: str, name: str = "encode", timeout_s: float = 120
+    ) -> dict[str, Any]:
+        """An encode step whose name begins so, once its ffmpeg really delivers frames."""
 
         def encoding() -> dict[str, Any] | None:
             for step in self.steps(job_id):
                 share = (step.get("progress") or {}).get("share") or 0
-                if step["kind"] == "encode" and step["state"] == "running" and share > 0.05:
+                wanted = step["kind"] == "encode" and step["name"].startswith(name)
+                if wanted and step["state"] == "running" and share > 0.05:
                     return step
             assert self.job(job_id)["state"] in {"queued", "running"}, self.steps(job_id)
             return None
@@ -231,7 +235,7 @@ class Stack:
             process.stop()
 
 
-def embedded(folder: Path, settings: Mapping[str, str] = QUICK) -> Stack:
+def embedded(folder: Path, settings: Mapping[str, str] = ALONE) -> Stack:
     """`kapok up`: everything in one process."""
     port = servers.free_port()
     folder.mkdir(parents=True, exist_ok=True)

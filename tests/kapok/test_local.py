@@ -305,3 +305,17 @@ def test_a_text_file_is_no_media(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-2:][0] == "error: unsupported_media"
+
+
+@pytest.mark.media
+def test_chunks_of_a_local_encode_are_one_rendition(tmp_path: Path) -> None:
+    """Encoded apart, joined, verified and scored like any other."""
+    clip = generate("stereo_30000_1001", tmp_path, seconds=4, height=180)
+    words = ("encode", clip, "--profile", "mobile-540p", "--chunk-min-s", "1", "-o", tmp_path)
+
+    (made,) = answer(*words)["renditions"]
+
+    pieces = [argv for argv in made["commands"] if "-copyts" in argv]
+    assert len(pieces) > 1
+    assert made["facts"]["frames"] == 120
+    assert {score["metric"] for score in made["measurements"]} == {"vmaf", "xpsnr"}

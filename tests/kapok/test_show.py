@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import pytest
 from real_service import Service
@@ -11,6 +12,7 @@ from shell import kapok
 
 from kapok.command import Output
 from kapok.live import job_progress, transfers
+from kapok.show import folded
 from kapok.transfer import Transfer
 
 TITLE = "Tape 7 [/b] side A [restored] :tape: \x1b[31mred\x9b"
@@ -82,6 +84,28 @@ def test_a_bar_shows_a_step_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "join [/b]" in screen.getvalue()
     assert "[/i] \ufffd[2J" in screen.getvalue()
+
+
+def chunk(number: int, state: str, share: float | None = None) -> dict[str, Any]:
+    return {
+        "id": f"stp_{number}", "kind": "encode", "name": f"encode chunk {number} of 4",
+        "state": state, "attempts": 1, "progress": share and {"share": share},
+    }  # fmt: skip
+
+
+def test_chunks_are_shown_as_one_step_and_failed_ones_by_themselves() -> None:
+    """A programme has hundreds; how far they are together is what a person wants to know."""
+    join = {"id": "stp_9", "kind": "join", "name": "join a", "state": "waiting"}
+    steps = [chunk(1, "done"), chunk(2, "running", 0.5), chunk(3, "failed"), chunk(4, "ready")]
+
+    one, failed, last = folded([*steps, join])
+
+    assert (one["name"], one["state"]) == ("encode 3 chunks", "running")
+    assert one["progress"] == {"share": 0.5, "note": "1/3"}
+    assert (failed, last) == (steps[2], join)
+    assert folded([chunk(1, "done"), chunk(2, "done")])[0]["state"] == "done"
+    assert folded([chunk(1, "ready"), chunk(2, "ready")])[0]["state"] == "ready"
+    assert folded([steps[0], join]) == [steps[0], join]
 
 
 def test_a_line_for_people_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,6 +80,18 @@ def test_every_secret_may_come_from_a_file(tmp_path: Path, name: str, field: str
     assert getattr(settings, field) == "postgresql+psycopg://x"
 
 
+def test_only_the_holder_of_the_data_folder_is_alone(tmp_path: Path) -> None:
+    """With another database or a broker, workers elsewhere may hold steps."""
+    assert load_settings(tmp_path, {}).alone
+    assert not load_settings(tmp_path, {"KAPOK_DATABASE_URL": "sqlite:////srv/kapok.db"}).alone
+    assert not load_settings(tmp_path, {"KAPOK_BROKER_URL": "redis://redis:6379/0"}).alone
+
+
+def test_chunking_can_be_switched_off(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, {}).chunk_min_s == 6
+    assert load_settings(tmp_path, {"KAPOK_CHUNK_MIN_S": "0"}).chunk_min_s == 0
+
+
 @pytest.mark.parametrize(
     ("env", "words"),
     [
@@ -91,6 +103,7 @@ def test_every_secret_may_come_from_a_file(tmp_path: Path, name: str, field: str
         ({"KAPOK_LEASE_S": "soon"}, "KAPOK_LEASE_S is 'soon'"),
         ({"KAPOK_LEASE_S": "0"}, "KAPOK_LEASE_S is '0'"),
         ({"KAPOK_SWEEP_S": "nan"}, "KAPOK_SWEEP_S is 'nan'"),
+        ({"KAPOK_CHUNK_MIN_S": "-1"}, "KAPOK_CHUNK_MIN_S is '-1': write a number of seconds of at"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, env: dict[str, str], words: str) -> None:

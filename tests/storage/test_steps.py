@@ -292,6 +292,19 @@ def test_the_sweep_frees_expired_leases_and_only_those(world: World) -> None:
     assert world.step(held.id).state == "running"
 
 
+def test_who_alone_works_on_a_catalogue_waits_for_no_lease(world: World) -> None:
+    """After a crash of the embedded service every running step is due, and its attempt counts."""
+    first, second, waiting = encode(), NewStep("audio", "sound", {}), NewStep("plan", "plan", {})
+    world.job(first, second, waiting)
+    world.claim(first.id, lease_s=600)
+    world.claim(second.id, lease_s=600)
+    freed = world.write(steps.free_orphans)
+    assert sorted(freed) == sorted([first.id, second.id])
+    assert [world.step(one).state for one in freed] == ["ready", "ready"]
+    assert world.claim(first.id).attempts == 2
+    assert world.write(steps.free_orphans) == [first.id]
+
+
 def test_a_step_that_kills_every_worker_fails_as_worker_lost(world: World) -> None:
     """A file that crashes its worker must not do so for ever."""
     step = encode()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from pipelines.tools import ffmpeg
 from storage.catalogue import jobs, packages, publications, renditions, uploads, zones
 from storage.clock import now
 from storage.ids import new_id
-from storage.objects import never
+from storage.objects import ObjectStore, never
 from storage.objects_local import LocalStore
 from storage.schema import Asset, Rendition, Upload
 from workers.engine import Engine
@@ -194,6 +196,59 @@ def _scores(bench: Bench, job_id: str) -> dict[str, list[str]]:
             row.profile: sorted(one.metric for one in renditions.measurements(session, row.id))
             for row in renditions.of_job(session, job_id)
         }
+
+
+class Watched:
+    """A store that notes how its objects are read."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self.fetched: list[str] = []
+        self.ranged: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def fetch(self, key: str, *arguments: Any) -> AbstractContextManager[Path]:
+        self.fetched.append(key)
+        return self._store.fetch(key, *arguments)
+
+    def open_range(self, key: str, start: int, end: int) -> Iterator[bytes]:
+        self.ranged[key] += end - start
+        return self._store.open_range(key, start, end)
+
+
+def test_chunks_read_only_their_own_part_and_are_joined_into_one(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Four chunks of a master of 30 MB and more, in both modes; every frame is there once."""
+    clip = tmp_path / "clip.mov"
+    picture = "testsrc2=s=640x360:r=25:d=8,noise=alls=40:allf=t,negate=enable='lt(mod(t,4),2)'"
+    argv = [ffmpeg(), "-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "prores_ks"]
+    subprocess.run([*argv, "-profile:v", "3", "-y", str(clip)], check=True)
+    size_bytes = clip.stat().st_size
+    assert size_bytes > 30_000_000, "blocks of 1 MiB are read: a small file would be read whole"
+    bench.settings = replace(bench.settings, chunk_min_s=2.0)
+    job_id = _upload(bench, clip, {"profiles": ["mobile-540p"], "scores": False})
+    store = Watched(bench.objects)
+    engine = Engine(bench.settings, bench.database, store, bench.broker)
+    bench.closing.callback(engine.close)
+    _run_ready(bench, engine, job_id, but="encode")
+    store.fetched.clear()
+    store.ranged.clear()
+    _run_ready(bench, engine, job_id, but="join")
+    (source,) = store.ranged
+    assert source.endswith("clip.mov")
+    assert store.fetched == []
+    assert store.ranged[source] < 2 * size_bytes, "four would have read all of it each"
+
+    _run_ready(bench, engine, job_id)
+    steps = [step for step in bench.steps(job_id).values() if step.kind == "encode"]
+    chunks = [(step.payload["chunk"]["start_frame"], step.log_tail) for step in steps]
+    assert chunks == [(0, None), (50, None), (100, None), (150, None)]
+    assert bench.state(job_id) == "done", bench.row(job_id).error
+    facts = _made(bench, job_id)["mobile-540p"].facts or {}
+    assert facts["frames"] == 200
 
 
 def test_a_wrong_hash_never_becomes_an_asset(embedded: Bench, tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from pipelines.encode import encode_chunk
+from pipelines.encode import encode
 from pipelines.plan import Chunk, Plan, VideoPlan
 from pipelines.records import from_json
 from workers.context import StepContext, StepResult
 from workers.steps.inputs import plan_of, source_of
+from workers.stored_source import StoredSource
 
 BITS_A_SAMPLE = 16  # how a picture of more than 8 bits lies in memory
 LOSSLESS_SHARE = Fraction(3, 4)  # [P] FFV1 leaves less of natural pictures; noise may need it all
@@ -18,21 +19,27 @@ UNCAPPED_BITS_A_PIXEL = Fraction(1, 2)  # [P] for a rung without a bitrate cap
 def run(context: StepContext) -> StepResult:
     source, plan = source_of(context), plan_of(context)
     chunk = from_json(Chunk, context.step.payload["chunk"])
-    context.need_scratch(scratch_bytes(plan, chunk))
-    with context.fetch(source.key) as path:
-        encoded = context.follow(encode_chunk(path, plan, chunk, context.folder), end=0.99)
+    part_bytes = int(source.size_bytes * _share(plan, chunk)) if len(plan.chunks) > 1 else 0
+    context.need_scratch(part_bytes + scratch_bytes(plan, chunk))
+    master = StoredSource(context, source.key, source.size_bytes)
+    encoded = context.follow(encode(master, plan, chunk, context.folder), end=0.99)
     keys = {
         profile: context.put(file, context.work, file.name)
         for profile, file in encoded.files.items()
     }
-    return StepResult(result={"files": keys}, command=encoded.argv)
+    return StepResult(result={"files": keys}, command=encoded.argv, log_tail=encoded.why_whole)
 
 
 def scratch_bytes(plan: Plan, chunk: Chunk) -> int:
     """What the chunk's files will take at most, by their bitrate caps."""
-    share = Fraction(chunk.end_frame - chunk.start_frame, max(plan.frames, 1))
     pictures = [rung.video for rung in plan.rungs if rung.video is not None]
-    return int(sum(_picture_bits(video, plan.duration_s) for video in pictures) * share / 8)
+    return int(
+        sum(_picture_bits(video, plan.duration_s) for video in pictures) * _share(plan, chunk) / 8
+    )
+
+
+def _share(plan: Plan, chunk: Chunk) -> Fraction:
+    return Fraction(chunk.end_frame - chunk.start_frame, max(plan.frames, 1))
 
 
 def _picture_bits(video: VideoPlan, duration_s: Fraction) -> Fraction:

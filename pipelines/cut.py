@@ -1,0 +1,105 @@
+"""A part of a source as a small file of its own, read from wherever the source lies.
+
+Packets are copied, from the last key frame but one before the part, so nothing is decoded here and
+only the bytes that the part needs are read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import av
+
+from pipelines.containers import FORMATS
+from pipelines.errors import MediaError, ToolFailed, ToolKilled, ToolStalled
+from pipelines.plan_types import Chunk, Plan
+from pipelines.progress import Progress
+from pipelines.run import run
+
+# Where a part's first frame stands on the part's own clock: what is decoded before it, from a key
+# frame on, must not stand before zero.
+PART_STARTS_S = 3600
+# After the part: a deinterlacer looks one frame ahead, and where a container has no decoding times
+# those of packets are guessed, by up to as many frames as codecs keep back.
+_MARGIN_FRAMES = 18
+_CHILD = Path(__file__).with_name("cut_child.py")
+
+
+class CutFailed(Exception):
+    """A part could not be taken out of the source, or does not decode to its frames.
+
+    Nobody is told: `pipelines.encode` then decodes the whole.
+    """
+
+
+class Readable(Protocol):
+    """The bytes of a source, wherever they lie."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def read(self, start: int, end: int) -> bytes:
+        """Exactly the bytes `start` … `end - 1`."""
+
+
+class Master(Readable, Protocol):
+    """A source that can also be had as a whole."""
+
+    def whole(self) -> AbstractContextManager[Path]:
+        """A local path of all of it, while the context lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file of this machine."""
+
+    path: Path
+
+    def whole(self) -> AbstractContextManager[Path]:
+        return nullcontext(self.path)
+
+    @property
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size
+
+    def read(self, start: int, end: int) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+
+
+def cut(
+    source: Readable, plan: Plan, chunk: Chunk, folder: Path
+) -> Generator[Progress, None, Path]:
+    """Write the packets of the chunk's picture into `folder`; errors are `CutFailed` and `run`'s.
+
+    The chunk's first frame stands at `PART_STARTS_S`; frames before it are only decoded for it.
+    """
+    assert plan.frame_rate is not None, "a plan with a chunk has a rate"
+    out = folder / f"frames-{chunk.start_frame}-{chunk.end_frame}.mkv"
+    start_s, end_s = (
+        plan.first_picture_s + frame / plan.frame_rate
+        for frame in (chunk.start_frame, chunk.end_frame + _MARGIN_FRAMES)
+    )
+    python = [Path(sys.prefix), Path(sys.base_prefix), Path(av.__file__).parents[1]]
+    try:
+        yield from run(
+            [
+                *(sys.executable, "-I", str(_CHILD)),
+                *("pipe:source", str(source.size_bytes), ",".join(FORMATS)),
+                *(str(plan.video_track), str(start_s), str(end_s), str(PART_STARTS_S), str(out)),
+            ],
+            readable=[_CHILD, *python],
+            writable=[folder],
+            served={"source": source.read},
+        )
+    except (ToolKilled, ToolStalled):
+        raise
+    except (ToolFailed, MediaError) as error:
+        raise CutFailed(f"{chunk} is not to be had by itself: {error}") from error
+    return out
