@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,11 @@ def rung_of(codec: str, crf_more: float = 0.0) -> Profile:
 # -- chunk_efficiency
 
 
-def _encode_on(core: int, path: Path, made: Plan, chunks: Sequence[Chunk], folder: Path) -> None:
+def _encode_on(
+    core: int, path: Path, made: Plan, chunks: Sequence[Chunk], folder: Path, ready: Barrier
+) -> None:
     os.sched_setaffinity(0, {core})
+    ready.wait()  # a worker runs already when its step comes
     for chunk in chunks:
         own = Path(tempfile.mkdtemp(dir=folder))
         finish(encode_part(LocalFile(path), made, chunk, own))
@@ -99,13 +103,15 @@ def _seconds(clip: Clip, made: Plan, shares: Sequence[Sequence[Chunk]], folder: 
     """Each share on a core of its own, all at once."""
     spawn = multiprocessing.get_context("spawn")
     cores = sorted(os.sched_getaffinity(0))
-    began = time.monotonic()
+    ready = spawn.Barrier(len(shares) + 1)
     workers = [
-        spawn.Process(target=_encode_on, args=(cores[at], clip.path, made, share, folder))
+        spawn.Process(target=_encode_on, args=(cores[at], clip.path, made, share, folder, ready))
         for at, share in enumerate(shares)
     ]
     for worker in workers:
         worker.start()
+    ready.wait()
+    began = time.monotonic()
     for worker in workers:
         worker.join()
         if worker.exitcode != 0:
@@ -173,7 +179,7 @@ def _vmaf(clip: Clip, made: Plan, rung: Rung, path: Path, folder: Path) -> list[
 
 def seams(clip: Clip, codec: str, folder: Path) -> dict[str, Any]:
     chosen = rung_of(codec)
-    chunked = clip.planned(chosen, min(CHUNK_MIN_S, float(clip.inspection.duration_s) / 3))
+    chunked = clip.planned(chosen, min(CHUNK_MIN_S, float(clip.inspection.duration_s) / 4))
     apart = scored(clip, chunked, folder)
     whole = scored(clip, clip.planned(chosen, 0), folder)
     less = scored(clip, clip.planned(rung_of(codec, 2.0), 0), folder)

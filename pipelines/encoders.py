@@ -10,7 +10,12 @@ from typing import Any
 from pipelines.media import ContentLight, MasteringDisplay
 from pipelines.plan import VideoPlan
 
-HANDED_OVER = Fraction(1, 2)  # [P] of the buffer is full at every seam
+# [P] Of the buffer is full at every seam. With a quarter, frames after a seam score up to 7 VMAF
+# less than in one piece; with nine tenths, what is at its cap has a third less to spend.
+HANDED_OVER = Fraction(3, 4)
+# An encoder gives its very first frame fewer bits than the key frames that come later, whose
+# quantiser it takes from the frames before: by this factor of the quantiser's step, measured.
+_LIKE_LATER = {"h264": 1.4, "hevc": 1.23}
 _WIDE_LINES, _SMALL_LINES = 720, 200
 
 
@@ -27,41 +32,44 @@ ONE_CHUNK = Seams(before=False, after=False, length_s=Fraction(1))  # whose leng
 
 
 @dataclass(frozen=True, slots=True)
-class _Buffer:
-    """The decoder's buffer (VBV) as an encoder must see it, `None` where the rung has no cap."""
+class _Chunk:
+    """What the encoder must know of a chunk: the decoder's buffer (VBV), `None` where the rung has
+    no cap, and whether its first frame is one inside the programme.
+    """
 
     max_bitrate_bps: int | None
     size_bits: int | None
     full_share: float | None  # at the start; `None` leaves the encoder's own
+    inside: bool
 
 
 def encoder_options(video: VideoPlan, seams: Seams = ONE_CHUNK) -> dict[str, Any]:
     """Ffmpeg's output options; the colour is not among them (see `colour.signal`)."""
-    options = {"c:v": video.encoder, **_BY_CODEC[video.codec](video, _buffer(video, seams))}
+    options = {"c:v": video.encoder, **_BY_CODEC[video.codec](video, _chunk(video, seams))}
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _buffer(video: VideoPlan, seams: Seams) -> _Buffer:
+def _chunk(video: VideoPlan, seams: Seams) -> _Chunk:
     """Chunks are encoded apart and played as one, so each leaves the buffer as the next takes it.
 
-    It begins with the buffer half full. Encoded for a cap that is lower by half a buffer over its
-    length, it leaves at least that half when it is played at the real cap.
+    It begins with the buffer three quarters full. Encoded for a cap that is lower by as much over
+    its length, it leaves at least that when it is played at the real cap.
     """
     cap, size = video.max_bitrate_bps, video.buffer_bits
     if cap is None or size is None:
-        return _Buffer(None, None, None)
+        return _Chunk(None, None, None, seams.before)
     saved = int(HANDED_OVER * size / seams.length_s) if seams.after else 0
     full = float(HANDED_OVER) if seams.before else None
-    return _Buffer(max(cap - saved, cap // 2), size, full)
+    return _Chunk(max(cap - saved, cap // 2), size, full, seams.before)
 
 
-def _h264(video: VideoPlan, buffer: _Buffer) -> dict[str, Any]:
-    full_bits = buffer.full_share and buffer.size_bits and buffer.full_share * buffer.size_bits
+def _h264(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
+    full_bits = chunk.full_share and chunk.size_bits and chunk.full_share * chunk.size_bits
     return {
         "preset": video.preset,
         "crf": _number(video.crf),
-        "maxrate": buffer.max_bitrate_bps,
-        "bufsize": buffer.size_bits,
+        "maxrate": chunk.max_bitrate_bps,
+        "bufsize": chunk.size_bits,
         "rc_init_occupancy": full_bits and int(full_bits),
         "profile:v": video.codec_profile,
         "level:v": video.level,
@@ -70,11 +78,12 @@ def _h264(video: VideoPlan, buffer: _Buffer) -> dict[str, Any]:
         "sc_threshold": 0,  # key frames at the same moments in every rung
         "flags": "+cgop",
         "a53cc": 0,
+        "x264-params": f"zones=0,0,b={_LIKE_LATER['h264']}" if chunk.inside else None,
         "video_track_timescale": _timescale(video.frame_rate),
     }
 
 
-def _hevc(video: VideoPlan, buffer: _Buffer) -> dict[str, Any]:
+def _hevc(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
     """x265 takes its own names for most; rates are in kb/s."""
     words = {
         "keyint": video.gop_frames,
@@ -83,9 +92,10 @@ def _hevc(video: VideoPlan, buffer: _Buffer) -> dict[str, Any]:
         "open-gop": 0,
         "level-idc": video.level,
         "high-tier": 0,
-        "vbv-maxrate": buffer.max_bitrate_bps and buffer.max_bitrate_bps // 1000,
-        "vbv-bufsize": buffer.size_bits and buffer.size_bits // 1000,
-        "vbv-init": _number(buffer.full_share),
+        "vbv-maxrate": chunk.max_bitrate_bps and chunk.max_bitrate_bps // 1000,
+        "vbv-bufsize": chunk.size_bits and chunk.size_bits // 1000,
+        "vbv-init": _number(chunk.full_share),
+        "zones": f"0,1,b={_LIKE_LATER['hevc']}" if chunk.inside else None,
         "log-level": "warning",
         **_hdr10(video.mastering_display, video.content_light),
     }
@@ -102,7 +112,7 @@ def _hevc(video: VideoPlan, buffer: _Buffer) -> dict[str, Any]:
     }
 
 
-def _ffv1(video: VideoPlan, _: _Buffer) -> dict[str, Any]:
+def _ffv1(video: VideoPlan, _: _Chunk) -> dict[str, Any]:
     """RFC 9043 version 3: every frame by itself, slices with their own checksums."""
     return {
         "level": 3,

@@ -239,3 +239,51 @@ def test_x265_is_told_everything_that_its_stream_must_say() -> None:
         "master-display=G(8500,39850)B(6550,2300)R(35400,14600)WP(15635,16450)L(10000000,5)",
         "max-cll=1000,400",
     ]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "cap", "full", "first"),
+    [
+        (0, 300, 2_500_000 - 3_750_000 // 6, None, None),
+        (300, 600, 2_500_000 - 3_750_000 // 6, 3_750_000, "zones=0,0,b=1.4"),
+        (600, 1000, 2_500_000, 3_750_000, "zones=0,0,b=1.4"),
+    ],
+)
+def test_a_chunk_leaves_the_buffer_as_the_next_one_takes_it(
+    start: int, end: int, cap: int, full: int | None, first: str | None
+) -> None:
+    """Three quarters of 5 Mb, saved over 6 s; and its first frame is coded like any key frame."""
+    made = plan(*described(UHD, frames=1000), [profile("mobile-720p")])
+    argv = compose(SOURCE, made, Chunk(1, start, end), FOLDER)
+
+    def value(option: str) -> str | None:
+        return argv[argv.index(option) + 1] if option in argv else None
+
+    assert value("-maxrate") == str(cap)
+    assert value("-bufsize") == "5000000"
+    assert value("-rc_init_occupancy") == (None if full is None else str(full))
+    assert value("-x264-params") == first
+
+
+def test_x265_is_told_the_same_of_a_chunk() -> None:
+    made = plan(*described(UHD, frames=1000), [profile("cn4k-hevc-hlg")])
+    argv = compose(SOURCE, made, Chunk(1, 300, 600), FOLDER)
+    words = dict(word.split("=", 1) for word in argv[argv.index("-x265-params") + 1].split(":"))
+    assert words["vbv-maxrate"] == "31500"  # 36 Mb/s less 27 Mb over 6 s
+    assert words["vbv-init"] == "0.75"
+    assert words["zones"] == "0,1,b=1.23"
+    whole = compose(SOURCE, made, Chunk(0, 0, 1000), FOLDER)
+    assert not {"zones", "vbv-init"} & set(whole[whole.index("-x265-params") + 1].split(":"))
+
+
+def test_a_part_is_found_by_its_clock_and_counted_from_there() -> None:
+    """The frames before it are decoded and dropped, half a frame before the first is the cut."""
+    made = plan(*described(UHD, frames=1000), [profile("mobile-720p")])
+    argv = compose(SOURCE, made, Chunk(1, 300, 600), FOLDER, part=True)
+    graph = argv[argv.index("-filter_complex") + 1]
+    assert graph.startswith(
+        "[0:0]trim=end=3605.990000:start=3599.990000[s0];[s0]settb=1/50[s1];[s1]setpts=N[s2];"
+        "[s2]fps=fps=50/1[s3];[s3]framestep=2[s4];"
+    )
+    assert "-copyts" in argv
+    assert "-r" not in argv
