@@ -9,17 +9,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import av
 
 from pipelines.containers import FORMATS
-from pipelines.errors import MediaError, ToolFailed, ToolKilled, ToolStalled
 from pipelines.plan_types import Chunk, Plan
 from pipelines.progress import Progress
-from pipelines.run import run
+from pipelines.run import Finished, run
+from pipelines.sandbox import MEDIA_LIMITS
 
 # Where a part's first frame stands on the part's own clock: what is decoded before it, from a key
 # frame on, must not stand before zero.
@@ -27,6 +27,7 @@ PART_STARTS_S = 3600
 # After the part: a deinterlacer looks one frame ahead, and where a container has no decoding times
 # those of packets are guessed, by up to as many frames as codecs keep back.
 _MARGIN_FRAMES = 18
+_MEMORY_BYTES = 2 << 30  # it holds what stands between two key frames, and refuses half of this
 _CHILD = Path(__file__).with_name("cut_child.py")
 
 
@@ -73,21 +74,25 @@ class LocalFile:
             return file.read(end - start)
 
 
+def part_file(chunk: Chunk, folder: Path) -> Path:
+    """Where the chunk's part lies while it is encoded."""
+    return folder / f"frames-{chunk.start_frame}-{chunk.end_frame}.mkv"
+
+
 def cut(
-    source: Readable, plan: Plan, chunk: Chunk, folder: Path
-) -> Generator[Progress, None, Path]:
-    """Write the packets of the chunk's picture into `folder`; errors are `CutFailed` and `run`'s.
+    source: Readable, plan: Plan, chunk: Chunk, out: Path
+) -> Generator[Progress, None, Finished]:
+    """Write the packets of the chunk's picture; errors are `run`'s.
 
     The chunk's first frame stands at `PART_STARTS_S`; frames before it are only decoded for it.
     """
     assert plan.frame_rate is not None, "a plan with a chunk has a rate"
-    out = folder / f"frames-{chunk.start_frame}-{chunk.end_frame}.mkv"
     start_s, end_s = (
         plan.first_picture_s + frame / plan.frame_rate
         for frame in (chunk.start_frame, chunk.end_frame + _MARGIN_FRAMES)
     )
     python = [Path(sys.prefix), Path(sys.base_prefix), Path(av.__file__).parents[1]]
-    try:
+    return (
         yield from run(
             [
                 *(sys.executable, "-I", str(_CHILD)),
@@ -95,11 +100,8 @@ def cut(
                 *(str(plan.video_track), str(start_s), str(end_s), str(PART_STARTS_S), str(out)),
             ],
             readable=[_CHILD, *python],
-            writable=[folder],
+            writable=[out.parent],
             served={"source": source.read},
+            limits=replace(MEDIA_LIMITS, memory_bytes=_MEMORY_BYTES),
         )
-    except (ToolKilled, ToolStalled):
-        raise
-    except (ToolFailed, MediaError) as error:
-        raise CutFailed(f"{chunk} is not to be had by itself: {error}") from error
-    return out
+    )

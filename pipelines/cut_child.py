@@ -20,6 +20,7 @@ import av
 _BUFFER_BYTES = 256 << 10
 # How far before the part its key frames are looked for, at first and later.
 _BACK_S = (Fraction(1, 2), 2, 10, 60)
+_HELD_BYTES, _LOOK_PACKETS = 1 << 30, 64
 _BEFORE_ALL = 1 << 40  # ticks: an order alone, earlier than any frame is shown
 _KEYS = 2  # what follows a key frame may still depend on the one before (open GOP)
 
@@ -98,6 +99,9 @@ def _up_to(packets: Iterator[Any], start_s: Fraction) -> tuple[list[Any], int]:
             held = held[last_key:]
             last_key, keys = len(held), keys + 1
         held.append(packet)
+        if len(held) % _LOOK_PACKETS == 0 and sum(one.size for one in held) > _HELD_BYTES:
+            message = "too much stands between the key frames before the part"
+            raise SystemExit(message)
         if _decoded_s(packet) >= start_s:
             break
     return held, keys

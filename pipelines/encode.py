@@ -11,8 +11,8 @@ import av
 
 from pipelines.cache_files import timecode_font_file
 from pipelines.colour import is_by_table, lut_file
-from pipelines.cut import CutFailed, Master, Readable, cut
-from pipelines.errors import NothingToEncode
+from pipelines.cut import CutFailed, Master, Readable, cut, part_file
+from pipelines.errors import MediaError, NothingToEncode, ToolFailed, ToolKilled, ToolStalled
 from pipelines.graph import chunk_files, compose, lay_out
 from pipelines.plan import Chunk, Plan, VideoPlan
 from pipelines.progress import Progress, part
@@ -69,10 +69,17 @@ def encode_part(
     Raises `CutFailed` where that does not give exactly the chunk's frames, and what `run` raises.
     """
     folder = folder.resolve()
-    path = yield from part(cut(source, plan, chunk, folder), 0.0, _CUT, "reading the source")
-    encoding = _encode(path, plan, chunk, folder, of_part=True)
-    encoded = yield from part(encoding, _CUT, 1.0, "encoding")
-    path.unlink()
+    path = part_file(chunk, folder)
+    try:
+        yield from part(cut(source, plan, chunk, path), 0.0, _CUT, "reading the source")
+        encoding = _encode(path, plan, chunk, folder, of_part=True)
+        encoded = yield from part(encoding, _CUT, 1.0, "encoding")
+    except (ToolKilled, ToolStalled):
+        raise
+    except (ToolFailed, MediaError) as error:  # the whole may be read where a part is not
+        raise CutFailed(f"{chunk} is not to be had by itself: {error}") from error
+    finally:
+        path.unlink(missing_ok=True)
     for rung in plan.rungs:
         if rung.video is not None:
             _refuse_other_frames(rung.video, chunk, encoded.files[rung.profile])

@@ -38,8 +38,10 @@ def rung_frames(video: VideoPlan, windows: Iterable[Window]) -> list[int]:
 def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Pictures) -> list[str]:
     """One line for each of the first frames that look like another frame of the source.
 
-    Local contrast is compared, which tone mapping and fades hardly change. A resampled source
-    (variable frame rate) may be one frame off by rounding.
+    Local contrast is compared, which tone mapping and fades hardly change. A picture that is as
+    near to its planned frame as others are to theirs is not misplaced, whatever else it resembles:
+    tone mapping takes the last frames of a fade to black further than the source goes. A resampled
+    source (variable frame rate) may be one frame off by rounding.
     """
     slack = 0 if plan.constant_frame_rate else 1
     true = {number: _local_contrast(picture) for number, picture in source.items()}
@@ -54,7 +56,8 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
     wrong = [
         (number, look.place)
         for number, look in looks.items()
-        if look.alien or (look.elsewhere and look.distance <= _AS_USUAL * usual)
+        if look.alien
+        or (look.elsewhere and look.distance <= _AS_USUAL * usual and look.planned > usual)
     ]
     return [_told(number, place, video.rate_divisor) for number, place in wrong[:3]]
 
@@ -65,7 +68,8 @@ class _Look:
 
     place: int
     distance: float
-    gain: float  # of that distance over the planned frame's: 1 where it is the planned one
+    planned: float  # the distance of the planned frame
+    gain: float  # of the nearest one's distance over it: 1 where it is the planned one
     elsewhere: bool
     alien: bool
 
@@ -95,7 +99,8 @@ def _look(picture: NDArray[np.float32], planned: int, true: Pictures, slack: int
     alien = distance[best] > _structure(true[planned])  # a correlation below one half
     elsewhere = abs(best - planned) > slack and clear
     gain = distance[best] / distance[planned] if distance[planned] else 1.0
-    return _Look(planned if alien else best, distance[best], gain, elsewhere, alien)
+    place = planned if alien else best
+    return _Look(place, distance[best], distance[planned], gain, elsewhere, alien)
 
 
 def _moved_together(looks: Mapping[int, _Look], divisor: int, slack: int) -> list[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
 from api.auth import Reader, Uploader
@@ -44,12 +46,22 @@ def show_job(job_id: str, backend: BackendDep, caller: Reader) -> model.Job:
 
 
 @router.get("/{job_id}/steps")
-def list_steps(job_id: str, backend: BackendDep, caller: Reader) -> model.Steps:
+def list_steps(
+    job_id: str,
+    backend: BackendDep,
+    caller: Reader,
+    *,
+    log: Annotated[
+        bool, Query(description="With `false` commands and log lines are null: a smaller answer.")
+    ] = True,
+) -> model.Steps:
     """Every step in the order of making: progress, exact command, last log lines, error."""
     with backend.database.read() as session:
         row = jobs.get_job(session, caller.organisation_id, job_id)
-        steps = jobs.job_steps(session, row.id)
-        return model.Steps(data=[model.Step.model_validate(step) for step in steps])
+        steps = [model.Step.model_validate(one) for one in jobs.job_steps(session, row.id)]
+    if not log:
+        steps = [one.model_copy(update={"command": None, "log_tail": None}) for one in steps]
+    return model.Steps(data=steps)
 
 
 @router.post("/{job_id}/cancel", status_code=202, response_model=model.JobSummary)

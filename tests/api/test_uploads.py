@@ -14,7 +14,7 @@ import api_world
 import httpx
 import pytest
 
-from storage.catalogue import jobs, uploads
+from storage.catalogue import jobs, steps, uploads
 
 PART_BYTES = 64 << 20
 CONTENT = os.urandom(1 << 20) * 65  # two parts, the second of 1 MiB
@@ -81,6 +81,26 @@ def test_a_file_travels_in_parts_and_becomes_a_job(
     shown = admin.get(f"/v1/jobs/{job_id}").json()
     assert (shown["state"], shown["progress_share"], shown["eta_s"]) == ("queued", 0.0, None)
     assert admin.get(path).json() == done.json()
+
+
+def test_steps_may_be_listed_without_their_commands(
+    api: api_world.Running, admin: httpx.Client
+) -> None:
+    """Who watches a job of hundreds of chunks does not need them every second."""
+    upload = begin(admin, size_bytes=10)
+    send(admin, upload, b"0123456789", 1)
+    job_id = admin.post(f"/v1/uploads/{upload['id']}/complete").json()["job_id"]
+    with api.database.begin() as session:
+        (step,) = jobs.job_steps(session, job_id)
+        claimed = steps.claim_step(session, step.id, "worker", 30)
+        assert claimed is not None
+        told = {"result": {}, "command": ["ffmpeg", "-i", "x"], "log_tail": "said"}
+        steps.finish_step(session, claimed.id, claimed.epoch, **told)
+    path = f"/v1/jobs/{job_id}/steps"
+    (whole,) = admin.get(path).json()["data"]
+    (brief,) = admin.get(path, params={"log": "false"}).json()["data"]
+    assert (whole["command"], whole["log_tail"]) == (["ffmpeg", "-i", "x"], "said")
+    assert brief == {**whole, "command": None, "log_tail": None}
 
 
 def test_a_second_complete_is_refused_and_a_repeated_one_answered(admin: httpx.Client) -> None:

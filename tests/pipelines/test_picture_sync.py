@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from pipelines.encode import encode_chunk
+from pipelines.inspect import inspect
 from pipelines.picture_sync import misplaced
-from pipelines.thumbs import HEIGHT, WIDTH, Pictures
+from pipelines.plan import plan
+from pipelines.probe import probe
+from pipelines.profile import profile
+from pipelines.progress import finish
+from pipelines.thumbs import (
+    FILTER,
+    HEIGHT,
+    WIDTH,
+    Pictures,
+    picture_places,
+    pictures_of,
+    source_pictures,
+    thumbs_in,
+)
+from sample_media.generate import generate
 from tests.pipelines.handmade import PLAN, VIDEO
+from tests.pipelines.sources import call
 
 COUNT = 26
 SHIFTED = [f"frame {at} shows source frame {at + 1}, planned {at}" for at in range(3)]
@@ -67,6 +86,26 @@ def test_the_end_of_a_fade_says_nothing() -> None:
     dark = {at: np.rint(16 + 0.03 * pictures[at]) for at in pictures}
     flat = {at: np.rint(dark[at] / 8) * 8 for at in dark}
     assert misplaced(VIDEO, PLAN, flat, dark) == []
+
+
+@pytest.mark.media
+def test_the_end_of_a_tone_mapped_fade_is_where_it_was_planned(tmp_path: Path) -> None:
+    """PQ at half its rate: the last frame, darkened by the mapping, resembles the source's next."""
+    source = generate("programme_pq", tmp_path, seconds=4, height=180)
+    info = probe(source)
+    seen = finish(inspect(source, info, tmp_path))
+    made = plan(info, seen, [profile("mobile-540p")], chunk_min_s=0)
+    (rung,) = made.rungs
+    file = finish(encode_chunk(source, made, made.chunks[0], tmp_path)).files["mobile-540p"]
+    assert rung.video is not None
+    thumbs = thumbs_in(tmp_path, seen.thumbs)
+    assert thumbs is not None
+    true = finish(source_pictures(thumbs, made, picture_places(made)))
+    raw = call("-i", file, "-vf", FILTER, "-f", "rawvideo", "-")
+    ours = pictures_of(raw, range(rung.video.frames))
+    assert misplaced(rung.video, made, ours, true) == []
+    late = {number: ours[min(number + 1, max(ours))] for number in ours}
+    assert misplaced(rung.video, made, late, true) != []
 
 
 def test_a_still_scene_says_nothing() -> None:
