@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
-from pipelines.errors import ToolStalled
+from pipelines.errors import LimitExceeded, ToolStalled, TruncatedMedia
 from pipelines.sandbox import Limits, confine
 
 Consumer = Callable[[bytes], object]
@@ -29,6 +29,7 @@ _REAP_S = 10.0
 _GREETING_S = 30.0
 _DRAIN_S = 1.0
 _READ_S = 60.0
+READ_BYTES = 4 << 20  # most that a child may ask for at once
 _CLOSED_TICK_S = 0.02
 _REQUEST = struct.Struct(">QQ")
 _NOTHING_SERVED: Mapping[str, Reader] = MappingProxyType({})
@@ -187,7 +188,7 @@ def _served(
         while len(asked) >= _REQUEST.size:
             start, end = _REQUEST.unpack_from(asked)
             del asked[: _REQUEST.size]
-            found = reader(start, end)
+            found = _read(reader, start, end)
             try:
                 mine.sendall(found)
             except (BrokenPipeError, ConnectionResetError):
@@ -198,6 +199,18 @@ def _served(
 
     read_ends[mine.fileno()] = answer
     return their.fileno()
+
+
+def _read(reader: Reader, start: int, end: int) -> bytes:
+    """What a child asks for is as little to be trusted as what it was given to read."""
+    if not 0 < end - start <= READ_BYTES:
+        message = f"a tool asked for the bytes {start} to {end} of its source: that is refused"
+        raise LimitExceeded(message)
+    found = reader(start, end)
+    if len(found) != end - start:
+        message = f"the source has no bytes {start} to {end}: upload it again, whole"
+        raise TruncatedMedia(message)
+    return found
 
 
 def _with_pipes(argv: Sequence[str], names: Mapping[str, int]) -> list[str]:

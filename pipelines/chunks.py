@@ -53,6 +53,7 @@ def why_one_chunk(info: MediaInfo, inspection: Inspection) -> str | None:
         "there is no picture": picture is None,
         "the frame rate varies": not inspection.constant_frame_rate,
         "the file's clock jumps": inspection.clock_jumps,
+        "its time stamps do not tell which frame is which": not inspection.steady_stamps,
         "the size or the pixel format changes": not inspection.constant_raster,
         "the file asks players to turn its picture": bool(picture and picture.rotation_deg),
         f"parts of {info.format_name} are not read": CUT_FORMATS.isdisjoint(

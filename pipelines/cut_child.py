@@ -18,6 +18,7 @@ from typing import Any
 import av
 
 _BUFFER_BYTES = 256 << 10
+_MOST_BYTES = 4 << 20  # that the parent gives at once
 # How far before the part its key frames are looked for, at first and later.
 _BACK_S = (Fraction(1, 2), 2, 10, 60)
 _HELD_BYTES, _LOOK_PACKETS = 1 << 30, 64
@@ -48,16 +49,22 @@ class Asked(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         left = max(0, self._size_bytes - self._at)
         wanted = left if size < 0 else min(size, left)
+        got = b"".join(
+            self._ask(at, min(at + _MOST_BYTES, self._at + wanted))
+            for at in range(self._at, self._at + wanted, _MOST_BYTES)
+        )
+        self._at += wanted
+        return got
+
+    def _ask(self, start: int, end: int) -> bytes:
+        self._socket.sendall(struct.pack(">QQ", start, end))
         got = bytearray()
-        if wanted:
-            self._socket.sendall(struct.pack(">QQ", self._at, self._at + wanted))
-        while len(got) < wanted:
-            block = self._socket.recv(wanted - len(got))
+        while len(got) < end - start:
+            block = self._socket.recv(end - start - len(got))
             if not block:
                 message = "the source is not read to this process any more"
                 raise OSError(message)
             got += block
-        self._at += wanted
         return bytes(got)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,18 +14,23 @@ Ticks = NDArray[np.int64]
 
 # In frames. An odd rate must fit well, or a lost frame would make a rate of its own.
 _STANDARD_DRIFT, _ODD_DRIFT = Fraction(1, 2), Fraction(1, 10)
+_STEADY_DRIFT = Fraction(1, 4)  # a part of a source is cut half a frame before its first
 _CADENCE_DRIFT = Fraction(1, 4)  # a frame of 2:3 is a fifth off
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """`first_s` counts from where ffmpeg puts time zero; `ticks` are one a frame, of `tick_s`."""
+    """`first_s` counts from where ffmpeg puts time zero; `ticks` are one a frame, of `tick_s`.
+
+    `steady`: the file's own stamps are that near to an even grid that they tell which frame it is.
+    """
 
     ticks: Ticks
     tick_s: Fraction
     frame_rate: Fraction
     constant: bool
     duration_s: Fraction
+    steady: bool = True
 
     @property
     def first_s(self) -> Fraction:
@@ -72,7 +77,7 @@ class FrameTimes:
         """Needs at least one frame; `claimed_rate` decides where the stamps are too coarse."""
         if self._unknown or self.stands_still:  # without a clock only the file's claim is left
             even = np.arange(len(self), dtype=np.int64)
-            return _timing(even, 1 / claimed_rate, claimed_rate)
+            return replace(_timing(even, 1 / claimed_rate, claimed_rate), steady=False)
         return _timing(np.array(self._ticks, np.int64), self._tick_s, claimed_rate)
 
 
@@ -83,11 +88,13 @@ def _timing(ticks: Ticks, tick_s: Fraction, claimed_rate: Fraction) -> Timing:
         if (drift := _drift_frames(ticks, tick_s * rate)) <= allowed
     ]
     if fits:  # equally good: the claim, being first
-        _, rate = min(fits, key=lambda pair: pair[0])
-        return Timing(ticks, tick_s, rate, constant=True, duration_s=len(ticks) / rate)
+        drift, rate = min(fits, key=lambda pair: pair[0])
+        steady = drift <= _STEADY_DRIFT
+        length_s = len(ticks) / rate
+        return Timing(ticks, tick_s, rate, constant=True, duration_s=length_s, steady=steady)
     usual = _usual_rate(ticks, tick_s)
     span = int(ticks[-1] - ticks[0]) * tick_s + 1 / usual
-    return Timing(ticks, tick_s, usual, constant=False, duration_s=span)
+    return Timing(ticks, tick_s, usual, constant=False, duration_s=span, steady=False)
 
 
 def _candidates(

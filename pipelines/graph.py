@@ -301,6 +301,9 @@ def _output(stream: Any, branch: _Branch, made: _Chunked) -> Any:
     if video.lossless:
         stream = signal(stream, video.colour)
         # The frames' own flags are missing where the source says nothing of its fields.
+        if made.part:  # which has lost what only the container said
+            shape = video.sample_aspect_ratio
+            stream = stream.filter("setsar", f"{shape.numerator}/{shape.denominator}")
         if video.repacked:
             stream = stream.filter("format", video.pix_fmt)
         stream = stream.filter("setfield", mode=_FIELD_MODES[video.field_order])

@@ -74,6 +74,7 @@ class PictureWatch:
             frames=self._frames,
             frame_rate=timing.frame_rate,
             constant_frame_rate=timing.constant,
+            steady_stamps=timing.steady,
             first_picture_s=self._zero_s + timing.first_s,
             field_order=fields.order,
             seen_field_order=fields.seen,

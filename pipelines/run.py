@@ -75,6 +75,17 @@ def run(
             said(block)
 
     watched = plain[0] == "ffmpeg"
+    read_bytes = 0
+
+    def counted(reader: Reader) -> Reader:
+        def read(start: int, end: int) -> bytes:
+            nonlocal read_bytes
+            found = reader(start, end)
+            read_bytes += len(found)
+            return found
+
+        return read
+
     with started(
         _watched_ffmpeg(argv) if watched else argv,
         readable=readable,
@@ -83,13 +94,13 @@ def run(
         taps={**taps, "progress": lines.feed} if watched else taps,
         log=keep,
         stdout=stdout,
-        served=served,
+        served={name: counted(reader) for name, reader in served.items()},
     ) as child:
         watchdog = Watchdog(child.pid, stall_s)
         yield lines.progress()
         shown = time.monotonic()
         while child.read(_TICK_S):
-            if watchdog.stalled(lines.position):
+            if watchdog.stalled((lines.position, read_bytes)):
                 message = f"{plain[0]} made no progress for {stall_s:.0f} s"
                 raise ToolStalled(message, plain, log.text())
             if time.monotonic() - shown >= _YIELD_S:

@@ -13,7 +13,7 @@ BLOCKS = 32  # kept: a demuxer comes back to an index, and reads sound between t
 
 
 class StoredSource:
-    """Blocks of an object, fetched when they are asked for, while the step stays ours."""
+    """Blocks of an object, fetched when they are asked for."""
 
     def __init__(self, context: StepContext, key: str, size_bytes: int) -> None:
         self._context, self._key, self._size_bytes = context, key, size_bytes
@@ -24,7 +24,8 @@ class StoredSource:
         return self._size_bytes
 
     def read(self, start: int, end: int) -> bytes:
-        """Exactly the bytes `start` … `end - 1`."""
+        """The bytes `start` … `end - 1`; raises where the step is not ours any more."""
+        self._context.check()
         first, last = start // BLOCK_BYTES, (end - 1) // BLOCK_BYTES
         found = b"".join(self._block(number) for number in range(first, last + 1))
         at = start - first * BLOCK_BYTES

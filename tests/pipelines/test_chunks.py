@@ -79,6 +79,7 @@ def test_the_plan_counts_in_frames_of_the_source() -> None:
     [
         (HD, {"constant_frame_rate": False}, "the frame rate varies"),
         (HD, {"clock_jumps": True}, "the file's clock jumps"),
+        (HD, {"steady_stamps": False}, "its time stamps do not tell which frame is which"),
         (HD, {"constant_raster": False}, "the size or the pixel format changes"),
         (replace(HD, rotation_deg=90), {}, "the file asks players to turn its picture"),
         (replace(HD, codec="avs3"), {}, "parts of avs3 are not read"),

@@ -15,7 +15,7 @@ from pipelines.encode import encode, encode_chunk, encode_part
 from pipelines.plan import Chunk, Plan
 from pipelines.profile import Profile, profile
 from pipelines.progress import finish
-from tests.pipelines.sources import call, framemd5, planned
+from tests.pipelines.sources import call, framemd5, planned, read_back
 
 pytestmark = pytest.mark.media
 
@@ -166,6 +166,17 @@ def test_only_what_the_part_needs_is_read(tmp_path: Path) -> None:
     source = Watched(path)
     finish(encode_part(source, plan, Chunk(5, 700, 725), tmp_path))
     assert source.read_bytes < source.size_bytes / 8
+
+
+def test_the_shape_of_pixels_outlives_the_cut_of_a_master(tmp_path: Path) -> None:
+    """Only the container says it, and the part's container does not."""
+    path = made(tmp_path / "wide.mov", ("-vf", "setsar=16/15", "-c:v", "prores_ks"))
+    plan = planned(path, [profile("archive-ffv1")], tmp_path)
+    for chunk in chunked(plan, EDGES):
+        own = tmp_path / f"chunk-{chunk.index}"
+        own.mkdir()
+        file = finish(encode_part(LocalFile(path), plan, chunk, own)).files["archive-ffv1"]
+        assert read_back(file).stream["sample_aspect_ratio"] == "16:15"
 
 
 def test_a_part_that_lacks_frames_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -195,3 +197,40 @@ def test_the_tools_tell_their_versions() -> None:
     assert {"ffmpeg", "libx264", "libx265", "shaka-packager", "kapok"} <= set(versions())
     assert versions()["ffmpeg"].startswith("n9.")
     assert all(Path(tool).is_absolute() for tool in (ffmpeg(), ffprobe(), packager()))
+
+
+ASKING = """
+import socket, struct, sys
+asked = socket.socket(fileno=int(sys.argv[1].removeprefix("pipe:")))
+for number in range(int(sys.argv[2])):
+    asked.sendall(struct.pack(">QQ", number, int(sys.argv[3])))
+    assert asked.recv(1) == b"x", "not read to"
+"""
+
+
+def asking(count: int, end: int, reader: Callable[[int, int], bytes], stall_s: float = 60) -> None:
+    argv = [sys.executable, "-I", "-c", ASKING, "pipe:source", str(count), str(end)]
+    python = [Path(sys.prefix), Path(sys.base_prefix)]
+    finish(run(argv, readable=python, served={"source": reader}, stall_s=stall_s))
+
+
+def test_a_tool_that_is_read_to_slowly_does_not_hang() -> None:
+    """What it gets is a sign of life, although it shows no progress and writes nothing."""
+
+    def slowly(start: int, end: int) -> bytes:
+        time.sleep(0.25)
+        return b"x" * (end - start)
+
+    asking(12, 12, lambda start, end: slowly(start, end)[: end - start], stall_s=1)
+
+
+def test_a_tool_gets_no_more_than_it_may_ask_for() -> None:
+    """A demuxer that was taken over can neither fill the memory nor hold the worker."""
+    for end in (1 << 62, 0):
+        with pytest.raises(LimitExceeded, match="that is refused"):
+            asking(1, end, lambda start, end: b"x" * (end - start))
+
+
+def test_a_source_that_ends_early_is_said_to() -> None:
+    with pytest.raises(TruncatedMedia, match="has no bytes 0 to 10"):
+        asking(1, 10, lambda _start, _end: b"x")

@@ -49,7 +49,8 @@ def test_soft_telecine_is_film_however_short_it_is(first_fields: int, frames: in
 def test_a_lost_frame_is_no_cadence() -> None:
     """One of sixty at 25 fps."""
     ticks = [40 * at for at in range(60) if at != 25]
-    assert not timing(ticks, "1/1000", Fraction(25)).constant
+    found = timing(ticks, "1/1000", Fraction(25))
+    assert (found.constant, found.steady) == (False, False)
 
 
 def scene(seed: int, frames: int, brightness: int = 120) -> list[Frame]:
@@ -278,3 +279,12 @@ def test_posters_come_from_different_shots_first() -> None:
     shots = (Shot(0, 100, 0), Shot(100, 200, 0))
     ranked = [Candidate(n, frame, 1 - n / 10) for n, frame in enumerate((50, 60, 90, 120))]
     assert [one.frame for one in choose(ranked, shots)] == [50, 120, 90]
+
+
+def test_stamps_tell_which_frame_is_which_where_they_are_near_their_grid() -> None:
+    """Constant all the same: what is half a frame off is one frame's or the next one's."""
+    near = timing([5, *range(40, 4000, 40)], "1/1000", Fraction(25))
+    assert (near.constant, near.steady) == (True, True)
+    off = timing([20, *range(40, 4000, 40)], "1/1000", Fraction(25))
+    assert (off.constant, off.steady) == (True, False)
+    assert not timing([5] * 50, "1/1000", Fraction(25)).steady
