@@ -19,6 +19,7 @@ _NOISE = 2.0  # code values of 8-bit luma: weaker contrast than this counts for 
 _STRUCTURE = 0.1  # mean square of local contrast: below it a picture is flat or black
 _DETAIL = 4.0  # code values: less is left of a picture near the end of a fade, and coders drop it
 _CLEARLY = 0.8
+_MOST = 0.5
 _CODED = 2.0  # times what the source itself changes: coded worse than that, no frame is told apart
 _MANY, _NEARLY_ALL, _A_LITTLE = 8, 0.8, 0.95
 _AS_USUAL = 1.5  # times the usual distance: a picture that fits nowhere well is not misplaced
@@ -96,6 +97,9 @@ def _look(picture: NDArray[np.float32], planned: int, true: Pictures, slack: int
     best = min(distance, key=lambda place: distance[place])
     moved = float(np.mean((true[best] - true[planned]) ** 2))
     clear = distance[best] < min(_CLEARLY * distance[planned], _CODED * moved)
+    # Another frame's picture would be nearer to that frame by all that lies between the two; one
+    # that its coder filled up from its neighbour, for want of bits, only by a part of it.
+    clear = clear and distance[planned] - distance[best] > _MOST * moved
     alien = distance[best] > _structure(true[planned])  # a correlation below one half
     elsewhere = abs(best - planned) > slack and clear
     gain = distance[best] / distance[planned] if distance[planned] else 1.0
