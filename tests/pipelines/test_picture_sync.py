@@ -80,6 +80,13 @@ def test_what_stands_in_its_place_is_not_told(deviation: float) -> None:
     assert misplaced(VIDEO, PLAN, noisy(moving(), deviation), moving()) == []
 
 
+def test_a_picture_filled_up_from_its_neighbour_is_not_taken_for_it() -> None:
+    """For want of bits a coder repeats two thirds of what is there."""
+    pictures = noisy(moving(), 20)
+    starved = {**pictures, 12: 0.65 * pictures[11] + 0.35 * pictures[12]}
+    assert misplaced(VIDEO, PLAN, starved, moving()) == []
+
+
 def test_the_end_of_a_fade_says_nothing() -> None:
     """Of a picture at 4 % a coder leaves flat blocks, which look like no frame of the source."""
     pictures = moving()
