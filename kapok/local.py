@@ -227,6 +227,8 @@ def _encode_all(work: Work) -> dict[str, Pieces]:
     plan, chunks = work.plan, []
     for chunk in plan.chunks:
         title = t(f"encoding {len(plan.rungs)} renditions", f"编码 {len(plan.rungs)} 个成品")
+        if len(plan.chunks) > 1:
+            title += f" ({chunk.index + 1}/{len(plan.chunks)})"
         folder = work.folder(f"chunk-{chunk.index}")
         encoding = encode_pictures(LocalFile(work.source), plan, chunk, folder)
         chunks.append(follow(encoding, work.begin(title)))
