@@ -39,11 +39,11 @@ def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A 720p clip whose encode takes long enough to be killed in the middle."""
+    """A 720p clip, two chunks long, whose encode takes long enough to be killed in the middle."""
     return stacks.make(
         tmp_path_factory.mktemp("clips") / "long.mp4",
-        *("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=20"),
-        *("-f", "lavfi", "-i", "sine=frequency=440:duration=20"),
+        *("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=12"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:duration=12"),
         *(
             "-c:v",
             "libx264",

@@ -19,8 +19,8 @@ import servers
 from pipelines import tools
 
 KAPOK = str(Path(sys.executable).with_name("kapok"))
-QUICK = {"KAPOK_LEASE_S": "3", "KAPOK_SWEEP_S": "0.5"}
-ALONE = {"KAPOK_LEASE_S": "600", "KAPOK_SWEEP_S": "0.5"}  # nobody needs to wait for a lease
+QUICK = {"KAPOK_LEASE_S": "3", "KAPOK_SWEEP_S": "0.5", "KAPOK_CHUNK_MIN_S": "3"}
+ALONE = {**QUICK, "KAPOK_LEASE_S": "600"}  # nobody needs to wait for a lease
 
 
 def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
