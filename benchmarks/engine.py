@@ -23,7 +23,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import pairwise
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -31,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.pipeline import job_seconds
 from benchmarks.service import Service
 from pipelines.chunks import CHUNK_MIN_S
 from pipelines.comparison import Comparison, Pair, Window, compose, taps_of
@@ -240,8 +240,7 @@ def _job_s(service: Service, path: Path, kill_after_s: float | None = None) -> f
         time.sleep(0.2)
     if job["state"] != "done":
         raise RuntimeError(job)
-    began, ended = (datetime.fromisoformat(job[key]) for key in ("created_at", "finished_at"))
-    return (ended - began).total_seconds()
+    return job_seconds(job)
 
 
 def main() -> None:

@@ -196,11 +196,10 @@ def folded(steps: Sequence[Record]) -> list[Record]:
     chunks = [step for step in steps if step.get("kind") == "encode"]
     if len(chunks) < FOLDED_CHUNKS:
         return list(steps)
-    alone = [step for step in chunks if step["state"] == "failed"]
     rest = [step for step in chunks if step["state"] != "failed"]
     shown: list[Record] = []
     for step in steps:
-        if step in alone or step not in rest:
+        if step.get("kind") != "encode" or step["state"] == "failed":
             shown.append(step)
         elif step is rest[0]:
             shown.append(_as_one(rest))

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO
 
 from pipelines.errors import LimitExceeded, ToolStalled, TruncatedMedia
@@ -32,7 +31,6 @@ _READ_S = 60.0
 READ_BYTES = 4 << 20  # most that a child may ask for at once
 _CLOSED_TICK_S = 0.02
 _REQUEST = struct.Struct(">QQ")
-_NOTHING_SERVED: Mapping[str, Reader] = MappingProxyType({})
 _PIPE = re.compile(r"(pipe\\?:)(\w+)")
 # Nothing of the parent's environment: it holds the secrets of the service.
 _ENVIRONMENT = {
@@ -107,7 +105,7 @@ def started(
     taps: Mapping[str, Consumer],
     log: Consumer,
     stdout: IO[bytes] | Consumer | None,
-    served: Mapping[str, Reader] = _NOTHING_SERVED,
+    served: Mapping[str, Reader],
 ) -> Iterator[Child]:
     """A confined child: `taps` name the pipes that argv mentions as `pipe:NAME`, and stdout is a
     file, a consumer, or part of the log. `served` name sockets in the same way: the child asks

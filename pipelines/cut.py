@@ -6,15 +6,13 @@ only the bytes that the part needs are read.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-import av
-
+from pipelines import isolated_python
 from pipelines.containers import FORMATS
 from pipelines.plan_types import Chunk, Plan
 from pipelines.progress import Progress
@@ -91,15 +89,14 @@ def cut(
         plan.first_picture_s + frame / plan.frame_rate
         for frame in (chunk.start_frame, chunk.end_frame + _MARGIN_FRAMES)
     )
-    python = [Path(sys.prefix), Path(sys.base_prefix), Path(av.__file__).parents[1]]
     return (
         yield from run(
-            [
-                *(sys.executable, "-I", str(_CHILD)),
+            isolated_python.command(
+                _CHILD,
                 *("pipe:source", str(source.size_bytes), ",".join(FORMATS)),
                 *(str(plan.video_track), str(start_s), str(end_s), str(PART_STARTS_S), str(out)),
-            ],
-            readable=[_CHILD, *python],
+            ),
+            readable=isolated_python.files(_CHILD),
             writable=[out.parent],
             served={"source": source.read},
             limits=replace(MEDIA_LIMITS, memory_bytes=_MEMORY_BYTES),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import av
 
-from pipelines import colour_codes
+from pipelines import colour_codes, isolated_python
 from pipelines.containers import FORMATS, MAX_PIXELS, may_jump
 from pipelines.errors import (
     EmptyFile,
@@ -89,9 +88,8 @@ def _start_s(found: Mapping[str, Any], tracks: Sequence[VideoTrack | AudioTrack]
 
 def _sniff(path: Path) -> dict[str, Any]:
     """The finding of `probe_child`, made in the sandbox."""
-    python = [Path(sys.prefix), Path(sys.base_prefix), Path(av.__file__).parents[1]]
-    argv = [sys.executable, "-I", str(_CHILD), str(path), ",".join(FORMATS), str(MAX_PIXELS)]
-    captured = capture(argv, readable=[path, _CHILD, *python])
+    argv = isolated_python.command(_CHILD, str(path), ",".join(FORMATS), str(MAX_PIXELS))
+    captured = capture(argv, readable=[path, *isolated_python.files(_CHILD)])
     found: dict[str, Any] = json.loads(captured.stdout)
     return found
 

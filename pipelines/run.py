@@ -132,6 +132,7 @@ def capture(
         taps=_NO_TAPS,
         log=log.feed,
         stdout=out.extend,
+        served=_NOTHING_SERVED,
     ) as child:
         while child.read(_TICK_S):
             if time.monotonic() > ends:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kapok.command import Output, command, end_on_sigterm
+from kapok.commands.local import ChunkMin
 from kapok.errors import FileMissing
 from kapok.language import t
 
@@ -21,12 +22,6 @@ Keep = Annotated[
 ]
 Profiles = Annotated[
     str, typer.Option(metavar="A,B", help=t("Renditions to make.", "要生成的方案，逗号分隔。"))
-]
-ChunkMin = Annotated[
-    float | None,
-    typer.Option(
-        min=0, metavar="SECONDS", help=t("Least length of a chunk.", "分块的最短时长（秒）。")
-    ),
 ]
 
 
