@@ -29,6 +29,7 @@ from pipelines.timecode import timecode_at
 
 _SUFFIX = {"mp4": "mp4", "mkv": "mkv", "m4a": "m4a"}
 _MUXER = {"mp4": "mp4", "mkv": "matroska"}
+_LOOK_SIZE = (32, 32)
 _FIELD_MODES = {"progressive": "prog", "tt": "tff", "bb": "bff"}
 # Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.
 _SCALER = "bicubic+accurate_rnd"
@@ -77,6 +78,17 @@ def compose(
     argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(
         cmd=[tools.ffmpeg(), "-v", "warning", *clock, "-y"]
     )
+    return argv
+
+
+def compose_look(source: Path, plan: Plan, chunk: Chunk, out: Path) -> list[str]:
+    """The argv that writes the chunk's frames, tiny and without loss, as a part of it decodes."""
+    made = _Chunked(plan, chunk, part=True)
+    frames = _of_chunk(_decoded(source, made), made).filter("scale", *_LOOK_SIZE)
+    output = ffmpeg.output(
+        frames, str(out), fps_mode="passthrough", f="matroska", **{"c:v": "ffv1"}
+    )
+    argv: list[str] = output.compile(cmd=[tools.ffmpeg(), "-v", "warning", "-copyts", "-y"])
     return argv
 
 
