@@ -29,11 +29,13 @@ _CUT = 0.02  # share of the time: packets are only copied
 class EncodedChunk:
     """`files` by profile: pictures alone, from zero on an even grid. `argv` made all of them.
 
-    `why_whole` says why the whole source had to be read for a part of it.
+    `why_whole` says why the whole source had to be read for a part of it, and `peak_bytes` what
+    memory it took.
     """
 
     files: dict[str, Path]
     argv: tuple[str, ...]
+    peak_bytes: int
     why_whole: str | None = None
 
 
@@ -143,7 +145,7 @@ def _encode(
         writable=[folder],
         total_frames=_first_output_frames(plan, chunk),
     )
-    return EncodedChunk(files, finished.argv)
+    return EncodedChunk(files, finished.argv, finished.peak_bytes)
 
 
 def _refuse_other_count(file: Path, planned: int) -> None:

@@ -29,6 +29,7 @@ from workers.context import StepContext, StepResult
 from workers.failure import failure_of, storable_text
 from workers.kinds import KINDS, Kind
 from workers.lease import Cancelled, Lease, Stopping
+from workers.memory import MemoryAccount
 from workers.outage import outlast
 from workers.scratch import Scratch, made
 from workers.work_objects import delete_work_of_done
@@ -53,6 +54,7 @@ class Engine:
         self._objects, self._broker = objects, broker
         self._kinds = kinds
         self._scratch = Scratch(settings.scratch)
+        self._memory = MemoryAccount(self._scratch, settings.memory_bytes)
 
     def close(self) -> None:
         self._scratch.close()
@@ -84,6 +86,7 @@ class Engine:
             settings=self._settings,
             database=self._database,
             objects=self._objects,
+            memory=self._memory,
         )
 
     def _attempt(self, context: StepContext) -> None:

@@ -270,6 +270,21 @@ def test_a_master_with_one_key_frame_is_encoded_in_one_piece(
     assert plan["decisions"][-1].startswith("encoded in one piece: key frames are so rare")
 
 
+def test_a_machine_with_too_little_memory_says_so(embedded: Bench, tmp_path: Path) -> None:
+    """Another one may have it: the step waits to be tried again, and nothing was begun."""
+    embedded.settings = replace(embedded.settings, memory_bytes=10_000_000)
+    job_id = _upload(embedded, _clip(tmp_path / "clip.mp4"), {"profiles": ["mobile-540p"]})
+    engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+    embedded.closing.callback(engine.close)
+    _run_ready(embedded, engine, job_id, but="encode")
+    (encode,) = (step for step in embedded.steps(job_id).values() if step.kind == "encode")
+    engine.run_step(encode.id)
+    step = embedded.steps(job_id)[encode.name]
+    assert (step.error or {})["code"] == "too_little_memory"
+    assert "KAPOK_MEMORY_BYTES" in (step.error or {})["detail"]
+    assert step.state in ("ready", "waiting")
+
+
 def test_a_wrong_hash_never_becomes_an_asset(embedded: Bench, tmp_path: Path) -> None:
     """There is an upload that was rejected, and nothing in the store."""
     clip = _clip(tmp_path / "clip.mp4")
