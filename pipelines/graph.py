@@ -28,7 +28,7 @@ from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.profile import Container
 from pipelines.timecode import timecode_at
 
-_MUXER = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "mxf": "mxf"}
+_MUXER = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "mxf": "mxf", "ts": "mpegts"}
 _FIELD_MODES = {"progressive": "prog", "tt": "tff", "bb": "bff"}
 # Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.
 _SCALER = "bicubic+accurate_rnd"
@@ -96,10 +96,8 @@ def chunk_files(plan: Plan, folder: Path) -> dict[str, Path]:
 
 
 def _chunk_suffix(video: VideoPlan, container: Container) -> str:
-    """Chunks of a transport stream are kept where times are exact, or at all."""
-    if container == "ts":
-        return "mkv" if video.codec == "avs2" else "mp4"
-    return container
+    """Chunks of a transport stream are MP4, whose times are exact, where it has the codec."""
+    return "mp4" if container == "ts" and video.codec != "avs2" else container
 
 
 def lay_out(plan: Plan, folder: Path) -> list[_Branch]:
