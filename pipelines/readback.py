@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,11 +13,12 @@ import av
 from av.container import InputContainer
 
 from pipelines.colour_codes import MATRICES, PRIMARIES, RANGES, TRANSFERS
+from pipelines.first_picture import first_picture
 from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
 from pipelines.mp4_boxes import PictureEntry, picture_entry
 from pipelines.rates import nearest_standard_rate
 from pipelines.run import capture
-from pipelines.tools import ffmpeg, ffprobe
+from pipelines.tools import ffprobe
 from pipelines.transport_stream import Transport, read_transport
 
 # ffprobe's words. "tb" is woven lines with the top field earlier (value 9 in QuickTime, Matroska):
@@ -115,6 +115,12 @@ def read_back(path: Path) -> Reading:
     )
 
 
+def picture_start_s(path: Path) -> Fraction:
+    """When the first picture is shown, on the file's own clock."""
+    streams = _ffprobe(path, "-show_streams", "-select_streams", "v:0").get("streams", [])
+    return _start_s(streams[0]) if streams else Fraction(0)
+
+
 def _start_s(stream: Mapping[str, Any]) -> Fraction:
     """Exact in ticks, where the stream says them."""
     if "start_pts" in stream and "time_base" in stream:
@@ -184,10 +190,8 @@ def _pix_fmt(path: Path, stream: Mapping[str, Any]) -> str:
     """What is decoded, where ffprobe only knows the name of the codec."""
     if stream["codec_name"] not in _FFMPEG_ALONE:
         return str(stream.get("pix_fmt", "unknown"))
-    one = ("-map", "0:v:0", "-frames:v", "1", "-vf", "showinfo", "-f", "null", "-")
-    log = capture([ffmpeg(), "-nostdin", "-v", "info", "-i", str(path), *one], readable=[path])
-    found = re.search(r"n: *0 .* fmt:(\S+)", log.stderr)
-    return found[1] if found else "unknown"
+    shown = first_picture(path, int(stream["index"]))
+    return shown.pix_fmt if shown else "unknown"
 
 
 def _sound(stream: Mapping[str, Any], zero_s: Fraction | None) -> SoundReading:
