@@ -16,6 +16,7 @@ from pipelines.source_colour import complete_colour, inconvertible
 SMALLEST_SIDE = 16
 # 25 also takes 30000/1001 and 30, and 50 takes 60: a profile keeps its frame rate family.
 FAMILY = Fraction(121, 100)
+AVC_INTRA_RATES = (Fraction(50), Fraction(60000, 1001))  # of class 300, as x264 knows them
 _ASPECT_TOLERANCE = Fraction(1, 100)  # 1088 coded lines of 1080 and rounded pixel aspects
 
 
@@ -102,6 +103,12 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
             "frame_rate_too_low",
             f"{_shown(rate)} fps are fewer than the {_shown(wanted.min_frame_rate)} that "
             f"{profile.name} stands for, and frames are never invented",
+        )
+    if wanted.codec_profile == "avc-intra-300" and rate not in AVC_INTRA_RATES:
+        raise Refused(
+            "frame_rate_unsupported",
+            f"{profile.name} has no frame size for {_shown(rate)} fps, only for "
+            f"{' and '.join(map(str, AVC_INTRA_RATES))}: choose another profile",
         )
     kept = conversion == "none" and source.colour.dynamic_range != "sdr"
     return VideoPlan(
@@ -212,6 +219,8 @@ def _colour(profile: Profile, wanted: VideoProfile, source: Source) -> tuple[Con
         conversion = _to_sdr(source.colour)
     else:
         _refuse_less_than_hdr(profile, source)
+        if wanted.dynamic_range == "pq" and have != "pq":
+            raise Refused("needs_pq", f"{profile.name} needs a PQ source; this one is HLG")
         conversion = "none" if have == wanted.dynamic_range else "pq_to_hlg"
     return conversion, target_colour(conversion, source.colour)
 

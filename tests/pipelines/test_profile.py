@@ -22,12 +22,26 @@ from tests.pipelines.sources import HD, STEREO, described
 SHIPPED = {
     "archive-ffv1",
     "audio-access-aac",
+    "avs2-8bit-sdr",
+    "cn4k-avs2-hlg",
+    "cn4k-avs3-hlg",
     "cn4k-hevc-hlg",
+    "cn4k-hevc-hlg-ts",
+    "cn4k-hevc-pq",
+    "cn4k-hevc-pq-ts",
+    "cn8k-avs3-hlg",
+    "cn8k-hevc-hlg",
+    "cn8k-hevc-hlg-ts",
     "hd-avc-sdr",
+    "hd-avc-sdr-ts",
+    "mezz4k-prores422hq",
+    "mezz4k-xavc300",
     "mobile-1080p",
     "mobile-540p",
     "mobile-720p",
+    "ott4k-av1-hlg",
     "review-proxy",
+    "uhd-vvc",
 }
 GOOD = """
 name = "made"
@@ -96,11 +110,22 @@ def test_the_4k_profile_holds_what_its_label_promises() -> None:
     assert [sound.codec for sound in profile("cn4k-hevc-hlg").audio] == ["aac", "ac3"]
 
 
+@pytest.mark.parametrize("name", ["cn4k-hevc-hlg", "cn4k-hevc-pq", "cn8k-hevc-hlg", "hd-avc-sdr"])
+def test_a_transport_stream_holds_the_essence_of_the_file(name: str) -> None:
+    """One recipe in two containers, so that one encode serves both."""
+    file, stream = profile(name), profile(f"{name}-ts")
+    assert (stream.container, stream.packaged) == ("ts", False)
+    assert (file.video, file.audio) == (stream.video, stream.audio)
+
+
 def test_ladders_name_existing_profiles_best_first() -> None:
-    """The three ladders of this release."""
+    """The ladders of STANDARDS.md, and the one for sound alone."""
     assert {name: made.profiles[0] for name, made in load_ladders().items()} == {
-        "uhd": "cn4k-hevc-hlg",
-        "heritage": "archive-ffv1",
+        "cn-uhd-zone": "cn4k-hevc-hlg",
+        "cn-uhd-8k": "cn8k-hevc-hlg",
+        "ott-av1": "ott4k-av1-hlg",
+        "mezzanine": "mezz4k-xavc300",
+        "archive": "archive-ffv1",
         "audio": "audio-access-aac",
     }
 
@@ -119,15 +144,30 @@ def test_rates_are_exact(written: Path) -> None:
         ('fit = "inside"', 'fitt = "inside"', "video has unknown fields ['fitt']"),
         ("version = 1", 'version = "one"', "version"),
         ("version = 1", "version = 1\nversoin = 2", "the file has unknown fields ['versoin']"),
-        ("channels = 2", "channel = 2", "audio has unknown fields ['channel']"),
+        ("channels = 2", "channel = 2", "audio[0] has unknown fields ['channel']"),
         ('certainty = "P"', 'certainty = "sure"', "certainty"),
         ('name = "made"', 'name = "other"', "name must be the file's name"),
         ("width = 320", "", "video.width and video.height"),
         ('pix_fmt = "yuv420p"', "", "video.pix_fmt and video.dynamic_range"),
-        ("bitrate_bps = 96000", "", "audio.bitrate_bps"),
+        ("bitrate_bps = 96000", "", "audio[0].bitrate_bps"),
         ('codec = "h264"', 'codec = "h264"\nbuffer_bits = 5', "video.max_bitrate_bps"),
         ("[video]", "[video", "is not TOML"),
-        ("[video]", "video = 3\n[other]", "video must be a table"),
+        ("[video]", "video = 3\n[other]", "video: Input should be a dictionary"),
+        ("width = 320", "width = 321", "video.width is 321: an even number"),
+        ("width = 320", "width = 99999", "video.width is 99999: 16 to 8192"),
+        ('dynamic_range = "sdr"', 'dynamic_range = "hlg"', "video.pix_fmt is 'yuv420p': 10 bits"),
+        ('encoder = "libx264"', 'encoder = "-f"', "video.encoder is '-f': libx264, libx265"),
+        ('fit = "inside"', 'fit = "inside"\npreset = "a:b"', "video.preset is 'a:b': ultrafast"),
+        ('fit = "inside"', 'fit = "inside"\ncrf = nan', "video.crf is nan: 0 to 51"),
+        ('fit = "inside"', 'fit = "inside"\ncrf = 52', "video.crf is 52: 0 to 51"),
+        ('"30000/1001"', '"9e99999999"', "video.max_frame_rate is '9e99999999': a whole"),
+        ('"30000/1001"', '"1/0"', "video.max_frame_rate is '1/0': a whole number or two"),
+        ("channels = 2", 'channels = "9"', "audio[0].channels is '9': 1, 2, 6 may stand there"),
+        ('container = "mp4"', 'container = "m4a"', "video.codec is 'h264': nothing may stand"),
+        ('codec = "aac"', 'codec = "pcm"', "audio[0].bitrate_bps is 96000: pcm has none"),
+        ('title_en = "Made"', 'title_en = "A 4K one"', "name or title says 4K"),
+        ('title_en = "Made"', 'title_en = "A\\nB"', "title_en is 'A\\nB': one line"),
+        ("version = 1", "version = " + "9" * 5000, "is not TOML"),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_field(
@@ -139,6 +179,30 @@ def test_a_mistake_is_named_with_its_file_and_field(
         read_profile(written)
     assert str(raised.value).startswith("made.toml: ")
     assert named in str(raised.value)
+
+
+def test_every_fault_is_told_at_once_with_what_may_stand_there() -> None:
+    """Types, closed lists, bounds and labels: one reading finds all, in any bytes."""
+    text = GOOD.replace('"libx264"', '"libx266"').replace("width = 320", "width = 31")
+    text = text.replace('"inside"', '"outside"').replace('"aac"', '"mp3"').replace('"P"', '"X"')
+    with pytest.raises(InvalidProfile) as raised:
+        read_profile(text.encode())
+    assert str(raised.value).startswith("the profile: ")
+    assert [fault.split()[0].rstrip(":") for fault in raised.value.faults] == [
+        "basis[0].certainty",
+        "video.fit",
+        "audio[0].codec",
+        "video.encoder",
+        "video.width",
+    ]
+    assert read_profile(GOOD.encode()).name == "made"
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"a" * 70_000, b"x = " + b"[" * 5000, b""])
+def test_bytes_that_are_no_profile_are_an_error_that_says_so(data: bytes) -> None:
+    """Whatever an organisation sends: never anything but `InvalidProfile`."""
+    with pytest.raises(InvalidProfile, match=r"^the profile: "):
+        read_profile(data)
 
 
 def test_a_profile_without_a_basis_is_refused(written: Path) -> None:
@@ -160,15 +224,15 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     """The way out of a typing error."""
     with pytest.raises(UnknownProfile, match=r"no profile 'cn4k': choose from archive-ffv1, "):
         profile("cn4k")
-    with pytest.raises(UnknownProfile, match="no ladder 'hd': choose from uhd, heritage, audio"):
+    with pytest.raises(UnknownProfile, match="no ladder 'hd': choose from cn-uhd-zone, "):
         ladder("hd")
 
 
-def test_asked_for_nothing_a_picture_gets_the_uhd_ladder_and_sound_gets_audio() -> None:
+def test_asked_for_nothing_a_picture_gets_the_default_ladder_and_sound_gets_audio() -> None:
     """The default ladders."""
     picture, _ = described(HD)
     sound, _ = described(None, [STEREO])
-    assert [made.name for made in choose_profiles(picture)] == list(ladder("uhd").profiles)
+    assert [made.name for made in choose_profiles(picture)] == list(ladder("cn-uhd-zone").profiles)
     assert [made.name for made in choose_profiles(sound)] == ["audio-access-aac"]
 
 
@@ -177,6 +241,6 @@ def test_profiles_are_chosen_by_names_or_by_a_ladder_and_each_once() -> None:
     info, _ = described(HD)
     named = choose_profiles(info, ["review-proxy", "mobile-540p", "review-proxy"])
     assert [made.name for made in named] == ["review-proxy", "mobile-540p"]
-    assert choose_profiles(info, "heritage")[0].name == "archive-ffv1"
+    assert choose_profiles(info, "archive")[0].name == "archive-ffv1"
     with pytest.raises(UnknownProfile, match="no profile was named"):
         choose_profiles(info, [])
