@@ -188,7 +188,9 @@ def _chunks(
         gop=max(gops, default=1),
         step=math.lcm(*(video.rate_divisor for video in encoded)),
     )
+    copied = any(rung.video.copied for rung in rungs if rung.video)
     why = why_one_chunk(source.info, source.inspection)
+    why = why or ("a stream copy is not divided" if copied else None)
     if len(made) == 1 or why is None:
         return made, []
     return (Chunk(0, 0, source.frames),), [f"encoded in one piece: {why}"]
