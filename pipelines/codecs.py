@@ -92,6 +92,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             constant=_PRORES,
         ),
         "ffv1": Encoder(codec="ffv1", pix_fmts=()),
+        "copy": Encoder(codec="hevc", pix_fmts=("yuv420p10le",)),
     }
 )
 

@@ -166,7 +166,8 @@ def _looked_up(plan: Plan) -> list[Path]:
 
 def _first_output_frames(plan: Plan, chunk: Chunk) -> int:
     """Ffmpeg's progress counts the frames of its first output: the heaviest rung."""
-    return frames_of(lay_out(plan, Path())[0].video, chunk)
+    branches = lay_out(plan, Path())
+    return frames_of(branches[0].video, chunk) if branches else plan.frames
 
 
 def frames_of(video: VideoPlan, chunk: Chunk) -> int:

@@ -121,6 +121,7 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
         "field order": (planned.field_order, found.field_order),
         "mastering display": (planned.mastering_display, found.mastering_display),
         "content light": (planned.content_light, found.content_light),
+        "dynamic metadata": (planned.dynamic_metadata, found.dynamic_metadata),
     }
     for name, (plan, file) in wanted.items():
         if plan != file:

@@ -23,7 +23,7 @@ from pipelines.cache_files import timecode_font_file
 from pipelines.colour import conversion_filters, signal
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.cut import PART_STARTS_S
-from pipelines.encoders import Seams, encoder_options
+from pipelines.encoders import Seams, encoder_options, timescale
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.profile import Container
 from pipelines.timecode import timecode_at
@@ -73,7 +73,8 @@ def compose(
     made = _Chunked(plan, chunk, part=part)
     root = _decoded(source, made)
     children = [number for number, branch in enumerate(branches) if branch.parent is None]
-    outputs = _grow(root, children, None, branches, made)
+    outputs = _grow(root, children, None, branches, made) if branches else []
+    outputs += _copies(source, plan, folder)
     clock = ["-copyts"] if part else []  # a part's own stamps say where its chunk begins
     argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(
         cmd=[tools.ffmpeg(), "-v", "warning", *clock, "-y"]
@@ -115,7 +116,8 @@ def _chunk_suffix(video: VideoPlan, container: Container) -> str:
 def lay_out(plan: Plan, folder: Path) -> list[_Branch]:
     """The rungs, largest first, each with the branch that it grows from."""
     files = chunk_files(plan, folder)
-    rungs = sorted((rung for rung in plan.rungs if rung.video), key=_heaviest_first)
+    pictures = (rung for rung in plan.rungs if rung.video and not rung.video.copied)
+    rungs = sorted(pictures, key=_heaviest_first)
     branches: list[_Branch] = []
     for rung in rungs:
         assert rung.video is not None, "filtered above"
@@ -155,6 +157,30 @@ def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 
         return stream.filter("drawtext", text=f"%{{pts:hms:{first_s:.6f}}}", **look)
     shown = str(start.later(first_frame))
     return stream.filter("drawtext", timecode=shown, rate=_rational(video.frame_rate), **look)
+
+
+def _copies(source: Path, plan: Plan, folder: Path) -> list[Any]:
+    """Streams as they are, from an input of their own: frame n at n ÷ rate, in the same order."""
+    files = chunk_files(plan, folder)
+    copied = [rung for rung in plan.rungs if rung.video and rung.video.copied]
+    outputs = []
+    for rung in copied:
+        assert rung.video is not None, "filtered above"
+        stream = ffmpeg.input(str(source), **GUARD_OPTIONS)[str(plan.video_track)]
+        rate = rung.video.frame_rate
+        pts, dts = (f"round(({at}-STARTPTS)*TB*{rate})*{1 / rate}/TB" for at in ("PTS", "DTS"))
+        options = {
+            "c:v": "copy",
+            "bsf:v": f"setts=pts={pts}:dts={dts}",
+            "video_track_timescale": timescale(rate),
+            "tag:v": "hvc1",
+            "map_metadata": -1,
+            "map_chapters": -1,
+            "fflags": "+bitexact",
+            "f": "mp4",
+        }
+        outputs.append(ffmpeg.output(stream, str(files[rung.profile]), **options))
+    return outputs
 
 
 def _heaviest_first(rung: Rung) -> tuple[int, int, int]:

@@ -58,7 +58,8 @@ _SCORED_BYTES_A_PIXEL, _PAIR_BYTES_A_PIXEL = 150, 35
 
 def encode_bytes(source: VideoTrack, plan: Plan, chunk: Chunk, cores: int) -> int:
     """The most memory that encoding one chunk, all rungs at once, holds on so many cores."""
-    rungs = dict.fromkeys(rung.video for rung in plan.rungs if rung.video is not None)
+    pictures = (rung.video for rung in plan.rungs if rung.video and not rung.video.copied)
+    rungs = dict.fromkeys(pictures)  # equal ones are encoded once
     encoders = sum(_encoder_bytes(video, chunk, cores) for video in rungs)
     return decode_bytes(source.codec, source.width, source.height, source.pix_fmt, cores) + encoders
 

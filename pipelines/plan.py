@@ -91,7 +91,8 @@ def plan(
         clock_of_tracks=may_jump(info.format_name),
         clock_jumps=inspection.clock_jumps,
     )
-    why = why_one_chunk(info, inspection)
+    copied = any(rung.video.copied for rung in rungs if rung.video)
+    why = why_one_chunk(info, inspection) or ("a stream copy is not divided" if copied else None)
     return in_one_piece(resolved, why) if len(chunks) > 1 and why else resolved
 
 

@@ -55,6 +55,12 @@ class VideoPlan:
     burnt_in_timecode: bool = False
     lossless: bool = False
     repacked: bool = False
+    dynamic_metadata: Literal["hdr_vivid"] | None = None
+
+    @property
+    def copied(self) -> bool:
+        """Whether the source's own stream is taken as it is, and nothing is encoded."""
+        return self.encoder == "copy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ class Basis:
 @dataclass(frozen=True, slots=True)
 class VideoProfile:
     """`fit`: `exact` needs that raster and never upscales; `inside` fits without upscaling;
-    `source` keeps raster, rate, fields, sampling and colour untouched (preservation).
+    `source` keeps raster, rate, fields, sampling and colour untouched (preservation). What keeps
+    `dynamic_metadata` needs it in the source, and the encoder `copy`.
     """
 
     codec: VideoCodec
@@ -57,6 +58,7 @@ class VideoProfile:
     level: str | None = None
     codec_profile: str | None = None
     burnt_in_timecode: bool = False
+    dynamic_metadata: Literal["hdr_vivid"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ def _video_faults(video: Table) -> Iterator[str]:
         yield _is("video.max_frame_rate", video["max_frame_rate"], f"at least {least}")
     yield from _within(video, "video.gop_s", *_GOP_S)
     yield from _cap_faults(video)
+    yield from _copy_faults(video)
 
 
 def _picture_faults(video: Table) -> Iterator[str]:
@@ -139,6 +140,15 @@ def _picture_faults(video: Table) -> Iterator[str]:
         yield "video.pix_fmt and video.dynamic_range must be there unless video.fit is 'source'"
     elif dynamic_range in ("hlg", "pq") and "10" not in str(pix_fmt):
         yield _is("video.pix_fmt", pix_fmt, f"10 bits, which {dynamic_range} needs")
+
+
+def _copy_faults(video: Table) -> Iterator[str]:
+    """Dynamic metadata belongs to the source's own bits."""
+    copied, kept = video.get("encoder") == "copy", video.get("dynamic_metadata")
+    if copied != (kept is not None):
+        yield "video.encoder 'copy' and video.dynamic_metadata go together"
+    if copied and video.get("fit") != "source":
+        yield _is("video.fit", video.get("fit"), "source, since nothing is scaled in a copy")
 
 
 def _cap_faults(video: Table) -> Iterator[str]:
@@ -205,7 +215,8 @@ def _label_faults(table: Table, video: Table) -> Iterator[str]:
     size = (video.get("width"), video.get("height"))
     rate = _number(video.get("min_frame_rate")) or 0
     for label, raster in _LABELS.items():
-        hdr = video.get("dynamic_range") in ("hlg", "pq") and "10" in str(video.get("pix_fmt"))
+        wide = video.get("dynamic_range") in ("hlg", "pq") or video.get("dynamic_metadata")
+        hdr = wide and "10" in str(video.get("pix_fmt"))
         if re.search(rf"(?<!\d){label}(?![a-z])", words) and (
             size != raster or rate < _UHD_FPS or not hdr or video.get("fit") == "inside"
         ):

@@ -56,6 +56,7 @@ class PictureReading:
     container_entry: PictureEntry | None
     mastering_display: MasteringDisplay | None
     content_light: ContentLight | None
+    dynamic_metadata: str | None = None
 
     def rate_that_means(self, planned: Fraction) -> Fraction | None:
         """What the file says of its rate, if it can only mean the planned one.
@@ -183,6 +184,7 @@ def _picture(path: Path, stream: Mapping[str, Any], zero_s: Fraction | None) -> 
         container_entry=picture_entry(path),
         mastering_display=_mastering(held.get("Mastering display metadata")),
         content_light=_light(held.get("Content light level metadata")),
+        dynamic_metadata="hdr_vivid" if any("Vivid" in kind for kind in held) else None,
     )
 
 

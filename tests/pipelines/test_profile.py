@@ -29,6 +29,7 @@ SHIPPED = {
     "cn4k-hevc-hlg-ts",
     "cn4k-hevc-pq",
     "cn4k-hevc-pq-ts",
+    "cn4k-hevc-vivid-remux",
     "cn8k-avs3-hlg",
     "cn8k-hevc-hlg",
     "cn8k-hevc-hlg-ts",
