@@ -7,7 +7,7 @@ as the plan says, but for lossless tracks, of which nothing is cut.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,12 @@ import ffmpeg
 from pipelines import tools
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.plan import AudioPlan, Plan
-from pipelines.profile import AudioCodec
 from pipelines.progress import Progress
 from pipelines.run import run
 from pipelines.samples import FIRST_PAIR
+from pipelines.sound_codecs import encoder, muxer, sample_fmt, suffix
 
-# Every codec in a container that keeps its priming and its last, shorter block through stream copy.
-_FILES: Mapping[AudioCodec, tuple[str, str]] = {
-    "aac": ("m4a", "mp4"),
-    "ac3": ("mp4", "mp4"),
-    "flac": ("mka", "matroska"),
-}
+_SOXR_BITS = 28  # soxr's very high quality: below the noise of 24 bits
 _HOLE_S = 0.03  # shorter jumps of the time stamps are rounding or jitter; longer ones are filled
 # ITU-R BS.775-3 annex 4: L = L + 0.7071 C + 0.7071 Ls, R alike, no LFE.
 _MINUS_3_DB = 0.70710678
@@ -62,7 +57,7 @@ def encode_audio(source: Path, plan: Plan, folder: Path) -> Generator[Progress, 
 
 def audio_files(plan: Plan, folder: Path) -> dict[str, Path]:
     """Where `compose_audio` puts each encode, by its key."""
-    return {key: folder / f"{key}.{_FILES[track.codec][0]}" for key, track in _distinct(plan)}
+    return {key: folder / f"{key}.{suffix(track.codec)}" for key, track in _distinct(plan)}
 
 
 def compose_audio(source: Path, plan: Plan, folder: Path) -> list[str]:
@@ -135,16 +130,18 @@ def _aligned(stream: Any, rate_hz: int, plan: Plan) -> Any:
     """Silence or a cut at the start, and silence in holes; nothing is ever stretched.
 
     The comparison is made by the samples' own time stamps, on ffmpeg's corrected clock: where the
-    file's jumps, the sound after it stays with the picture.
+    file's jumps, the sound after it stays with the picture. It comes before the change of the rate:
+    there `first_pts` would count samples of the one rate as the other's, and soxr drops none.
     """
-    return stream.filter(
+    zero_s = float(plan.first_picture_s - plan.start_s)
+    in_place = stream.filter("asetpts", f"PTS-{zero_s:.9f}/TB").filter(
         "aresample",
-        rate_hz,
         **{"async": 1},
-        first_pts=round((plan.first_picture_s - plan.start_s) * rate_hz),
+        first_pts=0,
         min_comp=1 / (4 * rate_hz),  # the default would leave up to 1 ms at the start
         min_hard_comp=_HOLE_S,
     )
+    return in_place.filter("aresample", rate_hz, resampler="soxr", precision=_SOXR_BITS)
 
 
 def _untouched(opened: Any, track: AudioPlan, plan: Plan) -> Any:
@@ -184,19 +181,12 @@ def _whole(stream: Any, track: AudioPlan, plan: Plan) -> Any:
 
 def _options(track: AudioPlan) -> dict[str, Any]:
     options = {
-        "c:a": track.codec,
+        "c:a": encoder(track),
         "b:a": track.bitrate_bps,
-        "sample_fmt": _sample_fmt(track),
+        "sample_fmt": sample_fmt(track),
         "map_metadata": -1,
         "map_chapters": -1,
         "fflags": "+bitexact",
-        "f": _FILES[track.codec][1],
+        "f": muxer(track.codec),
     }
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _sample_fmt(track: AudioPlan) -> str | None:
-    """FLAC takes 24 bits from the upper bits of 32."""
-    if track.codec != "flac":
-        return None
-    return "s16" if track.bit_depth == 16 else "s32"

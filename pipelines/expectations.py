@@ -12,6 +12,7 @@ from pipelines.decoded import Decoded, DecodedPicture
 from pipelines.media import Colour
 from pipelines.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.readback import PictureReading, Reading, SoundReading
+from pipelines.sound_codecs import codec_name
 from pipelines.timecode import rung_timecode
 
 _START_TOLERANCE_S = Fraction(5, 1000)
@@ -118,7 +119,7 @@ def _plain(name: str) -> str:
 
 def _sound_faults(planned: AudioPlan, found: SoundReading) -> Iterator[str]:
     wanted = {
-        "codec": (planned.codec, found.codec),
+        "codec": (codec_name(planned), found.codec),
         "channels": (planned.channels, found.channels),
         "sample rate": (planned.sample_rate_hz, found.sample_rate_hz),
     }
@@ -132,12 +133,18 @@ def _sound_faults(planned: AudioPlan, found: SoundReading) -> Iterator[str]:
         wanted_language, language = planned.language or "und", found.language or "und"
         if wanted_language != language:
             yield f"language is {language}, {wanted_language} planned"
+    yield from _layout_faults(planned, found)
+    if abs(found.start_s) > _START_TOLERANCE_S:
+        yield f"starts at {float(found.start_s):.3f} s"
+
+
+def _layout_faults(planned: AudioPlan, found: SoundReading) -> Iterator[str]:
+    if planned.codec == "pcm" and found.layout is None:
+        return  # neither Matroska nor MXF says one, and the number of channels is compared
     if planned.layout in _PLAIN and found.layout != planned.layout:
         yield f"layout is {found.layout}, {planned.layout} planned"
     if planned.layout in _SURROUND and found.layout not in _SURROUND:
         yield f"layout is {found.layout}, {planned.layout} planned"
-    if abs(found.start_s) > _START_TOLERANCE_S:
-        yield f"starts at {float(found.start_s):.3f} s"
 
 
 def _timing_faults(planned: VideoPlan, found: DecodedPicture) -> Iterator[str]:

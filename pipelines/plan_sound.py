@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipelines.languages import three_letters
 from pipelines.media import AudioTrack, MediaInfo
 from pipelines.plan_picture import Refused
 from pipelines.plan_types import AudioPlan, Rung
-from pipelines.profile import AudioProfile, Profile
+from pipelines.profile import UNCOMPRESSED, AudioProfile, Profile
+from pipelines.sound_codecs import layout, sample_rate_hz
 
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1(side)"}
 _SURROUND = frozenset({None, "5.1", "5.1(side)"})
-_FLAC_CHANNELS, _FLAC_BITS = 8, 24
+_FLAC_CHANNELS, _MOST_BITS = 8, 24
+_USUAL_RATE_HZ = 48000
 
 
 def plan_sound(profile: Profile, tracks: Sequence[AudioTrack]) -> tuple[AudioPlan, ...]:
@@ -31,7 +34,7 @@ def plan_sound(profile: Profile, tracks: Sequence[AudioTrack]) -> tuple[AudioPla
 
 def sound_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
     """What was chosen, in words."""
-    delivered = [track for rung in rungs for track in rung.audio if track.codec != "flac"]
+    delivered = [track for rung in rungs for track in rung.audio if not track.lossless]
     if not delivered:
         return [] if info.audio else ["the source has no sound: neither has any rendition"]
     told = [_told(info, track) for track in {track.pan: track for track in delivered}.values()]
@@ -62,25 +65,25 @@ def _told(info: MediaInfo, track: AudioPlan) -> str:
 
 
 def _as_it_is(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioPlan:
-    if track.channels > _FLAC_CHANNELS:
+    if wanted.codec == "flac" and track.channels > _FLAC_CHANNELS:
         raise Refused(
             "too_many_channels",
             f"sound track {position} has {track.channels} channels and FLAC holds 8: "
             "keep the source file",
         )
-    if (track.bit_depth or 0) > _FLAC_BITS:
+    if (track.bit_depth or 0) > _MOST_BITS:
         raise Refused(
             "too_many_bits",
-            f"sound track {position} has {track.bit_depth} bits a sample and FLAC keeps 24: "
-            "keep the source file",
+            f"sound track {position} has {track.bit_depth} bits a sample and {wanted.codec} keeps "
+            "24 here: keep the source file",
         )
-    bits = 16 if (track.bit_depth or _FLAC_BITS) <= 16 else _FLAC_BITS
-    layout = track.layout or _LAYOUTS.get(track.channels, f"{track.channels}c")
+    bits = 16 if (track.bit_depth or _MOST_BITS) <= 16 else _MOST_BITS
+    named = track.layout or _LAYOUTS.get(track.channels, f"{track.channels}c")
     return AudioPlan(
         key=f"{wanted.codec}_{bits}bit_t{position}",
         codec=wanted.codec,
         channels=track.channels,
-        layout=layout,
+        layout=named,
         sample_rate_hz=track.sample_rate_hz,
         bitrate_bps=None,
         tracks=(position,),
@@ -121,17 +124,23 @@ def _is_pair(tracks: Sequence[AudioTrack]) -> bool:
 def _track(
     wanted: AudioProfile, first: AudioTrack, channels: int, tracks: tuple[int, ...], pan: str
 ) -> AudioPlan:
-    bitrate = wanted.bitrate_bps or 0
-    bitrate = bitrate // 2 if channels < (wanted.channels or channels) else bitrate
+    bitrate = wanted.bitrate_bps
+    if bitrate and channels < (wanted.channels or channels):
+        bitrate //= 2
+    bits = wanted.bit_depth or _MOST_BITS if wanted.codec in UNCOMPRESSED else None
+    size = f"{bits}bit" if bits else f"{(bitrate or 0) // 1000}k"
+    rate_hz = wanted.sample_rate_hz or sample_rate_hz(wanted.codec, first.sample_rate_hz)
+    rate = "" if rate_hz == _USUAL_RATE_HZ else f"_{rate_hz}hz"
     named = "-".join(str(position) for position in tracks)
     return AudioPlan(
-        key=f"{wanted.codec}_{channels}ch_{bitrate // 1000}k_t{named}",
+        key=f"{wanted.codec}_{channels}ch_{size}{rate}_t{named}",
         codec=wanted.codec,
         channels=channels,
-        layout=_LAYOUTS[channels],
-        sample_rate_hz=wanted.sample_rate_hz or first.sample_rate_hz,
+        layout=layout(wanted.codec, channels),
+        sample_rate_hz=rate_hz,
         bitrate_bps=bitrate,
         tracks=tracks,
         pan=pan,  # type: ignore[arg-type]  # one of the four, by the callers above
-        language=first.language,
+        language=three_letters(first.language),
+        bit_depth=bits,
     )

@@ -17,8 +17,14 @@ from pipelines.records import from_json
 
 T = TypeVar("T")
 
+UNCOMPRESSED = frozenset({"flac", "pcm"})  # sound that decodes to the samples that were put in
+# Where a codec does not take every rate: ETSI TS 102 366 (AC-3), RFC 6716 (Opus).
+SAMPLE_RATES_HZ: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"ac3": (48000, 44100, 32000), "eac3": (48000, 44100, 32000), "opus": (48000,)}
+)
+
 VideoCodec = Literal["hevc", "h264", "ffv1"]
-AudioCodec = Literal["aac", "ac3", "flac"]
+AudioCodec = Literal["aac", "ac3", "eac3", "opus", "flac", "pcm"]
 Container = Literal["mp4", "mkv", "m4a"]
 Fit = Literal["exact", "inside", "source"]
 Certainty = Literal["V", "?", "P"]
@@ -60,12 +66,13 @@ class VideoProfile:
 
 @dataclass(frozen=True, slots=True)
 class AudioProfile:
-    """`channels` `None` keeps every track as it is (preservation)."""
+    """`channels` `None` keeps every track as it is (preservation); `bit_depth`: FLAC and PCM."""
 
     codec: AudioCodec
     channels: int | None = None
     sample_rate_hz: int | None = None
     bitrate_bps: int | None = None
+    bit_depth: Literal[16, 24] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +220,29 @@ def _broken_rules(path: Path, made: Profile) -> dict[str, bool]:
         and not (video and video.pix_fmt and video.dynamic_range),
         "video.max_bitrate_bps and video.buffer_bits go together": video is not None
         and (video.max_bitrate_bps is None) != (video.buffer_bits is None),
+        **_broken_sound_rules(made.audio),
+    }
+
+
+def _broken_sound_rules(sounds: Sequence[AudioProfile]) -> dict[str, bool]:
+    lossy = [sound for sound in sounds if sound.codec not in UNCOMPRESSED]
+    exact = [sound for sound in sounds if sound.codec in UNCOMPRESSED]
+    return {
         "audio.bitrate_bps must be there for a lossy codec": any(
-            sound.codec != "flac" and not sound.bitrate_bps for sound in made.audio
+            not sound.bitrate_bps for sound in lossy
+        ),
+        "audio.channels must be there for a lossy codec": any(
+            sound.channels is None for sound in lossy
+        ),
+        "audio.channels must be 1, 2 or 6": any(
+            sound.channels not in (None, 1, 2, 6) for sound in sounds
+        ),
+        "audio.bit_depth is for flac and pcm, audio.bitrate_bps for the others": any(
+            [*(sound.bit_depth for sound in lossy), *(sound.bitrate_bps for sound in exact)]
+        ),
+        "audio.sample_rate_hz must be one that the codec knows": any(
+            sound.sample_rate_hz not in (None, *SAMPLE_RATES_HZ[sound.codec])
+            for sound in sounds
+            if sound.codec in SAMPLE_RATES_HZ
         ),
     }

@@ -20,7 +20,7 @@ from pipelines.join import join
 from pipelines.measure import measure
 from pipelines.media import AudioTrack
 from pipelines.plan import AudioPlan, Plan, plan
-from pipelines.profile import Profile, profile
+from pipelines.profile import AudioCodec, Profile, profile
 from pipelines.progress import finish
 from tests.pipelines.sources import HD, STEREO, call, described, planned, samples, verified
 
@@ -297,6 +297,81 @@ def test_high_rate_sound_comes_down_to_48_khz_in_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.media
+@pytest.mark.parametrize("rate", [44100, 96000])
+@pytest.mark.parametrize("late_s", [0.1, -0.1])
+def test_another_rate_moves_nothing(rate: int, late_s: float, tmp_path: Path) -> None:
+    """Sound that starts late or early is cut or filled before its rate changes."""
+    sound = wav(tmp_path / "clicks.wav", [clicks(rate)] * 2, rate=rate)
+    _, out = heard(film(tmp_path, sound, "film.mov", "-itsoffset", str(late_s)), tmp_path)
+    wanted = [at + late_s for at in CLICKS_S]
+    assert click_times_s(samples(out, 2)[:, 0]) == pytest.approx(wanted, abs=0.001)
+
+
+@pytest.mark.media
+def test_soxr_keeps_a_tone_and_adds_nothing(tmp_path: Path) -> None:
+    """1 kHz from 44.1 to 48 kHz: its own level within 0.01 dB, anything else below -95 dB."""
+    rate = 44100
+    hertz = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(2 * rate) / rate)
+    source = film(tmp_path, wav(tmp_path / "tone.wav", [hertz] * 2, rate=rate), "film.mov")
+    _, out = heard(source, tmp_path, (lossless_looking("flac", 24),))
+    middle = samples(out, 2, 1)[RATE // 2 : RATE // 2 + RATE, 0].astype(np.float64)
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(RATE))) * 4 / RATE
+    assert 20 * np.log10(spectrum[1000] / 0.5) == pytest.approx(0, abs=0.01)
+    spectrum[990:1011] = 0
+    assert 20 * np.log10(spectrum.max() / 0.5) < -95
+
+
+def lossless_looking(codec: AudioCodec, bits: int) -> AudioPlan:
+    key = f"{codec}{bits}"
+    return AudioPlan(key, codec, 2, "stereo", RATE, None, (0,), "source", bit_depth=bits)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("late_s", [0.0, 0.08, -0.123])
+@pytest.mark.parametrize(
+    "track",
+    [
+        AudioPlan("eac3", "eac3", 6, "5.1(side)", RATE, 448_000, (0,), "source"),
+        AudioPlan("opus", "opus", 2, "stereo", RATE, 128_000, (0,), "source"),
+        AudioPlan("opus6", "opus", 6, "5.1", RATE, 320_000, (0,), "source"),
+        AudioPlan("aac6", "aac", 6, "5.1", RATE, 384_000, (0,), "source"),
+    ],
+    ids=lambda value: getattr(value, "key", value),
+)
+def test_each_codec_keeps_clicks_and_is_read_back(
+    track: AudioPlan, late_s: float, tmp_path: Path
+) -> None:
+    """Its priming is cut off; every channel is where it was; the file says what was planned."""
+    sound = wav(tmp_path / "clicks.wav", [clicks()] * track.channels)
+    source = film(tmp_path, sound, "film.mov", "-itsoffset", str(late_s))
+    made, out = heard(source, tmp_path, (track,))
+    wanted = [at + late_s for at in CLICKS_S]
+    found = samples(out, track.channels, 1)
+    for channel in {*range(track.channels)} - ({3} if track.channels == 6 else set()):
+        assert click_times_s(found[:, channel]) == pytest.approx(wanted, abs=0.001)
+    facts = verified(out, made.rungs[0], made, source).facts
+    assert [one.codec for one in facts.audio] == ["aac", track.codec]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("bits", [16, 24])
+def test_pcm_and_flac_are_the_source_s_samples(bits: int, tmp_path: Path) -> None:
+    """Of a rung that is cut to the picture, in MP4 and in Matroska, bit for bit."""
+    noise = np.random.default_rng(1).uniform(-0.2, 0.2, 2 * RATE)
+    source = film(tmp_path, wav(tmp_path / "noise.wav", [noise] * 2), "film.mov")
+    made, out = heard(source, tmp_path, tuple(lossless_looking(c, bits) for c in ("pcm", "flac")))
+    wanted = samples(source, 2)
+    for position in (1, 2):
+        assert np.array_equal(samples(out, 2, position), wanted)
+    facts = verified(out, made.rungs[0], made, source).facts
+    assert [one.codec for one in facts.audio] == ["aac", f"pcm_s{bits}le", "flac"]
+    in_matroska = out.with_suffix(".mkv")
+    call("-i", out, "-map", "0", "-c", "copy", in_matroska)
+    rung = replace(made.rungs[0], container="mkv")
+    assert len(verified(in_matroska, rung, made, source).facts.audio) == 3
+
+
+@pytest.mark.media
 @pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24le"])
 def test_preserved_sound_is_the_source_s_bit_for_bit(codec: str, tmp_path: Path) -> None:
     """FLAC at the same rate and depth: the decoded samples are equal."""
@@ -346,7 +421,7 @@ def test_rungs_share_one_encode_and_encodes_share_one_track() -> None:
     argv = compose_audio(Path("/store/s.mov"), made, Path("/scratch"))
     graph = argv[argv.index("-filter_complex") + 1]
     assert graph.count("[0:1]") == 1
-    assert graph.count("aresample") == 1
+    assert graph.count("soxr") == 1
 
 
 def test_the_whole_command_of_one_stereo_track() -> None:
@@ -355,15 +430,17 @@ def test_the_whole_command_of_one_stereo_track() -> None:
         Path("/store/s.mov"), pure([STEREO], profile("mobile-540p")), Path("/scratch")
     )
     graph = (
-        "[0:1]aresample=48000:async=1:first_pts=72000:min_comp=5.208333333333333e-06:"
-        "min_hard_comp=0.03[s0];[s0]aformat=channel_layouts=stereo[s1];[s1]apad[s2];"
-        "[s2]atrim=end_sample=192000[s3];[s3]asetpts=N/SR/TB[s4]"
+        "[0:1]asetpts=PTS-1.500000000/TB[s0];"
+        "[s0]aresample=async=1:first_pts=0:min_comp=5.208333333333333e-06:min_hard_comp=0.03[s1];"
+        "[s1]aresample=48000:precision=28:resampler=soxr[s2];"
+        "[s2]aformat=channel_layouts=stereo[s3];[s3]apad[s4];"
+        "[s4]atrim=end_sample=192000[s5];[s5]asetpts=N/SR/TB[s6]"
     )
     assert argv == [
         *(tools.ffmpeg(), "-v", "warning", "-y"),
         *("-format_whitelist", ",".join(FORMATS), "-max_pixels", "67108864"),
         *("-protocol_whitelist", "file"),
-        *("-i", "/store/s.mov", "-filter_complex", graph, "-map", "[s4]", "-f", "mp4"),
+        *("-i", "/store/s.mov", "-filter_complex", graph, "-map", "[s6]", "-f", "mp4"),
         *("-b:a", "128000", "-c:a", "aac", "-fflags", "+bitexact"),
         *("-map_chapters", "-1", "-map_metadata", "-1", "/scratch/aac_2ch_128k_t0.m4a"),
     ]
