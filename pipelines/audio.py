@@ -24,6 +24,10 @@ from pipelines.sound_codecs import encoder, muxer, sample_fmt, suffix
 
 _SOXR_BITS = 28  # soxr's very high quality: below the noise of 24 bits
 _HOLE_S = 0.03  # shorter jumps of the time stamps are rounding or jitter; longer ones are filled
+_SIDES = {
+    2: ("stereo", ("FL", "FR")),
+    6: ("5.1(side)", ("FL", "FR", "FC", "LFE", "SL", "SR")),
+}
 # ITU-R BS.775-3 annex 4: L = L + 0.7071 C + 0.7071 Ls, R alike, no LFE.
 _MINUS_3_DB = 0.70710678
 # Unscaled, the downmix keeps the loudness of the programme, which is what is regulated (GY/T 282);
@@ -113,17 +117,21 @@ def _aligned_tracks(
 def _mixed(parts: list[Any], track: AudioPlan) -> Any:
     match track.pan:
         case "join":
-            sides = "|".join(f"{number}.0-{side}" for number, side in enumerate(("FL", "FR")))
-            endless = [part.filter("apad") for part in parts]  # join ends with its shortest input
-            return ffmpeg.filter(
-                endless, "join", inputs=len(parts), channel_layout=track.layout, map=sides
-            )
+            return _joined(parts)
         case "downmix":
-            return _downmixed(parts[0], track)
+            return _downmixed(_joined(parts) if len(parts) > 1 else parts[0], track)
         case "pair":
             return parts[0].filter("channelmap", map=FIRST_PAIR, channel_layout=track.layout)
         case "source":
             return parts[0]
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Mono tracks side by side; they go on in silence, for `join` ends with its shortest input."""
+    layout, sides = _SIDES[len(parts)]
+    named = "|".join(f"{number}.0-{side}" for number, side in enumerate(sides))
+    endless = [part.filter("apad") for part in parts]
+    return ffmpeg.filter(endless, "join", inputs=len(parts), channel_layout=layout, map=named)
 
 
 def _aligned(stream: Any, rate_hz: int, plan: Plan) -> Any:

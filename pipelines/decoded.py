@@ -38,11 +38,11 @@ _SILENCE_LKFS = -70.0  # ITU-R BS.1770-5 annex 1: the absolute gate
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A sound track of the file; `mono` when its samples are wanted mixed to one channel."""
+    """A sound track of the file; its samples have `channels` after the filters of `mix`."""
 
     position: int
     channels: int
-    mono: bool
+    mix: str = ""
 
     @property
     def name(self) -> str:
@@ -149,11 +149,10 @@ def _picture_outputs(numbers: Sequence[int], tags: str) -> list[str]:
 
 
 def _sound_outputs(track: Track) -> list[str]:
-    mono = ",aformat=channel_layouts=mono" if track.mono else ""
     return [
         *("-map", f"0:a:{track.position}"),
         *("-af", f"ebur128@track{track.position}=peak=true:framelog=quiet", "-f", "null", "-"),
-        *("-map", f"0:a:{track.position}", "-af", f"{SOUND_FILTER}{mono}"),
+        *("-map", f"0:a:{track.position}", "-af", f"{SOUND_FILTER}{track.mix}"),
         *("-f", "f32le", f"pipe:{track.name}"),
     ]
 
@@ -192,7 +191,7 @@ class _Listener:
     """Keeps the samples of a few spans while a track streams past."""
 
     def __init__(self, track: Track, spans: Sequence[Span]) -> None:
-        self._channels = 1 if track.mono else track.channels
+        self._channels = track.channels
         self._spans = [(_samples(span.start_s), _samples(span.end_s)) for span in spans]
         self._parts: list[list[Sound]] = [[] for _ in spans]
         self._levels = LevelTrack(self._channels, SOUND_RATE_HZ)

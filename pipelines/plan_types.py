@@ -62,10 +62,10 @@ class AudioPlan:
     """One audio track of a rendition, from the source tracks whose positions are `tracks`.
 
     `key` names the encode: rungs with equal audio share one key, and it is encoded once.
-    `pan` is `source` (one track as it is), `join` (mono tracks side by side), `downmix`, or
-    `pair`: the first two channels of a track whose loudspeakers are unknown. A `lossless` track
-    holds every sample, also those after the picture; of a `lossy_source` those that it decodes to,
-    in 24 bits.
+    `pan` is `source` (one track as it is), `join` (mono tracks side by side: stereo or 5.1),
+    `downmix` (of one track, or of six mono ones), or `pair`: the first two channels of a track
+    whose loudspeakers are unknown. A `lossless` track holds every sample, also those after the
+    picture; of a `lossy_source` those that it decodes to, in 24 bits.
     """
 
     key: str

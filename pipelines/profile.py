@@ -66,13 +66,19 @@ class VideoProfile:
 
 @dataclass(frozen=True, slots=True)
 class AudioProfile:
-    """`channels` `None` keeps every track as it is (preservation); `bit_depth`: FLAC and PCM."""
+    """`channels` `None` keeps every track as it is (preservation); `bit_depth`: FLAC and PCM.
+
+    `tracks` are positions of the source's sound tracks, from 0, where `pipelines.track_table` is
+    not to choose: one track, or one of a single channel for each channel wanted; for stereo six
+    too, which are mixed down.
+    """
 
     codec: AudioCodec
     channels: int | None = None
     sample_rate_hz: int | None = None
     bitrate_bps: int | None = None
     bit_depth: Literal[16, 24] | None = None
+    tracks: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +242,13 @@ def _broken_sound_rules(sounds: Sequence[AudioProfile]) -> dict[str, bool]:
         ),
         "audio.channels must be 1, 2 or 6": any(
             sound.channels not in (None, 1, 2, 6) for sound in sounds
+        ),
+        "audio.tracks must be one track, or as many as channels, or six for stereo": any(
+            len(sound.tracks) not in {1, sound.channels, *((6,) if sound.channels == 2 else ())}
+            or len({*sound.tracks}) < len(sound.tracks)
+            or min(sound.tracks) < 0
+            for sound in sounds
+            if sound.tracks is not None
         ),
         "audio.bit_depth is for flac and pcm, audio.bitrate_bps for the others": any(
             [*(sound.bit_depth for sound in lossy), *(sound.bitrate_bps for sound in exact)]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
-import numpy as np
 
 from pipelines.decoded import Decoded, DecodedSound, Track, decode
 from pipelines.errors import (
@@ -32,10 +31,12 @@ from pipelines.samples import (
     Sound,
     SourceTrack,
     Span,
+    rendition_mix,
     sound_spans,
     source_levels,
     source_sound,
     source_tracks,
+    together,
 )
 from pipelines.sound_levels import Levels, level_faults
 from pipelines.sound_sync import sound_faults
@@ -100,12 +101,19 @@ def _decode(
     path: Path, rung: Rung, plan: Plan, reading: Reading, spans: tuple[Span, ...]
 ) -> Generator[Progress, None, Decoded]:
     tracks = [
-        Track(position, sound.channels, mono=planned.pan == "downmix")
+        _track(position, sound.channels, planned)
         for position, (sound, planned) in enumerate(zip(reading.sounds, rung.audio, strict=False))
     ]
     numbers = rung_frames(rung.video, picture_places(plan)) if rung.video else []
     video = None if reading.picture is None else rung.video
     return (yield from decode(path, replace(rung, video=video), tracks, numbers, spans))
+
+
+def _track(position: int, channels: int, planned: AudioPlan) -> Track:
+    if channels != planned.channels:  # which is a fault, and nothing is compared
+        return Track(position, channels)
+    mixed = 1 if planned.pan == "downmix" else channels
+    return Track(position, mixed, rendition_mix(planned))
 
 
 def _source_faults(
@@ -137,10 +145,9 @@ def _level_faults(
 ) -> list[str]:
     """Of the whole track, where the spans say nothing of what lies between them."""
     parts = [levels[use] for use in source_tracks(planned)]
-    count = max(len(part) for part in parts)
-    if not count:
+    if not any(len(part) for part in parts):
         return ["nothing of the source's sound decodes, so that nothing can be compared"]
-    true = np.concatenate([np.pad(one, ((0, count - len(one)), (0, 0))) for one in parts], axis=1)
+    true = together(planned, parts)
     return level_faults(heard.levels, true, mixed=planned.pan == "downmix")
 
 

@@ -286,6 +286,68 @@ def test_two_mono_tracks_become_left_and_right(tmp_path: Path) -> None:
     assert levels == pytest.approx(np.array([[1, 0], [0, 1], [0, 0]]), abs=0.02)
 
 
+@pytest.fixture(scope="module")
+def eight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture and eight mono tracks with a tone each; the fourth lies in the LFE's band."""
+    folder = tmp_path_factory.mktemp("eight")
+    parts = [wav(folder / f"{hertz}.wav", [tone(hertz)]) for hertz in EIGHT_HZ]
+    source = folder / "eight.mov"
+    opened = [word for part in parts for word in ("-i", str(part))]
+    maps = [word for stream in range(9) for word in ("-map", str(stream))]
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2")
+    codecs = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "pcm_s24le")
+    call(*picture, *opened, *maps, *codecs, source)
+    return source
+
+
+EIGHT_HZ = (300, 500, 700, 60, 1100, 1300, 1700, 1900)
+
+
+def tone_levels(sound: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of each of the eight tones in each channel, where 1 is the level in the source."""
+    middle = sound[RATE // 2 : RATE // 2 + RATE].astype(np.float64)
+    spectrum = np.abs(np.fft.rfft(middle, axis=0)) / (RATE / 2) / 0.1
+    return np.asarray(spectrum[list(EIGHT_HZ)])
+
+
+@pytest.mark.media
+def test_eight_mono_tracks_become_five_one_and_stereo(eight: Path, tmp_path: Path) -> None:
+    """Each tone on its own loudspeaker at its own level, and on no other."""
+    surround = AudioPlan("5", "ac3", 6, "5.1(side)", RATE, 448_000, tuple(range(6)), "join")
+    opus = replace(surround, key="6", codec="opus", layout="5.1", bitrate_bps=384_000)
+    made, out = heard(eight, tmp_path, (surround, opus))
+    assert made.rungs[0].audio[0].tracks == (6, 7)
+    stereo, ac3, opus_levels = (tone_levels(samples(out, n, at)) for at, n in enumerate((2, 6, 6)))
+    wanted = np.eye(8)
+    assert stereo == pytest.approx(wanted[:, 6:], abs=0.02)
+    assert ac3 == pytest.approx(wanted[:, :6], abs=0.02)
+    assert opus_levels == pytest.approx(wanted[:, :6], abs=0.02)
+    assert len(verified(out, made.rungs[0], made, eight).facts.audio) == 3
+
+
+@pytest.mark.media
+def test_six_mono_tracks_are_mixed_down_exactly(eight: Path, tmp_path: Path) -> None:
+    """The coefficients of BS.775 within 0.1 dB, and nothing else above -60 dB."""
+    mix = replace(lossless_looking("pcm", 24), tracks=tuple(range(6)), pan="downmix")
+    made, out = heard(eight, tmp_path, (mix,))
+    levels = tone_levels(samples(out, 2, 1))[:6]
+    half = 10 ** (-3.0103 / 20)
+    wanted = np.array([[1, 0], [0, 1], [half, half], [0, 0], [half, 0], [0, half]])
+    there = wanted > 0
+    assert np.abs(20 * np.log10(levels[there] / wanted[there])).max() < 0.1
+    assert levels[~there].max() < 0.001
+    assert len(verified(out, made.rungs[0], made, eight).facts.audio) == 2
+
+
+@pytest.mark.media
+def test_what_is_no_lfe_is_not_missed_in_it(tmp_path: Path) -> None:
+    """A microphone on the fourth track: AC-3 carries little of it, and that is no fault."""
+    tones = [tone(hertz) for hertz in (300, 500, 700, 900, 1100, 1300)]
+    source = film(tmp_path, wav(tmp_path / "six.wav", tones), "film.mov")
+    made, out = heard(source, tmp_path, (AC3,))
+    assert len(verified(out, made.rungs[0], made, source).facts.audio) == 2
+
+
 @pytest.mark.media
 def test_high_rate_sound_comes_down_to_48_khz_in_place(tmp_path: Path) -> None:
     """96 kHz, as some cameras record."""

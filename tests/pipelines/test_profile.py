@@ -125,6 +125,8 @@ def test_rates_are_exact(written: Path) -> None:
             "audio.bit_depth is for flac and pcm",
         ),
         ("channels = 2", "channels = 5", "audio.channels must be 1, 2 or 6"),
+        ("channels = 2", "channels = 2\ntracks = [0, 1, 2]", "audio.tracks must be one track"),
+        ("channels = 2", "channels = 2\ntracks = [1, 1]", "audio.tracks must be one track"),
         ("channels = 2\n", "", "audio.channels must be there for a lossy codec"),
         ('codec = "aac"', 'codec = "opus"\nsample_rate_hz = 44100', "audio.sample_rate_hz"),
         ("channels = 2", "channel = 2", "audio has unknown fields ['channel']"),
