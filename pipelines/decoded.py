@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.loudness import EBUR128, read_loudness
 from pipelines.plan_types import Rung
 from pipelines.progress import Progress
 from pipelines.run import run
@@ -24,16 +24,8 @@ from pipelines.samples import (
 from pipelines.sound_levels import Levels, LevelTrack
 from pipelines.source_colour import readable_tags
 from pipelines.thumbs import FILTER, Pictures, chosen, pictures_of
+from pipelines.tool_output import LogTail
 from pipelines.tools import ffmpeg
-
-# The summary of ebur128 is read from a log of 200 lines, and one takes 14.
-_TRACKS_A_RUN = 8
-_SUMMARY = re.compile(
-    r"ebur128@track(?P<track>\d+) .*?Summary:.*?I:\s+(?P<integrated>\S+) LUFS"
-    r".*?True peak:\s+Peak:\s+(?P<peak>\S+) dBFS",
-    re.DOTALL,
-)
-_SILENCE_LKFS = -70.0  # ITU-R BS.1770-5 annex 1: the absolute gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,33 +85,16 @@ def decode(
     `tracks` are the sound tracks that the file really has, `numbers` the frames to keep as
     thumbnails.
     """
-    groups = [tracks[at : at + _TRACKS_A_RUN] for at in range(0, len(tracks), _TRACKS_A_RUN)]
     frames = rung.video.frames if rung.video else None
     tags = readable_tags(rung.video.colour) if rung.video else ""
-    first, *others = groups or [()]
-    picture, sounds = yield from _decode_some(path, frames, first, numbers, spans, tags)
-    for group in others:
-        _, more = yield from _decode_some(path, None, group, (), spans)
-        sounds += more
-    return Decoded(picture, tuple(sounds))
-
-
-def _decode_some(
-    path: Path,
-    frames: int | None,
-    tracks: Sequence[Track],
-    numbers: Sequence[int],
-    spans: Sequence[Span],
-    tags: str = "",
-) -> Generator[Progress, None, tuple[DecodedPicture | None, list[DecodedSound]]]:
     taken = {name: bytearray() for name in ("stamps", "packets", "thumbs")}
-    listeners = {track.name: _Listener(track, spans) for track in tracks}
+    listeners = [_Listener(track, spans) for track in tracks]
     outputs = [] if frames is None else _picture_outputs(numbers, tags)
     for track in tracks:
         outputs += _sound_outputs(track)
-    finished = yield from run(
+    yield from run(
         [
-            *(ffmpeg(), "-v", "level+info"),  # ebur128 says its summary at this level
+            *(ffmpeg(), "-v", "level+warning"),
             *("-xerror", "-err_detect", "explode"),  # conceal nothing
             *("-i", str(path), *outputs),
         ],
@@ -127,14 +102,11 @@ def _decode_some(
         total_frames=frames,
         taps={
             **{name: data.extend for name, data in taken.items()},
-            **{name: listener.feed for name, listener in listeners.items()},
+            **{name: tap for listener in listeners for name, tap in listener.taps().items()},
         },
     )
-    loudness = _loudness(finished.log_tail)
-    sounds = [
-        listeners[track.name].heard(*loudness.get(track.position, (None, None))) for track in tracks
-    ]
-    return (None if frames is None else _picture(taken, numbers)), sounds
+    sounds = tuple(listener.heard() for listener in listeners)
+    return Decoded(None if frames is None else _picture(taken, numbers), sounds)
 
 
 def _picture_outputs(numbers: Sequence[int], tags: str) -> list[str]:
@@ -151,7 +123,8 @@ def _picture_outputs(numbers: Sequence[int], tags: str) -> list[str]:
 def _sound_outputs(track: Track) -> list[str]:
     return [
         *("-map", f"0:a:{track.position}"),
-        *("-af", f"ebur128@track{track.position}=peak=true:framelog=quiet", "-f", "null", "-"),
+        *("-af", rf"{EBUR128},ametadata=print:file='pipe\:{track.name}loudness'"),
+        *("-f", "null", "-"),
         *("-map", f"0:a:{track.position}", "-af", f"{SOUND_FILTER}{track.mix}"),
         *("-f", "f32le", f"pipe:{track.name}"),
     ]
@@ -191,6 +164,8 @@ class _Listener:
     """Keeps the samples of a few spans while a track streams past."""
 
     def __init__(self, track: Track, spans: Sequence[Span]) -> None:
+        self._track = track
+        self._metadata = LogTail()
         self._channels = track.channels
         self._spans = [(_samples(span.start_s), _samples(span.end_s)) for span in spans]
         self._parts: list[list[Sound]] = [[] for _ in spans]
@@ -198,7 +173,11 @@ class _Listener:
         self._rest = b""
         self._count = 0
 
-    def feed(self, block: bytes) -> None:
+    def taps(self) -> dict[str, Callable[[bytes], object]]:
+        name = self._track.name
+        return {name: self._feed, f"{name}loudness": self._metadata.feed}
+
+    def _feed(self, block: bytes) -> None:
         data = self._rest + block
         sound = sound_of(data, self._channels)
         self._rest = data[sound.nbytes :]
@@ -209,12 +188,14 @@ class _Listener:
                 parts.append(sound[first:last])
         self._count += len(sound)
 
-    def heard(self, loudness_lkfs: float | None, true_peak_dbtp: float | None) -> DecodedSound:
+    def heard(self) -> DecodedSound:
         nothing = np.zeros((0, self._channels), np.float32)
+        duration_s = self._count / SOUND_RATE_HZ
+        loudness = read_loudness(self._track.position, self._metadata.text(), duration_s)
         return DecodedSound(
-            duration_s=self._count / SOUND_RATE_HZ,
-            loudness_lkfs=loudness_lkfs,
-            true_peak_dbtp=true_peak_dbtp,
+            duration_s=duration_s,
+            loudness_lkfs=loudness.integrated_lkfs,
+            true_peak_dbtp=loudness.true_peak_dbtp,
             spans=tuple(np.concatenate([nothing, *parts]) for parts in self._parts),
             levels=self._levels.levels(),
         )
@@ -222,19 +203,3 @@ class _Listener:
 
 def _samples(at_s: Fraction) -> int:
     return round(at_s * SOUND_RATE_HZ)
-
-
-def _loudness(log: str) -> dict[int, tuple[float | None, float | None]]:
-    """Integrated loudness and true peak by track, from the summaries of ebur128."""
-    return {
-        int(found["track"]): (
-            _above(found["integrated"], _SILENCE_LKFS),
-            _above(found["peak"], float("-inf")),
-        )
-        for found in _SUMMARY.finditer(log)
-    }
-
-
-def _above(text: str, floor: float) -> float | None:
-    value = float(text)
-    return value if value > floor else None

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from pipelines.decoded import Decoded, DecodedPicture
+from pipelines.decoded import Decoded, DecodedPicture, DecodedSound
 from pipelines.media import Colour
 from pipelines.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.readback import PictureReading, Reading, SoundReading
@@ -51,6 +51,7 @@ def decoding_faults(rung: Rung, plan: Plan, decoded: Decoded) -> list[str]:
         faults += _packet_faults(rung.video, decoded.picture)
     for position, (planned, sound) in enumerate(zip(rung.audio, decoded.sounds, strict=False)):
         off_s = sound.duration_s - float(plan.duration_s)
+        faults += [f"audio track {position}: {one}" for one in _loudness_faults(planned, sound)]
         if planned.lossless:  # as long as the source's: its proof counts every sample
             continue
         if abs(off_s) > _AUDIO_FRAME_S + _START_TOLERANCE_S:
@@ -59,6 +60,22 @@ def decoding_faults(rung: Rung, plan: Plan, decoded: Decoded) -> list[str]:
                 f" {float(plan.duration_s):.3f} s planned"
             )
     return faults
+
+
+def _loudness_faults(planned: AudioPlan, found: DecodedSound) -> Iterator[str]:
+    """Where the target is not sought, the limit of true peaks is promised all the same."""
+    goal = planned.loudness
+    if goal is None:
+        return
+    lkfs, peak, least = found.loudness_lkfs, found.true_peak_dbtp, goal.least_lkfs
+    most = goal.target_lkfs + goal.tolerance_lu
+    if least is not None and (lkfs is None or not least - goal.tolerance_lu <= lkfs <= most):
+        said = "not to be measured" if lkfs is None else f"{lkfs:.2f} LKFS"
+        wanted = f"{goal.target_lkfs:g} ± {goal.tolerance_lu:g}"
+        allowed = f" or, for its peaks, down to {least:.1f}" if least < goal.target_lkfs else ""
+        yield f"loudness is {said}, {wanted} planned{allowed}"
+    if peak is not None and peak > goal.max_true_peak_dbtp:
+        yield f"true peak is {peak:.2f} dBTP, at most {goal.max_true_peak_dbtp:g} planned"
 
 
 def _picture_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:

@@ -140,6 +140,16 @@ class Loudness:
 
 
 @dataclass(frozen=True, slots=True)
+class MixLoudness:
+    """The same of a mix that renditions are made of: `tracks` and `pan` as in a plan's audio."""
+
+    tracks: tuple[int, ...]
+    pan: str
+    integrated_lkfs: float | None
+    true_peak_dbtp: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Levels:
     """Code values at the source's own bit depth, and the share of samples outside legal range."""
 
@@ -208,6 +218,7 @@ class Inspection:
     freeze: tuple[Span, ...] = ()
     levels: Levels | None = None
     loudness: tuple[Loudness, ...] = ()
+    mixes: tuple[MixLoudness, ...] = ()
     posters: tuple[SourceImage, ...] = ()
     storyboard: Storyboard | None = None
     thumbs: KeptThumbs | None = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipelines.languages import three_letters
 from pipelines.media import AudioTrack, Inspection, MediaInfo
+from pipelines.plan_loudness import loudness_decisions, with_loudness
 from pipelines.plan_picture import Refused
 from pipelines.plan_types import AudioPlan, Rung
 from pipelines.profile import UNCOMPRESSED, AudioProfile, Profile
@@ -31,8 +32,22 @@ def plan_sound(profile: Profile, info: MediaInfo, inspection: Inspection) -> tup
         if wanted.channels is None:
             planned += [_as_it_is(wanted, position, track) for position, track in enumerate(tracks)]
         elif (made := _mixed(wanted, tracks, _silent(inspection))) is not None:
-            planned.append(made)
+            planned.append(with_loudness(made, wanted.loudness, inspection))
     return tuple(planned)
+
+
+def default_mixes(tracks: Sequence[AudioTrack]) -> tuple[AudioPlan, ...]:
+    """Every mix that delivery may be made of, whichever tracks turn out to be silent.
+
+    As 24-bit PCM; tracks that are taken as they are do not count.
+    """
+    if not tracks:
+        return ()
+    silences = (frozenset[int](), frozenset({6, 7}), frozenset(range(2, _SIX)))
+    wanted = [AudioProfile("pcm", channels=channels) for channels in (2, _SIX)]
+    made = [_mixed(one, tracks, silent) for one in wanted for silent in silences]
+    mixes = {(one.tracks, one.pan): one for one in made if one and one.pan != "source"}
+    return tuple(mixes.values())
 
 
 def _silent(inspection: Inspection) -> frozenset[int]:
@@ -49,6 +64,7 @@ def sound_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
     used = {position for track in delivered for position in track.tracks}
     if left := [str(position) for position in range(len(info.audio)) if position not in used]:
         told.append(f"sound tracks {', '.join(left)} go into preservation rungs only")
+    told += loudness_decisions(delivered)
     if any(track.codec == "ac3" for track in delivered):
         told.append("AAC stereo is the first track, AC-3 5.1 the second: every player decodes AAC")
     return told
@@ -83,7 +99,7 @@ def _told(info: MediaInfo, track: AudioPlan) -> str:
             )
             return (
                 f"stereo from {what} by ITU-R BS.775 (centre and surrounds at -3 dB, no LFE), not "
-                "scaled down: peaks above -2 dBFS are limited"
+                f"scaled down{'' if track.loudness else ': peaks above -2 dBFS are limited'}"
             )
         case "source":
             return f"sound track {track.tracks[0]} as it is"

@@ -58,6 +58,28 @@ class VideoPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class LoudnessPlan:
+    """What a track's loudness is to be (ITU-R BS.1770), and how it gets there.
+
+    `source_lkfs` and `source_true_peak_dbtp` are of its mix before anything is done to it, `None`
+    where nobody measured that mix: then it is measured when it is encoded, and so is `gain_db`.
+    `limited` says whether true peaks are taken down. `least_lkfs` is what its peaks allow without
+    that: `None` where no loudness is sought at all. `kept` says why the target is not sought; the
+    true peak is promised all the same.
+    """
+
+    target_lkfs: float
+    tolerance_lu: float
+    max_true_peak_dbtp: float
+    source_lkfs: float | None = None
+    source_true_peak_dbtp: float | None = None
+    gain_db: float | None = None
+    limited: bool = False
+    least_lkfs: float | None = None
+    kept: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AudioPlan:
     """One audio track of a rendition, from the source tracks whose positions are `tracks`.
 
@@ -78,6 +100,7 @@ class AudioPlan:
     pan: Literal["source", "join", "downmix", "pair"]
     language: str | None = None
     bit_depth: int | None = None
+    loudness: LoudnessPlan | None = None
     lossless: bool = False
     lossy_source: bool = False
 

@@ -65,12 +65,21 @@ class VideoProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class LoudnessTarget:
+    """What the whole programme is to have by ITU-R BS.1770, and the most of its true peaks."""
+
+    target_lkfs: float
+    tolerance_lu: float
+    max_true_peak_dbtp: float
+
+
+@dataclass(frozen=True, slots=True)
 class AudioProfile:
     """`channels` `None` keeps every track as it is (preservation); `bit_depth`: FLAC and PCM.
 
     `tracks` are positions of the source's sound tracks, from 0, where `pipelines.track_table` is
     not to choose: one track, or one of a single channel for each channel wanted; for stereo six
-    too, which are mixed down.
+    too, which are mixed down. Without `loudness` it stays as it is.
     """
 
     codec: AudioCodec
@@ -79,6 +88,7 @@ class AudioProfile:
     bitrate_bps: int | None = None
     bit_depth: Literal[16, 24] | None = None
     tracks: tuple[int, ...] | None = None
+    loudness: LoudnessTarget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +172,7 @@ def read_profile(path: Path) -> Profile:
     table = _table(path)
     _only_known(path, "video", VideoProfile, [table.get("video", {})])
     _only_known(path, "audio", AudioProfile, table.get("audio", []))
+    _only_known(path, "audio.loudness", LoudnessTarget, _loudness_tables(table.get("audio", [])))
     _only_known(path, "basis", Basis, table.get("basis", []))
     made = _value(path, Profile, {"video": None, "audio": [], **table})
     for rule, broken in _broken_rules(path, made).items():
@@ -198,6 +209,10 @@ def _value(path: Path, kind: type[T], table: Mapping[str, Any]) -> T:
         return from_json(kind, table)
     except ValueError as error:  # its text names the field and what may stand there
         raise InvalidProfile(f"{path.name}: {' '.join(str(error).split())}") from error
+
+
+def _loudness_tables(sounds: Sequence[Mapping[str, Any]]) -> list[Any]:
+    return [sound["loudness"] for sound in sounds if "loudness" in sound]
 
 
 def _only_known(path: Path, where: str, kind: Any, tables: Any) -> None:
@@ -252,6 +267,16 @@ def _broken_sound_rules(sounds: Sequence[AudioProfile]) -> dict[str, bool]:
         ),
         "audio.bit_depth is for flac and pcm, audio.bitrate_bps for the others": any(
             [*(sound.bit_depth for sound in lossy), *(sound.bitrate_bps for sound in exact)]
+        ),
+        "audio.loudness is not for tracks that stay as they are": any(
+            sound.loudness and sound.channels is None for sound in sounds
+        ),
+        "audio.loudness must be -40 to -5 LKFS, more than 0 LU, and at most 0 dBTP": any(
+            not -40 <= sound.loudness.target_lkfs <= -5
+            or sound.loudness.tolerance_lu <= 0
+            or sound.loudness.max_true_peak_dbtp > 0
+            for sound in sounds
+            if sound.loudness
         ),
         "audio.sample_rate_hz must be one that the codec knows": any(
             sound.sample_rate_hz not in (None, *SAMPLE_RATES_HZ[sound.codec])

@@ -17,6 +17,7 @@ from pipelines.plan_types import AudioPlan, Plan
 from pipelines.progress import Progress
 from pipelines.run import run
 from pipelines.sound_levels import Levels, LevelTrack
+from pipelines.sound_mix import FIRST_PAIR
 from pipelines.tools import ffmpeg
 
 Sound = NDArray[np.float32]  # (samples, channels)
@@ -28,7 +29,6 @@ SOUND_FILTER = (
     ",aformat=sample_fmts=flt"
 )
 
-FIRST_PAIR = "0-FL|1-FR"  # the `channelmap` of channels 1 and 2 as they are
 _MONO = ",aformat=channel_layouts=mono"
 _PAIR = f",channelmap={FIRST_PAIR}:stereo"
 # Codecs carry little above 120 Hz in the LFE channel, and each another share of it.

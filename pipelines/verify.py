@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 
 from pipelines.decoded import Decoded, DecodedSound, Track, decode
 from pipelines.errors import (
@@ -38,7 +39,7 @@ from pipelines.samples import (
     source_tracks,
     together,
 )
-from pipelines.sound_levels import Levels, level_faults
+from pipelines.sound_levels import Levels, gain_between, level_faults
 from pipelines.sound_sync import sound_faults
 from pipelines.thumbs import Pictures, Thumbs, picture_places, source_pictures
 
@@ -132,23 +133,41 @@ def _source_faults(
     true = yield from source_levels(source, plan, compared)
     for position, (planned, track) in enumerate(zip(rung.audio, decoded.sounds, strict=True)):
         found: list[str] = []
+        gain = _gain(planned, true, track)
         for span, heard in zip(spans, track.spans, strict=True):
-            found += yield from _sound_faults(planned, plan, source, span, heard)
+            found += yield from _sound_faults(planned, plan, source, span, heard / gain)
         if not found and not planned.lossless:  # whose every sample is compared
-            found = _level_faults(planned, true, track)
+            found = _level_faults(planned, true, track, gain)
         faults += [f"audio track {position}: {fault}" for fault in found]
     return faults
 
 
-def _level_faults(
+def _gain(
     planned: AudioPlan, levels: Mapping[SourceTrack, Levels], heard: DecodedSound
+) -> np.float32:
+    """What brought a track to its loudness, which has been compared with its plan already."""
+    parts = [] if planned.loudness is None else _parts(planned, levels)
+    if not any(len(part) for part in parts):
+        return np.float32(1)
+    return np.float32(gain_between(heard.levels, together(planned, parts)))
+
+
+def _level_faults(
+    planned: AudioPlan,
+    levels: Mapping[SourceTrack, Levels],
+    heard: DecodedSound,
+    gain: np.float32,
 ) -> list[str]:
     """Of the whole track, where the spans say nothing of what lies between them."""
-    parts = [levels[use] for use in source_tracks(planned)]
+    parts = _parts(planned, levels)
     if not any(len(part) for part in parts):
         return ["nothing of the source's sound decodes, so that nothing can be compared"]
-    true = together(planned, parts)
-    return level_faults(heard.levels, true, mixed=planned.pan == "downmix")
+    as_loud = planned.pan != "downmix" and planned.loudness is None
+    return level_faults(heard.levels / gain, together(planned, parts), mixed=not as_loud)
+
+
+def _parts(planned: AudioPlan, levels: Mapping[SourceTrack, Levels]) -> list[Levels]:
+    return [levels[use] for use in source_tracks(planned)]
 
 
 def _picture_faults(

@@ -373,7 +373,7 @@ def test_sound_from_a_surround_master() -> None:
         "aac",
         2,
         "downmix",
-        "aac_2ch_192k_t0",
+        "aac_2ch_192k_t0_24lkfs_2dbtp",
     )
     assert (second.codec, second.channels, second.layout, second.bitrate_bps) == (
         "ac3",
@@ -383,7 +383,7 @@ def test_sound_from_a_surround_master() -> None:
     )
     assert second.pan == "source"
     assert {track.language for rung in planned.rungs for track in rung.audio} == {"zho"}
-    assert [track.key for track in planned.rungs[1].audio] == ["aac_2ch_128k_t0"]
+    assert [track.key for track in planned.rungs[1].audio] == ["aac_2ch_128k_t0_24lkfs_1dbtp"]
 
 
 @pytest.mark.parametrize(
@@ -518,7 +518,8 @@ def test_rungs_with_the_same_sound_share_its_key() -> None:
     """Four rungs, two encodes."""
     planned = made(UHD, audio=(STEREO,))
     assert {track.key for rung in planned.rungs for track in rung.audio} == {
-        "aac_2ch_192k_t0",
+        "aac_2ch_192k_t0_24lkfs_2dbtp",
+        "aac_2ch_128k_t0_24lkfs_1dbtp",
         "aac_2ch_128k_t0",
     }
 
