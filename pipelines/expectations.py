@@ -17,7 +17,7 @@ from pipelines.timecode import rung_timecode
 
 _START_TOLERANCE_S = Fraction(5, 1000)
 _ROUNDING_S = Fraction(2, 1000)
-_AUDIO_FRAME_S = Fraction(1536, 48000)  # AC-3, the longest block of the codecs here
+_LONGEST_BLOCK = 1536  # samples: AC-3's
 _RATE_SLACK = 1.1  # encoders keep VBV on average, not to the bit
 _SURROUND = ("5.1", "5.1(side)")  # AAC and AC-3 each know one, for the same loudspeakers
 _PLAIN = ("mono", "stereo")
@@ -54,7 +54,7 @@ def decoding_faults(rung: Rung, plan: Plan, decoded: Decoded) -> list[str]:
         faults += [f"audio track {position}: {one}" for one in _loudness_faults(planned, sound)]
         if planned.lossless:  # as long as the source's: its proof counts every sample
             continue
-        if abs(off_s) > _AUDIO_FRAME_S + _START_TOLERANCE_S:
+        if abs(off_s) > Fraction(_LONGEST_BLOCK, planned.sample_rate_hz) + _START_TOLERANCE_S:
             faults.append(
                 f"audio track {position}: lasts {sound.duration_s:.3f} s,"
                 f" {float(plan.duration_s):.3f} s planned"

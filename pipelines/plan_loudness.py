@@ -63,7 +63,8 @@ def _measured(track: AudioPlan, inspection: Inspection) -> tuple[float | None, f
             if (one.track,) == track.tracks:
                 return one.integrated_lkfs, one.true_peak_dbtp
     for mix in inspection.mixes:
-        if (mix.tracks, mix.pan) == (track.tracks, track.pan):
+        heard = mix.integrated_lkfs is not None  # it ends with its shortest track, maybe at once
+        if heard and (mix.tracks, mix.pan) == (track.tracks, track.pan):
             return mix.integrated_lkfs, mix.true_peak_dbtp
     return None
 

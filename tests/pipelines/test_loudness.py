@@ -185,6 +185,32 @@ def dialnorm(path: Path, channels: int) -> int:
 
 
 @pytest.mark.media
+def test_a_track_without_samples_does_not_silence_its_mix(tmp_path: Path) -> None:
+    """Of the pair one side has nothing at all: the mix could not be measured before."""
+    sides = [wav(tmp_path / f"{at}.wav", [tone(-20)[:count]]) for at, count in ((0, None), (1, 0))]
+    source = tmp_path / "half.mkv"
+    opened = [word for side in sides for word in ("-i", str(side))]
+    call(*opened, "-map", "0", "-map", "1", "-c", "copy", source)
+    resolved, rung, out = made(source, tmp_path, recipe())
+    assert rung.audio[0].loudness is not None
+    assert rung.audio[0].loudness.gain_db is None
+    (facts,) = verified(out, rung, resolved, source).facts.audio
+    assert facts.loudness_lkfs == pytest.approx(-24, abs=0.3)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("rate", [32000, 44100])
+def test_a_block_of_ac3_lasts_longer_at_lower_rates(rate: int, tmp_path: Path) -> None:
+    """1536 samples are 48 ms at 32 kHz: the last one may be that much longer."""
+    source = wav(tmp_path / "tone.wav", [tone(-20, seconds=2.011)] * 2)
+    own = recipe("ac3")
+    own = replace(own, audio=(replace(own.audio[0], sample_rate_hz=rate),))
+    resolved, rung, out = made(source, tmp_path, own)
+    (facts,) = verified(out, rung, resolved, source).facts.audio
+    assert facts.sample_rate_hz == rate
+
+
+@pytest.mark.media
 def test_a_mix_that_only_a_profile_asks_for_is_measured_when_it_is_encoded(tmp_path: Path) -> None:
     """Its first encode is the first pass."""
     source = mono_tracks(tmp_path / "four.mov", [tone(-30, h) for h in (300, 500, 700, 900)])
