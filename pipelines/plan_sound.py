@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pipelines.languages import three_letters
 from pipelines.media import AudioTrack, Inspection, MediaInfo
@@ -30,7 +31,8 @@ def plan_sound(profile: Profile, info: MediaInfo, inspection: Inspection) -> tup
     planned = []
     for wanted in profile.audio:
         if wanted.channels is None:
-            planned += [_as_it_is(wanted, position, track) for position, track in enumerate(tracks)]
+            each = _preserved if _preserves(profile) else _delivered
+            planned += [each(wanted, position, track) for position, track in enumerate(tracks)]
         elif (made := _mixed(wanted, tracks, _silent(inspection))) is not None:
             planned.append(with_loudness(made, wanted.loudness, inspection))
     return tuple(planned)
@@ -109,7 +111,25 @@ def _listed(track: AudioPlan) -> str:
     return ", ".join(str(position) for position in track.tracks)
 
 
-def _as_it_is(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioPlan:
+def _preserves(profile: Profile) -> bool:
+    """Whether every sample is to be proven; else every track is cut to the picture's length."""
+    return profile.video is not None and profile.video.fit == "source"
+
+
+def _delivered(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioPlan:
+    """A track with all its channels, as long as the picture: for a mezzanine."""
+    made = _preserved(wanted, position, replace(track, bit_depth=wanted.bit_depth or _MOST_BITS))
+    rate_hz = wanted.sample_rate_hz or track.sample_rate_hz
+    return replace(
+        made,
+        key=f"{made.key}_{rate_hz}hz_cut",
+        sample_rate_hz=rate_hz,
+        language=three_letters(track.language),
+        lossless=False,
+    )
+
+
+def _preserved(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioPlan:
     if wanted.codec == "flac" and track.channels > _FLAC_CHANNELS:
         raise Refused(
             "too_many_channels",

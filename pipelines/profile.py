@@ -75,7 +75,8 @@ class LoudnessTarget:
 
 @dataclass(frozen=True, slots=True)
 class AudioProfile:
-    """`channels` `None` keeps every track as it is (preservation); `bit_depth`: FLAC and PCM.
+    """`channels` `None` takes every track with all its channels, uncompressed: every sample where
+    the picture's `fit` is `source`, else cut to the picture. `bit_depth` is of FLAC and PCM.
 
     `tracks` are positions of the source's sound tracks, from 0, where `pipelines.track_table` is
     not to choose: one track, or one of a single channel for each channel wanted; for stereo six
@@ -241,6 +242,8 @@ def _broken_rules(path: Path, made: Profile) -> dict[str, bool]:
         and not (video and video.pix_fmt and video.dynamic_range),
         "video.max_bitrate_bps and video.buffer_bits go together": video is not None
         and (video.max_bitrate_bps is None) != (video.buffer_bits is None),
+        "audio.channels must be there where there is no picture": video is None
+        and any(sound.channels is None for sound in made.audio),
         **_broken_sound_rules(made.audio),
     }
 

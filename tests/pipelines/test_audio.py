@@ -21,7 +21,7 @@ from pipelines.join import join
 from pipelines.measure import measure
 from pipelines.media import AudioTrack
 from pipelines.plan import AudioPlan, Plan, plan
-from pipelines.profile import AudioCodec, Profile, profile
+from pipelines.profile import AudioCodec, AudioProfile, Profile, profile
 from pipelines.progress import finish
 from tests.pipelines.sources import HD, STEREO, call, described, planned, samples, verified
 
@@ -438,6 +438,30 @@ def test_pcm_and_flac_are_the_source_s_samples(bits: int, tmp_path: Path) -> Non
     call("-i", out, "-map", "0", "-c", "copy", in_matroska)
     rung = replace(made.rungs[0], container="mkv")
     assert len(verified(in_matroska, rung, made, source).facts.audio) == 3
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(("channels", "seconds"), [(1, 1), (2, 3), (8, 2)])
+def test_a_mezzanine_takes_every_track_for_as_long_as_its_picture(
+    channels: int, seconds: int, tmp_path: Path
+) -> None:
+    """PCM of all channels, cut or filled to the picture, and compared with the source."""
+    rng = np.random.default_rng(1)
+    noise = [rng.uniform(-0.2, 0.2, seconds * RATE) for _ in range(channels)]
+    source = film(tmp_path, wav(tmp_path / "noise.wav", noise), "film.mov")
+    own = profile("mobile-540p")
+    own = replace(own, audio=(AudioProfile("pcm", sample_rate_hz=RATE),))
+    made = planned(source, [own], tmp_path)
+    (track,) = made.rungs[0].audio
+    assert (track.channels, track.bit_depth, track.lossless) == (channels, 24, False)
+    sound = finish(encode_audio(source, made, tmp_path)).files[track.key]
+    pictures = finish(encode_chunk(source, made, made.chunks[0], tmp_path)).files
+    out = tmp_path / "finished.mp4"
+    finish(join(made.rungs[0], [pictures[own.name]], [sound], out, made))
+    kept = min(seconds, 2) * RATE
+    assert np.array_equal(samples(out, channels)[:kept], samples(source, channels)[:kept])
+    assert len(samples(out, channels)) == 2 * RATE
+    assert verified(out, made.rungs[0], made, source).facts.audio[0].codec == "pcm_s24le"
 
 
 @pytest.mark.media
