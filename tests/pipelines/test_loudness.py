@@ -20,7 +20,7 @@ from pipelines.plan_loudness import Level, Settling
 from pipelines.profile import AudioCodec, AudioProfile, LoudnessTarget, Profile, profile
 from pipelines.progress import finish
 from tests.pipelines.sources import HD, STEREO, call, described, planned, samples, verified
-from tests.pipelines.test_audio import clicks, wav
+from tests.pipelines.test_audio import CLICKS_S, click_times_s, clicks, wav
 
 RATE = 48000
 TARGET = LoudnessTarget(target_lkfs=-24, tolerance_lu=0.5, max_true_peak_dbtp=-1)
@@ -159,6 +159,8 @@ def test_clicks_that_swallow_every_gain_stay_below_the_target(tmp_path: Path) ->
     assert facts.loudness_lkfs is not None
     assert goal.least_lkfs - 0.5 <= facts.loudness_lkfs < -24
     assert (facts.true_peak_dbtp or 0) <= -1
+    wanted = [*CLICKS_S, *(at + 2 for at in CLICKS_S)]  # a limiter looks ahead, and moves nothing
+    assert click_times_s(samples(out, 2)[:, 0]) == pytest.approx(wanted, abs=0.001)
 
 
 @pytest.mark.media
