@@ -100,7 +100,7 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
     if profile.name in capabilities:
         raise Refused("unavailable_here", capabilities[profile.name])
     video = plan_picture(profile, profile.video, source) if profile.video else None
-    audio = plan_sound(profile, source.info.audio)
+    audio = plan_sound(profile, source.info, source.inspection)
     refuse_what_would_be_cut(audio, source.inspection, _zero(source))
     if video is None and not audio:
         raise Refused("no_sound", "the source has no sound: choose a profile with a picture")

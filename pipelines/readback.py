@@ -202,8 +202,8 @@ def _sound(stream: Mapping[str, Any], zero_s: Fraction | None) -> SoundReading:
         channels=int(stream["channels"]),
         layout=stream.get("channel_layout"),
         sample_rate_hz=int(stream["sample_rate"]),
-        bit_depth=int(stream.get("bits_per_raw_sample", 0))
-        or int(stream.get("bits_per_sample", 0))
+        # FLAC says the first, PCM of 16 bits only the second; lossy codecs say 0.
+        bit_depth=int(stream.get("bits_per_raw_sample") or stream.get("bits_per_sample", 0))
         or None,
         language=stream.get("tags", {}).get("language"),
         start_s=_start_s(stream) - (zero_s or 0),
