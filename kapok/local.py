@@ -61,9 +61,11 @@ class Encoded:
         from pipelines import tools
         from pipelines.records import to_json
 
+        decision = self.rung.video and self.rung.video.colour_decision
         return {
             "profile": self.rung.profile,
             "profile_version": self.rung.profile_version,
+            "colour_decision": to_json(decision) if decision else None,
             "path": str(self.path),
             "facts": to_json(self.facts),
             "measurements": [to_json(measurement) for measurement in self.measurements],

@@ -20,7 +20,7 @@ import ffmpeg
 
 from pipelines import tools
 from pipelines.cache_files import timecode_font_file
-from pipelines.colour import conversion_filters, signal
+from pipelines.colour import conversion_filters, numbers_of, signal
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.cut import PART_STARTS_S
 from pipelines.encoders import Seams, encoder_options
@@ -254,7 +254,8 @@ def _picture(stream: Any, giver: VideoPlan | None, video: VideoPlan, made: _Chun
     if giver is None or giver.conversion != video.conversion or giver.pix_fmt != video.pix_fmt:
         colour = giver.colour if giver else plan.source_colour
         conversion = video.conversion if giver is None else _rest(giver, video)
-        stream = conversion_filters(stream, conversion, colour, video.pix_fmt, None)
+        numbers = numbers_of(video)
+        stream = conversion_filters(stream, conversion, numbers, colour, video.pix_fmt)
         if plan.source_colour.dynamic_range != "sdr" and conversion != "none":
             stream = _without_hdr10(stream)
     return stream

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pipelines import posters, raster_watch, storyboard, thumbs
 from pipelines.colour import lut_file, to_709, to_table
+from pipelines.colour_methods import parameters_of
+from pipelines.colour_types import Conversion
 from pipelines.containers import INPUT_GUARDS
 from pipelines.fields import IDET, MAX_INTERLACED_HEIGHT
 from pipelines.loudness import EBUR128
@@ -73,13 +75,11 @@ def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path)
 
 def lut_of(picture: VideoTrack) -> Path | None:
     """The table that turns an HDR picture into one for an ordinary screen."""
-    match picture.colour.dynamic_range:
-        case "hlg":
-            return lut_file("hlg_to_sdr", None)
-        case "pq":
-            return lut_file("pq_to_sdr", None)
-        case _:
-            return None
+    kinds: dict[str, Conversion] = {"hlg": "hlg_to_sdr", "pq": "pq_to_sdr"}
+    conversion = kinds.get(picture.colour.dynamic_range)
+    if conversion is None:
+        return None
+    return lut_file(conversion, parameters_of(conversion, picture.mastering_display))
 
 
 def _picture_outputs(picture: VideoTrack, taps: PictureTaps, folder: Path) -> list[str]:

@@ -11,13 +11,13 @@ from types import MappingProxyType
 from pipelines.chunks import CHUNK_MIN_S, chunks_of, why_one_chunk
 from pipelines.containers import may_jump
 from pipelines.media import Inspection, MediaInfo
+from pipelines.plan_colour import colour_decisions
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
 from pipelines.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.plan_sound import plan_sound, sound_decisions
 from pipelines.plan_types import (
     AudioPlan,
     Chunk,
-    Conversion,
     Plan,
     Refusal,
     Rung,
@@ -28,7 +28,6 @@ from pipelines.profile import Profile
 __all__ = [
     "AudioPlan",
     "Chunk",
-    "Conversion",
     "Plan",
     "Refusal",
     "Rung",
@@ -79,6 +78,7 @@ def plan(
         chunks=chunks,
         decisions=(
             *source.decisions,
+            *colour_decisions(rungs),
             *sound_decisions(info, rungs),
             *_offset_decisions(source),
             *_end_decisions(source, rungs),

@@ -6,12 +6,19 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipelines.colour import needs_sdr_conversion, target_colour
+from pipelines.colour import target_colour
 from pipelines.lossless_formats import FFV1_PIX_FMTS, REPACKED
 from pipelines.media import Colour, FieldOrder, Inspection, MediaInfo, VideoTrack
-from pipelines.plan_types import Conversion, VideoPlan
+from pipelines.plan_colour import (
+    conversion_between,
+    decide,
+    inconvertible_source,
+    less_than_hdr,
+    static_metadata,
+)
+from pipelines.plan_types import VideoPlan
 from pipelines.profile import Profile, VideoProfile
-from pipelines.source_colour import complete_colour, inconvertible
+from pipelines.source_colour import complete_colour
 
 SMALLEST_SIDE = 16
 # 25 also takes 30000/1001 and 30, and 50 takes 60: a profile keeps its frame rate family.
@@ -79,22 +86,15 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         )
     if wanted.fit == "source":
         return _untouched(wanted, source, source.picture)
-    if source.picture.dolby_vision and source.picture.colour.dynamic_range == "sdr":
-        raise Refused(
-            "dolby_vision_only",
-            "its Dolby Vision has no HLG or PQ base layer (profile 5), and without Dolby's own "
-            "mapping the colours would be wrong: export a master in HLG, PQ or SDR, or a profile 8 "
-            "file whose base layer says HLG or PQ",
-        )
-    if (odd := inconvertible(source.colour)) is not None:
-        raise Refused(
-            "unsupported_colour",
-            f"the source's colour {odd} cannot be converted here, and taking it for another would "
-            "falsify it: convert the master to BT.709 or to BT.2020 with non-constant luminance "
-            "first, or correct its tags",
-        )
+    if (why := inconvertible_source(source.picture, source.colour)) is not None:
+        raise Refused(*why)
     width, height = _raster(profile, wanted, source.picture)
-    conversion, colour = _colour(profile, wanted, source)
+    if (why := less_than_hdr(profile, source.picture, source.colour)) is not None:
+        raise Refused(*why)
+    assert wanted.dynamic_range is not None, "the loader has checked it"
+    conversion = conversion_between(source.colour, wanted.dynamic_range)
+    colour = target_colour(conversion, source.colour)
+    display, light = static_metadata(conversion, colour, source.picture)
     divisor = rate_divisor(source.frame_rate, wanted)
     rate = source.frame_rate / divisor
     if wanted.min_frame_rate and rate < wanted.min_frame_rate:
@@ -103,7 +103,6 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
             f"{_shown(rate)} fps are fewer than the {_shown(wanted.min_frame_rate)} that "
             f"{profile.name} stands for, and frames are never invented",
         )
-    kept = conversion == "none" and source.colour.dynamic_range != "sdr"
     return VideoPlan(
         codec=wanted.codec,
         encoder=wanted.encoder,
@@ -124,9 +123,10 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         gop_frames=max(1, round(rate * wanted.gop_s)),
         level=wanted.level,
         codec_profile=wanted.codec_profile,
-        mastering_display=source.picture.mastering_display if kept else None,
-        content_light=source.picture.content_light if kept else None,
+        mastering_display=display,
+        content_light=light,
         burnt_in_timecode=wanted.burnt_in_timecode,
+        colour_decision=decide(conversion, source.colour, colour, source.picture),
     )
 
 
@@ -174,6 +174,7 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
         content_light=picture.content_light,
         lossless=True,
         repacked=pix_fmt != stored,
+        colour_decision=decide("none", source.colour, source.colour, picture),
     )
 
 
@@ -204,44 +205,6 @@ def _exact(profile: Profile, raster: tuple[int, int], display: tuple[int, int]) 
             "nor crops: choose a mobile rung",
         )
     return raster
-
-
-def _colour(profile: Profile, wanted: VideoProfile, source: Source) -> tuple[Conversion, Colour]:
-    have = source.colour.dynamic_range
-    if wanted.dynamic_range == "sdr":
-        conversion = _to_sdr(source.colour)
-    else:
-        _refuse_less_than_hdr(profile, source)
-        conversion = "none" if have == wanted.dynamic_range else "pq_to_hlg"
-    return conversion, target_colour(conversion, source.colour)
-
-
-def _to_sdr(source: Colour) -> Conversion:
-    if source.dynamic_range == "hlg":
-        return "hlg_to_sdr"
-    if source.dynamic_range == "pq":
-        return "pq_to_sdr"
-    return "sdr_to_sdr" if needs_sdr_conversion(source) else "none"
-
-
-def _refuse_less_than_hdr(profile: Profile, source: Source) -> None:
-    assert source.picture is not None, "looked at before"
-    if source.colour.dynamic_range == "sdr":
-        raise Refused(
-            "needs_hdr",
-            f"{profile.name} needs an HLG or PQ source; this one is SDR "
-            f"({source.picture.colour.transfer or 'untagged'})",
-        )
-    if source.colour.primaries != "bt2020":
-        raise Refused(
-            "needs_wide_gamut",
-            f"{profile.name} needs BT.2020 primaries; this source says {source.colour.primaries}",
-        )
-    if source.picture.bit_depth < 10:
-        raise Refused(
-            "bit_depth_too_low",
-            f"{profile.name} stands for 10 bits; this source has {source.picture.bit_depth}",
-        )
 
 
 def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspection) -> list[str]:
@@ -277,9 +240,6 @@ def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspecti
         ),
         "dynamic HDR metadata (Dolby Vision, HDR10+, HDR Vivid) does not outlive an encode": (
             picture.dolby_vision or picture.hdr10_plus or picture.hdr_vivid
-        ),
-        "PQ is taken as graded on at most 4000 cd/m² and rolled off to 1000 (BT.2390)": (
-            colour.dynamic_range == "pq"
         ),
         f"HDR light of {colour.primaries} primaries becomes BT.2020's before it is mapped": (
             colour.dynamic_range != "sdr" and colour.primaries != "bt2020"

@@ -22,6 +22,7 @@ AudioCodec = Literal["aac", "ac3", "flac"]
 Container = Literal["mp4", "mkv", "m4a"]
 Fit = Literal["exact", "inside", "source"]
 Certainty = Literal["V", "?", "P"]
+FromSdr = Literal["refuse", "map"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Basis:
 class VideoProfile:
     """`fit`: `exact` needs that raster and never upscales; `inside` fits without upscaling;
     `source` keeps raster, rate, fields, sampling and colour untouched (preservation).
+    `from_sdr` is `refuse` where HLG or PQ stands for a real HDR master.
     """
 
     codec: VideoCodec
@@ -56,6 +58,7 @@ class VideoProfile:
     level: str | None = None
     codec_profile: str | None = None
     burnt_in_timecode: bool = False
+    from_sdr: FromSdr = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +214,9 @@ def _broken_rules(path: Path, made: Profile) -> dict[str, bool]:
         and not (video and video.width and video.height),
         "video.pix_fmt and video.dynamic_range must be there unless video.fit is 'source'": resized
         and not (video and video.pix_fmt and video.dynamic_range),
+        "video.from_sdr 'map' needs video.dynamic_range 'hlg' or 'pq'": video is not None
+        and video.from_sdr == "map"
+        and video.dynamic_range not in ("hlg", "pq"),
         "video.max_bitrate_bps and video.buffer_bits go together": video is not None
         and (video.max_bitrate_bps is None) != (video.buffer_bits is None),
         "audio.bitrate_bps must be there for a lossy codec": any(

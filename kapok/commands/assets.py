@@ -127,13 +127,17 @@ def show_rendition(out: Output, client: Client, rendition: RenditionId) -> None:
     from rich.text import Text
 
     from kapok import show
+    from kapok.show_colour import colour_table
 
     found = client.rendition(rendition)
+    decided = [(found["profile"], found["colour_decision"])]
     commands = [Text(f"\n{shlex.join(argv)}") for argv in found["commands"] or []]
     tools = [(name, str(version)) for name, version in (found["tools"] or {}).items()]
     out.answer(
         found,
-        lambda: Group(show.renditions([found]), show.sheet(tools), *commands),
+        lambda: Group(
+            show.renditions([found]), colour_table(decided), show.sheet(tools), *commands
+        ),
         whole_lines=True,
     )
 

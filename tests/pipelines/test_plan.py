@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pytest
 
+from pipelines.colour_types import ColourDecision
 from pipelines.media import AudioTrack, Colour, ContentLight, MasteringDisplay, VideoTrack
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan, plan
 from pipelines.profile import ladder, load_profiles, profile
@@ -309,6 +310,7 @@ def test_preservation_keeps_everything_as_it_is() -> None:
         field_order="progressive",
         sample_aspect_ratio=Fraction(16, 15),
         lossless=True,
+        colour_decision=ColourDecision("preserve", "sdr-other", "sdr-other"),
     )
 
 
