@@ -85,17 +85,34 @@ def follow(operation: Generator[Progress, None, T], show: Show) -> T:
         show(progress)
 
 
-def look(
-    path: Path, folder: Path, show: Show, *, keep_thumbs: bool = False
-) -> tuple[MediaInfo, Inspection]:
-    """Probe and inspect; pictures and waveform land in `folder`, thumbnails where wanted."""
+def look(path: Path, folder: Path, show: Show) -> tuple[MediaInfo, Inspection]:
+    """Probe and inspect; pictures and waveform land in `folder`."""
     from pipelines.inspect import inspect
+
+    info = _probed(path, folder)
+    return info, follow(inspect(path, info, folder, keep_thumbs=False), show)
+
+
+def look_for(
+    path: Path, folder: Path, show: Show, wanted: Sequence[str] | str | None
+) -> tuple[MediaInfo, Inspection]:
+    """`look`, with all that renditions of the wanted profiles need (see `make_plan`)."""
+    from pipelines.inspect import inspect
+    from pipelines.light import wants_light
+    from pipelines.profile import choose_profiles
+
+    info = _probed(path, folder)
+    light = wants_light(info, choose_profiles(info, wanted))
+    return info, follow(inspect(path, info, folder, measure_light=light), show)
+
+
+def _probed(path: Path, folder: Path) -> MediaInfo:
     from pipelines.probe import probe
 
     _need_file(path)
     info = probe(path)
     folder.mkdir(parents=True, exist_ok=True)
-    return info, follow(inspect(path, info, folder, keep_thumbs=keep_thumbs), show)
+    return info
 
 
 def _need_file(path: Path) -> None:

@@ -33,9 +33,9 @@ _HLG_A = 0.17883277
 _HLG_B = 1 - 4 * _HLG_A
 _HLG_C = 0.5 - _HLG_A * np.log(4 * _HLG_A)
 # ITU-R BT.2100-2 table 4 (PQ), SMPTE ST 2084.
-_PQ_M1, _PQ_M2 = 2610 / 16384, 2523 / 4096 * 128
-_PQ_C1, _PQ_C2, _PQ_C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
-_PQ_TOP_CD_M2 = 10_000.0
+PQ_M1, PQ_M2 = 2610 / 16384, 2523 / 4096 * 128
+PQ_C1, PQ_C2, PQ_C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+PQ_TOP_CD_M2 = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +109,13 @@ def display_to_hlg(
 
 
 def pq_to_display_cd_m2(signal: Array) -> Array:
-    p = np.clip(signal, 0.0, 1.0) ** (1 / _PQ_M2)
-    return _PQ_TOP_CD_M2 * (np.maximum(p - _PQ_C1, 0) / (_PQ_C2 - _PQ_C3 * p)) ** (1 / _PQ_M1)
+    p = np.clip(signal, 0.0, 1.0) ** (1 / PQ_M2)
+    return PQ_TOP_CD_M2 * (np.maximum(p - PQ_C1, 0) / (PQ_C2 - PQ_C3 * p)) ** (1 / PQ_M1)
 
 
 def display_to_pq(light_cd_m2: Array) -> Array:
-    y = np.clip(light_cd_m2 / _PQ_TOP_CD_M2, 0.0, 1.0) ** _PQ_M1
-    return ((_PQ_C1 + _PQ_C2 * y) / (1 + _PQ_C3 * y)) ** _PQ_M2
+    y = np.clip(light_cd_m2 / PQ_TOP_CD_M2, 0.0, 1.0) ** PQ_M1
+    return ((PQ_C1 + PQ_C2 * y) / (1 + PQ_C3 * y)) ** PQ_M2
 
 
 def sdr_to_display_cd_m2(signal: Array, white_cd_m2: float, gamma: float = SDR_GAMMA) -> Array:

@@ -68,8 +68,6 @@ def _picture_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
         "pix_fmt": (planned.pix_fmt, found.pix_fmt),
         "sample aspect ratio": (planned.sample_aspect_ratio, found.sample_aspect_ratio),
         "field order": (planned.field_order, found.field_order),
-        "mastering display": (planned.mastering_display, found.mastering_display),
-        "content light": (planned.content_light, found.content_light),
     }
     for name, (plan, file) in wanted.items():
         if plan != file:
@@ -88,16 +86,24 @@ def _picture_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
 
 def _colour_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
     """Stream and container each have to say it: players disagree about whom to believe."""
-    said: dict[str, Colour | None] = {"": found.colour, " in the stream": found.colour_in_stream}
-    if found.container_entry is not None:
-        said[" in the container"] = found.container_entry.colour or Colour()
-    for where, colour in said.items():
-        if colour is None:
+    said = {
+        "": found,
+        " in the stream": found.in_stream,
+        " in the container": found.container_entry,
+    }
+    for where, words in said.items():
+        if words is None:
             continue
+        colour = words.colour or Colour()
         for name in ("primaries", "transfer", "matrix", "range"):
             plan, file = getattr(planned.colour, name), getattr(colour, name)
             if plan != file and not (name == "range" and plan is None):
                 yield f"colour {name}{where} is {file}, {plan} planned"
+        if planned.mastering_display != words.mastering_display:
+            display = f"{words.mastering_display}, {planned.mastering_display} planned"
+            yield f"mastering display{where} is {display}"
+        if planned.content_light != words.content_light:
+            yield f"content light{where} is {words.content_light}, {planned.content_light} planned"
 
 
 def _level_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipelines import posters, raster_watch, storyboard, thumbs
+from pipelines import light, posters, raster_watch, storyboard, thumbs
 from pipelines.colour import lut_file, to_709, to_table
 from pipelines.colour_methods import parameters_of
 from pipelines.colour_types import Conversion
@@ -41,9 +41,12 @@ class PictureTaps:
     poster_every_frames: int
     fields: bool
     thumbs: bool
+    light: bool
 
 
-def picture_taps(info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool) -> PictureTaps:
+def picture_taps(
+    info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool, measure_light: bool = False
+) -> PictureTaps:
     depth = min(max(picture.bit_depth, 8), 16)
     expected_s = info.duration_s or Fraction(3600)
     tiles = storyboard.lay_out(picture.display_size, picture.frame_rate, expected_s)
@@ -60,6 +63,7 @@ def picture_taps(info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool) -> 
         poster_every_frames=posters.spread(tiles.every_frames, expected_s * picture.frame_rate),
         fields=picture.height <= MAX_INTERLACED_HEIGHT,
         thumbs=keep_thumbs,
+        light=measure_light,
     )
 
 
@@ -82,6 +86,12 @@ def lut_of(picture: VideoTrack) -> Path | None:
     return lut_file(conversion, parameters_of(conversion, picture.mastering_display))
 
 
+def tables_read(picture: VideoTrack, taps: PictureTaps) -> list[Path]:
+    """What the command opens besides the source."""
+    tables = (lut_of(picture), light.table_of(picture) if taps.light else None)
+    return [table for table in tables if table]
+
+
 def _picture_outputs(picture: VideoTrack, taps: PictureTaps, folder: Path) -> list[str]:
     return [
         *("-filter_complex", _picture_graph(picture, taps)),
@@ -91,6 +101,7 @@ def _picture_outputs(picture: VideoTrack, taps: PictureTaps, folder: Path) -> li
         *(_levels_output() if taps.levels else ()),
         *image_files(folder),
         *(thumbs.output(folder) if taps.thumbs else ()),
+        *(light.outputs() if taps.light else ()),
         *raster_watch.outputs(),
     ]
 
@@ -126,6 +137,10 @@ def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
     if taps.levels:
         branches.append("c")
         chains.append(_levels_chain(taps.levels, taps.levels_depth))
+    if taps.light:
+        branches.append("h")
+        table = light.table_of(picture)
+        chains += light.chains(picture, _escaped(table) if table else None)
     if taps.fields:
         branches.append("d")
         chains.append(rf"[d]{IDET},metadata=print:file='pipe\:fields',nullsink")

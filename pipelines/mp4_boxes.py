@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.colour_codes import MATRICES, PRIMARIES, TRANSFERS
-from pipelines.media import Colour
+from pipelines.media import Colour, ContentLight, MasteringDisplay, content_light
 
 _INDEX_LIMIT_BYTES = 512 << 20
 _SAMPLE_ENTRY_BYTES = 78  # VisualSampleEntry before its own boxes, 12.1.3
@@ -17,10 +19,15 @@ _PICTURE_ENTRIES = (b"avc1", b"avc3", b"hvc1", b"hev1")
 
 @dataclass(frozen=True, slots=True)
 class PictureEntry:
-    """The sample entry of the first picture track; `colour` is its `colr` box of type `nclx`."""
+    """The sample entry of the first picture track; `colour` is its `colr` box of type `nclx`.
+
+    HDR10's static metadata stand in `mdcv` and `clli` (12.1.5 and 12.1.6).
+    """
 
     kind: str
     colour: Colour | None
+    mastering_display: MasteringDisplay | None = None
+    content_light: ContentLight | None = None
 
 
 def picture_entry(path: Path) -> PictureEntry | None:
@@ -31,7 +38,9 @@ def picture_entry(path: Path) -> PictureEntry | None:
         for table in _descend(track, b"mdia", b"minf", b"stbl", b"stsd"):
             for kind, entry in _boxes(table[8:]):
                 if kind in _PICTURE_ENTRIES:
-                    return PictureEntry(kind.decode(), _colour(entry[_SAMPLE_ENTRY_BYTES:]))
+                    inside = entry[_SAMPLE_ENTRY_BYTES:]
+                    hdr10 = (_mastering(inside), _light(inside))
+                    return PictureEntry(kind.decode(), _colour(inside), *hdr10)
     return None
 
 
@@ -48,6 +57,26 @@ def _colour(boxes: bytes) -> Colour | None:
                 "pc" if box[10] & 0x80 else "tv",
             )
     return None
+
+
+def _mastering(boxes: bytes) -> MasteringDisplay | None:
+    """In SMPTE ST 2086's units: 0.00002 of chromaticity, 0.0001 cd/m²; green comes first."""
+    for box in _children(boxes, b"mdcv"):
+        if len(box) >= 24:
+            green, blue, red, white = (
+                (Fraction(x, 50_000), Fraction(y, 50_000))
+                for x, y in struct.iter_unpack(">2H", box[:16])
+            )
+            most, least = (
+                Fraction(number, 10_000) for number in struct.unpack_from(">2I", box, 16)
+            )
+            return MasteringDisplay(red, green, blue, white, least, most)
+    return None
+
+
+def _light(boxes: bytes) -> ContentLight | None:
+    found = (box for box in _children(boxes, b"clli") if len(box) >= 4)
+    return content_light(next((struct.unpack_from(">2H", box) for box in found), None))
 
 
 def _top_box(file: BinaryIO, wanted: bytes) -> bytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipelines import posters
+from pipelines import light, posters
 from pipelines.errors import NoEssence
 from pipelines.fields import judge_fields
 from pipelines.frame_times import FrameTimes, Timing
 from pipelines.inspect_command import picture_taps
 from pipelines.levels import LevelMeter
+from pipelines.light import LightMeter
 from pipelines.media import (
     Inspection,
     KeptThumbs,
@@ -36,10 +37,15 @@ _MIN_FREEZE_S = 2.0
 class PictureWatch:
     """Listens to the taps of the picture track; `taps` tells `command` what to write."""
 
-    def __init__(self, info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool) -> None:
+    def __init__(
+        self, info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool, measure_light: bool
+    ) -> None:
         self._zero_s = info.start_s
         self._picture = picture
-        self.taps = picture_taps(info, picture, keep_thumbs=keep_thumbs)
+        self.taps = picture_taps(
+            info, picture, keep_thumbs=keep_thumbs, measure_light=measure_light
+        )
+        self._light = LightMeter(picture)
         self._times = FrameTimes()
         self._shots = ShotFinder()
         self._scores = posters.PosterScores()
@@ -56,6 +62,10 @@ class PictureWatch:
         }
         if self.taps.levels:
             made["levels"] = RawFrames(self.taps.levels, self._meter.take).feed
+        if self.taps.light:
+            peak, average = light.TAPS
+            made[peak] = RawFrames(light.peak_shape(self._picture), self._light.take_peak).feed
+            made[average] = RawFrames(light.AVERAGE, self._light.take_average).feed
         if self.taps.fields:
             made["fields"] = self._fields.feed
         return made
@@ -82,6 +92,7 @@ class PictureWatch:
             black=_spans(self._shots.black(), timing, _MIN_BLACK_S),
             freeze=_spans(self._shots.still(), timing, _MIN_FREEZE_S),
             levels=self._meter.levels(),
+            light=self._light.light() if self.taps.light else None,
             posters=self._keep_posters(folder, shots, timing),
             storyboard=self._write_storyboard(folder, timing),
             thumbs=self._keep_thumbs(folder, timing),

@@ -137,14 +137,17 @@ def _dropped(conversion: Conversion, picture: VideoTrack) -> tuple[HdrMetadata, 
 
 
 def static_metadata(
-    conversion: Conversion, target: Colour, picture: VideoTrack
+    conversion: Conversion, target: Colour, picture: VideoTrack, measured: ContentLight | None
 ) -> tuple[MasteringDisplay | None, ContentLight | None]:
-    """HDR10's: the source's where its light is kept, the nominal display's of converted PQ."""
-    if target.dynamic_range == "sdr":
-        return None, None
-    if conversion == "none":
-        return picture.mastering_display, picture.content_light
-    return (NOMINAL_DISPLAY if target.dynamic_range == "pq" else None), None
+    """HDR10's: the source's where its light is kept, the nominal display's of converted PQ.
+
+    What a PQ rung would lack of MaxCLL and MaxFALL is what was measured.
+    """
+    in_pq = target.dynamic_range == "pq"
+    if conversion == "none" and target.dynamic_range != "sdr":
+        missing = measured if in_pq else None
+        return picture.mastering_display, picture.content_light or missing
+    return (NOMINAL_DISPLAY, measured) if in_pq else (None, None)
 
 
 def colour_decisions(rungs: Sequence[Rung]) -> list[str]:

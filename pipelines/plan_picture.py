@@ -94,7 +94,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     assert wanted.dynamic_range is not None, "the loader has checked it"
     conversion = conversion_between(source.colour, wanted.dynamic_range)
     colour = target_colour(conversion, source.colour)
-    display, light = static_metadata(conversion, colour, source.picture)
+    display, light = static_metadata(conversion, colour, source.picture, source.inspection.light)
     divisor = rate_divisor(source.frame_rate, wanted)
     rate = source.frame_rate / divisor
     if wanted.min_frame_rate and rate < wanted.min_frame_rate:

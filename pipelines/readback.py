@@ -13,8 +13,10 @@ import av
 from av.container import InputContainer
 
 from pipelines.colour_codes import MATRICES, PRIMARIES, RANGES, TRANSFERS
-from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
+from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay, content_light
 from pipelines.mp4_boxes import PictureEntry, picture_entry
+from pipelines.probe import mastering_display
+from pipelines.probe_child import side_data
 from pipelines.rates import nearest_standard_rate
 from pipelines.run import capture
 from pipelines.tools import ffprobe
@@ -25,11 +27,21 @@ _FIELD_ORDERS: dict[str, FieldOrder] = {"tt": "tt", "tb": "tt", "bb": "bb", "bt"
 
 
 @dataclass(frozen=True, slots=True)
-class PictureReading:
-    """One picture track. `colour` is ffprobe's merged view; the other two are each side's own word.
+class StreamWords:
+    """What a decoder learns that is given the stream and not the container."""
 
-    `colour_in_stream` is `None` where the codec has no colour syntax (FFV1), `container_entry`
-    where the file is no MP4; Matroska says no `duration_s` of a track.
+    colour: Colour
+    mastering_display: MasteringDisplay | None
+    content_light: ContentLight | None
+
+
+@dataclass(frozen=True, slots=True)
+class PictureReading:
+    """One picture track. `colour`, `mastering_display` and `content_light` are ffprobe's merged
+    view; `in_stream` and `container_entry` are each side's own word.
+
+    `in_stream` is `None` where the codec has no colour syntax (FFV1), `container_entry` where the
+    file is no MP4; Matroska says no `duration_s` of a track.
     """
 
     codec: str
@@ -44,7 +56,7 @@ class PictureReading:
     start_s: Fraction
     duration_s: Fraction | None
     colour: Colour
-    colour_in_stream: Colour | None
+    in_stream: StreamWords | None
     container_entry: PictureEntry | None
     mastering_display: MasteringDisplay | None
     content_light: ContentLight | None
@@ -145,7 +157,7 @@ def _picture(path: Path, stream: Mapping[str, Any]) -> PictureReading:
         start_s=Fraction(stream.get("start_time", "0")),
         duration_s=Fraction(stream["duration"]) if "duration" in stream else None,
         colour=_ffprobe_colour(stream),
-        colour_in_stream=None if stream["codec_name"] == "ffv1" else _stream_colour(path),
+        in_stream=None if stream["codec_name"] == "ffv1" else _stream_words(path),
         container_entry=picture_entry(path),
         mastering_display=_mastering(held.get("Mastering display metadata")),
         content_light=_light(held.get("Content light level metadata")),
@@ -174,22 +186,28 @@ def _ffprobe_colour(stream: Mapping[str, Any]) -> Colour:
     )
 
 
-def _stream_colour(path: Path) -> Colour:
-    """The VUI's colour alone: a decoder that is given the parameter sets and not the container."""
+def _stream_words(path: Path) -> StreamWords:
+    """The VUI's colour and the first picture's SEI, from the parameter sets and packets alone."""
     with av.open(str(path)) as container:
         assert isinstance(container, InputContainer)
         stream = container.streams.video[0]
         decoder = av.CodecContext.create(stream.codec_context.codec.name, "r")
         assert isinstance(decoder, av.VideoCodecContext)
         decoder.extradata = stream.codec_context.extradata
-        for packet in container.demux(stream):
-            if decoder.decode(packet):
-                break
-        return Colour(
+        frames = (frame for packet in container.demux(stream) for frame in decoder.decode(packet))
+        first = next(frames, None)
+        held = side_data(first) if first is not None else {}
+        colour = Colour(
             PRIMARIES.get(int(decoder.color_primaries)),
             TRANSFERS.get(int(decoder.color_trc)),
             MATRICES.get(int(decoder.colorspace)),
             RANGES.get(int(decoder.color_range)),
+        )
+        light = held.get("content_light")
+        return StreamWords(
+            colour,
+            mastering_display(held.get("mastering_display")),
+            content_light((light[0], light[1]) if light else None),
         )
 
 
@@ -211,7 +229,7 @@ def _mastering(data: Mapping[str, Any] | None) -> MasteringDisplay | None:
 
 
 def _light(data: Mapping[str, Any] | None) -> ContentLight | None:
-    return None if data is None else ContentLight(data["max_content"], data["max_average"])
+    return content_light((data["max_content"], data["max_average"]) if data else None)
 
 
 def _ratio(text: str | None) -> Fraction | None:

@@ -99,7 +99,7 @@ def encode(
         scratch = Path(folder)
         begin = _beginner(view)
         view_of_it = begin(t("inspecting", "检查"))
-        info, found = local.look(file, scratch / "inspection", view_of_it, keep_thumbs=True)
+        info, found = local.look_for(file, scratch / "inspection", view_of_it, wanted)
         plan = local.make_plan(info, found, wanted, chunk_min_s)
         thumbs = thumbs_in(scratch / "inspection", found.thumbs)
         work = local.Work(file, plan, thumbs, output, scratch, begin, scores)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kapok.errors import JOB_FAILED, exit_status
-from kapok.local import RungsFailed, Work, encode, look, make_plan, settle
+from kapok.local import RungsFailed, Work, encode, look_for, make_plan, settle
 from pipelines.media import ContentLight
 from pipelines.thumbs import thumbs_in
 from pipelines.tools import ffmpeg
@@ -84,8 +84,9 @@ def test_encode_leaves_proven_files_with_their_records(clip: Path, tmp_path: Pat
 def test_a_rung_that_fails_does_not_stop_the_later_ones(clip: Path, tmp_path: Path) -> None:
     """The first is planned with metadata that H.264 cannot hold; the second is finished."""
     show = lambda _: None  # noqa: E731 - progress is not looked at
-    info, found = look(clip, tmp_path / "inspection", show, keep_thumbs=True)
-    plan = make_plan(info, found, ["mobile-540p", "archive-ffv1"])
+    wanted = ["mobile-540p", "archive-ffv1"]
+    info, found = look_for(clip, tmp_path / "inspection", show, wanted)
+    plan = make_plan(info, found, wanted)
     first, second = plan.rungs
     assert first.video is not None
     wrong = replace(first, video=replace(first.video, content_light=ContentLight(1000, 400)))

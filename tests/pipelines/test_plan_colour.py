@@ -35,8 +35,8 @@ def uhd_in(dynamic_range: DynamicRange, from_sdr: FromSdr = "refuse") -> Profile
     return replace(made, video=replace(made.video, dynamic_range=dynamic_range, from_sdr=from_sdr))
 
 
-def planned(picture: VideoTrack, *profiles: Profile) -> Plan:
-    return plan(*described(picture), profiles)
+def planned(picture: VideoTrack, *profiles: Profile, **inspected: object) -> Plan:
+    return plan(*described(picture, **inspected), profiles)  # type: ignore[arg-type]
 
 
 def only(made: Plan) -> VideoPlan:
