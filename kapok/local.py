@@ -13,6 +13,7 @@ from kapok.language import t
 from kapok.names import as_json, readable
 from kapok.ways_out import of_system, way_out
 from pipelines.chunks import CHUNK_MIN_S
+from pipelines.colour_types import StatedColour
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan import Plan, Rung
@@ -94,16 +95,22 @@ def look(path: Path, folder: Path, show: Show) -> tuple[MediaInfo, Inspection]:
 
 
 def look_for(
-    path: Path, folder: Path, show: Show, wanted: Sequence[str] | str | None
+    path: Path,
+    folder: Path,
+    show: Show,
+    wanted: Sequence[str] | str | None,
+    source_colour: StatedColour | None = None,
 ) -> tuple[MediaInfo, Inspection]:
     """`look`, with all that renditions of the wanted profiles need (see `make_plan`)."""
+    from pipelines.colour_doubt import believed
     from pipelines.inspect import inspect
-    from pipelines.light import wants_light
     from pipelines.profile import choose_profiles
+    from pipelines.source_colour import wants_light
 
     info = _probed(path, folder)
-    light = wants_light(info, choose_profiles(info, wanted))
-    return info, follow(inspect(path, info, folder, measure_light=light), show)
+    light = wants_light(believed(info, source_colour), choose_profiles(info, wanted))
+    looking = inspect(path, info, folder, measure_light=light, source_colour=source_colour)
+    return info, follow(looking, show)
 
 
 def _probed(path: Path, folder: Path) -> MediaInfo:
@@ -129,13 +136,15 @@ def make_plan(
     inspection: Inspection,
     wanted: Sequence[str] | str | None,
     chunk_min_s: float | None = None,
+    source_colour: StatedColour | None = None,
 ) -> Plan:
     """`wanted`: profile names, a ladder's name, or nothing for the source's default ladder."""
     from pipelines.plan import plan
     from pipelines.profile import choose_profiles
 
     least_s = CHUNK_MIN_S if chunk_min_s is None else chunk_min_s
-    made = plan(info, inspection, choose_profiles(info, wanted), chunk_min_s=least_s)
+    profiles = choose_profiles(info, wanted)
+    made = plan(info, inspection, profiles, chunk_min_s=least_s, source_colour=source_colour)
     if not made.rungs:
         reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(reasons)

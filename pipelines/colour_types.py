@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Conversion = Literal[
     "none",
@@ -17,6 +17,9 @@ Conversion = Literal[
 ]
 # "sdr-other" is SDR of BT.601, DCI-P3 and the like.
 ColourType = Literal["sdr-709", "sdr-2020", "sdr-other", "hlg", "pq"]
+# What a person may say of a source.
+StatedColour = Literal["as-tagged", "sdr-709", "sdr-2020", "hlg", "pq"]
+STATED: tuple[StatedColour, ...] = get_args(StatedColour)
 HdrMetadata = Literal[
     "dolby_vision", "hdr10_plus", "hdr_vivid", "mastering_display", "content_light"
 ]

@@ -7,11 +7,13 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from pipelines.colour_doubt import believed
+from pipelines.colour_types import StatedColour
 from pipelines.containers import MAX_PIXELS
 from pipelines.decoder_words import DecoderWords
 from pipelines.errors import LimitExceeded, NoEssence
 from pipelines.inspect_command import command, tables_read
-from pipelines.media import Inspection, MediaInfo
+from pipelines.media import Colour, Inspection, MediaInfo
 from pipelines.picture_watch import PictureWatch
 from pipelines.progress import Progress
 from pipelines.run import run
@@ -26,16 +28,22 @@ def inspect(
     *,
     keep_thumbs: bool = True,
     measure_light: bool = False,
+    source_colour: StatedColour | None = None,
 ) -> Generator[Progress, None, Inspection]:
     """Decode once; images and the waveform land in `folder`, under the names in the result.
 
     Without `keep_thumbs` (see `pipelines.thumbs`) no rendition can be verified with the result.
-    `measure_light` (see `pipelines.light`) is for PQ renditions.
+    `measure_light` (see `pipelines.light`) is for PQ renditions, `source_colour` what a person says
+    that the pictures are.
     Raises `NoEssence` when nothing decodes, `LimitExceeded`, and what `run` raises.
     """
     path, folder = path.resolve(), folder.resolve()
+    tagged = info.picture.colour if info.picture else Colour()
+    info = believed(info, source_colour)
     picture = (
-        PictureWatch(info, info.picture, keep_thumbs=keep_thumbs, measure_light=measure_light)
+        PictureWatch(
+            info, info.picture, tagged, keep_thumbs=keep_thumbs, measure_light=measure_light
+        )
         if info.picture
         else None
     )

@@ -10,7 +10,6 @@ is looked at, which is where their chroma has its samples. All in one branch of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +18,10 @@ from pipelines.colour import lut_file, to_table
 from pipelines.colour_maths import PQ_C1, PQ_C2, PQ_C3, PQ_M1, PQ_M2, PQ_TOP_CD_M2
 from pipelines.colour_methods import has_formula, parameters_of
 from pipelines.colour_types import Conversion
-from pipelines.media import ContentLight, MediaInfo, VideoTrack
+from pipelines.media import ContentLight, VideoTrack
 from pipelines.plan_colour import conversion_between
-from pipelines.profile import Profile
 from pipelines.raw_frames import Frame, FrameShape
-from pipelines.source_colour import complete_colour, inconvertible
+from pipelines.source_colour import complete_colour
 
 TAPS = ("peak", "average")
 AVERAGE = FrameShape(1, 36, 64, wide_samples=True)
@@ -32,15 +30,6 @@ _FOLDS = ("w", "w", "w", "w", "h", "h", "h")  # in halves: sixteen across, eight
 _ACROSS, _DOWN = 16, 8
 _FULL = 65535  # of 16 bits is 10 000 cd/m²
 _MOST_CD_M2 = 65535  # what the metadata can hold
-
-
-def wants_light(info: MediaInfo, profiles: Sequence[Profile]) -> bool:
-    """Whether a PQ rendition may come out of it that has no MaxCLL and MaxFALL from its source."""
-    picture = info.picture
-    if picture is None or inconvertible(complete_colour(picture)) is not None:
-        return False
-    in_pq = any(one.video and one.video.dynamic_range == "pq" for one in profiles)
-    return in_pq and (picture.colour.dynamic_range != "pq" or picture.content_light is None)
 
 
 def peak_shape(picture: VideoTrack) -> FrameShape:

@@ -195,7 +195,8 @@ class Inspection:
     that are ffmpeg's corrected ones. With `constant_raster` width, height and pixel format of all
     frames are those of the first. `seen_field_order` is set where the pictures plainly contradict
     `field_order`, which is what the stream says. `light` is that of a PQ rendition, measured where
-    one was wanted whose source does not say it.
+    one was wanted whose source does not say it, with the source taken as `light_colour`.
+    `colour_in_doubt` says why the tags cannot be true.
     """
 
     duration_s: Fraction
@@ -222,6 +223,8 @@ class Inspection:
     waveform: str | None = None
     findings: tuple[str, ...] = ()
     light: ContentLight | None = None
+    light_colour: Colour | None = None
+    colour_in_doubt: str | None = None
 
     @property
     def scan(self) -> FieldOrder:

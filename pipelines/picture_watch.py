@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pipelines import light, posters
+from pipelines.colour_doubt import colour_doubt
 from pipelines.errors import NoEssence
 from pipelines.fields import judge_fields
 from pipelines.frame_times import FrameTimes, Timing
@@ -13,6 +15,7 @@ from pipelines.inspect_command import picture_taps
 from pipelines.levels import LevelMeter
 from pipelines.light import LightMeter
 from pipelines.media import (
+    Colour,
     Inspection,
     KeptThumbs,
     MediaInfo,
@@ -38,8 +41,16 @@ class PictureWatch:
     """Listens to the taps of the picture track; `taps` tells `command` what to write."""
 
     def __init__(
-        self, info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool, measure_light: bool
+        self,
+        info: MediaInfo,
+        picture: VideoTrack,
+        tagged: Colour,
+        *,
+        keep_thumbs: bool,
+        measure_light: bool,
     ) -> None:
+        """`tagged` is the colour that the file says, whatever the picture is taken as."""
+        self._tagged = tagged
         self._zero_s = info.start_s
         self._picture = picture
         self.taps = picture_taps(
@@ -93,6 +104,8 @@ class PictureWatch:
             freeze=_spans(self._shots.still(), timing, _MIN_FREEZE_S),
             levels=self._meter.levels(),
             light=self._light.light() if self.taps.light else None,
+            light_colour=complete_colour(self._picture) if self.taps.light else None,
+            colour_in_doubt=(doubt := self._doubt()),
             posters=self._keep_posters(folder, shots, timing),
             storyboard=self._write_storyboard(folder, timing),
             thumbs=self._keep_thumbs(folder, timing),
@@ -103,11 +116,15 @@ class PictureWatch:
                     fields.finding,
                     _changing(change),
                     self._odd_colour(),
+                    doubt,
                     self._no_clock(),
                 )
                 if finding
             ),
         )
+
+    def _doubt(self) -> str | None:
+        return colour_doubt(replace(self._picture, colour=self._tagged), self._meter.luma)
 
     def _odd_colour(self) -> str | None:
         odd = inconvertible(complete_colour(self._picture))

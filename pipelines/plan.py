@@ -9,6 +9,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from pipelines.chunks import CHUNK_MIN_S, chunks_of, why_one_chunk
+from pipelines.colour_types import StatedColour
 from pipelines.containers import may_jump
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan_colour import colour_decisions
@@ -46,14 +47,16 @@ def plan(
     profiles: Sequence[Profile],
     capabilities: Mapping[str, str] = _NO_REASONS,
     chunk_min_s: float = CHUNK_MIN_S,
+    source_colour: StatedColour | None = None,
 ) -> Plan:
     """Resolve each profile for this source, or refuse it with the reason.
 
     `capabilities` gives, for a profile that this installation cannot do, the reason. A plan may
     have no rungs at all: the caller then raises `NothingToEncode` with the refusals. Chunks last
-    at least `chunk_min_s` seconds; with 0 the whole programme is one.
+    at least `chunk_min_s` seconds; with 0 the whole programme is one. `source_colour` is what a
+    person says that the pictures are, whatever their tags say.
     """
-    source = understand(info, inspection)
+    source = understand(info, inspection, source_colour)
     made: list[tuple[Profile, Rung]] = []
     refused: list[Refusal] = []
     for profile in profiles:

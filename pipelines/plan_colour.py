@@ -8,8 +8,22 @@ from typing import NamedTuple
 
 from pipelines.colour import needs_sdr_conversion
 from pipelines.colour_methods import formula, has_formula, parameters_of
-from pipelines.colour_types import ColourDecision, ColourType, Conversion, HdrMetadata
-from pipelines.media import Colour, ContentLight, MasteringDisplay, VideoTrack
+from pipelines.colour_types import (
+    STATED,
+    ColourDecision,
+    ColourType,
+    Conversion,
+    HdrMetadata,
+    StatedColour,
+)
+from pipelines.media import (
+    Colour,
+    ContentLight,
+    Inspection,
+    MasteringDisplay,
+    MediaInfo,
+    VideoTrack,
+)
 from pipelines.plan_types import Rung
 from pipelines.profile import Profile
 from pipelines.source_colour import inconvertible
@@ -62,6 +76,30 @@ def conversion_between(source: Colour, wanted: str) -> Conversion:
         converted = wanted == "sdr" and needs_sdr_conversion(source)
         return "sdr_to_sdr" if converted else "none"
     return _BY_RANGES[source.dynamic_range, wanted]
+
+
+def in_doubt(reason: str | None) -> Why | None:
+    """Where the tags are plainly wrong, a person has to say what the pictures are."""
+    if reason is None:
+        return None
+    return Why(
+        "colour_in_doubt",
+        f"{reason}: look at it, and start a job that states `source_colour` (--source-colour): "
+        f"{', '.join(STATED)}",
+    )
+
+
+def stated_decisions(info: MediaInfo, stated: StatedColour | None) -> tuple[str, ...]:
+    if stated is None or info.picture is None:
+        return ()
+    said = info.picture.colour
+    tags = "/".join(name or "–" for name in (said.primaries, said.transfer, said.matrix))
+    return (f"the job states the source's colour: {stated}; its tags say {tags}",)
+
+
+def light_as(colour: Colour, inspection: Inspection) -> ContentLight | None:
+    """What was measured with the source taken as this colour."""
+    return inspection.light if inspection.light_colour == colour else None
 
 
 def inconvertible_source(picture: VideoTrack, colour: Colour) -> Why | None:
@@ -125,13 +163,13 @@ def decide(
 
 def _dropped(conversion: Conversion, picture: VideoTrack) -> tuple[HdrMetadata, ...]:
     """No encoder here writes dynamic metadata; the static kind is true of its own light alone."""
-    converted = conversion != "none"
+    other = conversion != "none" or picture.colour.dynamic_range == "sdr"
     held: dict[HdrMetadata, bool] = {
         "dolby_vision": picture.dolby_vision,
         "hdr10_plus": picture.hdr10_plus,
         "hdr_vivid": picture.hdr_vivid,
-        "mastering_display": converted and picture.mastering_display is not None,
-        "content_light": converted and picture.content_light is not None,
+        "mastering_display": other and picture.mastering_display is not None,
+        "content_light": other and picture.content_light is not None,
     }
     return tuple(name for name, lost in held.items() if lost)
 

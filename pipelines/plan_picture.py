@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from pipelines.colour import target_colour
+from pipelines.colour_doubt import believed
+from pipelines.colour_types import StatedColour
 from pipelines.lossless_formats import FFV1_PIX_FMTS, REPACKED
 from pipelines.media import Colour, FieldOrder, Inspection, MediaInfo, VideoTrack
 from pipelines.plan_colour import (
     conversion_between,
     decide,
+    in_doubt,
     inconvertible_source,
     less_than_hdr,
+    light_as,
+    stated_decisions,
     static_metadata,
 )
 from pipelines.plan_types import VideoPlan
@@ -47,10 +52,17 @@ class Source:
     frames: int
     duration_s: Fraction
     decisions: tuple[str, ...]
+    colour_in_doubt: str | None = None
 
 
-def understand(info: MediaInfo, inspection: Inspection) -> Source:
-    """Fill in what the file leaves out; every guess is said in `decisions`."""
+def understand(
+    info: MediaInfo, inspection: Inspection, stated: StatedColour | None = None
+) -> Source:
+    """Fill in what the file leaves out; every guess is said in `decisions`, and what a person says
+    of its colour.
+    """
+    said = stated_decisions(info, stated)
+    info = believed(info, stated)
     picture = info.picture if inspection.frames else None
     rate = inspection.frame_rate or Fraction(0)
     frames, duration_s = inspection.frames, inspection.duration_s
@@ -67,7 +79,8 @@ def understand(info: MediaInfo, inspection: Inspection) -> Source:
         frame_rate=rate,
         frames=frames,
         duration_s=duration_s,
-        decisions=tuple(_picture_decisions(picture, colour, inspection)) if picture else (),
+        decisions=(*said, *_picture_decisions(picture, colour, inspection)) if picture else (),
+        colour_in_doubt=None if stated else inspection.colour_in_doubt,
     )
 
 
@@ -84,6 +97,8 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
             "the size or the pixel format of the pictures changes within the source, and every "
             "rung has one: cut the source there and upload the parts",
         )
+    if (why := in_doubt(source.colour_in_doubt)) is not None:
+        raise Refused(*why)
     if wanted.fit == "source":
         return _untouched(wanted, source, source.picture)
     if (why := inconvertible_source(source.picture, source.colour)) is not None:
@@ -94,7 +109,8 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     assert wanted.dynamic_range is not None, "the loader has checked it"
     conversion = conversion_between(source.colour, wanted.dynamic_range)
     colour = target_colour(conversion, source.colour)
-    display, light = static_metadata(conversion, colour, source.picture, source.inspection.light)
+    measured = light_as(source.colour, source.inspection)
+    display, light = static_metadata(conversion, colour, source.picture, measured)
     divisor = rate_divisor(source.frame_rate, wanted)
     rate = source.frame_rate / divisor
     if wanted.min_frame_rate and rate < wanted.min_frame_rate:

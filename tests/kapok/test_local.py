@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import clips
 import pytest
 
 from kapok.errors import JOB_FAILED, exit_status
@@ -78,6 +79,22 @@ def test_encode_leaves_proven_files_with_their_records(clip: Path, tmp_path: Pat
     assert by_profile["mobile-540p"]["facts"]["frames"] == 30
     assert by_profile["mobile-540p"]["commands"][0][0] == "ffmpeg"
     assert json.loads((tmp_path / names[1]).read_text()) == by_profile["archive-ffv1"]
+
+
+@pytest.mark.media
+def test_a_colour_in_doubt_is_resolved_on_the_command_line(tmp_path: Path) -> None:
+    """Refused with the way out; stated, it is converted, and people see from what to what."""
+    file = clips.pq_codes(tmp_path, "bt709")
+    words = ("encode", file, "--profile", "mobile-540p", "-o", tmp_path / "out", "--no-scores")
+    refused = kapok(*words)
+    assert refused.returncode != 0
+    assert "--source-colour" in refused.stderr
+    made = kapok(*words, "--source-colour", "pq")
+    assert made.returncode == 0, made.stderr
+    assert "PQ → SDR BT.709" in made.stdout
+    assert "master_peak_cd_m2 4000" in made.stdout
+    wrong = kapok(*words, "--source-colour", "purple")
+    assert wrong.returncode == 2
 
 
 @pytest.mark.media

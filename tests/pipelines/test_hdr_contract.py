@@ -13,7 +13,6 @@ from pipelines.errors import VerificationFailed
 from pipelines.facts import Verified
 from pipelines.inspect import inspect
 from pipelines.join import join
-from pipelines.light import wants_light
 from pipelines.measure import measure
 from pipelines.mp4_boxes import picture_entry
 from pipelines.plan import Chunk, Plan
@@ -23,6 +22,7 @@ from pipelines.probe import probe
 from pipelines.profile import DynamicRange, Profile, profile
 from pipelines.progress import finish
 from pipelines.readback import read_back
+from pipelines.source_colour import wants_light
 from tests.pipelines.sources import verified
 
 pytestmark = pytest.mark.media

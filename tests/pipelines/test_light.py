@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from pipelines.colour_maths import LUMA_2020, display_to_hlg, display_to_pq
 from pipelines.inspect import inspect
-from pipelines.light import wants_light
 from pipelines.media import ContentLight, Inspection, content_light
 from pipelines.probe import probe
 from pipelines.profile import profile
 from pipelines.progress import finish
+from pipelines.source_colour import wants_light
 from pipelines.tools import ffmpeg
 from tests.pipelines.sources import HLG, PQ, UHD, described
 from tests.pipelines.test_plan_colour import planned, uhd_in
@@ -137,7 +137,7 @@ def test_measured_light_goes_into_pq_plans_alone() -> None:
         (replace(UHD, colour=HLG), uhd_in("hlg"), None),
         (replace(UHD, colour=PQ), uhd_in("hlg"), None),
     ):
-        made = planned(picture, wanted, light=light)
+        made = planned(picture, wanted, light=light, light_colour=picture.colour)
         video = made.rungs[0].video
         assert video is not None
         assert video.content_light == expected
