@@ -20,6 +20,7 @@ _AUDIO_FRAME_S = Fraction(1536, 48000)  # AC-3, the longest block of the codecs 
 _RATE_SLACK = 1.1  # encoders keep VBV on average, not to the bit
 _SURROUND = ("5.1", "5.1(side)")  # AAC and AC-3 each know one, for the same loudspeakers
 _PLAIN = ("mono", "stereo")
+_HAS_SEI = ("hevc", "h264")  # where a stream itself can hold HDR10's static metadata
 _LEVEL_STEPS = {"hevc": 30, "h264": 10}  # general_level_idc and level_idc of one level
 
 
@@ -99,6 +100,8 @@ def _colour_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
             plan, file = getattr(planned.colour, name), getattr(colour, name)
             if plan != file and not (name == "range" and plan is None):
                 yield f"colour {name}{where} is {file}, {plan} planned"
+        if words is found.in_stream and planned.codec not in _HAS_SEI:
+            continue
         if planned.mastering_display != words.mastering_display:
             display = f"{words.mastering_display}, {planned.mastering_display} planned"
             yield f"mastering display{where} is {display}"
