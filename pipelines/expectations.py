@@ -20,7 +20,6 @@ _AUDIO_FRAME_S = Fraction(1536, 48000)  # AC-3, the longest block of the codecs 
 _RATE_SLACK = 1.1  # encoders keep VBV on average, not to the bit
 _SURROUND = ("5.1", "5.1(side)")  # AAC and AC-3 each know one, for the same loudspeakers
 _PLAIN = ("mono", "stereo")
-_HAS_SEI = ("hevc", "h264")  # where a stream itself can hold HDR10's static metadata
 _LEVEL_STEPS = {"hevc": 30, "h264": 10}  # general_level_idc and level_idc of one level
 
 
@@ -69,6 +68,8 @@ def _picture_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
         "pix_fmt": (planned.pix_fmt, found.pix_fmt),
         "sample aspect ratio": (planned.sample_aspect_ratio, found.sample_aspect_ratio),
         "field order": (planned.field_order, found.field_order),
+        "mastering display": (planned.mastering_display, found.mastering_display),
+        "content light": (planned.content_light, found.content_light),
     }
     for name, (plan, file) in wanted.items():
         if plan != file:
@@ -83,30 +84,21 @@ def _picture_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
         yield f"the picture lasts {float(found.duration_s):.3f} s, {float(length_s):.3f} s planned"
     yield from _colour_faults(planned, found)
     yield from _level_faults(planned, found)
+    yield from _hdr10_faults(planned, found)
 
 
 def _colour_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
     """Stream and container each have to say it: players disagree about whom to believe."""
-    said = {
-        "": found,
-        " in the stream": found.in_stream,
-        " in the container": found.container_entry,
-    }
-    for where, words in said.items():
-        if words is None:
+    said: dict[str, Colour | None] = {"": found.colour, " in the stream": found.colour_in_stream}
+    if found.container_entry is not None:
+        said[" in the container"] = found.container_entry.colour or Colour()
+    for where, colour in said.items():
+        if colour is None:
             continue
-        colour = words.colour or Colour()
         for name in ("primaries", "transfer", "matrix", "range"):
             plan, file = getattr(planned.colour, name), getattr(colour, name)
             if plan != file and not (name == "range" and plan is None):
                 yield f"colour {name}{where} is {file}, {plan} planned"
-        if words is found.in_stream and planned.codec not in _HAS_SEI:
-            continue
-        if planned.mastering_display != words.mastering_display:
-            display = f"{words.mastering_display}, {planned.mastering_display} planned"
-            yield f"mastering display{where} is {display}"
-        if planned.content_light != words.content_light:
-            yield f"content light{where} is {words.content_light}, {planned.content_light} planned"
 
 
 def _level_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
@@ -119,6 +111,21 @@ def _level_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
     entry = found.container_entry
     if entry is not None and entry.kind not in ("hvc1", "avc1"):
         yield f"sample entry is {entry.kind}, which Apple's players refuse"
+
+
+def _hdr10_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
+    """What ffprobe reads of either is not enough: each side has to say the same."""
+    entry = found.container_entry
+    in_container = entry.hdr10 if entry else None
+    for where, words in (("stream", found.hdr10_in_stream), ("container", in_container)):
+        if words is None:
+            continue
+        if planned.mastering_display != words.mastering_display:
+            display = f"{words.mastering_display}, {planned.mastering_display} planned"
+            yield f"mastering display in the {where} is {display}"
+        if planned.content_light != words.content_light:
+            light = f"{words.content_light}, {planned.content_light} planned"
+            yield f"content light in the {where} is {light}"
 
 
 def _plain(name: str) -> str:

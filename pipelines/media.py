@@ -45,6 +45,14 @@ class ContentLight:
     max_fall_cd_m2: int
 
 
+@dataclass(frozen=True, slots=True)
+class Hdr10:
+    """Static metadata of one side: a stream's or a container's."""
+
+    mastering_display: MasteringDisplay | None = None
+    content_light: ContentLight | None = None
+
+
 def content_light(said: tuple[int, int] | None) -> ContentLight | None:
     """What a file says, where it says something."""
     return ContentLight(*said) if said and said != (0, 0) else None

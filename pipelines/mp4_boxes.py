@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.colour_codes import MATRICES, PRIMARIES, TRANSFERS
-from pipelines.media import Colour, ContentLight, MasteringDisplay, content_light
+from pipelines.media import Colour, ContentLight, Hdr10, MasteringDisplay, content_light
 
 _INDEX_LIMIT_BYTES = 512 << 20
 _SAMPLE_ENTRY_BYTES = 78  # VisualSampleEntry before its own boxes, 12.1.3
@@ -26,8 +26,7 @@ class PictureEntry:
 
     kind: str
     colour: Colour | None
-    mastering_display: MasteringDisplay | None = None
-    content_light: ContentLight | None = None
+    hdr10: Hdr10
 
 
 def picture_entry(path: Path) -> PictureEntry | None:
@@ -39,8 +38,8 @@ def picture_entry(path: Path) -> PictureEntry | None:
             for kind, entry in _boxes(table[8:]):
                 if kind in _PICTURE_ENTRIES:
                     inside = entry[_SAMPLE_ENTRY_BYTES:]
-                    hdr10 = (_mastering(inside), _light(inside))
-                    return PictureEntry(kind.decode(), _colour(inside), *hdr10)
+                    hdr10 = Hdr10(_mastering(inside), _light(inside))
+                    return PictureEntry(kind.decode(), _colour(inside), hdr10)
     return None
 
 

@@ -184,8 +184,27 @@ def static_metadata(
     in_pq = target.dynamic_range == "pq"
     if conversion == "none" and target.dynamic_range != "sdr":
         missing = measured if in_pq else None
-        return picture.mastering_display, picture.content_light or missing
+        return _in_units(picture.mastering_display), picture.content_light or missing
     return (NOMINAL_DISPLAY, measured) if in_pq else (None, None)
+
+
+def _in_units(display: MasteringDisplay | None) -> MasteringDisplay | None:
+    """As SMPTE ST 2086 can say it: Matroska holds any number."""
+    if display is None:
+        return None
+
+    def point(spot: tuple[Fraction, Fraction]) -> tuple[Fraction, Fraction]:
+        x, y = (Fraction(round(value * 50_000), 50_000) for value in spot)
+        return x, y
+
+    return MasteringDisplay(
+        red=point(display.red),
+        green=point(display.green),
+        blue=point(display.blue),
+        white=point(display.white),
+        min_luminance_cd_m2=Fraction(round(display.min_luminance_cd_m2 * 10_000), 10_000),
+        max_luminance_cd_m2=Fraction(round(display.max_luminance_cd_m2 * 10_000), 10_000),
+    )
 
 
 def colour_decisions(rungs: Sequence[Rung]) -> list[str]:

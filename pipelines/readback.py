@@ -13,7 +13,14 @@ import av
 from av.container import InputContainer
 
 from pipelines.colour_codes import MATRICES, PRIMARIES, RANGES, TRANSFERS
-from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay, content_light
+from pipelines.media import (
+    Colour,
+    ContentLight,
+    FieldOrder,
+    Hdr10,
+    MasteringDisplay,
+    content_light,
+)
 from pipelines.mp4_boxes import PictureEntry, picture_entry
 from pipelines.probe import mastering_display
 from pipelines.probe_child import side_data
@@ -23,25 +30,17 @@ from pipelines.tools import ffprobe
 
 # ffprobe's words. "tb" is woven lines with the top field earlier (value 9 in QuickTime, Matroska):
 # ffmpeg writes it for ProRes and FFV1 frames flagged top field first, and decodes it so.
+_WITH_SEI = frozenset({"hevc", "h264"})
 _FIELD_ORDERS: dict[str, FieldOrder] = {"tt": "tt", "tb": "tt", "bb": "bb", "bt": "bb"}
 
 
 @dataclass(frozen=True, slots=True)
-class StreamWords:
-    """What a decoder learns that is given the stream and not the container."""
-
-    colour: Colour
-    mastering_display: MasteringDisplay | None
-    content_light: ContentLight | None
-
-
-@dataclass(frozen=True, slots=True)
 class PictureReading:
-    """One picture track. `colour`, `mastering_display` and `content_light` are ffprobe's merged
-    view; `in_stream` and `container_entry` are each side's own word.
+    """One picture track. `colour` is ffprobe's merged view; the other two are each side's own word.
 
-    `in_stream` is `None` where the codec has no colour syntax (FFV1), `container_entry` where the
-    file is no MP4; Matroska says no `duration_s` of a track.
+    `colour_in_stream` is `None` where the codec has no colour syntax (FFV1), `container_entry`
+    where the file is no MP4; Matroska says no `duration_s` of a track. `hdr10_in_stream` is read
+    of codecs whose stream itself can hold it.
     """
 
     codec: str
@@ -56,10 +55,11 @@ class PictureReading:
     start_s: Fraction
     duration_s: Fraction | None
     colour: Colour
-    in_stream: StreamWords | None
+    colour_in_stream: Colour | None
     container_entry: PictureEntry | None
     mastering_display: MasteringDisplay | None
     content_light: ContentLight | None
+    hdr10_in_stream: Hdr10 | None = None
 
     def rate_that_means(self, planned: Fraction) -> Fraction | None:
         """What the file says of its rate, if it can only mean the planned one.
@@ -157,10 +157,11 @@ def _picture(path: Path, stream: Mapping[str, Any]) -> PictureReading:
         start_s=Fraction(stream.get("start_time", "0")),
         duration_s=Fraction(stream["duration"]) if "duration" in stream else None,
         colour=_ffprobe_colour(stream),
-        in_stream=None if stream["codec_name"] == "ffv1" else _stream_words(path),
+        colour_in_stream=None if stream["codec_name"] == "ffv1" else _stream_colour(path),
         container_entry=picture_entry(path),
         mastering_display=_mastering(held.get("Mastering display metadata")),
         content_light=_light(held.get("Content light level metadata")),
+        hdr10_in_stream=_stream_hdr10(path) if stream["codec_name"] in _WITH_SEI else None,
     )
 
 
@@ -186,8 +187,27 @@ def _ffprobe_colour(stream: Mapping[str, Any]) -> Colour:
     )
 
 
-def _stream_words(path: Path) -> StreamWords:
-    """The VUI's colour and the first picture's SEI, from the parameter sets and packets alone."""
+def _stream_colour(path: Path) -> Colour:
+    """The VUI's colour alone: a decoder that is given the parameter sets and not the container."""
+    with av.open(str(path)) as container:
+        assert isinstance(container, InputContainer)
+        stream = container.streams.video[0]
+        decoder = av.CodecContext.create(stream.codec_context.codec.name, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        decoder.extradata = stream.codec_context.extradata
+        for packet in container.demux(stream):
+            if decoder.decode(packet):
+                break
+        return Colour(
+            PRIMARIES.get(int(decoder.color_primaries)),
+            TRANSFERS.get(int(decoder.color_trc)),
+            MATRICES.get(int(decoder.colorspace)),
+            RANGES.get(int(decoder.color_range)),
+        )
+
+
+def _stream_hdr10(path: Path) -> Hdr10:
+    """What a decoder finds in the first picture that is given the stream and not the container."""
     with av.open(str(path)) as container:
         assert isinstance(container, InputContainer)
         stream = container.streams.video[0]
@@ -197,18 +217,11 @@ def _stream_words(path: Path) -> StreamWords:
         frames = (frame for packet in container.demux(stream) for frame in decoder.decode(packet))
         first = next(frames, None)
         held = side_data(first) if first is not None else {}
-        colour = Colour(
-            PRIMARIES.get(int(decoder.color_primaries)),
-            TRANSFERS.get(int(decoder.color_trc)),
-            MATRICES.get(int(decoder.colorspace)),
-            RANGES.get(int(decoder.color_range)),
-        )
-        light = held.get("content_light")
-        return StreamWords(
-            colour,
-            mastering_display(held.get("mastering_display")),
-            content_light((light[0], light[1]) if light else None),
-        )
+    light = held.get("content_light")
+    return Hdr10(
+        mastering_display(held.get("mastering_display")),
+        content_light((light[0], light[1]) if light else None),
+    )
 
 
 def _mastering(data: Mapping[str, Any] | None) -> MasteringDisplay | None:

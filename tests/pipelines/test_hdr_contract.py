@@ -14,6 +14,7 @@ from pipelines.facts import Verified
 from pipelines.inspect import inspect
 from pipelines.join import join
 from pipelines.measure import measure
+from pipelines.media import Hdr10
 from pipelines.mp4_boxes import picture_entry
 from pipelines.plan import Chunk, Plan
 from pipelines.plan import plan as plan_for
@@ -115,12 +116,10 @@ def test_static_metadata_stands_in_stream_and_container(seam: int | None, tmp_pa
     assert video is not None
     assert video.content_light is not None
     assert 900 < video.content_light.max_cll_cd_m2 <= 1000
-    assert (entry.mastering_display, entry.content_light) == (NOMINAL_DISPLAY, video.content_light)
+    assert entry.hdr10 == Hdr10(NOMINAL_DISPLAY, video.content_light)
     stream = read_back(made.path).picture
     assert stream is not None
-    assert stream.in_stream is not None
-    assert stream.in_stream.mastering_display == NOMINAL_DISPLAY
-    assert stream.in_stream.content_light == video.content_light
+    assert stream.hdr10_in_stream == entry.hdr10
     proven(made)
 
 

@@ -126,8 +126,8 @@ def test_the_label_4k_needs_all_of_its_parts(change: dict[str, object], code: st
 
 def test_pq_becomes_hlg_and_loses_the_metadata_of_pq() -> None:
     """Mastering display and light levels describe the PQ signal alone."""
-    third = (Fraction(1, 3), Fraction(1, 3))
-    display = MasteringDisplay(third, third, third, third, Fraction(0), Fraction(1000))
+    spot = (Fraction(17, 50), Fraction(8, 25))
+    display = MasteringDisplay(spot, spot, spot, spot, Fraction(0), Fraction(1000))
     light = ContentLight(1000, 400)
     source = replace(UHD, colour=PQ, mastering_display=display, content_light=light)
     video = picture_of(made(source, "cn4k-hevc-hlg").rungs[0])

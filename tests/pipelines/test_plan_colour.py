@@ -178,6 +178,16 @@ def test_what_a_rendition_loses_is_said_by_name() -> None:
     assert decision(changed).dropped == (*dynamic, "mastering_display", "content_light")
 
 
+def test_a_kept_mastering_display_is_what_st_2086_can_say() -> None:
+    """Matroska holds any number, an SEI message whole units: what is planned can be read back."""
+    third = (Fraction(1, 3), Fraction(1, 3))
+    odd = replace(NOMINAL_DISPLAY, red=third, min_luminance_cd_m2=Fraction(1, 30_001))
+    kept = only(planned(replace(UHD, colour=PQ, mastering_display=odd), uhd_in("pq")))
+    assert kept.mastering_display == replace(
+        NOMINAL_DISPLAY, red=(Fraction(16667, 50_000),) * 2, min_luminance_cd_m2=Fraction(0)
+    )
+
+
 def test_the_decision_rests_with_the_plan() -> None:
     made = planned(replace(UHD, colour=PQ), uhd_in("hlg"), profile("hd-avc-sdr"))
     assert from_json(Plan, to_json(made)) == made
