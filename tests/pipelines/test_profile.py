@@ -126,6 +126,7 @@ def test_rates_are_exact(written: Path) -> None:
         ('pix_fmt = "yuv420p"', "", "video.pix_fmt and video.dynamic_range"),
         ("bitrate_bps = 96000", "", "audio.bitrate_bps"),
         ('codec = "h264"', 'codec = "h264"\nbuffer_bits = 5', "video.max_bitrate_bps"),
+        ("width = 320", 'width = 320\nfrom_sdr = "map"', "video.from_sdr 'map' needs"),
         ("[video]", "[video", "is not TOML"),
         ("[video]", "video = 3\n[other]", "video must be a table"),
     ],
