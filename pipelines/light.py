@@ -110,8 +110,11 @@ def _picked(picture: VideoTrack) -> str:
 
 
 def _size(picture: VideoTrack) -> tuple[int, int]:
-    step = max(1, -(-picture.width // _WIDE), -(-picture.height // _HIGH))
-    return picture.width // step, picture.height // step
+    """Of what is picked, turned as ffmpeg turns it."""
+    width, height = picture.width, picture.height
+    step = max(1, -(-width // _WIDE), -(-height // _HIGH))
+    picked = (width // step, height // step)
+    return picked if picture.rotation_deg % 180 == 0 else (picked[1], picked[0])
 
 
 def _padded(picture: VideoTrack) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import clips
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -108,6 +109,16 @@ def test_what_sdr_becomes_in_pq_is_measured_too(tmp_path: Path) -> None:
     found = measured(path, tmp_path / "seen")
     assert found.max_cll_cd_m2 == pytest.approx(203, rel=0.02)
     assert found.max_fall_cd_m2 == pytest.approx(203, rel=0.02)
+
+
+@pytest.mark.media
+def test_a_turned_picture_has_the_light_of_the_flat_one(tmp_path: Path) -> None:
+    """Every pixel is looked at, whichever way up."""
+    turned = clips.rotated(tmp_path)
+    flat = measured(tmp_path / "flat.mov", tmp_path / "flat")
+    found = measured(turned, tmp_path / "turned")
+    assert found.max_cll_cd_m2 == pytest.approx(flat.max_cll_cd_m2, rel=0.01)
+    assert found.max_fall_cd_m2 == pytest.approx(flat.max_fall_cd_m2, rel=0.01)
 
 
 def test_light_is_measured_only_for_pq_that_lacks_it() -> None:
