@@ -113,7 +113,7 @@ class Comparison:
         """All that the command reads."""
         videos = [pair.video for pair in self.pairs]
         renditions = [pair.rendition for pair in self.pairs]
-        return [self.source, *renditions, *reference_files(self.reference, videos)]
+        return [self.source, *renditions, *reference_files(videos)]
 
     def metrics(self, pair: Pair) -> tuple[Metric, ...]:
         return metrics_for(pair.video, self.reference.raster)

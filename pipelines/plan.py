@@ -9,15 +9,16 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from pipelines.chunks import CHUNK_MIN_S, chunks_of, in_one_piece, why_one_chunk
+from pipelines.colour_types import StatedColour
 from pipelines.containers import may_jump
 from pipelines.media import Inspection, MediaInfo
+from pipelines.plan_colour import colour_decisions
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
 from pipelines.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.plan_sound import plan_sound, sound_decisions
 from pipelines.plan_types import (
     AudioPlan,
     Chunk,
-    Conversion,
     Plan,
     Refusal,
     Rung,
@@ -28,7 +29,6 @@ from pipelines.profile import Profile
 __all__ = [
     "AudioPlan",
     "Chunk",
-    "Conversion",
     "Plan",
     "Refusal",
     "Rung",
@@ -47,14 +47,16 @@ def plan(
     profiles: Sequence[Profile],
     capabilities: Mapping[str, str] = _NO_REASONS,
     chunk_min_s: float = CHUNK_MIN_S,
+    source_colour: StatedColour | None = None,
 ) -> Plan:
     """Resolve each profile for this source, or refuse it with the reason.
 
     `capabilities` gives, for a profile that this installation cannot do, the reason. A plan may
     have no rungs at all: the caller then raises `NothingToEncode` with the refusals. Chunks last
-    at least `chunk_min_s` seconds; with 0 the whole programme is one.
+    at least `chunk_min_s` seconds; with 0 the whole programme is one. `source_colour` is what a
+    person says that the pictures are, whatever their tags say.
     """
-    source = understand(info, inspection)
+    source = understand(info, inspection, source_colour)
     made: list[tuple[Profile, Rung]] = []
     refused: list[Refusal] = []
     for profile in profiles:
@@ -79,6 +81,7 @@ def plan(
         chunks=chunks,
         decisions=(
             *source.decisions,
+            *colour_decisions(rungs),
             *sound_decisions(info, rungs),
             *_offset_decisions(source),
             *_end_decisions(source, rungs),

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from pipelines.colour_types import ColourDecision, Conversion
 from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
 from pipelines.profile import AudioCodec, Container, VideoCodec
-
-Conversion = Literal["none", "hlg_to_sdr", "pq_to_sdr", "pq_to_hlg", "sdr_to_sdr"]
 
 _UNKNOWN = Colour()
 
@@ -28,6 +27,7 @@ class VideoPlan:
     """One rung's picture: every value is what the encoded file must say when it is read back.
 
     `repacked`: the source holds the same samples in another order than `pix_fmt`.
+    `colour_decision` says how `conversion` is done, and with which numbers.
     """
 
     codec: VideoCodec
@@ -55,6 +55,7 @@ class VideoPlan:
     burnt_in_timecode: bool = False
     lossless: bool = False
     repacked: bool = False
+    colour_decision: ColourDecision | None = None
     dynamic_metadata: Literal["hdr_vivid"] | None = None
 
     @property

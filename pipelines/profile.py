@@ -23,6 +23,7 @@ AudioCodec = Literal["aac", "ac3", "eac3", "opus", "flac", "pcm"]
 Container = Literal["mp4", "mkv", "m4a", "ts", "mxf", "mov"]
 Fit = Literal["exact", "inside", "source"]
 Certainty = Literal["V", "?", "P"]
+FromSdr = Literal["refuse", "map"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class VideoProfile:
     """`fit`: `exact` needs that raster and never upscales; `inside` fits without upscaling;
     `source` keeps raster, rate, fields, sampling and colour untouched (preservation). What keeps
     `dynamic_metadata` needs it in the source, and the encoder `copy`.
+    `from_sdr` is `refuse` where HLG or PQ stands for a real HDR master.
     """
 
     codec: VideoCodec
@@ -58,6 +60,7 @@ class VideoProfile:
     level: str | None = None
     codec_profile: str | None = None
     burnt_in_timecode: bool = False
+    from_sdr: FromSdr = "refuse"
     dynamic_metadata: Literal["hdr_vivid"] | None = None
 
 

@@ -147,7 +147,9 @@ def _picture_faults(video: Table) -> Iterator[str]:
     pix_fmt, dynamic_range = video.get("pix_fmt"), video.get("dynamic_range")
     if not (pix_fmt and dynamic_range):
         yield "video.pix_fmt and video.dynamic_range must be there unless video.fit is 'source'"
-    elif dynamic_range in ("hlg", "pq") and "10" not in str(pix_fmt):
+    if video.get("from_sdr") == "map" and dynamic_range not in ("hlg", "pq"):
+        yield _is("video.dynamic_range", dynamic_range, "hlg or pq where video.from_sdr is 'map'")
+    if pix_fmt and dynamic_range in ("hlg", "pq") and "10" not in str(pix_fmt):
         yield _is("video.pix_fmt", pix_fmt, f"10 bits, which {dynamic_range} needs")
 
 

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from api.models.common import Colour, Failure, Rational, Seconds, Sent
 from api.models.uploads import Recipe
+from pipelines.colour_types import ColourDecision
 from pipelines.plan import AudioPlan, Chunk, Refusal
 
 JobState = Literal["queued", "running", "cancelling", "done", "failed", "cancelled"]
@@ -39,6 +40,9 @@ class VideoPlan(Sent):
     gop_frames: int
     burnt_in_timecode: bool
     lossless: bool
+    colour_decision: ColourDecision | None = Field(
+        default=None, description="Kept, or converted by which methods with which numbers."
+    )
 
 
 class Rung(Sent):

@@ -23,6 +23,7 @@ class VideoProfile(Sent):
     level: str | None
     codec_profile: str | None
     burnt_in_timecode: bool
+    from_sdr: str
 
 
 class Profile(Sent):

@@ -11,6 +11,7 @@ import typer
 
 from kapok.command import Output, command, end_on_sigterm, need_folder
 from kapok.language import t
+from pipelines.colour_types import StatedColour
 
 if TYPE_CHECKING:
     from kapok.local import Encoded, RungsFailed, Work
@@ -38,6 +39,12 @@ ChunkMin = Annotated[
     float | None,
     typer.Option(
         min=0, metavar="SECONDS", help=t("Least length of a chunk.", "分块的最短时长（秒）。")
+    ),
+]
+SourceColour = Annotated[
+    StatedColour | None,
+    typer.Option(
+        help=t("What the pictures are, whatever their tags say.", "画面的真实色彩，不论标签。")
     ),
 ]
 Reference = Annotated[
@@ -81,6 +88,7 @@ def encode(
     *,
     scores: Scores = True,
     chunk_min_s: ChunkMin = None,
+    source_colour: SourceColour = None,
 ) -> None:
     from kapok import local
     from kapok.commands.upload import names
@@ -99,9 +107,10 @@ def encode(
         scratch = Path(folder)
         begin = _beginner(view)
         view_of_it = begin(t("inspecting", "检查"))
-        info, found = local.look(file, scratch / "inspection", view_of_it, keep_thumbs=True)
-        plan = local.make_plan(info, found, wanted, chunk_min_s)
-        thumbs = thumbs_in(scratch / "inspection", found.thumbs)
+        images = scratch / "inspection"
+        info, found = local.look_for(file, images, view_of_it, wanted, source_colour)
+        plan = local.make_plan(info, found, wanted, chunk_min_s, source_colour)
+        thumbs = thumbs_in(images, found.thumbs)
         work = local.Work(file, plan, thumbs, output, scratch, begin, scores)
         work = local.with_parts_that_decode(work)
         made, failure = _finished(work)

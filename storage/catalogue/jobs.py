@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
+from pipelines.profile import DEFAULT_LADDER, ladder, load_profiles
 from storage.catalogue import assets, events, renditions
 from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, reopen
 from storage.catalogue.locks import lock_job
@@ -82,6 +83,8 @@ def create_job(
     session.add(job)
     session.flush()
     payload = {"asset_id": upload.asset_id if upload else job.asset_id, "upload_id": job.upload_id}
+    if stated := request.get("source_colour"):
+        payload["source_colour"] = stated  # who said so is the event's actor
     _note(session, job, "job.queued", actor, payload)
     return job
 
@@ -102,7 +105,7 @@ def begin_ingest(session: Session, upload: Upload, actor: str) -> Job:
 
 def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor: str) -> Job:
     """Another job for an asset: it is planned again, and inspected only if it never was, or by a
-    version of Kapok that kept no thumbnails.
+    version of Kapok that kept no thumbnails, or not in the way that this job needs.
     """
     job = create_job(
         session,
@@ -114,10 +117,19 @@ def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor:
     )
     inspect = NewStep("inspect", "inspect the source", {})
     plan = NewStep("plan", "plan the renditions", {})
-    fresh = asset.inspection is None or "thumbs" not in asset.inspection
+    seen = asset.inspection or {}
+    fresh = "thumbs" not in seen or "source_colour" in request or _lacks_light(seen, request)
     add_steps(session, job, [inspect, replace(plan, after=("inspect",))] if fresh else [plan])
     assets.settle_asset(session, asset.id, actor)
     return job
+
+
+def _lacks_light(inspection: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """Whether PQ is asked for, and no inspection has measured its light."""
+    names = request.get("profiles") or ladder(request.get("ladder") or DEFAULT_LADDER).profiles
+    found = (load_profiles().get(name) for name in names)
+    in_pq = any(one and one.video and one.video.dynamic_range == "pq" for one in found)
+    return in_pq and inspection.get("light") is None
 
 
 def record_plan(

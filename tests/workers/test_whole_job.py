@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import clips
 import pytest
 from engine_bench import Bench, eventually
 from sqlalchemy import select
@@ -114,6 +115,27 @@ def test_an_upload_becomes_verified_renditions_and_a_publication(
     assert [one["profile"] for one in (bench.row(job_id).plan or {})["refused"]] == [
         "cn4k-hevc-hlg"
     ]
+
+
+def test_a_mistagged_source_waits_for_a_person(embedded: Bench, tmp_path: Path) -> None:
+    """Nothing is made of PQ that is tagged BT.709; a job that states it converts it from PQ."""
+    clip = clips.pq_codes(tmp_path, "bt709")
+    first = _upload(embedded, clip, {"profiles": ["mobile-540p"]})
+    embedded.service(KINDS)
+    assert embedded.settled(first, within_s=120) == "failed"
+    error = embedded.row(first).error or {}
+    assert error["code"] == "nothing_to_encode"
+    assert "--source-colour" in error["detail"]
+    stated = {"profiles": ["mobile-540p"], "source_colour": "pq"}
+    with embedded.database.begin() as session:
+        asset = session.get_one(Asset, embedded.row(first).asset_id)
+        second = jobs.start_job(session, asset, stated, "key_test").id
+    assert embedded.settled(second, within_s=120) == "done", embedded.row(second).error
+    plan = embedded.row(second).plan or {}
+    assert plan["rungs"][0]["video"]["conversion"] == "pq_to_sdr"
+    assert plan["decisions"][0] == (
+        "the job states the source's colour: pq; its tags say bt2020/bt709/bt2020nc"
+    )
 
 
 def test_a_rendition_that_cannot_be_scored_leaves_the_others_their_scores(

@@ -31,7 +31,14 @@ def run(context: StepContext) -> StepResult:
     profiles = choose_profiles(info, request.get("profiles") or request.get("ladder"))
     context.need_scratch(PROOF_BYTES)
     missing = context.follow(unavailable(profiles, context.folder))
-    made = plan(info, inspection, profiles, missing, context.settings.chunk_min_s)
+    made = plan(
+        info,
+        inspection,
+        profiles,
+        missing,
+        context.settings.chunk_min_s,
+        request.get("source_colour"),
+    )
     if not made.rungs:
         reasons = "; ".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(f"every profile was refused ({reasons}): ask for other profiles")
