@@ -15,7 +15,7 @@ from kapok.ways_out import of_system, way_out
 from pipelines.chunks import CHUNK_MIN_S
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Inspection, MediaInfo
-from pipelines.plan import Plan, Rung
+from pipelines.plan_types import Findings, Plan, Rung
 from pipelines.progress import Progress
 
 if TYPE_CHECKING:
@@ -110,13 +110,19 @@ def make_plan(
     inspection: Inspection,
     wanted: Sequence[str] | str | None,
     chunk_min_s: float | None = None,
+    findings: Findings | None = None,
 ) -> Plan:
     """`wanted`: profile names, a ladder's name, or nothing for the source's default ladder."""
     from pipelines.plan import plan
     from pipelines.profile import choose_profiles
 
-    least_s = CHUNK_MIN_S if chunk_min_s is None else chunk_min_s
-    made = plan(info, inspection, choose_profiles(info, wanted), chunk_min_s=least_s)
+    made = plan(
+        info,
+        inspection,
+        choose_profiles(info, wanted),
+        chunk_min_s=CHUNK_MIN_S if chunk_min_s is None else chunk_min_s,
+        findings=findings or Findings(),
+    )
     if not made.rungs:
         reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(reasons)

@@ -34,9 +34,24 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """The quality that a rung is to have, and no more: its CRF is searched for, its cap holds.
+
+    `model` is how the score's model must begin (`pipelines.comparison` chooses it by raster and
+    rate); `floor_p5` what the worst twentieth of the frames must reach.
+    """
+
+    metric: Literal["vmaf", "xpsnr"]
+    value: float
+    model: str
+    floor_p5: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VideoProfile:
     """`fit`: `exact` needs that raster and never upscales; `inside` fits without upscaling;
     `source` keeps raster, rate, fields, sampling and colour untouched (preservation).
+    With a `target`, `crf` is for where nothing can be predicted.
     """
 
     codec: VideoCodec
@@ -56,6 +71,7 @@ class VideoProfile:
     level: str | None = None
     codec_profile: str | None = None
     burnt_in_timecode: bool = False
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +164,7 @@ def read_profile(path: Path) -> Profile:
     """The profile in `path`; `InvalidProfile` names the file and the field that is wrong."""
     table = _table(path)
     _only_known(path, "video", VideoProfile, [table.get("video", {})])
+    _only_known(path, "video.target", Target, [table.get("video", {}).get("target", {})])
     _only_known(path, "audio", AudioProfile, table.get("audio", []))
     _only_known(path, "basis", Basis, table.get("basis", []))
     made = _value(path, Profile, {"video": None, "audio": [], **table})
@@ -213,6 +230,13 @@ def _broken_rules(path: Path, made: Profile) -> dict[str, bool]:
         and not (video and video.pix_fmt and video.dynamic_range),
         "video.max_bitrate_bps and video.buffer_bits go together": video is not None
         and (video.max_bitrate_bps is None) != (video.buffer_bits is None),
+        "video.target needs video.crf, for where nothing can be predicted": video is not None
+        and video.target is not None
+        and video.crf is None,
+        "video.target needs a metric for its range: vmaf for sdr, xpsnr for hlg and pq": video
+        is not None
+        and video.target is not None
+        and video.target.metric != ("vmaf" if video.dynamic_range == "sdr" else "xpsnr"),
         "audio.bitrate_bps must be there for a lossy codec": any(
             sound.codec != "flac" and not sound.bitrate_bps for sound in made.audio
         ),

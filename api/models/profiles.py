@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.models.common import Rational, Sent
-from pipelines.profile import AudioProfile, Basis
+from pipelines.profile import AudioProfile, Basis, Target
 
 
 class VideoProfile(Sent):
@@ -23,6 +23,7 @@ class VideoProfile(Sent):
     level: str | None
     codec_profile: str | None
     burnt_in_timecode: bool
+    target: Target | None
 
 
 class Profile(Sent):

@@ -92,6 +92,11 @@ def test_chunking_can_be_switched_off(tmp_path: Path) -> None:
     assert load_settings(tmp_path, {"KAPOK_CHUNK_MIN_S": "0"}).chunk_min_s == 0
 
 
+def test_probing_can_be_switched_off(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, {}).search_share == 0.07
+    assert load_settings(tmp_path, {"KAPOK_SEARCH_SHARE": "0"}).search_share == 0
+
+
 @pytest.mark.parametrize(
     ("env", "words"),
     [
@@ -104,6 +109,7 @@ def test_chunking_can_be_switched_off(tmp_path: Path) -> None:
         ({"KAPOK_LEASE_S": "0"}, "KAPOK_LEASE_S is '0'"),
         ({"KAPOK_SWEEP_S": "nan"}, "KAPOK_SWEEP_S is 'nan'"),
         ({"KAPOK_CHUNK_MIN_S": "-1"}, "KAPOK_CHUNK_MIN_S is '-1': write a number of seconds of at"),
+        ({"KAPOK_SEARCH_SHARE": "all"}, "KAPOK_SEARCH_SHARE is 'all': write a share of at least 0"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, env: dict[str, str], words: str) -> None:
