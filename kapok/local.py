@@ -16,7 +16,7 @@ from pipelines.chunks import CHUNK_MIN_S
 from pipelines.colour_types import StatedColour
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Inspection, MediaInfo
-from pipelines.plan import Plan, Rung
+from pipelines.plan_types import Findings, Plan, Rung
 from pipelines.progress import Progress
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ def make_plan(
     wanted: Sequence[str] | str | None,
     chunk_min_s: float | None = None,
     source_colour: StatedColour | None = None,
+    findings: Findings | None = None,
 ) -> Plan:
     """`wanted`: profile names, a ladder's name, or nothing for the source's default ladder."""
     from pipelines.capabilities import lacking
@@ -144,14 +145,14 @@ def make_plan(
     from pipelines.profile import choose_profiles
 
     profiles = choose_profiles(info, wanted)
-    least_s = CHUNK_MIN_S if chunk_min_s is None else chunk_min_s
     made = plan(
         info,
         inspection,
         profiles,
         lacking(profiles),
-        least_s,
+        CHUNK_MIN_S if chunk_min_s is None else chunk_min_s,
         source_colour=source_colour,
+        findings=findings or Findings(),
     )
     if not made.rungs:
         reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)

@@ -131,11 +131,18 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """Frames between two cuts, half-open. `complexity` is the mean luma change a frame, 0–1."""
+    """Frames between two cuts, half-open. `complexity` is the mean luma change a frame, 0–1.
+
+    `detail` is the mean luma step between neighbouring samples of the small picture, 0–1;
+    `coded_bytes` what a frame's thumbnail takes on average, which is motion-compensated (`None`
+    where none are kept).
+    """
 
     start_frame: int
     end_frame: int
     complexity: float
+    detail: float = 0.0
+    coded_bytes: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from pipelines.raw_frames import Frame, RawFrames
 from pipelines.shots import ShotFinder
 from pipelines.source_colour import complete_colour, inconvertible
 from pipelines.storyboard import write_storyboard
-from pipelines.thumbs import PICTURES, write_times
+from pipelines.thumbs import PICTURES, coded_bytes, write_times
 from pipelines.tool_output import LogTail
 
 _MIN_BLACK_S = 0.5
@@ -87,7 +87,7 @@ class PictureWatch:
             message = "no frame of the picture decodes: check the file in a player"
             raise NoEssence(message)
         timing = self._times.timing(self._picture.frame_rate)
-        shots = self._shots.shots()
+        shots = self._measured(self._shots.shots(), folder)
         fields = judge_fields(self._picture.field_order, self._picture.height, self._fields.text())
         change = first_change(*self._strips)
         return Inspection(
@@ -151,6 +151,18 @@ class PictureWatch:
 
     def _keep_thumbs(self, folder: Path, timing: Timing) -> KeptThumbs | None:
         return KeptThumbs(PICTURES, write_times(folder, timing)) if self.taps.thumbs else None
+
+    def _measured(self, shots: tuple[Shot, ...], folder: Path) -> tuple[Shot, ...]:
+        """With what their thumbnails took, where these are kept."""
+        if not self.taps.thumbs:
+            return shots
+        sizes = coded_bytes(folder / PICTURES)
+        return tuple(
+            replace(shot, coded_bytes=round(float(part.mean()), 1))
+            if (part := sizes[shot.start_frame : shot.end_frame]).size
+            else shot
+            for shot in shots
+        )
 
     def _write_storyboard(self, folder: Path, timing: Timing) -> Storyboard:
         starts = range(0, self._frames, self.taps.tiles.every_frames)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from pipelines.cache_files import timecode_font_file
 from pipelines.colour import conversion_filters, numbers_of, tables_of
 from pipelines.colour_types import Conversion, Parameters
 from pipelines.graph import deinterlaced, resampled, with_timecode
+from pipelines.metrics import comparison_raster
 from pipelines.plan_types import Plan, VideoPlan
 from pipelines.samples import Span
 
@@ -33,17 +33,6 @@ def reference_of(video: VideoPlan, display: tuple[int, int]) -> Reference:
     """`display` is the source's size."""
     raster = comparison_raster(video, display)
     return Reference(raster, video.conversion, video.deinterlace, numbers_of(video))
-
-
-def comparison_raster(video: VideoPlan, display: tuple[int, int]) -> tuple[int, int]:
-    """Where both are compared: what is larger than HD at its own raster, the rest on an HD screen.
-
-    `display` is the source's size and never exceeded: scores of invented pixels say nothing.
-    """
-    across, down = (1920, 1080) if video.width >= video.height else (1080, 1920)
-    scale = min(Fraction(1), Fraction(across, display[0]), Fraction(down, display[1]))
-    fitted = (_even(display[0] * scale), _even(display[1] * scale))
-    return (max(video.width, fitted[0]), max(video.height, fitted[1]))
 
 
 def reference_pictures(
@@ -96,7 +85,3 @@ def _every(pictures: Any, count: int) -> Any:
 def between(pictures: Any, span: Span) -> Any:
     start_s, end_s = (f"{float(at):.9f}" for at in (span.start_s, span.end_s))
     return pictures.filter("select", f"between(t,{start_s},{end_s})")
-
-
-def _even(side: Fraction) -> int:
-    return max(2, round(side / 2) * 2)

@@ -11,6 +11,7 @@ from api.models.common import Colour, Failure, Rational, Seconds, Sent
 from api.models.uploads import Recipe
 from pipelines.colour_types import ColourDecision
 from pipelines.plan import AudioPlan, Chunk, Refusal
+from pipelines.plan_types import Choice
 
 JobState = Literal["queued", "running", "cancelling", "done", "failed", "cancelled"]
 StepState = Literal["waiting", "ready", "running", "done", "failed", "cancelled"]
@@ -36,6 +37,7 @@ class VideoPlan(Sent):
     conversion: str
     deinterlace: bool
     rate_divisor: int
+    crf: float | None = None
     max_bitrate_bps: int | None
     gop_frames: int
     burnt_in_timecode: bool
@@ -62,6 +64,10 @@ class Plan(Sent):
     refused: tuple[Refusal, ...]
     chunks: tuple[Chunk, ...]
     decisions: tuple[str, ...] = Field(description="What was chosen, in words.")
+    choices: tuple[Choice, ...] = Field(
+        default=(),
+        description="The CRF of each rung with a quality target, and what it should give.",
+    )
 
 
 class JobSummary(Sent):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.models.common import Rational, Sent
-from pipelines.profile import AudioProfile, Basis
+from pipelines.profile import AudioProfile, Basis, Target
 
 
 class VideoProfile(Sent):
@@ -24,6 +24,7 @@ class VideoProfile(Sent):
     codec_profile: str | None
     burnt_in_timecode: bool
     from_sdr: str
+    target: Target | None
 
 
 class Profile(Sent):

@@ -22,6 +22,7 @@ from storage.ids import new_id
 from storage.schema import Asset, Job, Step, StepDependency, Upload
 
 SYSTEM = "system"
+_PLANS_LOOKED_AT = 20
 
 
 def get_job(session: Session, organisation_id: str, job_id: str) -> Job:
@@ -142,6 +143,21 @@ def record_plan(
     profiles = [rung["profile"] for rung in rungs]
     _note(session, job, "job.planned", SYSTEM, {"profiles": profiles, "refused": refused})
     return renditions.plan_renditions(session, job, rungs)
+
+
+def plans_of_content(
+    session: Session, organisation_id: str, sha256: str
+) -> list[Mapping[str, Any]]:
+    """The plans of all jobs on assets with these bytes, newest first."""
+    query = (
+        select(Job.plan)
+        .join(Asset, Asset.id == Job.asset_id)
+        .where(Asset.organisation_id == organisation_id, Asset.sha256 == sha256)
+        .where(Job.plan.is_not(None))
+        .order_by(Job.created_at.desc())
+        .limit(_PLANS_LOOKED_AT)
+    )
+    return [plan for plan in session.scalars(query) if plan is not None]
 
 
 def request_cancel(session: Session, job: Job, actor: str) -> Job:

@@ -31,7 +31,8 @@ def test_an_asset_shows_what_its_source_really_is(
     assert (source["frames"], source["duration_s"], source["dynamic_range"]) == (150, 3.0, "hlg")
     assert source["colour"]["transfer"] == "arib-std-b67"
     assert source["audio"][0]["channels"] == 6
-    assert body["inspection"]["shots"] == [{"start_frame": 0, "end_frame": 150, "complexity": 0.1}]
+    shot = {"start_frame": 0, "end_frame": 150, "complexity": 0.1}
+    assert body["inspection"]["shots"] == [{**shot, "detail": 0.0, "coded_bytes": None}]
 
 
 def ids(answer: httpx.Response) -> list[str]:

@@ -421,3 +421,18 @@ def test_jobs_that_settle_at_once_leave_an_asset_with_a_done_job_ready(world: Wo
         )
         assert (world.job_state(first.id), world.job_state(second.id)) == ("done", "cancelled")
         assert world.asset_state(asset.id) == "ready"
+
+
+def test_plans_are_found_by_the_content_of_their_source(world: World) -> None:
+    """Newest first, of every asset with these bytes, and of this organisation alone."""
+    job, _ = planned(world)
+    asset = world.read(lambda session: session.get_one(Asset, job.asset_id))
+
+    def found(organisation_id: str, sha256: str) -> list[object]:
+        return world.read(
+            lambda session: [*jobs.plans_of_content(session, organisation_id, sha256)]
+        )
+
+    assert found(world.organisation_id, asset.sha256) == [PLAN]
+    assert found("org_other", asset.sha256) == []
+    assert found(world.organisation_id, "00" * 32) == []

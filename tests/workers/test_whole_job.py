@@ -307,6 +307,26 @@ def test_a_machine_with_too_little_memory_says_so(embedded: Bench, tmp_path: Pat
     assert step.state in ("ready", "waiting")
 
 
+def test_a_target_is_probed_once_for_the_same_bytes(embedded: Bench, tmp_path: Path) -> None:
+    """The plan has its findings; a second upload of the same file has them without a search."""
+    embedded.settings = replace(embedded.settings, search_share=100.0)
+    clip, request = _clip(tmp_path / "clip.mp4"), {"profiles": ["mobile-540p"], "scores": False}
+    plans = []
+    for _ in range(2):
+        job_id = _upload(embedded, clip, request)
+        engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+        embedded.closing.callback(engine.close)
+        for kind in ("fixity", "inspect", "plan"):
+            (step,) = (one for one in embedded.steps(job_id).values() if one.kind == kind)
+            engine.run_step(step.id)
+        plans.append(embedded.row(job_id).plan or {})
+    (choice,) = plans[0]["choices"]
+    assert choice["basis"] == "probed"
+    assert choice["crf"] == plans[0]["rungs"][0]["video"]["crf"]
+    assert plans[0]["findings"]["probes"]
+    assert plans[1]["findings"] == plans[0]["findings"]  # its seconds too: nothing was sought
+
+
 def test_a_wrong_hash_never_becomes_an_asset(embedded: Bench, tmp_path: Path) -> None:
     """There is an upload that was rejected, and nothing in the store."""
     clip = _clip(tmp_path / "clip.mp4")
