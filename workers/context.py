@@ -20,6 +20,7 @@ from storage.objects import ObjectStore
 from storage.settings import Settings
 from workers.lease import Lease
 from workers.outage import outlast
+from workers.proofs import Proofs
 from workers.scratch import need_bytes
 
 T = TypeVar("T")
@@ -56,12 +57,14 @@ class StepContext:
         settings: Settings,
         database: Database,
         objects: ObjectStore,
+        proofs: Proofs,
     ) -> None:
         self.step = step
         self.folder = folder
         self.settings = settings
         self.database = database
         self.objects = objects
+        self.proofs = proofs
         self.written: list[str] = []  # prefixes without their epoch, in the order of first use
         self._lease = lease
         self._started = time.monotonic()

@@ -80,6 +80,7 @@ class Bench:
             objects=self.objects,
             broker=self.broker,
             kinds=kinds,
+            profiles=tuple,
         )
         service.start()
         self.closing.callback(service.stop)

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.profile import Profile, load_profiles
 from pipelines.progress import finish
-from workers.capability import unavailable
+from workers.capability import is_remembered, prove_once
 
 pytestmark = pytest.mark.media
 
@@ -20,12 +20,14 @@ def _folder(path: Path) -> Path:
 
 
 def test_a_proof_is_remembered(tmp_path: Path) -> None:
-    """The second time nothing is encoded: its scratch folder stays empty."""
+    """The second time nothing is encoded: its folder stays empty."""
     profile, remembered = load_profiles()["mobile-540p"], tmp_path / "remembered"
     first, second = _folder(tmp_path / "first"), _folder(tmp_path / "second")
-    assert finish(unavailable([profile], first, remembered)) == {}
-    assert finish(unavailable([profile], second, remembered)) == {}
-    assert [path.name for path in first.iterdir()] == ["prove-mobile-540p"]
+    assert not is_remembered(profile, remembered)
+    assert finish(prove_once(profile, first, remembered)).available
+    assert is_remembered(profile, remembered)
+    assert finish(prove_once(profile, second, remembered)).available
+    assert list(first.iterdir()) != []
     assert list(second.iterdir()) == []
 
 
@@ -35,7 +37,8 @@ def test_a_profile_that_cannot_be_met_has_a_reason_and_is_tried_again(tmp_path: 
     assert known.video is not None
     impossible: Profile = replace(known, video=replace(known.video, encoder="libnothing"))
     for name in ("first", "second"):
-        scratch = _folder(tmp_path / name)
-        reasons = finish(unavailable([impossible], scratch, remembered))
-        assert "libnothing" in reasons["mobile-540p"]
-        assert [path.name for path in scratch.iterdir()] == ["prove-mobile-540p"]
+        folder = _folder(tmp_path / name)
+        capability = finish(prove_once(impossible, folder, remembered))
+        assert "libnothing" in (capability.reason or "")
+        assert list(folder.iterdir()) != []
+    assert not is_remembered(impossible, remembered)

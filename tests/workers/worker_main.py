@@ -16,7 +16,7 @@ from workers.service import WorkerService
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    service = WorkerService(load_settings(), sys.argv[1:] or QUEUES, kinds=KINDS)
+    service = WorkerService(load_settings(), sys.argv[1:] or QUEUES, kinds=KINDS, profiles=tuple)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     service.start()

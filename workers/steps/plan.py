@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from sqlalchemy.orm import Session
 
@@ -12,11 +12,12 @@ from pipelines.measure import measured_together
 from pipelines.media import MediaInfo
 from pipelines.plan import Plan, plan
 from pipelines.profile import choose_profiles
+from pipelines.profile_key import profile_key
 from pipelines.records import to_json
-from storage.catalogue import jobs
+from storage.catalogue import jobs, workers
 from storage.catalogue.steps import NewStep
-from workers.capability import unavailable
 from workers.context import StepContext, StepResult
+from workers.steps.doable import needs_of, unavailable
 from workers.steps.inputs import inspected, request_of
 
 PROOF_BYTES = 64 * 1024 * 1024  # [P] tiny encodes of half a second
@@ -27,7 +28,7 @@ def run(context: StepContext) -> StepResult:
     request = request_of(context)
     profiles = choose_profiles(info, request.get("profiles") or request.get("ladder"))
     context.need_scratch(PROOF_BYTES)
-    missing = context.follow(unavailable(profiles, context.folder))
+    missing = context.follow(unavailable(context, profiles))
     made = plan(info, inspection, profiles, missing, context.settings.chunk_min_s)
     if not made.rungs:
         reasons = "; ".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
@@ -36,11 +37,15 @@ def run(context: StepContext) -> StepResult:
     def apply(session: Session) -> None:
         job = jobs.get_job(session, context.step.organisation_id, context.step.job_id)
         jobs.record_plan(session, job, to_json(made), [to_json(rung) for rung in made.rungs])
+        workers.keep_definitions(session, {keys[one.name]: to_json(one) for one in profiles})
 
+    keys = {one.name: profile_key(one) for one in profiles}
+    steps = steps_of(made, info, request.get("zone"), scores=request.get("scores", True))
     return StepResult(
         result={"renditions": len(made.rungs), "refused": [asdict(one) for one in made.refused]},
         new_steps=tuple(
-            steps_of(made, info, request.get("zone"), scores=request.get("scores", True))
+            replace(step, needs=tuple(keys[name] for name in needs_of(step, made)))
+            for step in steps
         ),
         apply=apply,
     )
