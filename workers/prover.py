@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipelines.child import NICENESS
 from pipelines.errors import KapokError
 from pipelines.profile import Profile, load_profiles
 from pipelines.profile_key import profile_key
@@ -59,8 +59,7 @@ class Prover:
             log.warning("the worker is known until it is taken for dead: %s", error)
 
     def _run(self) -> None:
-        # Linux has a niceness for each thread, and what it starts inherits it.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), GENTLY)
+        NICENESS.set(GENTLY)
         while not self._ended.is_set():
             try:
                 self._beat()
