@@ -90,13 +90,13 @@ def look(
     from pipelines.inspect import inspect
     from pipelines.probe import probe
 
-    _need_file(path)
+    need_file(path)
     info = probe(path)
     folder.mkdir(parents=True, exist_ok=True)
     return info, follow(inspect(path, info, folder, keep_thumbs=keep_thumbs), show)
 
 
-def _need_file(path: Path) -> None:
+def need_file(path: Path) -> None:
     name = readable(path)
     if path.is_dir():
         text = t(f"{name} is a folder: name a file in it", f"{name} 是目录：请指定其中的文件")
@@ -112,11 +112,13 @@ def make_plan(
     chunk_min_s: float | None = None,
 ) -> Plan:
     """`wanted`: profile names, a ladder's name, or nothing for the source's default ladder."""
+    from pipelines.capabilities import lacking
     from pipelines.plan import plan
     from pipelines.profile import choose_profiles
 
+    profiles = choose_profiles(info, wanted)
     least_s = CHUNK_MIN_S if chunk_min_s is None else chunk_min_s
-    made = plan(info, inspection, choose_profiles(info, wanted), chunk_min_s=least_s)
+    made = plan(info, inspection, profiles, lacking(profiles), least_s)
     if not made.rungs:
         reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(reasons)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +19,7 @@ from pipelines.profile import Profile, load_profiles
 from pipelines.progress import Progress, finish
 from pipelines.run import run
 from pipelines.thumbs import write_thumbs
-from pipelines.tools import ffmpeg, versions
+from pipelines.tools import encoder_pix_fmts, encoders, ffmpeg, versions
 from pipelines.verify import verify
 
 _WIDTH, _HEIGHT = 320, 180
@@ -57,6 +57,8 @@ def proving(profile: Profile, folder: Path) -> Generator[Progress, None, Capabil
 
     A full disk or a killed tool says nothing about the profile and is raised.
     """
+    if (reason := _lacking(profile)) is not None:
+        return Capability(profile.name, available=False, reason=reason, tools=versions())
     try:
         yield from _make_one(profile, folder)
     except (DiskFull, ToolKilled, ToolStalled):
@@ -74,6 +76,37 @@ def prove_all(folder: Path) -> tuple[Capability, ...]:
         own.mkdir()
         found.append(prove(profile, own))
     return tuple(found)
+
+
+def lacking(profiles: Sequence[Profile]) -> dict[str, str]:
+    """The profiles whose encoder, as ffmpeg itself describes it, rules them out, and why.
+
+    No proof that the others can be made, and no encode either.
+    """
+    found = {profile.name: _lacking(profile) for profile in profiles}
+    return {name: reason for name, reason in found.items() if reason is not None}
+
+
+def _lacking(profile: Profile) -> str | None:
+    video = profile.video
+    if video is None:
+        return None
+    version, codec = versions()["ffmpeg"], video.codec.upper()
+    if video.encoder not in encoders():
+        of_codec = [name for name, made in encoders().items() if made == video.codec]
+        there_is = f"only {', '.join(of_codec)}" if of_codec else "none at all"
+        return (
+            f"ffmpeg {version} has no encoder {video.encoder}, and of encoders of {codec} "
+            f"{there_is}: point KAPOK_FFMPEG at an ffmpeg that has it, or choose another profile"
+        )
+    taken = encoder_pix_fmts(video.encoder)
+    if video.pix_fmt is not None and video.pix_fmt not in taken:
+        return (
+            f"{video.encoder} of ffmpeg {version} takes only {', '.join(taken)}: {codec} of "
+            f"{video.pix_fmt} cannot be made here, and fewer bits may not go under this name: "
+            "point KAPOK_FFMPEG at an ffmpeg whose encoder does, or choose another profile"
+        )
+    return None
 
 
 def _make_one(profile: Profile, folder: Path) -> Generator[Progress, None, None]:

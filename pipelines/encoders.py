@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from pipelines.errors import ToolMissing
 from pipelines.media import ContentLight, MasteringDisplay
 from pipelines.plan import VideoPlan
 
@@ -45,6 +46,8 @@ class _Chunk:
 
 def encoder_options(video: VideoPlan, seams: Seams = ONE_CHUNK) -> dict[str, Any]:
     """Ffmpeg's output options; the colour is not among them (see `colour.signal`)."""
+    if video.codec not in _BY_CODEC:
+        raise ToolMissing(f"nothing here encodes {video.codec}: choose another profile")
     options = {"c:v": video.encoder, **_BY_CODEC[video.codec](video, _chunk(video, seams))}
     return {name: value for name, value in options.items() if value is not None}
 

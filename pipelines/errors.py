@@ -64,7 +64,13 @@ class UnknownProfile(KapokError):
 
 
 class InvalidProfile(KapokError):
+    """A profile's text is wrong; `faults` name each field and what may stand there."""
+
     code = "invalid_profile"
+
+    def __init__(self, message: str, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults
 
 
 class NothingToEncode(MediaError):

@@ -27,7 +27,7 @@ from pipelines.encoders import Seams, encoder_options
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.timecode import timecode_at
 
-_SUFFIX = {"mp4": "mp4", "mkv": "mkv", "m4a": "m4a"}
+_SUFFIX = {"mp4": "mp4", "mkv": "mkv", "m4a": "m4a", "ts": "mkv"}
 _MUXER = {"mp4": "mp4", "mkv": "matroska"}
 _FIELD_MODES = {"progressive": "prog", "tt": "tff", "bb": "bff"}
 # Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.

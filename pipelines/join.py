@@ -13,7 +13,7 @@ from pipelines.run import Finished, run
 from pipelines.timecode import rung_timecode
 from pipelines.tools import ffmpeg
 
-_MUXER: dict[Container, str] = {"mp4": "mp4", "mkv": "matroska", "m4a": "ipod"}
+_MUXER: dict[Container, str] = {"mp4": "mp4", "mkv": "matroska", "m4a": "ipod", "ts": "mpegts"}
 
 
 def join(

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from pipelines.errors import InvalidProfile, UnknownProfile
 from pipelines.media import DynamicRange, MediaInfo
+from pipelines.profile_rules import profile_faults, without_odd_rationals
 from pipelines.records import from_json
 
-T = TypeVar("T")
-
-VideoCodec = Literal["hevc", "h264", "ffv1"]
+VideoCodec = Literal["hevc", "h264", "ffv1", "avs2", "avs3"]
 AudioCodec = Literal["aac", "ac3", "flac"]
-Container = Literal["mp4", "mkv", "m4a"]
+Container = Literal["mp4", "mkv", "m4a", "ts"]
 Fit = Literal["exact", "inside", "source"]
 Certainty = Literal["V", "?", "P"]
 
@@ -95,6 +96,7 @@ class Ladder:
 
 _FOLDER = Path(__file__).parent / "profiles"
 _LADDERS = "ladders.toml"
+_LARGEST_BYTES = 64 << 10
 DEFAULT_LADDER = "uhd"
 SOUND_LADDER = "audio"
 
@@ -144,24 +146,34 @@ def choose_profiles(
     return tuple(profile(name) for name in dict.fromkeys(names))
 
 
-def read_profile(path: Path) -> Profile:
-    """The profile in `path`; `InvalidProfile` names the file and the field that is wrong."""
-    table = _table(path)
-    _only_known(path, "video", VideoProfile, [table.get("video", {})])
-    _only_known(path, "audio", AudioProfile, table.get("audio", []))
-    _only_known(path, "basis", Basis, table.get("basis", []))
-    made = _value(path, Profile, {"video": None, "audio": [], **table})
-    for rule, broken in _broken_rules(path, made).items():
-        if broken:
-            raise InvalidProfile(f"{path.name}: {rule}")
-    return made
+def read_profile(source: Path | bytes) -> Profile:
+    """The profile in a file, or in the bytes of one that came from elsewhere.
+
+    Raises `InvalidProfile` with every fault: the field, and what may stand there. A file must have
+    the profile's name.
+    """
+    table, where = _table(source), _where(source)
+    whole = {"audio": [], **table, "video": without_odd_rationals(table.get("video"))}
+    faults = [
+        *_unknown_fields(table),
+        *_faults_of_types(Profile, whole),
+        *profile_faults(table),
+    ]
+    if isinstance(source, Path) and table.get("name") != source.stem:
+        faults.append(f"name must be the file's name, {source.stem!r}")
+    if faults:
+        raise InvalidProfile(f"{where}: {'; '.join(faults)}", tuple(faults))
+    return from_json(Profile, whole)
 
 
 def read_ladders(path: Path, profiles: Mapping[str, Profile]) -> dict[str, Ladder]:
     """The ladders in `path`, one table each; a rung must be the name of a profile."""
     ladders = {}
     for name, table in _table(path).items():
-        made = _value(path, Ladder, {"name": name, **table})
+        whole = {"name": name, **table}
+        if faults := [*_unknown("the ladder", Ladder, table), *_faults_of_types(Ladder, whole)]:
+            raise InvalidProfile(f"{path.name}: {name}: {'; '.join(faults)}", tuple(faults))
+        made = from_json(Ladder, whole)
         missing = [rung for rung in made.profiles if rung not in profiles]
         if missing or not made.profiles:
             raise InvalidProfile(
@@ -172,48 +184,44 @@ def read_ladders(path: Path, profiles: Mapping[str, Profile]) -> dict[str, Ladde
     return ladders
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _where(source: Path | bytes) -> str:
+    return source.name if isinstance(source, Path) else "the profile"
+
+
+def _table(source: Path | bytes) -> dict[str, Any]:
+    data = source.read_bytes() if isinstance(source, Path) else source
+    where = _where(source)
+    if len(data) > _LARGEST_BYTES:
+        raise InvalidProfile(f"{where}: is longer than the {_LARGEST_BYTES} bytes of a profile")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidProfile(f"{path.name}: is not TOML: {error}") from error
+        return tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidProfile(f"{where}: is not TOML: {error}") from error
 
 
-def _value(path: Path, kind: type[T], table: Mapping[str, Any]) -> T:
-    _only_known(path, "the file", kind, [table])
+def _faults_of_types(kind: type[Any], table: Mapping[str, Any]) -> Iterator[str]:
+    """What has the wrong type, or is missing, field by field."""
     try:
-        return from_json(kind, table)
-    except ValueError as error:  # its text names the field and what may stand there
-        raise InvalidProfile(f"{path.name}: {' '.join(str(error).split())}") from error
+        from_json(kind, table)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            field = "".join(
+                f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault["loc"]
+            ).lstrip(".")
+            yield f"{field}: {fault['msg']}"
 
 
-def _only_known(path: Path, where: str, kind: Any, tables: Any) -> None:
+def _unknown_fields(table: Mapping[str, Any]) -> Iterator[str]:
+    yield from _unknown("the file", Profile, table)
+    yield from _unknown("video", VideoProfile, table.get("video", {}))
+    for name, kind in (("audio", AudioProfile), ("basis", Basis)):
+        entries = table.get(name, [])
+        for position, entry in enumerate(entries if isinstance(entries, list) else [entries]):
+            yield from _unknown(f"{name}[{position}]", kind, entry)
+
+
+def _unknown(where: str, kind: Any, table: object) -> Iterator[str]:
     """A misspelt field would else silently leave its default in force."""
     known = {field.name for field in fields(kind)}
-    for table in tables if isinstance(tables, list) else [tables]:
-        if not isinstance(table, Mapping):
-            raise InvalidProfile(f"{path.name}: {where} must be a table")
-        if unknown := sorted(set(table) - known):
-            raise InvalidProfile(
-                f"{path.name}: {where} has unknown fields {unknown}: it knows {sorted(known)}"
-            )
-
-
-def _broken_rules(path: Path, made: Profile) -> dict[str, bool]:
-    """What types cannot say: each rule, and whether `made` breaks it."""
-    video = made.video
-    resized = video is not None and video.fit != "source"
-    return {
-        "name must be the file's name": made.name != path.stem,
-        "basis must cite at least one source": not made.basis,
-        "video or audio must be there": video is None and not made.audio,
-        "video.width and video.height must be there unless video.fit is 'source'": resized
-        and not (video and video.width and video.height),
-        "video.pix_fmt and video.dynamic_range must be there unless video.fit is 'source'": resized
-        and not (video and video.pix_fmt and video.dynamic_range),
-        "video.max_bitrate_bps and video.buffer_bits go together": video is not None
-        and (video.max_bitrate_bps is None) != (video.buffer_bits is None),
-        "audio.bitrate_bps must be there for a lossy codec": any(
-            sound.codec != "flac" and not sound.bitrate_bps for sound in made.audio
-        ),
-    }
+    if isinstance(table, Mapping) and (unknown := sorted(set(table) - known)):
+        yield f"{where} has unknown fields {unknown}: it knows {sorted(known)}"

@@ -64,6 +64,26 @@ def versions() -> dict[str, str]:
     }
 
 
+@cache
+def encoders() -> dict[str, str]:
+    """The video encoders that this ffmpeg has, each with its codec, by ffmpeg's names."""
+    found = {}
+    for line in _output([ffmpeg(), "-hide_banner", "-encoders"]).splitlines():
+        if named := re.match(r" V[\w.]{5} (\S+)\s(.*)", line):
+            codec = re.search(r"\(codec (\S+)\)", named[2])
+            found[named[1]] = codec[1] if codec else named[1]
+    return found
+
+
+@cache
+def encoder_pix_fmts(encoder: str) -> tuple[str, ...]:
+    """The pixel formats that an encoder of this ffmpeg says it takes; others it would be given
+    converted, without a word.
+    """
+    text = _output([ffmpeg(), "-hide_banner", "-h", f"encoder={encoder}"])
+    return tuple(_first(r"Supported pixel formats: (.+)", text).split())
+
+
 def _existing(path: str, way_out: str) -> str:
     if not (Path(path).is_file() and os.access(path, os.X_OK)):
         message = f"{path} is not an executable file: {way_out}"

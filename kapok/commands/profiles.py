@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from kapok.command import Output, command
+from kapok.errors import USAGE
 from kapok.language import t
 
 
@@ -15,6 +17,7 @@ def register(app: typer.Typer) -> None:
     command(profile, "list", t("Every profile.", "全部方案。"))(list_profiles)
     command(profile, "show", t("One profile and its basis.", "一个方案及其依据。"))(show_profile)
     command(profile, "ladders", t("Every ladder.", "全部阶梯。"))(list_ladders)
+    command(profile, "validate", t("Profiles of your own.", "校验自己的方案。"))(validate_profiles)
     app.add_typer(profile, name="profile")
 
 
@@ -41,6 +44,39 @@ def list_ladders(out: Output) -> None:
     found = [_record(ladder) for ladder in load_ladders().values()]
     rows = [(ladder["name"], ", ".join(ladder["profiles"])) for ladder in found]
     out.answer({"data": found}, lambda: show.sheet(rows))
+
+
+def validate_profiles(
+    out: Output,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=t("TOML.", "TOML 文件。"))],
+) -> None:
+    """Every fault of every file, with the field and what may stand there."""
+    from kapok import show
+
+    found = [_validated(path) for path in files]
+    good = t("a valid profile", "方案有效")
+    rows = [
+        (one["path"], text)
+        for one in found
+        for text in one["faults"] or [f"{good}: {one['profile']} v{one['version']}"]
+    ]
+    out.answer({"data": found}, lambda: show.sheet(rows))
+    if any(one["faults"] for one in found):
+        raise typer.Exit(USAGE)
+
+
+def _validated(path: Path) -> dict[str, Any]:
+    from kapok.local import need_file
+    from pipelines.errors import InvalidProfile
+    from pipelines.profile import read_profile
+
+    need_file(path)
+    record: dict[str, Any] = {"path": str(path), "profile": None, "version": None, "faults": []}
+    try:
+        made = read_profile(path.read_bytes())
+    except InvalidProfile as error:
+        return {**record, "faults": list(error.faults or [str(error)])}
+    return {**record, "profile": made.name, "version": made.version}
 
 
 def _record(value: object) -> dict[str, Any]:

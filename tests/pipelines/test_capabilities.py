@@ -7,19 +7,53 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.capabilities import prove, prove_all
+from pipelines.capabilities import lacking, prove, prove_all
+from pipelines.plan import plan
 from pipelines.profile import load_profiles
 from pipelines.tools import versions
+from tests.pipelines.sources import UHD, described
 
 pytestmark = pytest.mark.media
 
 
-def test_this_machine_can_do_every_profile_that_ships(tmp_path: Path) -> None:
-    """With the pinned ffmpeg, so that a refusal here is a regression."""
+BEYOND_IT = {
+    "cn4k-avs2-hlg": "libxavs2 of ffmpeg {} takes only yuv420p: AVS2 of yuv420p10le cannot be made",
+    "cn4k-avs3-hlg": "ffmpeg {} has no encoder libuavs3e, and of encoders of AVS3 none at all",
+    "cn8k-avs3-hlg": "ffmpeg {} has no encoder libuavs3e, and of encoders of AVS3 none at all",
+}
+
+
+def test_this_machine_can_do_every_profile_but_those_beyond_its_libraries(tmp_path: Path) -> None:
+    """With the pinned ffmpeg, so that another refusal here is a regression."""
     found = prove_all(tmp_path)
     assert {one.profile for one in found} == set(load_profiles())
-    assert {one.profile: one.reason for one in found if not one.available} == {}
+    reasons = {one.profile: one.reason or "" for one in found if not one.available}
+    assert set(reasons) == set(BEYOND_IT)
+    for name, reason in BEYOND_IT.items():
+        assert reasons[name].startswith(reason.format(versions()["ffmpeg"]))
     assert all(one.tools == versions() for one in found)
+
+
+def test_ffmpeg_is_asked_and_not_the_name(tmp_path: Path) -> None:
+    """The same promise under any name is refused, and 8 bits under this one are not."""
+    profile = load_profiles()["cn4k-avs2-hlg"]
+    assert profile.video is not None
+    renamed = replace(profile, name="x")
+    assert lacking([renamed]).keys() == {"x"}
+    assert not prove(renamed, tmp_path).available
+    eight = replace(profile, video=replace(profile.video, pix_fmt="yuv420p"))
+    assert lacking([eight]) == {}
+
+
+def test_a_plan_refuses_what_ffmpeg_rules_out_with_its_reason() -> None:
+    """Nobody gets 8 bits that are called 10."""
+    wanted = [load_profiles()["cn4k-avs2-hlg"], load_profiles()["cn4k-avs3-hlg"]]
+    made = plan(*described(UHD), wanted, lacking(wanted))
+    assert made.rungs == ()
+    told = {refusal.profile: (refusal.code, refusal.reason) for refusal in made.refused}
+    assert told["cn4k-avs2-hlg"][0] == told["cn4k-avs3-hlg"][0] == "unavailable_here"
+    assert "takes only yuv420p" in told["cn4k-avs2-hlg"][1]
+    assert "no encoder libuavs3e" in told["cn4k-avs3-hlg"][1]
 
 
 def test_an_encoder_that_is_not_there_is_a_reason(tmp_path: Path) -> None:

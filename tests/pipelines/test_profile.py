@@ -22,7 +22,10 @@ from tests.pipelines.sources import HD, STEREO, described
 SHIPPED = {
     "archive-ffv1",
     "audio-access-aac",
+    "cn4k-avs2-hlg",
+    "cn4k-avs3-hlg",
     "cn4k-hevc-hlg",
+    "cn8k-avs3-hlg",
     "hd-avc-sdr",
     "mobile-1080p",
     "mobile-540p",
@@ -119,15 +122,30 @@ def test_rates_are_exact(written: Path) -> None:
         ('fit = "inside"', 'fitt = "inside"', "video has unknown fields ['fitt']"),
         ("version = 1", 'version = "one"', "version"),
         ("version = 1", "version = 1\nversoin = 2", "the file has unknown fields ['versoin']"),
-        ("channels = 2", "channel = 2", "audio has unknown fields ['channel']"),
+        ("channels = 2", "channel = 2", "audio[0] has unknown fields ['channel']"),
         ('certainty = "P"', 'certainty = "sure"', "certainty"),
         ('name = "made"', 'name = "other"', "name must be the file's name"),
         ("width = 320", "", "video.width and video.height"),
         ('pix_fmt = "yuv420p"', "", "video.pix_fmt and video.dynamic_range"),
-        ("bitrate_bps = 96000", "", "audio.bitrate_bps"),
+        ("bitrate_bps = 96000", "", "audio[0].bitrate_bps"),
         ('codec = "h264"', 'codec = "h264"\nbuffer_bits = 5', "video.max_bitrate_bps"),
         ("[video]", "[video", "is not TOML"),
-        ("[video]", "video = 3\n[other]", "video must be a table"),
+        ("[video]", "video = 3\n[other]", "video: Input should be a dictionary"),
+        ("width = 320", "width = 321", "video.width is 321: an even number"),
+        ("width = 320", "width = 99999", "video.width is 99999: 16 to 8192"),
+        ('dynamic_range = "sdr"', 'dynamic_range = "hlg"', "video.pix_fmt is 'yuv420p': 10 bits"),
+        ('encoder = "libx264"', 'encoder = "-f"', "video.encoder is '-f': libx264, libx265"),
+        ('fit = "inside"', 'fit = "inside"\npreset = "a:b"', "video.preset is 'a:b': ultrafast"),
+        ('fit = "inside"', 'fit = "inside"\ncrf = nan', "video.crf is nan: 0 to 51"),
+        ('fit = "inside"', 'fit = "inside"\ncrf = 52', "video.crf is 52: 0 to 51"),
+        ('"30000/1001"', '"9e99999999"', "video.max_frame_rate is '9e99999999': a whole"),
+        ('"30000/1001"', '"1/0"', "video.max_frame_rate is '1/0': a whole number or two"),
+        ("channels = 2", 'channels = "9"', "audio[0].channels is '9': 1, 2, 6 may stand there"),
+        ('container = "mp4"', 'container = "m4a"', "video.codec is 'h264': nothing may stand"),
+        ('codec = "aac"', 'codec = "pcm"', "audio[0].bitrate_bps is 96000: pcm has none"),
+        ('title_en = "Made"', 'title_en = "A 4K one"', "name or title says 4K"),
+        ('title_en = "Made"', 'title_en = "A\\nB"', "title_en is 'A\\nB': one line"),
+        ("version = 1", "version = " + "9" * 5000, "is not TOML"),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_field(
@@ -139,6 +157,30 @@ def test_a_mistake_is_named_with_its_file_and_field(
         read_profile(written)
     assert str(raised.value).startswith("made.toml: ")
     assert named in str(raised.value)
+
+
+def test_every_fault_is_told_at_once_with_what_may_stand_there() -> None:
+    """Types, closed lists, bounds and labels: one reading finds all, in any bytes."""
+    text = GOOD.replace('"libx264"', '"libx266"').replace("width = 320", "width = 31")
+    text = text.replace('"inside"', '"outside"').replace('"aac"', '"mp3"').replace('"P"', '"X"')
+    with pytest.raises(InvalidProfile) as raised:
+        read_profile(text.encode())
+    assert str(raised.value).startswith("the profile: ")
+    assert [fault.split()[0].rstrip(":") for fault in raised.value.faults] == [
+        "basis[0].certainty",
+        "video.fit",
+        "audio[0].codec",
+        "video.encoder",
+        "video.width",
+    ]
+    assert read_profile(GOOD.encode()).name == "made"
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"a" * 70_000, b"x = " + b"[" * 5000, b""])
+def test_bytes_that_are_no_profile_are_an_error_that_says_so(data: bytes) -> None:
+    """Whatever an organisation sends: never anything but `InvalidProfile`."""
+    with pytest.raises(InvalidProfile, match=r"^the profile: "):
+        read_profile(data)
 
 
 def test_a_profile_without_a_basis_is_refused(written: Path) -> None:

@@ -1,0 +1,135 @@
+"""What may stand in a profile for each encoder and container: closed lists, never arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+_X26X = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow"),
+)
+_420, _422 = ("yuv420p", "yuv420p10le"), ("yuv422p", "yuv422p10le")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """What one encoder of ffmpeg can be asked for; an empty tuple: nothing of the kind.
+
+    `pix_fmts` are those of the codec, so that a profile may ask for what a given build of the
+    encoder turns out not to do (see `capabilities`). `constant` are the codec profiles whose every
+    frame is as large as the standard says: with them no quality, cap or preset is chosen.
+    """
+
+    codec: str
+    pix_fmts: tuple[str, ...]
+    presets: tuple[str, ...] = ()
+    codec_profiles: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    crf: tuple[float, float] | None = None
+    constant: tuple[str, ...] = ()
+
+
+_H26X_LEVELS = ("3", "3.1", "4", "4.1", "5", "5.1", "5.2", "6", "6.1", "6.2")
+_AVS_LEVELS = (
+    *("4.0.00", "6.0.00", "6.0.20", "6.2.60"),
+    *("8.0.30", "8.2.30", "8.0.60", "8.2.60", "10.0.30", "10.0.60", "10.2.60"),
+)
+_PRORES = ("proxy", "lt", "standard", "hq")
+
+ENCODERS: Mapping[str, Encoder] = MappingProxyType(
+    {
+        "libx264": Encoder(
+            codec="h264",
+            pix_fmts=(*_420, *_422),
+            presets=_X26X,
+            codec_profiles=("baseline", "main", "high", "high10", "high422", "avc-intra-300"),
+            levels=_H26X_LEVELS,
+            crf=(0, 51),
+            constant=("avc-intra-300",),
+        ),
+        "libx265": Encoder(
+            codec="hevc",
+            pix_fmts=(*_420, "yuv422p10le"),
+            presets=_X26X,
+            codec_profiles=("main", "main10", "main422-10"),
+            levels=_H26X_LEVELS,
+            crf=(0, 51),
+        ),
+        "libsvtav1": Encoder(
+            codec="av1",
+            pix_fmts=_420,
+            presets=tuple(str(number) for number in range(14)),
+            codec_profiles=("main",),
+            crf=(1, 63),
+        ),
+        "libvvenc": Encoder(
+            codec="vvc",
+            pix_fmts=("yuv420p10le",),
+            presets=("faster", "fast", "medium", "slow", "slower"),
+            crf=(0, 63),
+        ),
+        "libxavs2": Encoder(
+            codec="avs2",
+            pix_fmts=_420,
+            presets=tuple(str(number) for number in range(10)),
+            levels=_AVS_LEVELS,
+            crf=(1, 63),
+        ),
+        "libuavs3e": Encoder(
+            codec="avs3", pix_fmts=_420, presets=("0", "1", "2", "3"), levels=_AVS_LEVELS
+        ),
+        "prores_ks": Encoder(
+            codec="prores",
+            pix_fmts=("yuv422p10le",),
+            codec_profiles=_PRORES,
+            constant=_PRORES,
+        ),
+        "ffv1": Encoder(codec="ffv1", pix_fmts=()),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """The codecs that a container holds in Kapok's files."""
+
+    video: tuple[str, ...]
+    audio: tuple[str, ...]
+
+
+CONTAINERS: Mapping[str, Holds] = MappingProxyType(
+    {
+        "mp4": Holds(("hevc", "h264", "av1", "vvc"), ("aac", "ac3", "flac")),
+        "mkv": Holds(
+            ("ffv1", "hevc", "h264", "av1", "avs2", "avs3"), ("flac", "aac", "ac3", "pcm")
+        ),
+        "m4a": Holds((), ("aac",)),
+        "ts": Holds(("hevc", "h264", "avs2", "avs3"), ("aac", "ac3")),
+        "mxf": Holds(("h264",), ("pcm",)),
+        "mov": Holds(("prores", "h264", "hevc"), ("pcm", "aac")),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """`bitrates_bps` is `None` for a codec that loses nothing."""
+
+    channels: tuple[int, ...]
+    rates_hz: tuple[int, ...]
+    bitrates_bps: tuple[int, int] | None = None
+    bit_depths: tuple[int, ...] = ()
+
+
+_TV_RATE = (48000,)
+_RATES = (32000, 44100, 48000, 96000)
+SOUNDS: Mapping[str, Sound] = MappingProxyType(
+    {
+        "aac": Sound((1, 2, 6), _RATES, (32_000, 576_000)),
+        "ac3": Sound((2, 6), _TV_RATE, (96_000, 640_000)),
+        "flac": Sound((), _RATES),
+        "pcm": Sound((1, 2, 6), _TV_RATE, bit_depths=(16, 24)),
+    }
+)

@@ -1,0 +1,228 @@
+"""What a profile may say, beyond the types of its fields: every fault of one at once. Pure.
+
+All rules read the TOML tables as they are, so that one wrong field does not hide another. What has
+the wrong type is left to whoever checks the types.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from pipelines.codecs import CONTAINERS, ENCODERS, SOUNDS, Encoder
+
+Table = Mapping[str, Any]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+# Without exponents, whose values may fill the memory.
+_RATIONAL = re.compile(r"\d{1,9}(/[1-9]\d{0,8})?")
+_RATIONALS = ("max_frame_rate", "min_frame_rate", "gop_s")
+_LONGEST_TEXT = 500
+_SIDES, _RATES = (16, 8192), (Fraction(1), Fraction(120))
+_BITRATES_BPS = (50_000, 4_000_000_000)
+_BUFFER_S = (Fraction(1, 10), Fraction(10))
+_GOP_S = (Fraction(1, 100), Fraction(10))
+_UHD_FPS, _HD_FPS = 50, Fraction(24000, 1001)
+# Nominal-format rule for UHD labels (STANDARDS.md): the raster that each word promises.
+_LABELS = {"4k": (3840, 2160), "8k": (7680, 4320)}
+
+
+def profile_faults(table: Table) -> Iterator[str]:
+    """Each as `field is VALUE: what may stand there`."""
+    yield from _head_faults(table)
+    container = table.get("container")
+    holds = CONTAINERS.get(container) if isinstance(container, str) else None
+    video = table.get("video")
+    if isinstance(video, Mapping):
+        yield from _video_faults(video)
+        codecs = {encoder.codec for encoder in ENCODERS.values()}
+        if holds and (codec := video.get("codec")) in codecs and codec not in holds.video:
+            yield _not_one_of("video.codec", codec, holds.video, f"in {container}")
+    for position, sound in enumerate(_tables(table.get("audio"))):
+        yield from _sound_faults(f"audio[{position}]", sound)
+        if holds and (codec := sound.get("codec")) in SOUNDS and codec not in holds.audio:
+            yield _not_one_of(f"audio[{position}].codec", codec, holds.audio, f"in {container}")
+    yield from _label_faults(table, video if isinstance(video, Mapping) else {})
+
+
+def without_odd_rationals(video: object) -> object:
+    """The table without what stands for a rational and is none, of which `profile_faults` tells."""
+    if not isinstance(video, Mapping):
+        return video
+    return {key: value for key, value in video.items() if not _is_odd_rational(key, value)}
+
+
+def _is_odd_rational(field: str, value: object) -> bool:
+    return field in _RATIONALS and _number(value) is None
+
+
+def _head_faults(table: Table) -> Iterator[str]:
+    name, version = table.get("name"), table.get("version")
+    if isinstance(name, str) and not _NAME.fullmatch(name):
+        yield _is("name", name, "small letters, digits and hyphens, at most 64")
+    if (number := _number(version)) is not None and number < 1:
+        yield _is("version", version, "a whole number from 1 on")
+    if not table.get("video") and not table.get("audio"):
+        yield "video or audio must be there"
+    basis = _tables(table.get("basis"))
+    if not basis:
+        yield "basis must cite at least one source"
+    texts = {"title_en": table.get("title_en"), "title_zh": table.get("title_zh")}
+    for position, entry in enumerate(basis):
+        texts |= {f"basis[{position}].{key}": entry.get(key) for key in ("what", "source")}
+    for field, text in texts.items():
+        if isinstance(text, str) and not _is_text(text):
+            yield _is(field, text, f"one line of at most {_LONGEST_TEXT} characters")
+
+
+def _is_text(text: str) -> bool:
+    return bool(text.strip()) and len(text) <= _LONGEST_TEXT and text.isprintable()
+
+
+def _video_faults(video: Table) -> Iterator[str]:
+    name = video.get("encoder")
+    encoder = ENCODERS.get(name) if isinstance(name, str) else None
+    if isinstance(name, str) and encoder is None:
+        yield _not_one_of("video.encoder", name, tuple(ENCODERS), "")
+    if encoder is not None:
+        yield from _encoder_faults(video, str(name), encoder)
+    yield from _picture_faults(video)
+    yield from _within(video, "video.width", *_SIDES)
+    yield from _within(video, "video.height", *_SIDES)
+    for field in ("width", "height"):
+        if (side := _number(video.get(field))) is not None and side % 2:
+            yield _is(f"video.{field}", video[field], "an even number")
+    for field in _RATIONALS:
+        if field in video and _is_odd_rational(field, video[field]):
+            yield _is(f"video.{field}", video[field], 'a whole number or two, as "30000/1001"')
+    yield from _within(video, "video.max_frame_rate", *_RATES)
+    yield from _within(video, "video.min_frame_rate", *_RATES)
+    most, least = (_number(video.get(f"{which}_frame_rate")) for which in ("max", "min"))
+    if most is not None and least is not None and most < least:
+        yield _is("video.max_frame_rate", video["max_frame_rate"], f"at least {least}")
+    yield from _within(video, "video.gop_s", *_GOP_S)
+    yield from _cap_faults(video)
+
+
+def _picture_faults(video: Table) -> Iterator[str]:
+    """What a picture that is made anew must say of itself."""
+    if video.get("fit") == "source":
+        return
+    if not (video.get("width") and video.get("height")):
+        yield "video.width and video.height must be there unless video.fit is 'source'"
+    pix_fmt, dynamic_range = video.get("pix_fmt"), video.get("dynamic_range")
+    if not (pix_fmt and dynamic_range):
+        yield "video.pix_fmt and video.dynamic_range must be there unless video.fit is 'source'"
+    elif dynamic_range in ("hlg", "pq") and "10" not in str(pix_fmt):
+        yield _is("video.pix_fmt", pix_fmt, f"10 bits, which {dynamic_range} needs")
+
+
+def _cap_faults(video: Table) -> Iterator[str]:
+    cap, buffer = video.get("max_bitrate_bps"), video.get("buffer_bits")
+    if (cap is None) != (buffer is None):
+        yield "video.max_bitrate_bps and video.buffer_bits go together"
+    yield from _within(video, "video.max_bitrate_bps", *_BITRATES_BPS)
+    if (rate := _number(cap)) is not None:
+        least, most = (int(rate * seconds) for seconds in _BUFFER_S)
+        yield from _within(video, "video.buffer_bits", least, most)
+
+
+def _encoder_faults(video: Table, name: str, encoder: Encoder) -> Iterator[str]:
+    lists = {
+        "codec": (encoder.codec,),
+        "pix_fmt": encoder.pix_fmts,
+        "preset": encoder.presets,
+        "codec_profile": encoder.codec_profiles,
+        "level": encoder.levels,
+    }
+    for field, allowed in lists.items():
+        value = video.get(field)
+        if isinstance(value, str) and value not in allowed:
+            yield _not_one_of(f"video.{field}", value, allowed, f"for {name}")
+    constant = video.get("codec_profile") in encoder.constant
+    if encoder.crf and not constant:
+        yield from _within(video, "video.crf", *encoder.crf)
+    for field in ("crf", "max_bitrate_bps"):
+        if video.get(field) is not None and (constant or not (encoder.crf or field != "crf")):
+            yield f"video.{field} is {video[field]}: {name} has none to be chosen here"
+
+
+def _sound_faults(where: str, sound: Table) -> Iterator[str]:
+    codec = sound.get("codec")
+    known = SOUNDS.get(codec) if isinstance(codec, str) else None
+    if known is None:
+        return
+    lists: dict[str, tuple[int, ...]] = {
+        "channels": known.channels,
+        "sample_rate_hz": known.rates_hz,
+        "bit_depth": known.bit_depths,
+    }
+    for field, allowed in lists.items():
+        value = sound.get(field)
+        if (number := _number(value)) is not None and number not in allowed:
+            yield _not_one_of(f"{where}.{field}", value, allowed, f"for {codec}")
+    if known.bitrates_bps is None:
+        if sound.get("bitrate_bps") is not None:
+            yield f"{where}.bitrate_bps is {sound['bitrate_bps']}: {codec} has none to be chosen"
+    elif not sound.get("bitrate_bps"):
+        yield f"{where}.bitrate_bps must be there for a lossy codec"
+    else:
+        yield from _within(sound, f"{where}.bitrate_bps", *known.bitrates_bps)
+    if codec != "flac" and not sound.get("channels"):
+        yield f"{where}.channels must be there for {codec}"
+
+
+def _label_faults(table: Table, video: Table) -> Iterator[str]:
+    """No file carries a label that it falls short of."""
+    titles = (table.get("name"), table.get("title_en"), table.get("title_zh"))
+    words = " ".join(text.lower() for text in titles if isinstance(text, str))
+    size = (video.get("width"), video.get("height"))
+    rate = _number(video.get("min_frame_rate")) or 0
+    for label, raster in _LABELS.items():
+        hdr = video.get("dynamic_range") in ("hlg", "pq") and "10" in str(video.get("pix_fmt"))
+        if re.search(rf"(?<!\d){label}(?![a-z])", words) and (
+            size != raster or rate < _UHD_FPS or not hdr or video.get("fit") == "inside"
+        ):
+            yield (
+                f"name or title says {label.upper()}, which stands for exactly "
+                f"{raster[0]}x{raster[1]}, video.min_frame_rate of at least {_UHD_FPS}, 10 bits "
+                "and hlg or pq"
+            )
+    if re.search(r"\bhd\b", words) and (
+        size != (1920, 1080) or rate < _HD_FPS or video.get("fit") == "inside"
+    ):
+        yield "name or title says HD, which stands for exactly 1920x1080 and at least 24000/1001"
+
+
+def _within(table: Table, field: str, least: Any, most: Any) -> Iterator[str]:
+    value = table.get(field.rpartition(".")[2])
+    number = _number(value)
+    infinite = isinstance(value, float) and number is None
+    if infinite or (number is not None and not least <= number <= most):
+        yield _is(field, value, f"{least} to {most}")
+
+
+def _number(value: object) -> Fraction | None:
+    """Also of `"30000/1001"`; `None` for what is no number, which the types refuse."""
+    if isinstance(value, str):
+        return Fraction(value) if _RATIONAL.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return Fraction(value) if math.isfinite(value) else None
+
+
+def _tables(value: object) -> Sequence[Table]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _not_one_of(field: str, value: object, allowed: Sequence[object], where: str) -> str:
+    may = ", ".join(map(str, allowed)) or "nothing"
+    return _is(field, value, f"{may} may stand there{f' {where}' if where else ''}")
+
+
+def _is(field: str, value: object, may: str) -> str:
+    shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
+    return f"{field} is {shown}: {may}"
