@@ -54,6 +54,7 @@ TABLE: Mapping[str, Row] = {
     "multipart_not_found": Row(404, "No such multipart upload in the store", "分片上传不存在"),
     "not_made_yet": Row(404, "It is not made yet", "尚未生成"),
     "unknown_profile": Row(422, "No such profile", "没有这个编码方案"),
+    "profile_unavailable": Row(422, "No worker can do that profile", "没有可用该方案的工作进程"),
     "unknown_part": Row(422, "The upload has no such part", "该上传没有这个分片"),
     # States that do not allow it.
     "conflict": Row(409, "Its state does not allow that", "当前状态不允许此操作"),

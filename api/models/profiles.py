@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from api.models.common import Rational, Sent
 from pipelines.profile import AudioProfile, Basis
+
+
+class Availability(Sent):
+    """Whether this installation can make it now: proven by tiny real encodes of its workers.
+
+    `unproven`: no worker lives that encodes, or one has yet to prove it.
+    """
+
+    state: Literal["available", "unavailable", "unproven"]
+    workers: int
+    reason: str | None
 
 
 class VideoProfile(Sent):
@@ -37,6 +50,7 @@ class Profile(Sent):
     video: VideoProfile | None
     audio: tuple[AudioProfile, ...]
     packaged: bool
+    availability: Availability
 
 
 class Profiles(Sent):

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from storage.catalogue.graph import queue_of
 from storage.clock import now
 from storage.ids import new_id
 from storage.schema import Capability, ProfileDefinition, Step, StepNeed, WorkerRow
@@ -48,6 +49,40 @@ class LivingWorker:
 
     def can_do(self, key: str) -> bool:
         return key in self.verdicts and self.verdicts[key].available
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a profile can be made: by how many living workers, or why by none.
+
+    `unproven`: no worker lives that encodes, or one has yet to prove it.
+    """
+
+    state: Literal["available", "unavailable", "unproven"]
+    workers: int = 0
+    reason: str | None = None
+
+
+def availability(living: Sequence[LivingWorker], key: str) -> Availability:
+    encoding = serving(living, queue_of("encode"))
+    if able := [worker for worker in encoding if worker.can_do(key)]:
+        return Availability("available", len(able))
+    if not encoding or any(key not in worker.verdicts for worker in encoding):
+        return Availability("unproven")
+    return Availability("unavailable", reason=reason_against(encoding, key))
+
+
+def serving(living: Sequence[LivingWorker], queue: str) -> list[LivingWorker]:
+    return [worker for worker in living if queue in worker.queues]
+
+
+def reason_against(serving: Sequence[LivingWorker], key: str) -> str:
+    """Why none of them can do it: the first one's reason, and of several how many they are."""
+    reasons = [worker.verdicts[key].reason for worker in serving if key in worker.verdicts]
+    if not reasons:
+        return "no living worker has proven that it can do it"
+    told = str(reasons[0])
+    return told if len(serving) == 1 else f"none of {len(serving)} workers can do it: {told}"
 
 
 def lacks_a_proof(step_id: Any, worker: Any) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from pipelines.profile_key import profile_key
 from pipelines.progress import Progress
 from storage.catalogue import workers
 from storage.catalogue.steps import NewStep, queue_of
-from storage.catalogue.workers import LivingWorker
+from storage.catalogue.workers import LivingWorker, reason_against, serving
 from workers.context import StepContext
 
 # Kinds of steps that run a profile's own encoder or decoder. A package copies what was verified.
@@ -69,7 +69,7 @@ def unavailable(
 
 def undecided(keys: Iterable[str], living: Sequence[LivingWorker]) -> bool:
     """Whether a worker that encodes may yet prove what none of the living can do."""
-    encoding = _serving(living, queue_of("encode"))
+    encoding = serving(living, queue_of("encode"))
     return any(
         not _able(encoding, key) and any(key not in worker.verdicts for worker in encoding)
         for key in keys
@@ -84,36 +84,23 @@ def reasons_against(keys: Sequence[str], living: Sequence[LivingWorker]) -> dict
     """
     against: dict[str, str] = {}
     for queue in QUEUES:
-        serving = _serving(living, queue)
-        if not serving:
+        them = serving(living, queue)
+        if not them:
             continue
-        against |= {key: _why(serving, key) for key in keys if not _able(serving, key)}
+        against |= {key: reason_against(them, key) for key in keys if not _able(them, key)}
         kept = [key for key in keys if key not in against]
-        against |= _apart(kept, serving)
+        against |= _apart(kept, them)
     return against
 
 
-def _apart(keys: Sequence[str], serving: Sequence[LivingWorker]) -> dict[str, str]:
+def _apart(keys: Sequence[str], them: Sequence[LivingWorker]) -> dict[str, str]:
     """What the worker that can do the most of them cannot."""
-    best = max(serving, key=lambda worker: sum(worker.can_do(key) for key in keys))
+    best = max(them, key=lambda worker: sum(worker.can_do(key) for key in keys))
     return {key: TOGETHER for key in keys if not best.can_do(key)}
-
-
-def _why(serving: Sequence[LivingWorker], key: str) -> str:
-    """The first verdict's reason; of several workers also how many they are."""
-    reasons = [worker.verdicts[key].reason for worker in serving if key in worker.verdicts]
-    if not reasons:
-        return "no living worker has proven that it can do it"
-    told = str(reasons[0])
-    return told if len(serving) == 1 else f"none of {len(serving)} workers can do it: {told}"
 
 
 def _able(living: Sequence[LivingWorker], key: str) -> bool:
     return any(worker.can_do(key) for worker in living)
-
-
-def _serving(living: Sequence[LivingWorker], queue: str) -> list[LivingWorker]:
-    return [worker for worker in living if queue in worker.queues]
 
 
 def _living(context: StepContext) -> list[LivingWorker]:
