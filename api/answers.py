@@ -99,6 +99,8 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
     "POST /v1/jobs/{job_id}/retry": ("job_conflict",),
     "GET /v1/renditions/{rendition_id}/download": ("not_made_yet",),
     "GET /v1/profiles/{name}": ("unknown_profile",),
+    "POST /v1/profiles": ("invalid_profile", "name_taken"),
+    "DELETE /v1/profiles/{name}": ("unknown_profile",),
     "POST /v1/zones": ("unknown_profile", "name_taken"),
     "GET /v1/zones/{name}": ("zone_not_found",),
     "POST /v1/publications": (
@@ -135,6 +137,7 @@ LOCATION = {
     "POST /v1/assets/{asset_id}/jobs",
     "POST /v1/jobs/{job_id}/cancel",
     "POST /v1/jobs/{job_id}/retry",
+    "POST /v1/profiles",
     "POST /v1/zones",
     "POST /v1/publications",
 }

@@ -14,6 +14,7 @@ from pipelines.errors import ProfileUnavailable
 from pipelines.profile import Profile
 from pipelines.profile_key import profile_key
 from storage.catalogue import workers, zones
+from storage.catalogue.profiles import own_profiles
 from storage.catalogue.workers import LivingWorker
 
 
@@ -25,7 +26,8 @@ def check_recipe(session: Session, caller: Caller, recipe: Recipe, beat_s: float
     A job that ends in a zone publishes on its own: so naming one needs the right to publish.
     """
     ladder = profiles.ladder(recipe.ladder).profiles if recipe.ladder is not None else ()
-    wanted = [profiles.profile(name) for name in recipe.profiles or ladder]
+    own = own_profiles(session, caller.organisation_id)
+    wanted = [profiles.profile(name, own) for name in recipe.profiles or ladder]
     _refuse_what_nobody_can_do(wanted, workers.living_workers(session, beat_s))
     if recipe.zone is not None:
         caller.require(Action.PUBLISH)

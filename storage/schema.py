@@ -221,6 +221,22 @@ class ProfileDefinition(Base):
     definition: Mapped[dict[str, Any]]  # pipelines.profile.Profile
 
 
+class OrganisationProfile(Base):
+    """A version of a profile that an organisation added; it never changes."""
+
+    __tablename__ = "organisation_profiles"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    version: Mapped[int] = mapped_column(Integer)
+    definition: Mapped[dict[str, Any]]  # pipelines.profile.Profile
+    created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("organisation_id", "name", "version", name="one_own_profile_a_version"),
+    )
+
+
 class WorkerRow(Base):
     """A process that runs steps; alive while `seen_at` is fresh."""
 

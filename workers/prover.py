@@ -15,7 +15,7 @@ from pipelines.errors import KapokError
 from pipelines.profile import Profile, load_profiles
 from pipelines.profile_key import profile_key
 from pipelines.records import from_json
-from storage.catalogue import workers
+from storage.catalogue import profiles, workers
 from storage.catalogue.workers import Verdict
 from storage.database import Database
 from workers.proofs import Proofs
@@ -30,7 +30,10 @@ def every_profile() -> Iterable[Profile]:
 
 
 class Prover:
-    """Proves `profiles`, and then what unfinished steps need; looks for such every `beat_s`."""
+    """Proves `profiles`, then what organisations added, and what unfinished steps need.
+
+    It looks for such every `beat_s`.
+    """
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class Prover:
 
     def _prove(self) -> None:
         """Failures are not tried again before the next start, unless a plan asks for them."""
-        wanted = [*self._profiles(), *self._needed()]
+        wanted = [*self._profiles(), *self._added(), *self._needed()]
         new = [one for one in wanted if not self._proofs.has_verdict(profile_key(one))]
         proving = self._proofs.prove(new, self._scratch)
         try:
@@ -87,6 +90,10 @@ class Prover:
                     self._beat()
         finally:
             proving.close()
+
+    def _added(self) -> list[Profile]:
+        with self._database.read() as session:
+            return profiles.every_own_profile(session)
 
     def _needed(self) -> Iterator[Profile]:
         """What unfinished steps need beside, as it was when they were planned."""

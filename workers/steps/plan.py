@@ -18,7 +18,7 @@ from storage.catalogue import jobs, workers
 from storage.catalogue.steps import NewStep
 from workers.context import StepContext, StepResult
 from workers.steps.doable import needs_of, unavailable
-from workers.steps.inputs import inspected, request_of
+from workers.steps.inputs import inspected, own_profiles_of, request_of
 
 PROOF_BYTES = 64 * 1024 * 1024  # [P] tiny encodes of half a second
 
@@ -26,7 +26,8 @@ PROOF_BYTES = 64 * 1024 * 1024  # [P] tiny encodes of half a second
 def run(context: StepContext) -> StepResult:
     info, inspection = inspected(context)
     request = request_of(context)
-    profiles = choose_profiles(info, request.get("profiles") or request.get("ladder"))
+    wanted = request.get("profiles") or request.get("ladder")
+    profiles = choose_profiles(info, wanted, own_profiles_of(context))
     context.need_scratch(PROOF_BYTES)
     missing = context.follow(unavailable(context, profiles))
     made = plan(info, inspection, profiles, missing, context.settings.chunk_min_s)
