@@ -24,6 +24,7 @@ from storage.ids import new_id
 from storage.schema import OrganisationProfile
 
 PREFIX = "own-"
+MOST = 100  # [P] of one organisation
 HIGHEST_VERSION = 1_000_000  # [P] what a column holds, and no counter of versions reaches
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ def add_profile(
     Raises `InvalidProfile` for what only the catalogue asks for, and `NameTaken` unless its version
     is higher than every earlier one of that name, withdrawn ones too.
     """
-    if faults := list(_faults(profile)):
+    count = len(own_profiles(session, organisation_id).keys() - {profile.name})
+    if faults := list(_faults(profile, count)):
         raise InvalidProfile(f"the profile: {'; '.join(faults)}", tuple(faults))
     latest = session.scalar(
         select(func.max(OrganisationProfile.version)).where(
@@ -97,11 +99,13 @@ def every_own_profile(session: Session) -> list[Profile]:
     return list(_profiles(_current(session)))
 
 
-def _faults(profile: Profile) -> Iterator[str]:
+def _faults(profile: Profile, others: int) -> Iterator[str]:
     if not profile.name.startswith(PREFIX):
         yield f"name is {profile.name!r}: an organisation's own begin with '{PREFIX}'"
     if profile.version > HIGHEST_VERSION:
         yield f"version is {profile.version}: at most {HIGHEST_VERSION}"
+    if others >= MOST:
+        yield f"there are {others} already, each of which every worker proves: withdraw one first"
 
 
 def _current(session: Session, *only: ColumnElement[bool]) -> list[OrganisationProfile]:

@@ -77,6 +77,15 @@ def test_a_name_of_the_built_in_ones_is_refused(world: World) -> None:
         add(world, replace(OWN, version=2**40))
 
 
+def test_an_organisation_has_a_hundred_at_most(world: World) -> None:
+    """Every worker proves each of them; a new version of one, or another in its place, is none."""
+    for number in range(profiles.MOST):
+        add(world, replace(OWN, name=f"own-{number}"))
+    with pytest.raises(InvalidProfile, match="withdraw one first"):
+        add(world)
+    add(world, replace(OWN, name="own-7", version=2))
+
+
 def test_only_an_own_profile_is_withdrawn(world: World) -> None:
     with pytest.raises(UnknownProfile):
         world.write(
