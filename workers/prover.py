@@ -32,7 +32,8 @@ def every_profile() -> Iterable[Profile]:
 class Prover:
     """Proves `profiles`, then what organisations added, and what unfinished steps need.
 
-    It looks for such every `beat_s`.
+    It looks for such every `beat_s`. With `proves` false it only says that the worker lives: what
+    no step of its queues needs is nothing to spend an encode on.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class Prover:
         scratch: Path,
         beat_s: float,
         profiles: Callable[[], Iterable[Profile]] = every_profile,
+        *,
+        proves: bool = True,
     ) -> None:
         self._proofs, self._database, self._scratch = proofs, database, scratch
-        self._beat_s, self._profiles = beat_s, profiles
+        self._beat_s, self._profiles, self._proves = beat_s, profiles, proves
         self._beaten_at = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prover", daemon=True)
@@ -66,7 +69,8 @@ class Prover:
         while not self._ended.is_set():
             try:
                 self._beat()
-                self._prove()
+                if self._proves:
+                    self._prove()
             except KapokError as error:
                 log.warning("proofs are put off: %s", error)
             except Exception:

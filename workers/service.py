@@ -20,6 +20,7 @@ from workers.finder import Finder
 from workers.kinds import KINDS, Kind
 from workers.prover import Prover, every_profile
 from workers.room import Room
+from workers.steps.doable import QUEUES as NEEDY
 from workers.sweeper import Sweeper
 
 THREADS = 3  # at least: one may encode, the short steps of other jobs go on beside it
@@ -62,7 +63,10 @@ class WorkerService:
         self._finder = Finder(self._engine, self.database, room, settings.sweep_s)
         proofs, scratch = self._engine.proofs, self._engine.scratch
         proofs.on_news = room.freed.set
-        self._prover = Prover(proofs, self.database, scratch, settings.beat_s, profiles)
+        proves = not NEEDY.isdisjoint(queues)
+        self._prover = Prover(
+            proofs, self.database, scratch, settings.beat_s, profiles, proves=proves
+        )
 
     def start(self) -> None:
         """Begin to take steps. Servers that are away now are waited for."""

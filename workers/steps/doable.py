@@ -18,7 +18,7 @@ from workers.context import StepContext
 
 # Kinds of steps that run a profile's own encoder or decoder. A package copies what was verified.
 KINDS = ("encode", "audio", "join", "measure")
-QUEUES = tuple(dict.fromkeys(queue_of(kind) for kind in KINDS))
+QUEUES = frozenset(queue_of(kind) for kind in KINDS)
 OTHERS_S = 120.0  # [P] how long the proofs of workers that have just begun are waited for
 LOOK_S = 0.5
 TOGETHER = (
@@ -83,7 +83,7 @@ def reasons_against(keys: Sequence[str], living: Sequence[LivingWorker]) -> dict
     nobody serves at the moment speaks against nothing: its steps wait.
     """
     against: dict[str, str] = {}
-    for queue in QUEUES:
+    for queue in sorted(QUEUES):
         them = serving(living, queue)
         if not them:
             continue
