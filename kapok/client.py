@@ -35,7 +35,7 @@ class Client:
     or `KAPOK_API_KEY_FILE`, or the data folder of a service on this machine (`KAPOK_DATA`).
 
         with Client() as kapok:
-            sent = kapok.upload("programme.mxf", title="Lingnan in spring", ladder="uhd")
+            sent = kapok.upload("programme.mxf", title="Lingnan in spring", ladder="cn-uhd-zone")
             kapok.wait(sent.job_id)
             kapok.publish(sent.asset_id, "uhd-4k")
     """

@@ -113,7 +113,7 @@ def _samples(screen: Screen, watch: Stopwatch, keep: Path) -> list[Act]:
     titles = {name: t(sample.title_en, sample.title_zh) for name, sample in samples().items()}
     return [
         Act(titles[PROGRAMME], programme, keep),
-        Act(titles[TAPE], tape, keep / "heritage", ladder="heritage"),
+        Act(titles[TAPE], tape, keep / "heritage", ladder="archive"),
     ]
 
 

@@ -27,6 +27,7 @@ _FILES: Mapping[AudioCodec, tuple[str, str]] = {
     "aac": ("m4a", "mp4"),
     "ac3": ("mp4", "mp4"),
     "flac": ("mka", "matroska"),
+    "pcm": ("mov", "mov"),
 }
 _HOLE_S = 0.03  # shorter jumps of the time stamps are rounding or jitter; longer ones are filled
 # ITU-R BS.775-3 annex 4: L = L + 0.7071 C + 0.7071 Ls, R alike, no LFE.
@@ -184,7 +185,7 @@ def _whole(stream: Any, track: AudioPlan, plan: Plan) -> Any:
 
 def _options(track: AudioPlan) -> dict[str, Any]:
     options = {
-        "c:a": track.codec,
+        "c:a": pcm_name(track) if track.codec == "pcm" else track.codec,
         "b:a": track.bitrate_bps,
         "sample_fmt": _sample_fmt(track),
         "map_metadata": -1,
@@ -193,6 +194,11 @@ def _options(track: AudioPlan) -> dict[str, Any]:
         "f": _FILES[track.codec][1],
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+def pcm_name(track: AudioPlan) -> str:
+    """As ffmpeg and ffprobe call it: whole numbers, the lowest byte first."""
+    return f"pcm_s{track.bit_depth}le"
 
 
 def _sample_fmt(track: AudioPlan) -> str | None:

@@ -15,7 +15,7 @@ from pipelines.media import Inspection
 from pipelines.plan import plan
 from pipelines.plan_types import Plan, Rung
 from pipelines.probe import probe
-from pipelines.profile import Profile, load_profiles
+from pipelines.profile import Profile, VideoProfile, load_profiles
 from pipelines.progress import Progress, finish
 from pipelines.run import run
 from pipelines.thumbs import write_thumbs
@@ -23,7 +23,7 @@ from pipelines.tools import encoder_pix_fmts, encoders, ffmpeg, versions
 from pipelines.verify import verify
 
 _WIDTH, _HEIGHT = 320, 180
-_LENGTH_S = Fraction(1, 2)
+_LENGTH_S, _LARGE_LENGTH_S = Fraction(1, 2), Fraction(1, 10)
 _USUAL_RATE = Fraction(25)
 _TAGS = {
     "sdr": "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709",
@@ -134,7 +134,7 @@ def _make_one(profile: Profile, folder: Path) -> Generator[Progress, None, None]
 
 def _planned(profile: Profile, source: Path, rate: Fraction) -> tuple[Plan, Rung]:
     info = probe(source)
-    frames = int(rate * _LENGTH_S) if profile.video else 0
+    frames = int(rate * _length_s(profile)) if profile.video else 0
     length_s = frames / rate if frames else _LENGTH_S
     inspection = Inspection(
         duration_s=length_s,
@@ -158,20 +158,35 @@ class _Unplannable(KapokError):
 def _small(profile: Profile) -> Profile:
     if profile.video is None or profile.video.fit == "source":
         return profile
-    return replace(profile, video=replace(profile.video, width=_WIDTH, height=_HEIGHT))
+    width, height = _size(profile.video)
+    return replace(profile, video=replace(profile.video, width=width, height=height))
+
+
+def _size(video: VideoProfile) -> tuple[int, int]:
+    """Frames whose size the standard sets exist at their own raster alone."""
+    if video.codec_profile == "avc-intra-300" and video.width and video.height:
+        return video.width, video.height
+    return _WIDTH, _HEIGHT
+
+
+def _length_s(profile: Profile) -> Fraction:
+    large = profile.video is not None and _size(profile.video) != (_WIDTH, _HEIGHT)
+    return _LARGE_LENGTH_S if large else _LENGTH_S
 
 
 def _source_arguments(profile: Profile, rate: Fraction) -> list[str]:
     arguments: list[str] = []
     codecs: list[str] = []
+    length_s = _length_s(profile)
     if profile.video is not None:
-        picture = f"testsrc2=s={_WIDTH}x{_HEIGHT}:r={rate}:d={float(_LENGTH_S)}"
+        width, height = _size(profile.video)
+        picture = f"testsrc2=s={width}x{height}:r={rate}:d={float(length_s)}"
         tags = _TAGS[profile.video.dynamic_range or "sdr"]
         arguments += ["-f", "lavfi", "-i", f"{picture},{tags}:range=tv"]
-        codecs += ["-c:v", "ffv1", "-frames:v", str(int(rate * _LENGTH_S))]
+        codecs += ["-c:v", "ffv1", "-frames:v", str(int(rate * length_s))]
     if profile.audio:
         layout = "5.1" if any((track.channels or 2) > 2 for track in profile.audio) else "stereo"
-        noise = f"anoisesrc=a=0.1:seed=1:r=48000:d={float(_LENGTH_S)},aformat=channel_layouts=mono"
+        noise = f"anoisesrc=a=0.1:seed=1:r=48000:d={float(length_s)},aformat=channel_layouts=mono"
         channels = 6 if layout == "5.1" else 2
         pan = "|".join(f"c{channel}=c0" for channel in range(channels))
         arguments += ["-f", "lavfi", "-i", f"{noise},pan={layout}|{pan}"]

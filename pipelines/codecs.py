@@ -10,6 +10,11 @@ _X26X = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
     *("medium", "slow", "slower", "veryslow"),
 )
+# How a transport stream of Kapok calls what it holds: ISO/IEC 13818-1 table 2-34, 0xD2 and 0xD4 of
+# AVS2 and AVS3, and 0x81 of ATSC A/53 for AC-3.
+STREAM_TYPES: Mapping[str, int] = MappingProxyType(
+    {"h264": 0x1B, "hevc": 0x24, "avs2": 0xD2, "avs3": 0xD4, "aac": 0x0F, "ac3": 0x81}
+)
 _420, _422 = ("yuv420p", "yuv420p10le"), ("yuv422p", "yuv422p10le")
 
 

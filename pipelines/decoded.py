@@ -28,6 +28,8 @@ from pipelines.tools import ffmpeg
 
 # The summary of ebur128 is read from a log of 200 lines, and one takes 14.
 _TRACKS_A_RUN = 8
+# Libdavs2 and several tracks of sound in one ffmpeg wait for each other for ever, now and then.
+_PICTURE_ALONE = frozenset({"avs2"})
 _SUMMARY = re.compile(
     r"ebur128@track(?P<track>\d+) .*?Summary:.*?I:\s+(?P<integrated>\S+) LUFS"
     r".*?True peak:\s+Peak:\s+(?P<peak>\S+) dBFS",
@@ -38,11 +40,15 @@ _SILENCE_LKFS = -70.0  # ITU-R BS.1770-5 annex 1: the absolute gate
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A sound track of the file; `mono` when its samples are wanted mixed to one channel."""
+    """A sound track of the file; `mono` when its samples are wanted mixed to one channel.
+
+    `start_s` is counted from the first picture, where the file's clock is not ffmpeg's.
+    """
 
     position: int
     channels: int
     mono: bool
+    start_s: Fraction = Fraction(0)
 
     @property
     def name(self) -> str:
@@ -86,16 +92,22 @@ class Decoded:
 
 
 def decode(
-    path: Path, rung: Rung, tracks: Sequence[Track], numbers: Sequence[int], spans: Sequence[Span]
+    path: Path,
+    rung: Rung,
+    tracks: Sequence[Track],
+    numbers: Sequence[int],
+    spans: Sequence[Span],
 ) -> Generator[Progress, None, Decoded]:
     """Decode all of a rendition; the first damaged packet ends it with the error of `run`.
 
     `tracks` are the sound tracks that the file really has, `numbers` the frames to keep as
-    thumbnails.
+    thumbnails. Times are counted from the first picture.
     """
     groups = [tracks[at : at + _TRACKS_A_RUN] for at in range(0, len(tracks), _TRACKS_A_RUN)]
     frames = rung.video.frames if rung.video else None
     tags = readable_tags(rung.video.colour) if rung.video else ""
+    if rung.video and rung.video.codec in _PICTURE_ALONE:
+        groups = [(), *groups]
     first, *others = groups or [()]
     picture, sounds = yield from _decode_some(path, frames, first, numbers, spans, tags)
     for group in others:
@@ -114,9 +126,11 @@ def _decode_some(
 ) -> Generator[Progress, None, tuple[DecodedPicture | None, list[DecodedSound]]]:
     taken = {name: bytearray() for name in ("stamps", "packets", "thumbs")}
     listeners = {track.name: _Listener(track, spans) for track in tracks}
+    # Ffmpeg counts from the first of the streams that it reads.
+    late_s = -min([track.start_s for track in tracks] + ([] if frames is None else [Fraction(0)]))
     outputs = [] if frames is None else _picture_outputs(numbers, tags)
     for track in tracks:
-        outputs += _sound_outputs(track)
+        outputs += _sound_outputs(track, late_s)
     finished = yield from run(
         [
             *(ffmpeg(), "-v", "level+info"),  # ebur128 says its summary at this level
@@ -134,7 +148,7 @@ def _decode_some(
     sounds = [
         listeners[track.name].heard(*loudness.get(track.position, (None, None))) for track in tracks
     ]
-    return (None if frames is None else _picture(taken, numbers)), sounds
+    return (None if frames is None else _picture(taken, numbers, late_s)), sounds
 
 
 def _picture_outputs(numbers: Sequence[int], tags: str) -> list[str]:
@@ -148,27 +162,31 @@ def _picture_outputs(numbers: Sequence[int], tags: str) -> list[str]:
     ]
 
 
-def _sound_outputs(track: Track) -> list[str]:
+def _sound_outputs(track: Track, late_s: Fraction) -> list[str]:
     mono = ",aformat=channel_layouts=mono" if track.mono else ""
+    shifted = f"asetpts=PTS-{float(late_s):.9f}/TB," if late_s else ""
     return [
         *("-map", f"0:a:{track.position}"),
         *("-af", f"ebur128@track{track.position}=peak=true:framelog=quiet", "-f", "null", "-"),
-        *("-map", f"0:a:{track.position}", "-af", f"{SOUND_FILTER}{mono}"),
+        *("-map", f"0:a:{track.position}", "-af", f"{shifted}{SOUND_FILTER}{mono}"),
         *("-f", "f32le", f"pipe:{track.name}"),
     ]
 
 
-def _picture(taken: Mapping[str, bytearray], numbers: Sequence[int]) -> DecodedPicture:
+def _picture(
+    taken: Mapping[str, bytearray], numbers: Sequence[int], late_s: Fraction
+) -> DecodedPicture:
     words = bytes(taken["stamps"]).split()
+    tick_s = Fraction(words[1].decode()) if words else Fraction(1)
     return DecodedPicture(
-        ticks=np.array(words[::2], dtype=np.int64),
-        tick_s=Fraction(words[1].decode()) if words else Fraction(1),
-        packets=_packets(taken["packets"].decode()),
+        ticks=np.array(words[::2], dtype=np.int64) - round(late_s / tick_s),
+        tick_s=tick_s,
+        packets=_packets(taken["packets"].decode(), late_s),
         thumbs=pictures_of(bytes(taken["thumbs"]), sorted(numbers)),
     )
 
 
-def _packets(text: str) -> Packets:
+def _packets(text: str, late_s: Fraction) -> Packets:
     """From framecrc: `stream, dts, pts, duration, size, crc[, F=flags]`; no flags: a key frame."""
     lines = text.splitlines()
     base = next(
@@ -177,7 +195,7 @@ def _packets(text: str) -> Packets:
     rows = [line.split(",") for line in lines if line and not line.startswith("#")]
     flags = [_flags(row) for row in rows]
     return Packets(
-        pts_s=np.array([int(row[2]) * float(base) for row in rows], dtype=np.float64),
+        pts_s=np.array([float(int(row[2]) * base - late_s) for row in rows], dtype=np.float64),
         size_bytes=np.array([int(row[4]) for row in rows], dtype=np.int64),
         key=np.array([flag & 1 for flag in flags], dtype=np.bool_),
     )

@@ -67,6 +67,8 @@ def _chunk(video: VideoPlan, seams: Seams) -> _Chunk:
 
 
 def _h264(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
+    if video.codec_profile == "avc-intra-300":
+        return _avc_intra(video)
     full_bits = chunk.full_share and chunk.size_bits and chunk.full_share * chunk.size_bits
     return {
         "preset": video.preset,
@@ -83,6 +85,16 @@ def _h264(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
         "a53cc": 0,
         "x264-params": f"zones=0,0,b={_LIKE_LATER['h264']}" if chunk.inside else None,
         "video_track_timescale": _timescale(video.frame_rate),
+    }
+
+
+def _avc_intra(video: VideoPlan) -> dict[str, Any]:
+    """Every frame by itself and of one size, in the layout that Sony's decoders expect."""
+    return {
+        "preset": video.preset,
+        "g": 1,
+        "x264-params": "avcintra-class=300:avcintra-flavor=sony",
+        "a53cc": 0,
     }
 
 
@@ -115,6 +127,52 @@ def _hevc(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
     }
 
 
+def _av1(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
+    """SVT-AV1 knows no fill of a buffer: its chunks begin with one of their own."""
+    return {
+        "preset": video.preset,
+        "crf": _number(video.crf),
+        "maxrate": chunk.max_bitrate_bps,
+        "bufsize": chunk.size_bits,
+        "g": video.gop_frames,
+        "svtav1-params": "scd=0:irefresh-type=2",  # closed, and nothing between
+        "dolbyvision": 0,
+        "video_track_timescale": _timescale(video.frame_rate),
+    }
+
+
+def _vvc(video: VideoPlan, _: _Chunk) -> dict[str, Any]:
+    return {
+        "preset": video.preset,
+        "qp": _number(video.crf),
+        "g": video.gop_frames,
+        "vvenc-params": "decodingrefreshtype=idr_no_radl",  # others show frames before the key
+        "video_track_timescale": _timescale(video.frame_rate),
+    }
+
+
+def _avs2(video: VideoPlan, _: _Chunk) -> dict[str, Any]:
+    """Without B-frames, of which ffmpeg's wrapper does not know the times; and by a constant
+    quantiser, since the library's rate control does not hold: it gave noise 200 times its rate.
+    """
+    return {
+        "speed_level": video.preset,
+        "qp": _number(video.crf),
+        "bf": 0,
+        "g": video.gop_frames,
+        "xavs2-params": "OpenGOP=0",
+        "log_level": -1,
+    }
+
+
+def _prores(video: VideoPlan, _: _Chunk) -> dict[str, Any]:
+    return {
+        "profile:v": video.codec_profile,
+        "vendor": "apl0",  # players ask for it
+        "video_track_timescale": _timescale(video.frame_rate),
+    }
+
+
 def _ffv1(video: VideoPlan, _: _Chunk) -> dict[str, Any]:
     """RFC 9043 version 3: every frame by itself, slices with their own checksums."""
     return {
@@ -129,7 +187,15 @@ def _ffv1(video: VideoPlan, _: _Chunk) -> dict[str, Any]:
     }
 
 
-_BY_CODEC: Mapping[str, Any] = {"h264": _h264, "hevc": _hevc, "ffv1": _ffv1}
+_BY_CODEC: Mapping[str, Any] = {
+    "h264": _h264,
+    "hevc": _hevc,
+    "av1": _av1,
+    "vvc": _vvc,
+    "avs2": _avs2,
+    "prores": _prores,
+    "ffv1": _ffv1,
+}
 
 
 def _hdr10(display: MasteringDisplay | None, light: ContentLight | None) -> dict[str, str]:

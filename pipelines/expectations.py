@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
+from pipelines.codecs import STREAM_TYPES
 from pipelines.decoded import Decoded, DecodedPicture
+from pipelines.join import SERVICE
 from pipelines.media import Colour
 from pipelines.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.readback import PictureReading, Reading, SoundReading
@@ -18,15 +21,30 @@ _START_TOLERANCE_S = Fraction(5, 1000)
 _ROUNDING_S = Fraction(2, 1000)
 _AUDIO_FRAME_S = Fraction(1536, 48000)  # AC-3, the longest block of the codecs here
 _RATE_SLACK = 1.1  # encoders keep VBV on average, not to the bit
+_BT709 = Colour("bt709", "bt709", "bt709", "tv")
 _SURROUND = ("5.1", "5.1(side)")  # AAC and AC-3 each know one, for the same loudspeakers
 _PLAIN = ("mono", "stereo")
 _LEVEL_STEPS = {"hevc": 30, "h264": 10}  # general_level_idc and level_idc of one level
+# Where ffprobe's name of a codec profile is not the one that encoders are asked for.
+_PROFILE_NAMES = {"avc-intra-300": "High 4:2:2 Intra", "high422": "High 4:2:2", "high10": "High 10"}
+# Of these no tool here reads a profile: VVC's by ffprobe, AVS2's by anything.
+_UNREAD_PROFILES = frozenset({"vvc", "avs2"})
+_SAMPLE_ENTRIES = {
+    "h264": ("avc1",),
+    "hevc": ("hvc1",),
+    "av1": ("av01",),
+    "vvc": ("vvc1",),
+    "prores": ("apco", "apcs", "apcn", "apch"),
+}
+_CLOCK_GAP_S = 0.0405  # rounding included; ETSI TR 101 154, 4.1.5.3
+_CLOCK_JITTER_S = 500e-9  # ISO/IEC 13818-1, 2.4.2.2
+_MUX_RATE_SLACK = 1e-5
 
 
 def signalling_faults(rung: Rung, reading: Reading, plan: Plan) -> list[str]:
     """Disagreements in what the file says: codec, raster, colour, levels, tracks, timecode."""
     faults = [f"there is a {kind} track, none is planned" for kind in reading.others]
-    timecode = rung_timecode(plan, rung.video) if rung.video else None
+    timecode = rung_timecode(plan, rung)
     if reading.timecode != timecode:
         faults.append(f"timecode is {reading.timecode}, {timecode} planned")
     if rung.video is not None and reading.picture is None:
@@ -34,11 +52,14 @@ def signalling_faults(rung: Rung, reading: Reading, plan: Plan) -> list[str]:
     if rung.video is None and reading.picture is not None:
         faults.append("there is a picture track, none is planned")
     if rung.video is not None and reading.picture is not None:
-        faults += _picture_faults(rung.video, reading.picture)
+        faults += _picture_faults(rung, rung.video, reading.picture)
+    faults += _transport_faults(rung, reading)
     if len(reading.sounds) != len(rung.audio):
         faults.append(f"{len(reading.sounds)} audio tracks, {len(rung.audio)} planned")
     for position, (planned, found) in enumerate(zip(rung.audio, reading.sounds, strict=False)):
-        faults += [f"audio track {position}: {fault}" for fault in _sound_faults(planned, found)]
+        faults += [
+            f"audio track {position}: {fault}" for fault in _sound_faults(rung, planned, found)
+        ]
     return faults
 
 
@@ -46,7 +67,7 @@ def decoding_faults(rung: Rung, plan: Plan, decoded: Decoded) -> list[str]:
     """Disagreements in what really decodes: frames, their times, key frames, bits, lengths."""
     faults: list[str] = []
     if rung.video is not None and decoded.picture is not None:
-        faults += _timing_faults(rung.video, decoded.picture)
+        faults += _timing_faults(rung, rung.video, decoded.picture)
         faults += _packet_faults(rung.video, decoded.picture)
     for position, (planned, sound) in enumerate(zip(rung.audio, decoded.sounds, strict=False)):
         off_s = sound.duration_s - float(plan.duration_s)
@@ -60,7 +81,37 @@ def decoding_faults(rung: Rung, plan: Plan, decoded: Decoded) -> list[str]:
     return faults
 
 
-def _picture_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
+def _transport_faults(rung: Rung, reading: Reading) -> Iterator[str]:
+    """A receiver finds streams by their types, and runs dry or over where times do not hold."""
+    if rung.container != "ts":
+        return
+    found = reading.transport
+    if found is None:
+        yield "it is no transport stream"
+        return
+    codecs = [*([rung.video.codec] if rung.video else []), *(track.codec for track in rung.audio)]
+    types = [STREAM_TYPES[codec] for codec in codecs]
+    if list(found.stream_types) != types:
+        yield f"stream types are {_hex(found.stream_types)}, {_hex(types)} planned"
+    name = rung.service_name or SERVICE
+    if found.service_name != name:
+        yield f"the service is called {found.service_name}, {name} planned"
+    if found.clock_gap_s > _CLOCK_GAP_S:
+        yield f"{found.clock_gap_s * 1000:.0f} ms lie between two clock stamps, at most 40 may"
+    if found.late_s > 0:
+        yield f"data arrives {found.late_s * 1000:.0f} ms after it has to be decoded"
+    if rung.mux_rate_bps is not None:
+        if abs(found.rate_bps / rung.mux_rate_bps - 1) > _MUX_RATE_SLACK:
+            yield f"it runs at {found.rate_bps:.0f} bit/s, {rung.mux_rate_bps} planned"
+        if found.clock_jitter_s > _CLOCK_JITTER_S:
+            yield f"its rate is not constant: {found.clock_jitter_s * 1e6:.1f} µs off its clock"
+
+
+def _hex(types: Iterable[int]) -> str:
+    return ", ".join(f"0x{one:02X}" for one in types)
+
+
+def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> Iterator[str]:
     wanted = {
         "codec": (planned.codec, found.codec),
         "width": (planned.width, found.width),
@@ -82,33 +133,46 @@ def _picture_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
     length_s = planned.frames / planned.frame_rate
     if found.duration_s is not None and abs(found.duration_s - length_s) > _ROUNDING_S:
         yield f"the picture lasts {float(found.duration_s):.3f} s, {float(length_s):.3f} s planned"
-    yield from _colour_faults(planned, found)
+    yield from _colour_faults(rung, planned, found)
     yield from _level_faults(planned, found)
 
 
-def _colour_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
-    """Stream and container each have to say it: players disagree about whom to believe."""
+def _colour_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> Iterator[str]:
+    """Stream and container each have to say it: players disagree about whom to believe.
+
+    A transport stream says nothing itself, nor does AVS2 as libxavs2 writes it: together they may
+    be nothing but BT.709, which receivers take it for.
+    """
     said: dict[str, Colour | None] = {"": found.colour, " in the stream": found.colour_in_stream}
+    if rung.container == "ts" and planned.codec == "avs2":
+        if planned.colour != _BT709 or found.colour != Colour():
+            yield f"colour is {found.colour}, none planned for BT.709 in AVS2"
+        return
     if found.container_entry is not None:
         said[" in the container"] = found.container_entry.colour or Colour()
+    in_mov = rung.container == "mov"
     for where, colour in said.items():
         if colour is None:
             continue
         for name in ("primaries", "transfer", "matrix", "range"):
             plan, file = getattr(planned.colour, name), getattr(colour, name)
-            if plan != file and not (name == "range" and plan is None):
+            unsaid = name == "range" and (plan is None or (in_mov and where == " in the container"))
+            if plan != file and not unsaid:
                 yield f"colour {name}{where} is {file}, {plan} planned"
 
 
 def _level_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
-    profile = _plain(planned.codec_profile or "")
+    name = planned.codec_profile or ""
+    profile = _plain(_PROFILE_NAMES.get(name, name))
+    if planned.codec in _UNREAD_PROFILES:
+        profile = ""
     if profile and _plain(found.codec_profile) != profile:
         yield f"codec profile is {found.codec_profile}, {planned.codec_profile} planned"
     steps = _LEVEL_STEPS.get(planned.codec)
     if planned.level and steps and found.level > Fraction(planned.level) * steps:
         yield f"level is {found.level / steps:g}, at most {planned.level} planned"
     entry = found.container_entry
-    if entry is not None and entry.kind not in ("hvc1", "avc1"):
+    if entry is not None and entry.kind not in _SAMPLE_ENTRIES.get(planned.codec, ()):
         yield f"sample entry is {entry.kind}, which Apple's players refuse"
 
 
@@ -116,9 +180,10 @@ def _plain(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def _sound_faults(planned: AudioPlan, found: SoundReading) -> Iterator[str]:
+def _sound_faults(rung: Rung, planned: AudioPlan, found: SoundReading) -> Iterator[str]:
+    codec = f"pcm_s{planned.bit_depth}le" if planned.codec == "pcm" else planned.codec
     wanted = {
-        "codec": (planned.codec, found.codec),
+        "codec": (codec, found.codec),
         "channels": (planned.channels, found.channels),
         "sample rate": (planned.sample_rate_hz, found.sample_rate_hz),
     }
@@ -128,23 +193,28 @@ def _sound_faults(planned: AudioPlan, found: SoundReading) -> Iterator[str]:
     if planned.bit_depth and found.bit_depth != planned.bit_depth:
         yield f"samples have {found.bit_depth} bits, {planned.bit_depth} planned"
     # MP4 holds no other codes than these.
-    if re.fullmatch("[a-z]{3}", planned.language or "und"):
+    if rung.container != "mxf" and re.fullmatch("[a-z]{3}", planned.language or "und"):
         wanted_language, language = planned.language or "und", found.language or "und"
         if wanted_language != language:
             yield f"language is {language}, {wanted_language} planned"
+    if rung.container == "mxf":  # which knows channels, and no loudspeakers
+        found = replace(found, layout=planned.layout)
     if planned.layout in _PLAIN and found.layout != planned.layout:
         yield f"layout is {found.layout}, {planned.layout} planned"
     if planned.layout in _SURROUND and found.layout not in _SURROUND:
         yield f"layout is {found.layout}, {planned.layout} planned"
-    if abs(found.start_s) > _START_TOLERANCE_S:
+    early_s = _AUDIO_FRAME_S if rung.container == "ts" else Fraction(0)  # what precedes sample 0
+    if not -early_s - _START_TOLERANCE_S <= found.start_s <= _START_TOLERANCE_S:
         yield f"starts at {float(found.start_s):.3f} s"
 
 
-def _timing_faults(planned: VideoPlan, found: DecodedPicture) -> Iterator[str]:
+def _timing_faults(rung: Rung, planned: VideoPlan, found: DecodedPicture) -> Iterator[str]:
     if len(found.ticks) != planned.frames:
         yield f"{len(found.ticks)} frames decode, {planned.frames} planned"
     grid = np.arange(len(found.ticks)) * float(1 / planned.frame_rate / found.tick_s)
-    off = np.flatnonzero(np.abs(found.ticks - grid) > 0.5001)  # rounding to the container's clock
+    # Rounding to the container's clock, which in a transport stream has rounded the first one too.
+    rounding = 1.0001 if rung.container == "ts" else 0.5001
+    off = np.flatnonzero(np.abs(found.ticks - grid) > rounding)
     if len(off):
         first = int(off[0])
         tick_s = float(found.tick_s)

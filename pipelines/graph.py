@@ -25,10 +25,10 @@ from pipelines.containers import GUARD_OPTIONS
 from pipelines.cut import PART_STARTS_S
 from pipelines.encoders import Seams, encoder_options
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
+from pipelines.profile import Container
 from pipelines.timecode import timecode_at
 
-_SUFFIX = {"mp4": "mp4", "mkv": "mkv", "m4a": "m4a", "ts": "mkv"}
-_MUXER = {"mp4": "mp4", "mkv": "matroska"}
+_MUXER = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "mxf": "mxf"}
 _FIELD_MODES = {"progressive": "prog", "tt": "tff", "bb": "bff"}
 # Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.
 _SCALER = "bicubic+accurate_rnd"
@@ -81,12 +81,25 @@ def compose(
 
 
 def chunk_files(plan: Plan, folder: Path) -> dict[str, Path]:
-    """Where `compose` puts each rung's picture, by profile."""
-    return {
-        rung.profile: folder / f"{rung.profile}.{_SUFFIX[rung.container]}"
-        for rung in plan.rungs
-        if rung.video
-    }
+    """Where `compose` puts each rung's picture, by profile.
+
+    Rungs that differ only in their container share one: it is encoded once.
+    """
+    files: dict[str, Path] = {}
+    made: dict[tuple[VideoPlan, str], Path] = {}
+    for rung in plan.rungs:
+        if rung.video:
+            suffix = _chunk_suffix(rung.video, rung.container)
+            own = folder / f"{rung.profile}.{suffix}"
+            files[rung.profile] = made.setdefault((rung.video, suffix), own)
+    return files
+
+
+def _chunk_suffix(video: VideoPlan, container: Container) -> str:
+    """Chunks of a transport stream are kept where times are exact, or at all."""
+    if container == "ts":
+        return "mkv" if video.codec == "avs2" else "mp4"
+    return container
 
 
 def lay_out(plan: Plan, folder: Path) -> list[_Branch]:
@@ -96,8 +109,11 @@ def lay_out(plan: Plan, folder: Path) -> list[_Branch]:
     branches: list[_Branch] = []
     for rung in rungs:
         assert rung.video is not None, "filtered above"
+        if any(branch.path == files[rung.profile] for branch in branches):
+            continue
         parent = _parent(rung.video, branches)
-        branches.append(_Branch(rung.video, parent, files[rung.profile], _MUXER[rung.container]))
+        path = files[rung.profile]
+        branches.append(_Branch(rung.video, parent, path, _MUXER[path.suffix[1:]]))
     return branches
 
 

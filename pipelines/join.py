@@ -13,7 +13,19 @@ from pipelines.run import Finished, run
 from pipelines.timecode import rung_timecode
 from pipelines.tools import ffmpeg
 
-_MUXER: dict[Container, str] = {"mp4": "mp4", "mkv": "matroska", "m4a": "ipod", "ts": "mpegts"}
+_MUXER: dict[Container, str] = {
+    "mp4": "mp4",
+    "mkv": "matroska",
+    "m4a": "ipod",
+    "ts": "mpegts",
+    "mxf": "mxf",
+    "mov": "mov",
+}
+_WITH_AN_INDEX = frozenset({"mp4", "m4a", "mov"})
+# [P] Kapok speaks for itself where a profile names no service.
+_PROVIDER, SERVICE = "Kapok", "Kapok"
+_CLOCK_MS = 20  # [P] half of what DVB allows (ETSI TR 101 154: 40 ms)
+_MARGIN_S = Fraction(1, 5)  # [P] beyond the decoder's buffer
 
 
 def join(
@@ -65,21 +77,46 @@ def join_arguments(
     arguments += ["-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1"]
     arguments += ["-fflags", "+bitexact"]  # the same chunks give the same bytes
     if rung.video is not None:
-        arguments += _picture_arguments(rung.video, plan, seams=listing is not None)
+        arguments += _picture_arguments(rung, rung.video, plan, seams=listing is not None)
     for position, track in enumerate(rung.audio):
         arguments += [f"-metadata:s:a:{position}", f"language={track.language or 'und'}"]
-    if rung.container != "mkv":
+    if rung.container in _WITH_AN_INDEX:
         arguments += ["-movflags", "+faststart"]
+    if rung.container == "ts":
+        arguments += _transport_arguments(rung)
     return [*arguments, "-f", _MUXER[rung.container], "-y", str(out)]
 
 
-def _picture_arguments(video: VideoPlan, plan: Plan, *, seams: bool) -> list[str]:
+def _transport_arguments(rung: Rung) -> list[str]:
+    """One service; of a constant rate, where the profile says one.
+
+    What fills the decoder's buffer must be sent before it is decoded, so the clock starts earlier
+    by that much.
+    """
+    video, rate_bps = rung.video, rung.mux_rate_bps
+    buffer_s = Fraction(1, 2)
+    if video and video.buffer_bits and video.max_bitrate_bps:
+        buffer_s = Fraction(video.buffer_bits, video.max_bitrate_bps)
+    return [
+        *("-metadata", f"service_name={rung.service_name or SERVICE}"),
+        *("-metadata", f"service_provider={_PROVIDER}"),
+        *(("-muxrate", str(rate_bps)) if rate_bps else ()),
+        *("-pcr_period", str(_CLOCK_MS)),
+        *("-muxdelay", f"{float(buffer_s + _MARGIN_S):.3f}", "-muxpreload", "0"),
+    ]
+
+
+def _picture_arguments(rung: Rung, video: VideoPlan, plan: Plan, *, seams: bool) -> list[str]:
     arguments: list[str] = []
-    if video.codec == "hevc":
+    if video.codec == "hevc" and rung.container in _WITH_AN_INDEX:
         arguments += ["-tag:v", "hvc1"]  # Apple's players refuse hev1
-    if seams:  # the concat demuxer adds up the chunks' rounded lengths, which drifts
+    if video.codec == "avs2":
+        # Its pictures are in order. Readers that are told no decoding time guess one, and wrongly.
+        frame = f"{1 / video.frame_rate}/TB"
+        arguments += ["-bsf:v", f"setts=pts=N*{frame}:dts=(N-1)*{frame}"]
+    elif seams:  # the concat demuxer adds up the chunks' rounded lengths, which drifts
         arguments += ["-bsf:v", _onto_the_grid(video.frame_rate)]
-    if timecode := rung_timecode(plan, video):
+    if timecode := rung_timecode(plan, rung):
         arguments += ["-timecode", timecode]
     return arguments
 

@@ -12,12 +12,17 @@ from pipelines.media import Colour
 
 _INDEX_LIMIT_BYTES = 512 << 20
 _SAMPLE_ENTRY_BYTES = 78  # VisualSampleEntry before its own boxes, 12.1.3
-_PICTURE_ENTRIES = (b"avc1", b"avc3", b"hvc1", b"hev1")
+_PICTURE_ENTRIES = (
+    *(b"avc1", b"avc3", b"hvc1", b"hev1", b"av01", b"vvc1"),
+    *(b"apco", b"apcs", b"apcn", b"apch"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class PictureEntry:
-    """The sample entry of the first picture track; `colour` is its `colr` box of type `nclx`."""
+    """The sample entry of the first picture track; `colour` is its `colr` box of type `nclx`, or
+    QuickTime's `nclc`, which knows no range.
+    """
 
     kind: str
     colour: Colour | None
@@ -37,7 +42,7 @@ def picture_entry(path: Path) -> PictureEntry | None:
 
 def _colour(boxes: bytes) -> Colour | None:
     for box in _children(boxes, b"colr"):
-        if box[:4] == b"nclx" and len(box) >= 11:
+        if (box[:4] == b"nclx" and len(box) >= 11) or (box[:4] == b"nclc" and len(box) >= 10):
             primaries, transfer, matrix = (
                 int.from_bytes(box[at : at + 2], "big") for at in (4, 6, 8)
             )
@@ -45,7 +50,7 @@ def _colour(boxes: bytes) -> Colour | None:
                 PRIMARIES.get(primaries),
                 TRANSFERS.get(transfer),
                 MATRICES.get(matrix),
-                "pc" if box[10] & 0x80 else "tv",
+                None if box[:4] == b"nclc" else "pc" if box[10] & 0x80 else "tv",
             )
     return None
 

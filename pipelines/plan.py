@@ -109,6 +109,8 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
         video=video,
         audio=audio,
         packaged=profile.packaged,
+        mux_rate_bps=profile.mux_rate_bps,
+        service_name=profile.service_name,
     )
 
 

@@ -212,6 +212,8 @@ def _colour(profile: Profile, wanted: VideoProfile, source: Source) -> tuple[Con
         conversion = _to_sdr(source.colour)
     else:
         _refuse_less_than_hdr(profile, source)
+        if wanted.dynamic_range == "pq" and have != "pq":
+            raise Refused("needs_pq", f"{profile.name} needs a PQ source; this one is HLG")
         conversion = "none" if have == wanted.dynamic_range else "pq_to_hlg"
     return conversion, target_colour(conversion, source.colour)
 

@@ -121,11 +121,13 @@ def _is_pair(tracks: Sequence[AudioTrack]) -> bool:
 def _track(
     wanted: AudioProfile, first: AudioTrack, channels: int, tracks: tuple[int, ...], pan: str
 ) -> AudioPlan:
-    bitrate = wanted.bitrate_bps or 0
-    bitrate = bitrate // 2 if channels < (wanted.channels or channels) else bitrate
+    bitrate = wanted.bitrate_bps
+    if bitrate and channels < (wanted.channels or channels):
+        bitrate //= 2
     named = "-".join(str(position) for position in tracks)
+    size = f"{bitrate // 1000}k" if bitrate else f"{wanted.bit_depth}bit"
     return AudioPlan(
-        key=f"{wanted.codec}_{channels}ch_{bitrate // 1000}k_t{named}",
+        key=f"{wanted.codec}_{channels}ch_{size}_t{named}",
         codec=wanted.codec,
         channels=channels,
         layout=_LAYOUTS[channels],
@@ -134,4 +136,5 @@ def _track(
         tracks=tracks,
         pan=pan,  # type: ignore[arg-type]  # one of the four, by the callers above
         language=first.language,
+        bit_depth=wanted.bit_depth,
     )

@@ -92,6 +92,8 @@ class Rung:
     video: VideoPlan | None
     audio: tuple[AudioPlan, ...]
     packaged: bool
+    mux_rate_bps: int | None = None
+    service_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from pipelines.media import DynamicRange, MediaInfo
 from pipelines.profile_rules import profile_faults, without_odd_rationals
 from pipelines.records import from_json
 
-VideoCodec = Literal["hevc", "h264", "ffv1", "avs2", "avs3"]
-AudioCodec = Literal["aac", "ac3", "flac"]
-Container = Literal["mp4", "mkv", "m4a", "ts"]
+VideoCodec = Literal["hevc", "h264", "ffv1", "avs2", "avs3", "av1", "vvc", "prores"]
+AudioCodec = Literal["aac", "ac3", "flac", "pcm"]
+Container = Literal["mp4", "mkv", "m4a", "ts", "mxf", "mov"]
 Fit = Literal["exact", "inside", "source"]
 Certainty = Literal["V", "?", "P"]
 
@@ -67,11 +67,15 @@ class AudioProfile:
     channels: int | None = None
     sample_rate_hz: int | None = None
     bitrate_bps: int | None = None
+    bit_depth: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A named, versioned recipe that cites its standard."""
+    """A named, versioned recipe that cites its standard.
+
+    A transport stream has a constant rate with `mux_rate_bps`, and a `service_name`.
+    """
 
     name: str
     version: int
@@ -82,6 +86,8 @@ class Profile:
     video: VideoProfile | None
     audio: tuple[AudioProfile, ...]
     packaged: bool = False  # taken into the HLS and DASH package
+    mux_rate_bps: int | None = None
+    service_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ _FOLDER = Path(__file__).parent / "profiles"
 _LADDERS = "ladders.toml"
 _LARGEST_BYTES = 64 << 10
 _NONE: Mapping[str, Profile] = MappingProxyType({})
-DEFAULT_LADDER = "uhd"
+DEFAULT_LADDER = "cn-uhd-zone"
 SOUND_LADDER = "audio"
 
 
@@ -140,8 +146,8 @@ def choose_profiles(
 
     `own` are an organisation's own, by name, beside the built-in ones.
 
-    Asked for nothing, a picture gets the `uhd` ladder, whose rungs the plan refuses one by one
-    where the source cannot meet them; sound alone gets `audio`.
+    Asked for nothing, a picture gets the `cn-uhd-zone` ladder, whose rungs the plan refuses one by
+    one where the source cannot meet them; sound alone gets `audio`.
     """
     if wanted is None:
         wanted = DEFAULT_LADDER if info.picture else SOUND_LADDER

@@ -20,7 +20,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 # Without exponents, whose values may fill the memory.
 _RATIONAL = re.compile(r"\d{1,9}(/[1-9]\d{0,8})?")
 _RATIONALS = ("max_frame_rate", "min_frame_rate", "gop_s")
-_LONGEST_TEXT = 500
+_LONGEST_TEXT, _LONGEST_SERVICE = 500, 60
+_MUX_OVERHEAD = Fraction(105, 100)  # [P] heads of packets and PES, tables, clock
 _SIDES, _RATES = (16, 8192), (Fraction(1), Fraction(120))
 _BITRATES_BPS = (50_000, 4_000_000_000)
 _BUFFER_S = (Fraction(1, 10), Fraction(10))
@@ -45,6 +46,7 @@ def profile_faults(table: Table) -> Iterator[str]:
         yield from _sound_faults(f"audio[{position}]", sound)
         if holds and (codec := sound.get("codec")) in SOUNDS and codec not in holds.audio:
             yield _not_one_of(f"audio[{position}].codec", codec, holds.audio, f"in {container}")
+    yield from _transport_faults(table)
     yield from _label_faults(table, video if isinstance(video, Mapping) else {})
 
 
@@ -80,6 +82,25 @@ def _head_faults(table: Table) -> Iterator[str]:
 
 def _is_text(text: str) -> bool:
     return bool(text.strip()) and len(text) <= _LONGEST_TEXT and text.isprintable()
+
+
+def _transport_faults(table: Table) -> Iterator[str]:
+    yield from _within(table, "mux_rate_bps", *_BITRATES_BPS)
+    name = table.get("service_name")
+    if isinstance(name, str) and not (_is_text(name) and len(name.encode()) <= _LONGEST_SERVICE):
+        yield _is("service_name", name, f"one line of at most {_LONGEST_SERVICE} bytes")
+    for field in ("mux_rate_bps", "service_name"):
+        if table.get(field) is not None and table.get("container") != "ts":
+            yield f"{field} is {table[field]!r}: only a ts container has one"
+    video, rate = table.get("video"), _number(table.get("mux_rate_bps"))
+    if rate is None or not isinstance(video, Mapping):
+        return
+    sounds = [_number(one.get("bitrate_bps")) or 0 for one in _tables(table.get("audio"))]
+    cap = _number(video.get("max_bitrate_bps"))
+    if cap is None:
+        yield "video.max_bitrate_bps must be there for a constant mux_rate_bps"
+    elif rate < (least := int((cap + sum(sounds)) * _MUX_OVERHEAD)):
+        yield _is("mux_rate_bps", table["mux_rate_bps"], f"at least {least} for what it carries")
 
 
 def _video_faults(video: Table) -> Iterator[str]:
@@ -171,6 +192,8 @@ def _sound_faults(where: str, sound: Table) -> Iterator[str]:
         yield f"{where}.bitrate_bps must be there for a lossy codec"
     else:
         yield from _within(sound, f"{where}.bitrate_bps", *known.bitrates_bps)
+    if known.bit_depths and not sound.get("bit_depth"):
+        yield f"{where}.bit_depth must be there for {codec}"
     if codec != "flac" and not sound.get("channels"):
         yield f"{where}.channels must be there for {codec}"
 

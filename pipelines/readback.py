@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,19 +18,26 @@ from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
 from pipelines.mp4_boxes import PictureEntry, picture_entry
 from pipelines.rates import nearest_standard_rate
 from pipelines.run import capture
-from pipelines.tools import ffprobe
+from pipelines.tools import ffmpeg, ffprobe
+from pipelines.transport_stream import Transport, read_transport
 
 # ffprobe's words. "tb" is woven lines with the top field earlier (value 9 in QuickTime, Matroska):
 # ffmpeg writes it for ProRes and FFV1 frames flagged top field first, and decodes it so.
 _FIELD_ORDERS: dict[str, FieldOrder] = {"tt": "tt", "tb": "tt", "bb": "bb", "bt": "bb"}
 
 
+# What neither ffprobe nor PyAV has a decoder for: ffmpeg, with the same library's own decoder,
+# says what comes out, and nobody what the stream says of its colour.
+_FFMPEG_ALONE = frozenset({"avs2"})
+
+
 @dataclass(frozen=True, slots=True)
 class PictureReading:
     """One picture track. `colour` is ffprobe's merged view; the other two are each side's own word.
 
-    `colour_in_stream` is `None` where the codec has no colour syntax (FFV1), `container_entry`
-    where the file is no MP4; Matroska says no `duration_s` of a track.
+    `colour_in_stream` is `None` where the codec has no colour syntax (FFV1) or no tool reads it
+    (AVS2), `container_entry` where the file is no MP4 or MOV; Matroska says no `duration_s` of a
+    track, and a transport stream, where it is estimated, neither.
     """
 
     codec: str
@@ -76,12 +84,17 @@ class SoundReading:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`others` are the kinds of all other streams, but for MP4's timecode track."""
+    """`others` are the kinds of all other streams, but for the timecode tracks of MP4 and MXF.
+
+    `transport` is there for a transport stream, whose times begin anywhere: all are counted from
+    its first picture.
+    """
 
     picture: PictureReading | None
     sounds: tuple[SoundReading, ...]
     timecode: str | None = None
     others: tuple[str, ...] = ()
+    transport: Transport | None = None
 
 
 def read_back(path: Path) -> Reading:
@@ -90,12 +103,23 @@ def read_back(path: Path) -> Reading:
     streams = found.get("streams", [])
     pictures = [stream for stream in streams if stream["codec_type"] == "video"]
     sounds = [stream for stream in streams if stream["codec_type"] == "audio"]
+    in_transport = found.get("format", {}).get("format_name") == "mpegts"
+    starts = [_start_s(stream) for stream in (*pictures[:1], *sounds)]
+    zero_s = starts[0] if in_transport and starts else None
     return Reading(
-        picture=_picture(path, pictures[0]) if pictures else None,
-        sounds=tuple(_sound(stream) for stream in sounds),
+        picture=_picture(path, pictures[0], zero_s) if pictures else None,
+        sounds=tuple(_sound(stream, zero_s) for stream in sounds),
         timecode=_timecode([*streams, found.get("format", {})]),
         others=tuple(_others(streams, pictures[1:])),
+        transport=read_transport(path) if in_transport else None,
     )
+
+
+def _start_s(stream: Mapping[str, Any]) -> Fraction:
+    """Exact in ticks, where the stream says them."""
+    if "start_pts" in stream and "time_base" in stream:
+        return int(stream["start_pts"]) * Fraction(stream["time_base"])
+    return Fraction(stream.get("start_time", "0"))
 
 
 def _timecode(holders: Sequence[Mapping[str, Any]]) -> str | None:
@@ -122,7 +146,7 @@ def _ffprobe(path: Path, *wanted: str) -> dict[str, Any]:
     return found
 
 
-def _picture(path: Path, stream: Mapping[str, Any]) -> PictureReading:
+def _picture(path: Path, stream: Mapping[str, Any], zero_s: Fraction | None) -> PictureReading:
     first = ("-show_frames", "-select_streams", "v:0", "-read_intervals", "%+#1")
     frames = _ffprobe(path, *first).get("frames", [])
     held = {
@@ -136,31 +160,47 @@ def _picture(path: Path, stream: Mapping[str, Any]) -> PictureReading:
         level=int(stream.get("level", 0)),
         width=int(stream.get("width", 0)),
         height=int(stream.get("height", 0)),
-        pix_fmt=str(stream.get("pix_fmt", "unknown")),
+        pix_fmt=_pix_fmt(path, stream),
         sample_aspect_ratio=_ratio(stream.get("sample_aspect_ratio")) or Fraction(1),
         field_order=_FIELD_ORDERS.get(stream.get("field_order", ""), "progressive"),
         frame_rates=tuple(
             rate for key in ("avg_frame_rate", "r_frame_rate") if (rate := _ratio(stream.get(key)))
         ),
-        start_s=Fraction(stream.get("start_time", "0")),
-        duration_s=Fraction(stream["duration"]) if "duration" in stream else None,
+        start_s=_start_s(stream) - (zero_s or 0),
+        duration_s=None
+        if zero_s is not None or "duration" not in stream
+        else Fraction(stream["duration"]),
         colour=_ffprobe_colour(stream),
-        colour_in_stream=None if stream["codec_name"] == "ffv1" else _stream_colour(path),
+        colour_in_stream=(
+            None if stream["codec_name"] in ("ffv1", *_FFMPEG_ALONE) else _stream_colour(path)
+        ),
         container_entry=picture_entry(path),
         mastering_display=_mastering(held.get("Mastering display metadata")),
         content_light=_light(held.get("Content light level metadata")),
     )
 
 
-def _sound(stream: Mapping[str, Any]) -> SoundReading:
+def _pix_fmt(path: Path, stream: Mapping[str, Any]) -> str:
+    """What is decoded, where ffprobe only knows the name of the codec."""
+    if stream["codec_name"] not in _FFMPEG_ALONE:
+        return str(stream.get("pix_fmt", "unknown"))
+    one = ("-map", "0:v:0", "-frames:v", "1", "-vf", "showinfo", "-f", "null", "-")
+    log = capture([ffmpeg(), "-nostdin", "-v", "info", "-i", str(path), *one], readable=[path])
+    found = re.search(r"n: *0 .* fmt:(\S+)", log.stderr)
+    return found[1] if found else "unknown"
+
+
+def _sound(stream: Mapping[str, Any], zero_s: Fraction | None) -> SoundReading:
     return SoundReading(
         codec=stream["codec_name"],
         channels=int(stream["channels"]),
         layout=stream.get("channel_layout"),
         sample_rate_hz=int(stream["sample_rate"]),
-        bit_depth=int(stream.get("bits_per_raw_sample", 0)) or None,
+        bit_depth=int(stream.get("bits_per_raw_sample", 0))
+        or int(stream.get("bits_per_sample", 0))
+        or None,
         language=stream.get("tags", {}).get("language"),
-        start_s=Fraction(stream.get("start_time", "0")),
+        start_s=_start_s(stream) - (zero_s or 0),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipelines.plan_types import Plan, VideoPlan
+from pipelines.plan_types import Plan, Rung
 
 _SHAPE = re.compile(r"(\d\d):([0-5]\d):([0-5]\d)([:;.])(\d\d)")
 
@@ -49,9 +49,15 @@ def timecode_at(start: str | None, source_rate: Fraction, rate: Fraction) -> Tim
     return Timecode(_without_dropped(number, whole) if drop else number, whole, drop)
 
 
-def rung_timecode(plan: Plan, video: VideoPlan) -> str | None:
-    """What a rung's file says; nothing where the source says nothing."""
-    if plan.source_timecode is None:
+def rung_timecode(plan: Plan, rung: Rung) -> str | None:
+    """What a rung's file says; nothing where the source says nothing.
+
+    MXF always has a track of timecode, which then begins at zero; a transport stream has no place.
+    """
+    video = rung.video
+    if video is None or rung.container == "ts":
+        return None
+    if plan.source_timecode is None and rung.container != "mxf":
         return None
     start = timecode_at(plan.source_timecode, plan.frame_rate or video.frame_rate, video.frame_rate)
     return str(start) if start else None

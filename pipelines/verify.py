@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -40,6 +41,7 @@ from pipelines.samples import (
 from pipelines.sound_levels import Levels, level_faults
 from pipelines.sound_sync import sound_faults
 from pipelines.thumbs import Pictures, Thumbs, picture_places, source_pictures
+from pipelines.transport_stream import BadTransport
 
 
 def verify(
@@ -61,7 +63,7 @@ def verify(
         )
     except (ToolKilled, ToolStalled):
         raise
-    except (ToolFailed, MediaError, av.FFmpegError) as error:
+    except (ToolFailed, MediaError, BadTransport, av.FFmpegError) as error:
         raise VerificationFailed(f"{rung.profile} cannot be read back: {_said(error)}") from error
     faults = [*signalling_faults(rung, reading, plan), *decoding_faults(rung, plan, decoded)]
     if not faults:  # a file of another shape has no places to compare
@@ -100,7 +102,12 @@ def _decode(
     path: Path, rung: Rung, plan: Plan, reading: Reading, spans: tuple[Span, ...]
 ) -> Generator[Progress, None, Decoded]:
     tracks = [
-        Track(position, sound.channels, mono=planned.pan == "downmix")
+        Track(
+            position,
+            sound.channels,
+            mono=planned.pan == "downmix",
+            start_s=sound.start_s if reading.transport else Fraction(0),
+        )
         for position, (sound, planned) in enumerate(zip(reading.sounds, rung.audio, strict=False))
     ]
     numbers = rung_frames(rung.video, picture_places(plan)) if rung.video else []

@@ -27,7 +27,7 @@ UPLOAD_EXAMPLE: dict[str, JsonValue] = {
     "file_name": "programme.mxf",
     "size_bytes": 48_318_382_080,
     "sha256": "9f86d081884c7d65" * 4,
-    "ladder": "uhd",
+    "ladder": "cn-uhd-zone",
     "zone": "uhd-4k",
     "metadata": {"creator": "广东广播电视台", "language": "zh"},
 }

@@ -22,7 +22,9 @@ Profiles = Annotated[
 Ladder = Annotated[
     str,
     typer.Option(
-        help=t("Or a ladder: uhd, heritage, audio…", "或一个阶梯：uhd、heritage、audio……")
+        help=t(
+            "Or a ladder: cn-uhd-zone, archive, audio…", "或一个阶梯：cn-uhd-zone、archive、audio……"
+        )
     ),
 ]
 Zone = Annotated[

@@ -165,4 +165,4 @@ def test_profiles_cite_their_basis(admin: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_profile")
     assert "mobile-540p" in answer.json()["detail"]
     ladders = {ladder["name"]: ladder for ladder in admin.get("/v1/ladders").json()["data"]}
-    assert ladders["uhd"]["profiles"][0] == "cn4k-hevc-hlg"
+    assert ladders["cn-uhd-zone"]["profiles"][0] == "cn4k-hevc-hlg"

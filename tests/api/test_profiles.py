@@ -62,7 +62,7 @@ def test_a_profile_says_by_how_many_workers_it_can_be_made(
     assert availability(admin, AVC) == unproven
 
 
-@pytest.mark.parametrize("wish", [{"profiles": [HEVC]}, {"ladder": "uhd"}])
+@pytest.mark.parametrize("wish", [{"profiles": [HEVC]}, {"ladder": "cn-uhd-zone"}])
 def test_what_nobody_can_do_is_refused_with_every_reason(
     api: Running, org: Organisation, admin: httpx.Client, wish: dict[str, object]
 ) -> None:

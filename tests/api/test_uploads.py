@@ -54,7 +54,7 @@ def test_a_file_travels_in_parts_and_becomes_a_job(
     api: api_world.Running, org: api_world.Organisation, admin: httpx.Client
 ) -> None:
     """Declared, signed, sent in any order, listed, completed; then a worker has a step to do."""
-    upload = begin(admin, metadata={"creator": "广东台", "year": 2026}, ladder="uhd")
+    upload = begin(admin, metadata={"creator": "广东台", "year": 2026}, ladder="cn-uhd-zone")
     assert (upload["part_size_bytes"], upload["part_count"]) == (PART_BYTES, 2)
     assert upload["state"] == "open"
     path = f"/v1/uploads/{upload['id']}"
@@ -76,7 +76,7 @@ def test_a_file_travels_in_parts_and_becomes_a_job(
         (step,) = jobs.job_steps(session, job_id)
     assert (row.declared, step.kind, step.state) == ({"sha256": sha256}, "fixity", "ready")
     assert step.sent_at is not None
-    assert row.request == {"ladder": "uhd", "metadata": {"creator": "广东台", "year": 2026}}
+    assert row.request == {"ladder": "cn-uhd-zone", "metadata": {"creator": "广东台", "year": 2026}}
     assert b"".join(api.objects.open_range(row.key, 0, len(CONTENT))) == CONTENT
     shown = admin.get(f"/v1/jobs/{job_id}").json()
     assert (shown["state"], shown["progress_share"], shown["eta_s"]) == ("queued", 0.0, None)
@@ -216,9 +216,14 @@ def test_an_aborted_upload_leaves_nothing(api: api_world.Running, admin: httpx.C
         ({"size_bytes": 0}, 422, "empty_file", "export it again"),
         ({"size_bytes": 2**61}, 413, "upload_too_large", "split the file"),
         ({"profiles": ["cn4k-betamax"]}, 422, "unknown_profile", "mobile-540p"),
-        ({"ladder": "none"}, 422, "unknown_profile", "uhd"),
+        ({"ladder": "none"}, 422, "unknown_profile", "cn-uhd-zone"),
         ({"zone": "nowhere"}, 404, "zone_not_found", "uhd-4k"),
-        ({"ladder": "uhd", "profiles": ["mobile-540p"]}, 422, "invalid_request", "not both"),
+        (
+            {"ladder": "cn-uhd-zone", "profiles": ["mobile-540p"]},
+            422,
+            "invalid_request",
+            "not both",
+        ),
         ({"sha256": "12"}, 422, "invalid_request", "sha256"),
     ],
     ids=lambda value: str(value)[:40],

@@ -30,7 +30,7 @@ OPENED = [
 
 def planned(picture: VideoTrack, *names: str, frames: int = 100, timecode: str = "") -> Plan:
     info, seen = described(picture, frames=frames, timecode=timecode or None)
-    return plan(info, seen, [profile(name) for name in names or ladder("uhd").profiles])
+    return plan(info, seen, [profile(name) for name in names or ladder("cn-uhd-zone").profiles])
 
 
 def grown(made: Plan) -> dict[str, str | None]:

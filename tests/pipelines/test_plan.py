@@ -25,9 +25,9 @@ def made(
     audio: tuple[AudioTrack, ...] = (),
     **inspected: object,
 ) -> Plan:
-    """The plan of these profiles, or of the whole `uhd` ladder."""
+    """The plan of these profiles, or of the whole `cn-uhd-zone` ladder."""
     info, seen = described(picture, audio, **inspected)  # type: ignore[arg-type]
-    return plan(info, seen, [profile(name) for name in names or ladder("uhd").profiles])
+    return plan(info, seen, [profile(name) for name in names or ladder("cn-uhd-zone").profiles])
 
 
 def names(made_plan: Plan) -> list[str]:
@@ -170,7 +170,7 @@ def test_a_small_source_makes_one_mobile_rung_and_a_proxy() -> None:
 
 def test_hd_and_mobile_1080p_both_stay_at_1080p25() -> None:
     """The labelled rung is no duplicate of the mobile one: a zone may ask for either."""
-    assert names(made(HD)) == list(ladder("uhd").profiles)[1:]
+    assert names(made(HD)) == list(ladder("cn-uhd-zone").profiles)[1:]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_colour_that_nothing_converts_is_refused_but_preserved(said: Colour) -
 def test_an_interlaced_tape_is_kept_in_preservation_and_deinterlaced_elsewhere() -> None:
     """One frame a frame: 1080i25 becomes 1080p25."""
     tape = replace(HD, field_order="tt", pix_fmt="yuv422p10le", bit_depth=10)
-    planned = made(tape, *ladder("heritage").profiles)
+    planned = made(tape, *ladder("archive").profiles)
     kept, access = picture_of(planned.rungs[0]), picture_of(planned.rungs[1])
     assert (kept.field_order, kept.deinterlace, kept.pix_fmt) == ("tt", False, "yuv422p10le")
     assert (access.field_order, access.deinterlace, access.frames) == ("progressive", True, 100)

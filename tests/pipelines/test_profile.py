@@ -22,15 +22,26 @@ from tests.pipelines.sources import HD, STEREO, described
 SHIPPED = {
     "archive-ffv1",
     "audio-access-aac",
+    "avs2-8bit-sdr",
     "cn4k-avs2-hlg",
     "cn4k-avs3-hlg",
     "cn4k-hevc-hlg",
+    "cn4k-hevc-hlg-ts",
+    "cn4k-hevc-pq",
+    "cn4k-hevc-pq-ts",
     "cn8k-avs3-hlg",
+    "cn8k-hevc-hlg",
+    "cn8k-hevc-hlg-ts",
     "hd-avc-sdr",
+    "hd-avc-sdr-ts",
+    "mezz4k-prores422hq",
+    "mezz4k-xavc300",
     "mobile-1080p",
     "mobile-540p",
     "mobile-720p",
+    "ott4k-av1-hlg",
     "review-proxy",
+    "uhd-vvc",
 }
 GOOD = """
 name = "made"
@@ -99,11 +110,22 @@ def test_the_4k_profile_holds_what_its_label_promises() -> None:
     assert [sound.codec for sound in profile("cn4k-hevc-hlg").audio] == ["aac", "ac3"]
 
 
+@pytest.mark.parametrize("name", ["cn4k-hevc-hlg", "cn4k-hevc-pq", "cn8k-hevc-hlg", "hd-avc-sdr"])
+def test_a_transport_stream_holds_the_essence_of_the_file(name: str) -> None:
+    """One recipe in two containers, so that one encode serves both."""
+    file, stream = profile(name), profile(f"{name}-ts")
+    assert (stream.container, stream.packaged) == ("ts", False)
+    assert (file.video, file.audio) == (stream.video, stream.audio)
+
+
 def test_ladders_name_existing_profiles_best_first() -> None:
-    """The three ladders of this release."""
+    """The ladders of STANDARDS.md, and the one for sound alone."""
     assert {name: made.profiles[0] for name, made in load_ladders().items()} == {
-        "uhd": "cn4k-hevc-hlg",
-        "heritage": "archive-ffv1",
+        "cn-uhd-zone": "cn4k-hevc-hlg",
+        "cn-uhd-8k": "cn8k-hevc-hlg",
+        "ott-av1": "ott4k-av1-hlg",
+        "mezzanine": "mezz4k-xavc300",
+        "archive": "archive-ffv1",
         "audio": "audio-access-aac",
     }
 
@@ -202,15 +224,15 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     """The way out of a typing error."""
     with pytest.raises(UnknownProfile, match=r"no profile 'cn4k': choose from archive-ffv1, "):
         profile("cn4k")
-    with pytest.raises(UnknownProfile, match="no ladder 'hd': choose from uhd, heritage, audio"):
+    with pytest.raises(UnknownProfile, match="no ladder 'hd': choose from cn-uhd-zone, "):
         ladder("hd")
 
 
-def test_asked_for_nothing_a_picture_gets_the_uhd_ladder_and_sound_gets_audio() -> None:
+def test_asked_for_nothing_a_picture_gets_the_default_ladder_and_sound_gets_audio() -> None:
     """The default ladders."""
     picture, _ = described(HD)
     sound, _ = described(None, [STEREO])
-    assert [made.name for made in choose_profiles(picture)] == list(ladder("uhd").profiles)
+    assert [made.name for made in choose_profiles(picture)] == list(ladder("cn-uhd-zone").profiles)
     assert [made.name for made in choose_profiles(sound)] == ["audio-access-aac"]
 
 
@@ -219,6 +241,6 @@ def test_profiles_are_chosen_by_names_or_by_a_ladder_and_each_once() -> None:
     info, _ = described(HD)
     named = choose_profiles(info, ["review-proxy", "mobile-540p", "review-proxy"])
     assert [made.name for made in named] == ["review-proxy", "mobile-540p"]
-    assert choose_profiles(info, "heritage")[0].name == "archive-ffv1"
+    assert choose_profiles(info, "archive")[0].name == "archive-ffv1"
     with pytest.raises(UnknownProfile, match="no profile was named"):
         choose_profiles(info, [])
