@@ -71,13 +71,14 @@ class Proofs:
             workers.retire(session, self.worker)
 
     def _register(self) -> None:
+        tools = versions()  # before the transaction: it runs the tools
         with self._database.begin() as session:
             workers.register(
                 session,
                 self.worker,
                 host=socket.gethostname(),
                 queues=self._queues,
-                tools=versions(),
+                tools=tools,
                 verdicts=self._verdicts.values(),
             )
 
