@@ -104,6 +104,7 @@ TABLE: Mapping[str, Row] = {
     "worker_stopping": Row(503, "The worker is stopping", "工作进程正在停止"),
     "worker_lost": Row(500, "Workers died at this step", "执行该步骤的工作进程多次中断"),
     "disk_full": Row(507, "There is no room", "磁盘空间不足"),
+    "too_little_memory": Row(507, "A worker has too little memory", "工作节点内存不足"),
     "cancelled": Row(409, "It was cancelled", "已取消"),
     "lease_lost": Row(409, "Another worker has this step", "该步骤已由其他工作进程接管"),
     "tool_failed": Row(500, "A media tool failed", "媒体工具出错"),

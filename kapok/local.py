@@ -143,6 +143,20 @@ class Work:
         return made
 
 
+def with_parts_that_decode(work: Work) -> Work:
+    """With one chunk where those of the plan would each decode all that comes before them."""
+    from pipelines.chunks import in_one_piece
+    from pipelines.cut import LocalFile
+    from pipelines.encode import why_no_parts
+
+    if len(work.plan.chunks) <= 1:
+        return work
+    show = work.begin(t("looking at a part", "检查能否分段读取"))
+    looking = why_no_parts(LocalFile(work.source), work.plan, work.folder("look"))
+    why = follow(looking, show)
+    return replace(work, plan=in_one_piece(work.plan, why)) if why else work
+
+
 @dataclass(frozen=True, slots=True)
 class Pieces:
     """The encoded streams of one rung and the commands that made them."""

@@ -40,6 +40,7 @@ WAYS_OUT: Mapping[str, str] = {
     "already_published": "素材已在该专区：如需重新发布，请先撤回。",
     "job_conflict": "已结束的任务不能取消，运行中的任务不能重试：请先查看任务状态。",
     # What runs underneath.
+    "too_little_memory": "内存不足：请调高 KAPOK_MEMORY_BYTES、减少成品，或换更大的机器后重试。",
     "disk_full": "磁盘空间不足：请清理磁盘（或请服务管理员清理）后重试。",
     "catalogue_unavailable": "服务的数据库没有应答：请稍后重试；仍不行请联系服务管理员。",
     "store_unavailable": "对象存储没有应答：请稍后重试；仍不行请联系服务管理员。",

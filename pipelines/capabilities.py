@@ -11,7 +11,7 @@ from pipelines.audio import encode_audio
 from pipelines.encode import encode_chunk
 from pipelines.errors import DiskFull, KapokError, ToolKilled, ToolStalled
 from pipelines.join import join
-from pipelines.media import Inspection
+from pipelines.media import DynamicRange, Inspection
 from pipelines.plan import plan
 from pipelines.plan_types import Plan, Rung
 from pipelines.probe import probe
@@ -21,6 +21,7 @@ from pipelines.run import run
 from pipelines.thumbs import write_thumbs
 from pipelines.tools import encoder_pix_fmts, encoders, ffmpeg, versions
 from pipelines.verify import verify
+from pipelines.vivid_sample import mark_vivid
 
 _WIDTH, _HEIGHT = 320, 180
 _LENGTH_S, _LARGE_LENGTH_S = Fraction(1, 2), Fraction(1, 10)
@@ -89,7 +90,7 @@ def lacking(profiles: Sequence[Profile]) -> dict[str, str]:
 
 def _lacking(profile: Profile) -> str | None:
     video = profile.video
-    if video is None:
+    if video is None or video.encoder == "copy":
         return None
     version, codec = versions()["ffmpeg"], video.codec.upper()
     if video.encoder not in encoders():
@@ -112,10 +113,7 @@ def _lacking(profile: Profile) -> str | None:
 def _make_one(profile: Profile, folder: Path) -> Generator[Progress, None, None]:
     source = folder / "source.mkv"
     rate = (profile.video and profile.video.min_frame_rate) or _USUAL_RATE
-    yield from run(
-        [ffmpeg(), "-v", "error", *_source_arguments(profile, rate), "-y", str(source)],
-        writable=[folder],
-    )
+    yield from _make_source(profile, rate, source)
     tiny, rung = _planned(_small(profile), source, rate)
     pictures, sounds = [], []
     if rung.video is not None:
@@ -130,6 +128,24 @@ def _make_one(profile: Profile, folder: Path) -> Generator[Progress, None, None]
     if tiny.video_track is not None:
         thumbs = yield from write_thumbs(source, tiny.video_track, tiny.source_colour, folder)
     yield from verify(out, rung, tiny, source, thumbs)
+
+
+def _make_source(profile: Profile, rate: Fraction, path: Path) -> Generator[Progress, None, None]:
+    """Without loss; for a copy, HEVC that says what the copy has to keep."""
+    arguments, folder = _source_arguments(profile, rate), path.parent
+    if profile.video is None or profile.video.dynamic_metadata is None:
+        yield from run([ffmpeg(), "-v", "error", *arguments, "-y", str(path)], writable=[folder])
+        return
+    bare, marked = folder / "bare.mp4", folder / "marked.mp4"
+    frames = str(int(rate * _length_s(profile)))
+    coded = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error")
+    video = [*arguments[:4], "-frames:v", frames, *coded, str(bare)]
+    yield from run([ffmpeg(), "-v", "error", *video], writable=[folder])
+    mark_vivid(bare, marked)
+    both = ["-i", str(marked), *arguments, "-map", "0:v", "-map", "2:a", "-c:v", "copy"]
+    yield from run(
+        [ffmpeg(), "-v", "error", *both, str(path)], readable=[marked], writable=[folder]
+    )
 
 
 def _planned(profile: Profile, source: Path, rate: Fraction) -> tuple[Plan, Rung]:
@@ -156,7 +172,7 @@ class _Unplannable(KapokError):
 
 
 def _small(profile: Profile) -> Profile:
-    if profile.video is None or profile.video.fit == "source":
+    if profile.video is None or profile.video.width is None:
         return profile
     width, height = _size(profile.video)
     return replace(profile, video=replace(profile.video, width=width, height=height))
@@ -181,7 +197,8 @@ def _source_arguments(profile: Profile, rate: Fraction) -> list[str]:
     if profile.video is not None:
         width, height = _size(profile.video)
         picture = f"testsrc2=s={width}x{height}:r={rate}:d={float(length_s)}"
-        tags = _TAGS[profile.video.dynamic_range or "sdr"]
+        usual: DynamicRange = "hlg" if profile.video.dynamic_metadata else "sdr"
+        tags = _TAGS[profile.video.dynamic_range or usual]
         arguments += ["-f", "lavfi", "-i", f"{picture},{tags}:range=tv"]
         codecs += ["-c:v", "ffv1", "-frames:v", str(int(rate * length_s))]
     if profile.audio:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from pipelines.containers import CUT_CODECS, CUT_FORMATS
 from pipelines.media import Inspection, MediaInfo, Shot
-from pipelines.plan_types import Chunk
+from pipelines.plan_types import Chunk, Plan
 
 # [P] Shorter ones cost bits: chunks of 2 s 2 to 6 % more than long ones, of 6 s 0 to 1 %
 # (STANDARDS.md, Chunks).
@@ -30,6 +31,15 @@ def chunks_of(
         starts.append(start)
     edges = [*starts, frames]
     return tuple(Chunk(index, *edge) for index, edge in enumerate(pairwise(edges)))
+
+
+def in_one_piece(plan: Plan, why: str) -> Plan:
+    """The plan with a single chunk, which says why."""
+    return replace(
+        plan,
+        chunks=(Chunk(0, 0, plan.frames),),
+        decisions=(*plan.decisions, f"encoded in one piece: {why}"),
+    )
 
 
 def _next_start(start: int, cuts: Sequence[int], frames: int, least: int, gop: int) -> int | None:

@@ -11,9 +11,17 @@ _X26X = (
     *("medium", "slow", "slower", "veryslow"),
 )
 # How a transport stream of Kapok calls what it holds: ISO/IEC 13818-1 table 2-34, 0xD2 and 0xD4 of
-# AVS2 and AVS3, and 0x81 of ATSC A/53 for AC-3.
+# AVS2 and AVS3, and 0x81 and 0x87 of ATSC A/53 for AC-3 and E-AC-3.
 STREAM_TYPES: Mapping[str, int] = MappingProxyType(
-    {"h264": 0x1B, "hevc": 0x24, "avs2": 0xD2, "avs3": 0xD4, "aac": 0x0F, "ac3": 0x81}
+    {
+        "h264": 0x1B,
+        "hevc": 0x24,
+        "avs2": 0xD2,
+        "avs3": 0xD4,
+        "aac": 0x0F,
+        "ac3": 0x81,
+        "eac3": 0x87,
+    }
 )
 _420, _422 = ("yuv420p", "yuv420p10le"), ("yuv422p", "yuv422p10le")
 
@@ -92,6 +100,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             constant=_PRORES,
         ),
         "ffv1": Encoder(codec="ffv1", pix_fmts=()),
+        "copy": Encoder(codec="hevc", pix_fmts=("yuv420p10le",)),
     }
 )
 
@@ -106,12 +115,13 @@ class Holds:
 
 CONTAINERS: Mapping[str, Holds] = MappingProxyType(
     {
-        "mp4": Holds(("hevc", "h264", "av1", "vvc"), ("aac", "ac3", "flac")),
+        "mp4": Holds(("hevc", "h264", "av1", "vvc"), ("aac", "ac3", "eac3", "opus", "flac")),
         "mkv": Holds(
-            ("ffv1", "hevc", "h264", "av1", "avs2", "avs3"), ("flac", "aac", "ac3", "pcm")
+            ("ffv1", "hevc", "h264", "av1", "avs2", "avs3"),
+            ("flac", "aac", "ac3", "eac3", "opus", "pcm"),
         ),
         "m4a": Holds((), ("aac",)),
-        "ts": Holds(("hevc", "h264", "avs2", "avs3"), ("aac", "ac3")),
+        "ts": Holds(("hevc", "h264", "avs2", "avs3"), ("aac", "ac3", "eac3")),
         "mxf": Holds(("h264",), ("pcm",)),
         "mov": Holds(("prores", "h264", "hevc"), ("pcm", "aac")),
     }
@@ -128,13 +138,20 @@ class Sound:
     bit_depths: tuple[int, ...] = ()
 
 
-_TV_RATE = (48000,)
+# Where a codec does not take every rate: ETSI TS 102 366 (AC-3), RFC 6716 (Opus).
+SAMPLE_RATES_HZ: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"ac3": (48000, 44100, 32000), "eac3": (48000, 44100, 32000), "opus": (48000,)}
+)
 _RATES = (32000, 44100, 48000, 96000)
 SOUNDS: Mapping[str, Sound] = MappingProxyType(
     {
         "aac": Sound((1, 2, 6), _RATES, (32_000, 576_000)),
-        "ac3": Sound((2, 6), _TV_RATE, (96_000, 640_000)),
-        "flac": Sound((), _RATES),
-        "pcm": Sound((1, 2, 6), _TV_RATE, bit_depths=(16, 24)),
+        "ac3": Sound((1, 2, 6), SAMPLE_RATES_HZ["ac3"], (32_000, 640_000)),
+        "eac3": Sound((1, 2, 6), SAMPLE_RATES_HZ["eac3"], (32_000, 3_024_000)),
+        "opus": Sound((1, 2, 6), SAMPLE_RATES_HZ["opus"], (6_000, 1_536_000)),
+        "flac": Sound((1, 2, 6), _RATES, bit_depths=(16, 24)),
+        "pcm": Sound((1, 2, 6), _RATES, bit_depths=(16, 24)),
     }
 )
+# Sound that decodes to the samples that were put in.
+UNCOMPRESSED = frozenset(name for name, sound in SOUNDS.items() if sound.bitrates_bps is None)

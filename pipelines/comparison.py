@@ -21,6 +21,7 @@ from pipelines.colour import signal, target_colour
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.graph import split
 from pipelines.plan_types import Plan, Rung, VideoPlan
+from pipelines.readback import picture_start_s
 from pipelines.reference import (
     Reference,
     between,
@@ -83,6 +84,11 @@ class Pair:
     def video(self) -> VideoPlan:
         assert self.rung.video is not None, "only pictures have scores"
         return self.rung.video
+
+    @property
+    def zero_s(self) -> Fraction:
+        """When the first picture is shown; a transport stream begins anywhere."""
+        return picture_start_s(self.rendition) if self.rung.container == "ts" else Fraction(0)
 
     def log(self, metric: Metric, folder: Path) -> Path:
         return folder / f"{self.rung.profile}-{metric.name}.log"
@@ -213,7 +219,7 @@ def _counted(pictures: Any, tap: str) -> Any:
 
 def _seen(comparison: Comparison, pair: Pair, frames: range, *, seek: bool) -> Any:
     video, raster = pair.video, comparison.reference.raster
-    span = _span(Fraction(0), video.frame_rate, frames.start, frames.stop) if seek else None
+    span = _span(pair.zero_s, video.frame_rate, frames.start, frames.stop) if seek else None
     pictures = _opened(pair.rendition, span, guarded=False)["v:0"]
     if span is not None:
         pictures = between(pictures, span)

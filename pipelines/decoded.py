@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.loudness import EBUR128, read_loudness
 from pipelines.plan_types import Rung
 from pipelines.progress import Progress
 from pipelines.run import run
@@ -24,30 +24,23 @@ from pipelines.samples import (
 from pipelines.sound_levels import Levels, LevelTrack
 from pipelines.source_colour import readable_tags
 from pipelines.thumbs import FILTER, Pictures, chosen, pictures_of
+from pipelines.tool_output import LogTail
 from pipelines.tools import ffmpeg
 
-# The summary of ebur128 is read from a log of 200 lines, and one takes 14.
-_TRACKS_A_RUN = 8
 # Libdavs2 and several tracks of sound in one ffmpeg wait for each other for ever, now and then.
 _PICTURE_ALONE = frozenset({"avs2"})
-_SUMMARY = re.compile(
-    r"ebur128@track(?P<track>\d+) .*?Summary:.*?I:\s+(?P<integrated>\S+) LUFS"
-    r".*?True peak:\s+Peak:\s+(?P<peak>\S+) dBFS",
-    re.DOTALL,
-)
-_SILENCE_LKFS = -70.0  # ITU-R BS.1770-5 annex 1: the absolute gate
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A sound track of the file; `mono` when its samples are wanted mixed to one channel.
+    """A sound track of the file; its samples have `channels` after the filters of `mix`.
 
     `start_s` is counted from the first picture, where the file's clock is not ffmpeg's.
     """
 
     position: int
     channels: int
-    mono: bool
+    mix: str = ""
     start_s: Fraction = Fraction(0)
 
     @property
@@ -103,17 +96,14 @@ def decode(
     `tracks` are the sound tracks that the file really has, `numbers` the frames to keep as
     thumbnails. Times are counted from the first picture.
     """
-    groups = [tracks[at : at + _TRACKS_A_RUN] for at in range(0, len(tracks), _TRACKS_A_RUN)]
     frames = rung.video.frames if rung.video else None
     tags = readable_tags(rung.video.colour) if rung.video else ""
-    if rung.video and rung.video.codec in _PICTURE_ALONE:
-        groups = [(), *groups]
-    first, *others = groups or [()]
-    picture, sounds = yield from _decode_some(path, frames, first, numbers, spans, tags)
-    for group in others:
-        _, more = yield from _decode_some(path, None, group, (), spans)
-        sounds += more
-    return Decoded(picture, tuple(sounds))
+    if tracks and rung.video and rung.video.codec in _PICTURE_ALONE:
+        picture, _ = yield from _decode_some(path, frames, (), numbers, spans, tags)
+        _, sounds = yield from _decode_some(path, None, tracks, (), spans)
+    else:
+        picture, sounds = yield from _decode_some(path, frames, tracks, numbers, spans, tags)
+    return Decoded(picture, sounds)
 
 
 def _decode_some(
@@ -123,17 +113,17 @@ def _decode_some(
     numbers: Sequence[int],
     spans: Sequence[Span],
     tags: str = "",
-) -> Generator[Progress, None, tuple[DecodedPicture | None, list[DecodedSound]]]:
+) -> Generator[Progress, None, tuple[DecodedPicture | None, tuple[DecodedSound, ...]]]:
     taken = {name: bytearray() for name in ("stamps", "packets", "thumbs")}
-    listeners = {track.name: _Listener(track, spans) for track in tracks}
+    listeners = [_Listener(track, spans) for track in tracks]
     # Ffmpeg counts from the first of the streams that it reads.
     late_s = -min([track.start_s for track in tracks] + ([] if frames is None else [Fraction(0)]))
     outputs = [] if frames is None else _picture_outputs(numbers, tags)
     for track in tracks:
         outputs += _sound_outputs(track, late_s)
-    finished = yield from run(
+    yield from run(
         [
-            *(ffmpeg(), "-v", "level+info"),  # ebur128 says its summary at this level
+            *(ffmpeg(), "-v", "level+warning"),
             *("-xerror", "-err_detect", "explode"),  # conceal nothing
             *("-i", str(path), *outputs),
         ],
@@ -141,13 +131,10 @@ def _decode_some(
         total_frames=frames,
         taps={
             **{name: data.extend for name, data in taken.items()},
-            **{name: listener.feed for name, listener in listeners.items()},
+            **{name: tap for listener in listeners for name, tap in listener.taps().items()},
         },
     )
-    loudness = _loudness(finished.log_tail)
-    sounds = [
-        listeners[track.name].heard(*loudness.get(track.position, (None, None))) for track in tracks
-    ]
+    sounds = tuple(listener.heard() for listener in listeners)
     return (None if frames is None else _picture(taken, numbers, late_s)), sounds
 
 
@@ -163,12 +150,12 @@ def _picture_outputs(numbers: Sequence[int], tags: str) -> list[str]:
 
 
 def _sound_outputs(track: Track, late_s: Fraction) -> list[str]:
-    mono = ",aformat=channel_layouts=mono" if track.mono else ""
     shifted = f"asetpts=PTS-{float(late_s):.9f}/TB," if late_s else ""
     return [
         *("-map", f"0:a:{track.position}"),
-        *("-af", f"ebur128@track{track.position}=peak=true:framelog=quiet", "-f", "null", "-"),
-        *("-map", f"0:a:{track.position}", "-af", f"{shifted}{SOUND_FILTER}{mono}"),
+        *("-af", rf"{EBUR128},ametadata=print:file='pipe\:{track.name}loudness'"),
+        *("-f", "null", "-"),
+        *("-map", f"0:a:{track.position}", "-af", f"{shifted}{SOUND_FILTER}{track.mix}"),
         *("-f", "f32le", f"pipe:{track.name}"),
     ]
 
@@ -210,14 +197,20 @@ class _Listener:
     """Keeps the samples of a few spans while a track streams past."""
 
     def __init__(self, track: Track, spans: Sequence[Span]) -> None:
-        self._channels = 1 if track.mono else track.channels
+        self._track = track
+        self._metadata = LogTail()
+        self._channels = track.channels
         self._spans = [(_samples(span.start_s), _samples(span.end_s)) for span in spans]
         self._parts: list[list[Sound]] = [[] for _ in spans]
         self._levels = LevelTrack(self._channels, SOUND_RATE_HZ)
         self._rest = b""
         self._count = 0
 
-    def feed(self, block: bytes) -> None:
+    def taps(self) -> dict[str, Callable[[bytes], object]]:
+        name = self._track.name
+        return {name: self._feed, f"{name}loudness": self._metadata.feed}
+
+    def _feed(self, block: bytes) -> None:
         data = self._rest + block
         sound = sound_of(data, self._channels)
         self._rest = data[sound.nbytes :]
@@ -228,12 +221,14 @@ class _Listener:
                 parts.append(sound[first:last])
         self._count += len(sound)
 
-    def heard(self, loudness_lkfs: float | None, true_peak_dbtp: float | None) -> DecodedSound:
+    def heard(self) -> DecodedSound:
         nothing = np.zeros((0, self._channels), np.float32)
+        duration_s = self._count / SOUND_RATE_HZ
+        loudness = read_loudness(self._track.position, self._metadata.text(), duration_s)
         return DecodedSound(
-            duration_s=self._count / SOUND_RATE_HZ,
-            loudness_lkfs=loudness_lkfs,
-            true_peak_dbtp=true_peak_dbtp,
+            duration_s=duration_s,
+            loudness_lkfs=loudness.integrated_lkfs,
+            true_peak_dbtp=loudness.true_peak_dbtp,
             spans=tuple(np.concatenate([nothing, *parts]) for parts in self._parts),
             levels=self._levels.levels(),
         )
@@ -241,19 +236,3 @@ class _Listener:
 
 def _samples(at_s: Fraction) -> int:
     return round(at_s * SOUND_RATE_HZ)
-
-
-def _loudness(log: str) -> dict[int, tuple[float | None, float | None]]:
-    """Integrated loudness and true peak by track, from the summaries of ebur128."""
-    return {
-        int(found["track"]): (
-            _above(found["integrated"], _SILENCE_LKFS),
-            _above(found["peak"], float("-inf")),
-        )
-        for found in _SUMMARY.finditer(log)
-    }
-
-
-def _above(text: str, floor: float) -> float | None:
-    value = float(text)
-    return value if value > floor else None

@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
 
 from pipelines.cache_files import timecode_font_file
 from pipelines.colour import is_by_table, lut_file
-from pipelines.cut import CutFailed, Master, Readable, cut, part_file
+from pipelines.cut import PART_STARTS_S, CutFailed, Master, Readable, cut, part_file
 from pipelines.errors import MediaError, NothingToEncode, ToolFailed, ToolKilled, ToolStalled
-from pipelines.graph import chunk_files, compose, lay_out
+from pipelines.graph import chunk_files, compose, compose_look, lay_out
 from pipelines.plan import Chunk, Plan, VideoPlan
 from pipelines.progress import Progress, part
 from pipelines.run import run
 
 log = logging.getLogger(__name__)
+_LOOKED_AT = 25  # frames: a decoder that loses its way does so at the beginning
+_LEAD, _LEAD_S = 3, 30  # [P] times its own length, or seconds, may be decoded before a chunk
 _CUT = 0.02  # share of the time: packets are only copied
 
 
@@ -26,11 +29,13 @@ _CUT = 0.02  # share of the time: packets are only copied
 class EncodedChunk:
     """`files` by profile: pictures alone, from zero on an even grid. `argv` made all of them.
 
-    `why_whole` says why the whole source had to be read for a part of it.
+    `why_whole` says why the whole source had to be read for a part of it, and `peak_bytes` what
+    memory it took.
     """
 
     files: dict[str, Path]
     argv: tuple[str, ...]
+    peak_bytes: int
     why_whole: str | None = None
 
 
@@ -82,8 +87,49 @@ def encode_part(
         path.unlink(missing_ok=True)
     for rung in plan.rungs:
         if rung.video is not None:
-            _refuse_other_frames(rung.video, chunk, encoded.files[rung.profile])
+            _refuse_other_count(encoded.files[rung.profile], frames_of(rung.video, chunk))
     return encoded
+
+
+def why_no_parts(
+    source: Readable, plan: Plan, folder: Path
+) -> Generator[Progress, None, str | None]:
+    """Why the chunks of this source are not to be had by themselves, if so.
+
+    Of a source whose every part is refused each chunk would decode all that comes before it. So the
+    first frames of a chunk in the middle are decoded now. Raises what `run` raises of a tool that
+    was killed or stalled.
+    """
+    middle = plan.chunks[len(plan.chunks) // 2]
+    chunk = replace(middle, end_frame=min(middle.end_frame, middle.start_frame + _LOOKED_AT))
+    folder = folder.resolve()
+    path, seen = part_file(chunk, folder), folder / "look.mkv"
+    try:
+        yield from part(cut(source, plan, chunk, path), 0.0, 0.5, "reading the source")
+        lead_s = _lead_s(path)
+        length_s = (middle.end_frame - middle.start_frame) / (plan.frame_rate or 1)
+        if lead_s > max(_LEAD_S, _LEAD * length_s):
+            return f"key frames are so rare that {float(lead_s):.0f} s are decoded before a chunk"
+        looking = run(compose_look(path, plan, chunk, seen), readable=[path], writable=[folder])
+        yield from part(looking, 0.5, 1.0, "looking at a part")
+        _refuse_other_count(seen, chunk.end_frame - chunk.start_frame)
+    except (ToolKilled, ToolStalled):
+        raise
+    except (ToolFailed, MediaError, CutFailed) as error:
+        return f"its parts do not decode by themselves: {error}"
+    finally:
+        path.unlink(missing_ok=True)
+        seen.unlink(missing_ok=True)
+    return None
+
+
+def _lead_s(path: Path) -> Fraction:
+    """How much of a part is decoded before its chunk begins."""
+    with av.open(str(path)) as container:
+        packet = next(container.demux(video=0))
+        first = packet.pts if packet.pts is not None else packet.dts
+        assert first is not None, "every packet of a part has its time"
+        return PART_STARTS_S - first * packet.time_base
 
 
 def _encode(
@@ -99,14 +145,14 @@ def _encode(
         writable=[folder],
         total_frames=_first_output_frames(plan, chunk),
     )
-    return EncodedChunk(files, finished.argv)
+    return EncodedChunk(files, finished.argv, finished.peak_bytes)
 
 
-def _refuse_other_frames(video: VideoPlan, chunk: Chunk, file: Path) -> None:
+def _refuse_other_count(file: Path, planned: int) -> None:
     """A decoder that lost its way at the beginning of a part gives fewer."""
     with av.open(str(file)) as container:
         seen = sum(1 for packet in container.demux(video=0) if packet.size)
-    if seen != (planned := frames_of(video, chunk)):
+    if seen != planned:
         raise CutFailed(f"{seen} frames of {planned} came out of a part of the source")
 
 
@@ -120,7 +166,8 @@ def _looked_up(plan: Plan) -> list[Path]:
 
 def _first_output_frames(plan: Plan, chunk: Chunk) -> int:
     """Ffmpeg's progress counts the frames of its first output: the heaviest rung."""
-    return frames_of(lay_out(plan, Path())[0].video, chunk)
+    branches = lay_out(plan, Path())
+    return frames_of(branches[0].video, chunk) if branches else plan.frames
 
 
 def frames_of(video: VideoPlan, chunk: Chunk) -> int:

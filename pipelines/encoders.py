@@ -84,7 +84,7 @@ def _h264(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
         "flags": "+cgop",
         "a53cc": 0,
         "x264-params": f"zones=0,0,b={_LIKE_LATER['h264']}" if chunk.inside else None,
-        "video_track_timescale": _timescale(video.frame_rate),
+        "video_track_timescale": timescale(video.frame_rate),
     }
 
 
@@ -123,7 +123,7 @@ def _hevc(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
         ),
         "dolbyvision": 0,
         "tag:v": "hvc1",  # Apple's players refuse hev1
-        "video_track_timescale": _timescale(video.frame_rate),
+        "video_track_timescale": timescale(video.frame_rate),
     }
 
 
@@ -137,7 +137,7 @@ def _av1(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
         "g": video.gop_frames,
         "svtav1-params": "scd=0:irefresh-type=2",  # closed, and nothing between
         "dolbyvision": 0,
-        "video_track_timescale": _timescale(video.frame_rate),
+        "video_track_timescale": timescale(video.frame_rate),
     }
 
 
@@ -147,7 +147,7 @@ def _vvc(video: VideoPlan, _: _Chunk) -> dict[str, Any]:
         "qp": _number(video.crf),
         "g": video.gop_frames,
         "vvenc-params": "decodingrefreshtype=idr_no_radl",  # others show frames before the key
-        "video_track_timescale": _timescale(video.frame_rate),
+        "video_track_timescale": timescale(video.frame_rate),
     }
 
 
@@ -169,7 +169,7 @@ def _prores(video: VideoPlan, _: _Chunk) -> dict[str, Any]:
     return {
         "profile:v": video.codec_profile,
         "vendor": "apl0",  # players ask for it
-        "video_track_timescale": _timescale(video.frame_rate),
+        "video_track_timescale": timescale(video.frame_rate),
     }
 
 
@@ -214,7 +214,7 @@ def _hdr10(display: MasteringDisplay | None, light: ContentLight | None) -> dict
     return words
 
 
-def _timescale(rate: Fraction) -> int:
+def timescale(rate: Fraction) -> int:
     """Ticks that hold the frame's length exactly, at least 10 000 a second."""
     times = -(-10_000 // rate.numerator)
     return rate.numerator * times

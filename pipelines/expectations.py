@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from pipelines.codecs import STREAM_TYPES
-from pipelines.decoded import Decoded, DecodedPicture
+from pipelines.decoded import Decoded, DecodedPicture, DecodedSound
 from pipelines.join import SERVICE
 from pipelines.media import Colour
 from pipelines.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.readback import PictureReading, Reading, SoundReading
+from pipelines.sound_codecs import codec_name
 from pipelines.timecode import rung_timecode
 
 _START_TOLERANCE_S = Fraction(5, 1000)
 _ROUNDING_S = Fraction(2, 1000)
-_AUDIO_FRAME_S = Fraction(1536, 48000)  # AC-3, the longest block of the codecs here
+_LONGEST_BLOCK = 1536  # samples: AC-3's
 _RATE_SLACK = 1.1  # encoders keep VBV on average, not to the bit
 _BT709 = Colour("bt709", "bt709", "bt709", "tv")
 _SURROUND = ("5.1", "5.1(side)")  # AAC and AC-3 each know one, for the same loudspeakers
@@ -71,14 +71,31 @@ def decoding_faults(rung: Rung, plan: Plan, decoded: Decoded) -> list[str]:
         faults += _packet_faults(rung.video, decoded.picture)
     for position, (planned, sound) in enumerate(zip(rung.audio, decoded.sounds, strict=False)):
         off_s = sound.duration_s - float(plan.duration_s)
+        faults += [f"audio track {position}: {one}" for one in _loudness_faults(planned, sound)]
         if planned.lossless:  # as long as the source's: its proof counts every sample
             continue
-        if abs(off_s) > _AUDIO_FRAME_S + _START_TOLERANCE_S:
+        if abs(off_s) > Fraction(_LONGEST_BLOCK, planned.sample_rate_hz) + _START_TOLERANCE_S:
             faults.append(
                 f"audio track {position}: lasts {sound.duration_s:.3f} s,"
                 f" {float(plan.duration_s):.3f} s planned"
             )
     return faults
+
+
+def _loudness_faults(planned: AudioPlan, found: DecodedSound) -> Iterator[str]:
+    """Where the target is not sought, the limit of true peaks is promised all the same."""
+    goal = planned.loudness
+    if goal is None:
+        return
+    lkfs, peak, least = found.loudness_lkfs, found.true_peak_dbtp, goal.least_lkfs
+    most = goal.target_lkfs + goal.tolerance_lu
+    if least is not None and (lkfs is None or not least - goal.tolerance_lu <= lkfs <= most):
+        said = "not to be measured" if lkfs is None else f"{lkfs:.2f} LKFS"
+        wanted = f"{goal.target_lkfs:g} ± {goal.tolerance_lu:g}"
+        allowed = f" or, for its peaks, down to {least:.1f}" if least < goal.target_lkfs else ""
+        yield f"loudness is {said}, {wanted} planned{allowed}"
+    if peak is not None and peak > goal.max_true_peak_dbtp:
+        yield f"true peak is {peak:.2f} dBTP, at most {goal.max_true_peak_dbtp:g} planned"
 
 
 def _transport_faults(rung: Rung, reading: Reading) -> Iterator[str]:
@@ -121,6 +138,7 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
         "field order": (planned.field_order, found.field_order),
         "mastering display": (planned.mastering_display, found.mastering_display),
         "content light": (planned.content_light, found.content_light),
+        "dynamic metadata": (planned.dynamic_metadata, found.dynamic_metadata),
     }
     for name, (plan, file) in wanted.items():
         if plan != file:
@@ -181,9 +199,8 @@ def _plain(name: str) -> str:
 
 
 def _sound_faults(rung: Rung, planned: AudioPlan, found: SoundReading) -> Iterator[str]:
-    codec = f"pcm_s{planned.bit_depth}le" if planned.codec == "pcm" else planned.codec
     wanted = {
-        "codec": (codec, found.codec),
+        "codec": (codec_name(planned), found.codec),
         "channels": (planned.channels, found.channels),
         "sample rate": (planned.sample_rate_hz, found.sample_rate_hz),
     }
@@ -197,15 +214,22 @@ def _sound_faults(rung: Rung, planned: AudioPlan, found: SoundReading) -> Iterat
         wanted_language, language = planned.language or "und", found.language or "und"
         if wanted_language != language:
             yield f"language is {language}, {wanted_language} planned"
-    if rung.container == "mxf":  # which knows channels, and no loudspeakers
-        found = replace(found, layout=planned.layout)
+    yield from _layout_faults(rung, planned, found)
+    block_s = Fraction(_LONGEST_BLOCK, planned.sample_rate_hz)
+    early_s = block_s if rung.container == "ts" else Fraction(0)  # what precedes sample 0
+    if not -early_s - _START_TOLERANCE_S <= found.start_s <= _START_TOLERANCE_S:
+        yield f"starts at {float(found.start_s):.3f} s"
+
+
+def _layout_faults(rung: Rung, planned: AudioPlan, found: SoundReading) -> Iterator[str]:
+    if rung.container == "mxf":
+        return  # it knows channels, whose number is compared, and no loudspeakers
+    if planned.codec == "pcm" and found.layout is None:
+        return  # nor does Matroska say one
     if planned.layout in _PLAIN and found.layout != planned.layout:
         yield f"layout is {found.layout}, {planned.layout} planned"
     if planned.layout in _SURROUND and found.layout not in _SURROUND:
         yield f"layout is {found.layout}, {planned.layout} planned"
-    early_s = _AUDIO_FRAME_S if rung.container == "ts" else Fraction(0)  # what precedes sample 0
-    if not -early_s - _START_TOLERANCE_S <= found.start_s <= _START_TOLERANCE_S:
-        yield f"starts at {float(found.start_s):.3f} s"
 
 
 def _timing_faults(rung: Rung, planned: VideoPlan, found: DecodedPicture) -> Iterator[str]:

@@ -23,12 +23,13 @@ from pipelines.cache_files import timecode_font_file
 from pipelines.colour import conversion_filters, signal
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.cut import PART_STARTS_S
-from pipelines.encoders import Seams, encoder_options
+from pipelines.encoders import Seams, encoder_options, timescale
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.profile import Container
 from pipelines.timecode import timecode_at
 
-_MUXER = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "mxf": "mxf"}
+_MUXER = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "mxf": "mxf", "ts": "mpegts"}
+_LOOK_SIZE = (32, 32)
 _FIELD_MODES = {"progressive": "prog", "tt": "tff", "bb": "bff"}
 # Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.
 _SCALER = "bicubic+accurate_rnd"
@@ -72,11 +73,23 @@ def compose(
     made = _Chunked(plan, chunk, part=part)
     root = _decoded(source, made)
     children = [number for number, branch in enumerate(branches) if branch.parent is None]
-    outputs = _grow(root, children, None, branches, made)
+    outputs = _grow(root, children, None, branches, made) if branches else []
+    outputs += _copies(source, plan, folder)
     clock = ["-copyts"] if part else []  # a part's own stamps say where its chunk begins
     argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(
         cmd=[tools.ffmpeg(), "-v", "warning", *clock, "-y"]
     )
+    return argv
+
+
+def compose_look(source: Path, plan: Plan, chunk: Chunk, out: Path) -> list[str]:
+    """The argv that writes the chunk's frames, tiny and without loss, as a part of it decodes."""
+    made = _Chunked(plan, chunk, part=True)
+    frames = _of_chunk(_decoded(source, made), made).filter("scale", *_LOOK_SIZE)
+    output = ffmpeg.output(
+        frames, str(out), fps_mode="passthrough", f="matroska", **{"c:v": "ffv1"}
+    )
+    argv: list[str] = output.compile(cmd=[tools.ffmpeg(), "-v", "warning", "-copyts", "-y"])
     return argv
 
 
@@ -96,16 +109,15 @@ def chunk_files(plan: Plan, folder: Path) -> dict[str, Path]:
 
 
 def _chunk_suffix(video: VideoPlan, container: Container) -> str:
-    """Chunks of a transport stream are kept where times are exact, or at all."""
-    if container == "ts":
-        return "mkv" if video.codec == "avs2" else "mp4"
-    return container
+    """Chunks of a transport stream are MP4, whose times are exact, where it has the codec."""
+    return "mp4" if container == "ts" and video.codec != "avs2" else container
 
 
 def lay_out(plan: Plan, folder: Path) -> list[_Branch]:
     """The rungs, largest first, each with the branch that it grows from."""
     files = chunk_files(plan, folder)
-    rungs = sorted((rung for rung in plan.rungs if rung.video), key=_heaviest_first)
+    pictures = (rung for rung in plan.rungs if rung.video and not rung.video.copied)
+    rungs = sorted(pictures, key=_heaviest_first)
     branches: list[_Branch] = []
     for rung in rungs:
         assert rung.video is not None, "filtered above"
@@ -145,6 +157,30 @@ def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 
         return stream.filter("drawtext", text=f"%{{pts:hms:{first_s:.6f}}}", **look)
     shown = str(start.later(first_frame))
     return stream.filter("drawtext", timecode=shown, rate=_rational(video.frame_rate), **look)
+
+
+def _copies(source: Path, plan: Plan, folder: Path) -> list[Any]:
+    """Streams as they are, from an input of their own: frame n at n ÷ rate, in the same order."""
+    files = chunk_files(plan, folder)
+    copied = [rung for rung in plan.rungs if rung.video and rung.video.copied]
+    outputs = []
+    for rung in copied:
+        assert rung.video is not None, "filtered above"
+        stream = ffmpeg.input(str(source), **GUARD_OPTIONS)[str(plan.video_track)]
+        rate = rung.video.frame_rate
+        pts, dts = (f"round(({at}-STARTPTS)*TB*{rate})*{1 / rate}/TB" for at in ("PTS", "DTS"))
+        options = {
+            "c:v": "copy",
+            "bsf:v": f"setts=pts={pts}:dts={dts}",
+            "video_track_timescale": timescale(rate),
+            "tag:v": "hvc1",
+            "map_metadata": -1,
+            "map_chapters": -1,
+            "fflags": "+bitexact",
+            "f": "mp4",
+        }
+        outputs.append(ffmpeg.output(stream, str(files[rung.profile]), **options))
+    return outputs
 
 
 def _heaviest_first(rung: Rung) -> tuple[int, int, int]:

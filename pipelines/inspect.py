@@ -13,9 +13,10 @@ from pipelines.errors import LimitExceeded, NoEssence
 from pipelines.inspect_command import command, lut_of
 from pipelines.media import Inspection, MediaInfo
 from pipelines.picture_watch import PictureWatch
+from pipelines.plan_sound import default_mixes
 from pipelines.progress import Progress
 from pipelines.run import run
-from pipelines.sound_watch import SoundWatch
+from pipelines.sound_watch import MixWatch, SoundWatch
 from pipelines.waveform import write_waveform
 
 
@@ -33,6 +34,9 @@ def inspect(
     taps: dict[str, Callable[[bytes], object]] = dict(picture.consumers()) if picture else {}
     for sound in sounds:
         taps.update(sound.consumers())
+    mixes = [MixWatch(number, mix) for number, mix in enumerate(default_mixes(info.audio))]
+    for mix in mixes:
+        taps.update(mix.consumers())
     lut = lut_of(info.picture) if info.picture else None
     words = DecoderWords()
     yield from run(
@@ -53,6 +57,7 @@ def inspect(
         audio_start_s=tuple(sound.start_s(info.start_s) for sound in sounds),
         audio_holes=tuple(sound.holes for sound in sounds),
         loudness=tuple(sound.loudness() for sound in sounds),
+        mixes=tuple(mix.loudness() for mix in mixes),
         audio_end_s=tuple(sound.end_s(info.start_s) for sound in sounds),
         clock_jumps=words.jumps,
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,

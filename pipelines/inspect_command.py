@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipelines import posters, raster_watch, storyboard, thumbs
+from pipelines import posters, raster_watch, sound_mix, storyboard, thumbs
 from pipelines.colour import lut_file, to_709, to_table
 from pipelines.containers import INPUT_GUARDS
 from pipelines.fields import IDET, MAX_INTERLACED_HEIGHT
 from pipelines.loudness import EBUR128
 from pipelines.media import AudioTrack, MediaInfo, VideoTrack
+from pipelines.plan_sound import default_mixes
+from pipelines.plan_types import AudioPlan
 from pipelines.posters import CANDIDATES
 from pipelines.raw_frames import FrameShape
 from pipelines.source_colour import complete_colour, readable_colour, readable_tags
@@ -68,6 +70,8 @@ def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path)
         argv += _picture_outputs(info.picture, taps, folder)
     for number, track in enumerate(info.audio):
         argv += _sound_output(number, track)
+    for number, mix in enumerate(default_mixes(info.audio)):
+        argv += _mix_output(number, mix, info.audio)
     return argv
 
 
@@ -209,6 +213,22 @@ def _sound_output(number: int, track: AudioTrack) -> list[str]:
         *("-stats_enc_pre:0", f"pipe:clock{number}", "-stats_enc_pre_fmt:0", "{pts} {tb} {samp}"),
         *("-c:a", "pcm_f32le", "-f", "f32le", f"pipe:samples{number}"),
     ]
+
+
+def _mix_output(number: int, mix: AudioPlan, tracks: Sequence[AudioTrack]) -> list[str]:
+    """The loudness of a mix, beside that of its tracks: sides may add up or cancel each other."""
+    filters: list[sound_mix.Filter] = []
+    if len(mix.tracks) > 1:
+        filters.append(sound_mix.join(len(mix.tracks)))
+    if mix.pan == "downmix":
+        filters += sound_mix.downmix(mix.layout)
+    if mix.pan == "pair":
+        filters.append(sound_mix.pair(mix.layout))
+    parts = "".join(f"[0:{tracks[position].index}]" for position in mix.tracks)
+    chain = ",".join([*map(str, filters), EBUR128])
+    printed = rf"ametadata=print:file='pipe\:mix{number}'"
+    graph = f"{parts}{chain},{printed}[m{number}]"
+    return ["-filter_complex", graph, "-map", f"[m{number}]", "-f", "null", "-"]
 
 
 def _fitted(size: tuple[int, int], long_side: int) -> tuple[int, int]:

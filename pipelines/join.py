@@ -114,7 +114,9 @@ def _picture_arguments(rung: Rung, video: VideoPlan, plan: Plan, *, seams: bool)
         # Its pictures are in order. Readers that are told no decoding time guess one, and wrongly.
         frame = f"{1 / video.frame_rate}/TB"
         arguments += ["-bsf:v", f"setts=pts=N*{frame}:dts=(N-1)*{frame}"]
-    elif seams:  # the concat demuxer adds up the chunks' rounded lengths, which drifts
+    elif seams or video.copied:
+        # The concat demuxer adds up the chunks' rounded lengths, which drifts; a copy has the
+        # source's rounding.
         arguments += ["-bsf:v", _onto_the_grid(video.frame_rate)]
     if timecode := rung_timecode(plan, rung):
         arguments += ["-timecode", timecode]

@@ -46,6 +46,7 @@ def prove(
 ) -> Generator[Progress, None, Proof]:
     """Decode both files whole, picture and sound: a `framemd5` measurement, equal or not."""
     ours, theirs = _Hashes(), _Hashes()
+    said = _MetadataHashes(plan)
     sounds = [_SoundHashes(at, track) for at, track in enumerate(rung.audio) if track.lossless]
     assert rung.video is not None, "a lossless rung has a picture"
     frames = _hashed(rung.video)
@@ -55,18 +56,22 @@ def prove(
             *("-map", f"0:{plan.video_track}", *frames, "pipe:source"),
             *("-map", "1:v:0", *frames, "pipe:rendition"),
             *(word for sound in sounds for word in sound.outputs(plan)),
+            *(said.outputs() if rung.video.dynamic_metadata else ()),
         ],
         readable=[source, rendition],
         total_frames=plan.frames,
         taps={
             "source": theirs.feed,
             "rendition": ours.feed,
+            **(said.taps() if rung.video.dynamic_metadata else {}),
             **{name: tap for sound in sounds for name, tap in sound.taps().items()},
         },
     )
     fault = _difference(ours.of_frames, theirs.of_frames)
     count = len(ours.of_frames)
     faults = [fault, *(sound.fault() for sound in sounds)]
+    if rung.video.dynamic_metadata:
+        faults.append(said.fault())
     return Proof(
         Measurement("framemd5", None, None, None, None, count, equal=fault is None),
         tuple(told for told in faults if told is not None),
@@ -79,6 +84,33 @@ def _hashed(video: VideoPlan) -> tuple[str, ...]:
     if not video.repacked and video.pix_fmt not in HASHED_AS:
         return _FRAMES
     return ("-pix_fmt", HASHED_AS.get(video.pix_fmt, video.pix_fmt), *_FRAMES)
+
+
+class _MetadataHashes:
+    """The MD5 of all SEI messages that come before slices, here and in the source."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._ours, self._theirs = bytearray(), bytearray()
+
+    def outputs(self) -> list[str]:
+        messages = "hevc_mp4toannexb,filter_units=pass_types=39"  # ITU-T H.265 table 7-1
+        kept = ("-c:v", "copy", "-bsf:v", messages, "-f", "md5")
+        return [
+            *("-map", f"0:{self._plan.video_track}", *kept, "pipe:metadatasource"),
+            *("-map", "1:v:0", *kept, "pipe:metadatarendition"),
+        ]
+
+    def taps(self) -> dict[str, Callable[[bytes], object]]:
+        return {
+            "metadatasource": self._theirs.extend,
+            "metadatarendition": self._ours.extend,
+        }
+
+    def fault(self) -> str | None:
+        if self._ours and self._ours == self._theirs:
+            return None
+        return "the metadata in the stream is not the source's"
 
 
 class _SoundHashes:

@@ -140,6 +140,16 @@ class Loudness:
 
 
 @dataclass(frozen=True, slots=True)
+class MixLoudness:
+    """The same of a mix that renditions are made of: `tracks` and `pan` as in a plan's audio."""
+
+    tracks: tuple[int, ...]
+    pan: str
+    integrated_lkfs: float | None
+    true_peak_dbtp: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Levels:
     """Code values at the source's own bit depth, and the share of samples outside legal range."""
 
@@ -183,7 +193,8 @@ class Inspection:
     the rate varies), the decoded sound's length without one.
     `first_picture_s` and `audio_start_s` are on the file's own clock, as is `audio_end_s`: their
     difference is the A/V offset that every rendition must keep. `audio_holes` is how often the time
-    stamps of each track jump. With `steady_stamps` the picture's own tell which frame is which.
+    stamps of each track jump. `mixes` are those of several tracks or channels that delivery may be
+    made of. With `steady_stamps` the picture's own tell which frame is which.
     `clock_jumps` says that the clock begins anew somewhere: times after
     that are ffmpeg's corrected ones. With `constant_raster` width, height and pixel format of all
     frames are those of the first. `seen_field_order` is set where the pictures plainly contradict
@@ -208,6 +219,7 @@ class Inspection:
     freeze: tuple[Span, ...] = ()
     levels: Levels | None = None
     loudness: tuple[Loudness, ...] = ()
+    mixes: tuple[MixLoudness, ...] = ()
     posters: tuple[SourceImage, ...] = ()
     storyboard: Storyboard | None = None
     thumbs: KeptThumbs | None = None

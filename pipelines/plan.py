@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 
-from pipelines.chunks import CHUNK_MIN_S, chunks_of, why_one_chunk
+from pipelines.chunks import CHUNK_MIN_S, chunks_of, in_one_piece, why_one_chunk
 from pipelines.containers import may_jump
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
@@ -64,8 +64,8 @@ def plan(
             refused.append(Refusal(profile.name, refusal.code, str(refusal)))
     rungs, twins = _without_twins(made)
     rungs = _with_common_key_frames(rungs)
-    chunks, chunk_decisions = _chunks(source, rungs, chunk_min_s)
-    return Plan(
+    chunks = _chunks(source, rungs, chunk_min_s)
+    resolved = Plan(
         duration_s=source.duration_s,
         frames=source.frames,
         frame_rate=source.frame_rate if source.picture else None,
@@ -83,7 +83,6 @@ def plan(
             *_offset_decisions(source),
             *_end_decisions(source, rungs),
             *preservation_decisions(info, rungs),
-            *chunk_decisions,
         ),
         source_colour=source.colour,
         source_field_order=inspection.scan,
@@ -92,13 +91,16 @@ def plan(
         clock_of_tracks=may_jump(info.format_name),
         clock_jumps=inspection.clock_jumps,
     )
+    copied = any(rung.video.copied for rung in rungs if rung.video)
+    why = why_one_chunk(info, inspection) or ("a stream copy is not divided" if copied else None)
+    return in_one_piece(resolved, why) if len(chunks) > 1 and why else resolved
 
 
 def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> Rung:
     if profile.name in capabilities:
         raise Refused("unavailable_here", capabilities[profile.name])
     video = plan_picture(profile, profile.video, source) if profile.video else None
-    audio = plan_sound(profile, source.info.audio)
+    audio = plan_sound(profile, source.info, source.inspection)
     refuse_what_would_be_cut(audio, source.inspection, _zero(source))
     if video is None and not audio:
         raise Refused("no_sound", "the source has no sound: choose a profile with a picture")
@@ -173,25 +175,18 @@ def _with_key_frames(video: VideoPlan, step: int) -> VideoPlan:
     return replace(video, gop_frames=source_frames // video.rate_divisor)
 
 
-def _chunks(
-    source: Source, rungs: Sequence[Rung], least_s: float
-) -> tuple[tuple[Chunk, ...], list[str]]:
-    """The chunks, and in words why a long programme has only one."""
+def _chunks(source: Source, rungs: Sequence[Rung], least_s: float) -> tuple[Chunk, ...]:
     if source.picture is None:
-        return (), []
+        return ()
     encoded = [rung.video for rung in rungs if rung.video and not rung.video.lossless]
     gops = [video.gop_frames * video.rate_divisor for video in encoded]
-    made = chunks_of(
+    return chunks_of(
         source.inspection.shots,
         source.frames,
         least=math.ceil(Fraction(least_s) * source.frame_rate),
         gop=max(gops, default=1),
         step=math.lcm(*(video.rate_divisor for video in encoded)),
     )
-    why = why_one_chunk(source.info, source.inspection)
-    if len(made) == 1 or why is None:
-        return made, []
-    return (Chunk(0, 0, source.frames),), [f"encoded in one piece: {why}"]
 
 
 def _zero(source: Source) -> Fraction:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from pipelines.colour import needs_sdr_conversion, target_colour
 from pipelines.lossless_formats import FFV1_PIX_FMTS, REPACKED
 from pipelines.media import Colour, FieldOrder, Inspection, MediaInfo, VideoTrack
+from pipelines.plan_copied import why_no_copy
 from pipelines.plan_types import Conversion, VideoPlan
 from pipelines.profile import Profile, VideoProfile
 from pipelines.source_colour import complete_colour, inconvertible
@@ -16,6 +17,7 @@ from pipelines.source_colour import complete_colour, inconvertible
 SMALLEST_SIDE = 16
 # 25 also takes 30000/1001 and 30, and 50 takes 60: a profile keeps its frame rate family.
 FAMILY = Fraction(121, 100)
+AVC_INTRA_RATES = (Fraction(50), Fraction(60000, 1001))  # of class 300, as x264 knows them
 _ASPECT_TOLERANCE = Fraction(1, 100)  # 1088 coded lines of 1080 and rounded pixel aspects
 
 
@@ -78,7 +80,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
             "rung has one: cut the source there and upload the parts",
         )
     if wanted.fit == "source":
-        return _untouched(wanted, source, source.picture)
+        return _as_it_is(profile, wanted, source, source.picture)
     if source.picture.dolby_vision and source.picture.colour.dynamic_range == "sdr":
         raise Refused(
             "dolby_vision_only",
@@ -97,12 +99,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     conversion, colour = _colour(profile, wanted, source)
     divisor = rate_divisor(source.frame_rate, wanted)
     rate = source.frame_rate / divisor
-    if wanted.min_frame_rate and rate < wanted.min_frame_rate:
-        raise Refused(
-            "frame_rate_too_low",
-            f"{_shown(rate)} fps are fewer than the {_shown(wanted.min_frame_rate)} that "
-            f"{profile.name} stands for, and frames are never invented",
-        )
+    _refuse_other_rates(profile, wanted, rate)
     kept = conversion == "none" and source.colour.dynamic_range != "sdr"
     return VideoPlan(
         codec=wanted.codec,
@@ -130,11 +127,38 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     )
 
 
+def _refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) -> None:
+    if wanted.min_frame_rate and rate < wanted.min_frame_rate:
+        raise Refused(
+            "frame_rate_too_low",
+            f"{_shown(rate)} fps are fewer than the {_shown(wanted.min_frame_rate)} that "
+            f"{profile.name} stands for, and frames are never invented",
+        )
+    if wanted.codec_profile == "avc-intra-300" and rate not in AVC_INTRA_RATES:
+        raise Refused(
+            "frame_rate_unsupported",
+            f"{profile.name} has no frame size for {_shown(rate)} fps, only for "
+            f"{' and '.join(map(str, AVC_INTRA_RATES))}: choose another profile",
+        )
+
+
 def rate_divisor(rate: Fraction, wanted: VideoProfile) -> int:
     """Keep every n-th frame, with the smallest n that meets the profile's cap."""
     if wanted.max_frame_rate is None:
         return 1
     return max(1, math.ceil(rate / (wanted.max_frame_rate * FAMILY)))
+
+
+def _as_it_is(
+    profile: Profile, wanted: VideoProfile, source: Source, picture: VideoTrack
+) -> VideoPlan:
+    """The source's samples, encoded without loss or not even encoded."""
+    if wanted.encoder != "copy":
+        return _untouched(wanted, source, picture)
+    if why := why_no_copy(profile, wanted, picture, source.inspection):
+        raise Refused(*why)
+    untouched = _untouched(wanted, source, picture)
+    return replace(untouched, gop_frames=source.frames, dynamic_metadata=wanted.dynamic_metadata)
 
 
 def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> VideoPlan:

@@ -55,6 +55,34 @@ class VideoPlan:
     burnt_in_timecode: bool = False
     lossless: bool = False
     repacked: bool = False
+    dynamic_metadata: Literal["hdr_vivid"] | None = None
+
+    @property
+    def copied(self) -> bool:
+        """Whether the source's own stream is taken as it is, and nothing is encoded."""
+        return self.encoder == "copy"
+
+
+@dataclass(frozen=True, slots=True)
+class LoudnessPlan:
+    """What a track's loudness is to be (ITU-R BS.1770), and how it gets there.
+
+    `source_lkfs` and `source_true_peak_dbtp` are of its mix before anything is done to it, `None`
+    where nobody measured that mix: then it is measured when it is encoded, and so is `gain_db`.
+    `limited` says whether true peaks are taken down. `least_lkfs` is what its peaks allow without
+    that: `None` where no loudness is sought at all. `kept` says why the target is not sought; the
+    true peak is promised all the same.
+    """
+
+    target_lkfs: float
+    tolerance_lu: float
+    max_true_peak_dbtp: float
+    source_lkfs: float | None = None
+    source_true_peak_dbtp: float | None = None
+    gain_db: float | None = None
+    limited: bool = False
+    least_lkfs: float | None = None
+    kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +90,10 @@ class AudioPlan:
     """One audio track of a rendition, from the source tracks whose positions are `tracks`.
 
     `key` names the encode: rungs with equal audio share one key, and it is encoded once.
-    `pan` is `source` (one track as it is), `join` (mono tracks side by side), `downmix`, or
-    `pair`: the first two channels of a track whose loudspeakers are unknown. A `lossless` track
-    holds every sample, also those after the picture; of a `lossy_source` those that it decodes to,
-    in 24 bits.
+    `pan` is `source` (one track as it is), `join` (mono tracks side by side: stereo or 5.1),
+    `downmix` (of one track, or of six mono ones), or `pair`: the first two channels of a track
+    whose loudspeakers are unknown. A `lossless` track holds every sample, also those after the
+    picture; of a `lossy_source` those that it decodes to, in 24 bits.
     """
 
     key: str
@@ -78,6 +106,7 @@ class AudioPlan:
     pan: Literal["source", "join", "downmix", "pair"]
     language: str | None = None
     bit_depth: int | None = None
+    loudness: LoudnessPlan | None = None
     lossless: bool = False
     lossy_source: bool = False
 

@@ -19,7 +19,7 @@ from pipelines.profile_rules import profile_faults, without_odd_rationals
 from pipelines.records import from_json
 
 VideoCodec = Literal["hevc", "h264", "ffv1", "avs2", "avs3", "av1", "vvc", "prores"]
-AudioCodec = Literal["aac", "ac3", "flac", "pcm"]
+AudioCodec = Literal["aac", "ac3", "eac3", "opus", "flac", "pcm"]
 Container = Literal["mp4", "mkv", "m4a", "ts", "mxf", "mov"]
 Fit = Literal["exact", "inside", "source"]
 Certainty = Literal["V", "?", "P"]
@@ -37,7 +37,8 @@ class Basis:
 @dataclass(frozen=True, slots=True)
 class VideoProfile:
     """`fit`: `exact` needs that raster and never upscales; `inside` fits without upscaling;
-    `source` keeps raster, rate, fields, sampling and colour untouched (preservation).
+    `source` keeps raster, rate, fields, sampling and colour untouched (preservation). What keeps
+    `dynamic_metadata` needs it in the source, and the encoder `copy`.
     """
 
     codec: VideoCodec
@@ -57,17 +58,35 @@ class VideoProfile:
     level: str | None = None
     codec_profile: str | None = None
     burnt_in_timecode: bool = False
+    dynamic_metadata: Literal["hdr_vivid"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoudnessTarget:
+    """What the whole programme is to have by ITU-R BS.1770, and the most of its true peaks."""
+
+    target_lkfs: float
+    tolerance_lu: float
+    max_true_peak_dbtp: float
 
 
 @dataclass(frozen=True, slots=True)
 class AudioProfile:
-    """`channels` `None` keeps every track as it is (preservation)."""
+    """`channels` `None` takes every track with all its channels, uncompressed: every sample where
+    the picture's `fit` is `source`, else cut to the picture. `bit_depth` is of FLAC and PCM.
+
+    `tracks` are positions of the source's sound tracks, from 0, where `pipelines.track_table` is
+    not to choose: one track, or one of a single channel for each channel wanted; for stereo six
+    too, which are mixed down. Without `loudness` it stays as it is.
+    """
 
     codec: AudioCodec
     channels: int | None = None
     sample_rate_hz: int | None = None
     bitrate_bps: int | None = None
-    bit_depth: int | None = None
+    bit_depth: Literal[16, 24] | None = None
+    tracks: tuple[int, ...] | None = None
+    loudness: LoudnessTarget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +247,10 @@ def _unknown_fields(table: Mapping[str, Any]) -> Iterator[str]:
     for name, kind in (("audio", AudioProfile), ("basis", Basis)):
         entries = table.get(name, [])
         for position, entry in enumerate(entries if isinstance(entries, list) else [entries]):
-            yield from _unknown(f"{name}[{position}]", kind, entry)
+            where = f"{name}[{position}]"
+            yield from _unknown(where, kind, entry)
+            if kind is AudioProfile and isinstance(entry, Mapping):
+                yield from _unknown(f"{where}.loudness", LoudnessTarget, entry.get("loudness"))
 
 
 def _unknown(where: str, kind: Any, table: object) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from pipelines.codecs import CONTAINERS, ENCODERS, SOUNDS, Encoder
+from pipelines.codecs import CONTAINERS, ENCODERS, SOUNDS, UNCOMPRESSED, Encoder
 
 Table = Mapping[str, Any]
 
@@ -26,6 +26,12 @@ _SIDES, _RATES = (16, 8192), (Fraction(1), Fraction(120))
 _BITRATES_BPS = (50_000, 4_000_000_000)
 _BUFFER_S = (Fraction(1, 10), Fraction(10))
 _GOP_S = (Fraction(1, 100), Fraction(10))
+_STEREO, _SURROUND = 2, 6
+_LOUDNESS = {
+    "target_lkfs": (-40, -5),
+    "tolerance_lu": (0.1, 10),
+    "max_true_peak_dbtp": (-20, 0),
+}
 _UHD_FPS, _HD_FPS = 50, Fraction(24000, 1001)
 # Nominal-format rule for UHD labels (STANDARDS.md): the raster that each word promises.
 _LABELS = {"4k": (3840, 2160), "8k": (7680, 4320)}
@@ -69,6 +75,9 @@ def _head_faults(table: Table) -> Iterator[str]:
         yield _is("version", version, "a whole number from 1 on")
     if not table.get("video") and not table.get("audio"):
         yield "video or audio must be there"
+    silent = [sound for sound in _tables(table.get("audio")) if not sound.get("channels")]
+    if not table.get("video") and silent:
+        yield "audio.channels must be there where there is no picture"
     basis = _tables(table.get("basis"))
     if not basis:
         yield "basis must cite at least one source"
@@ -126,6 +135,7 @@ def _video_faults(video: Table) -> Iterator[str]:
         yield _is("video.max_frame_rate", video["max_frame_rate"], f"at least {least}")
     yield from _within(video, "video.gop_s", *_GOP_S)
     yield from _cap_faults(video)
+    yield from _copy_faults(video)
 
 
 def _picture_faults(video: Table) -> Iterator[str]:
@@ -139,6 +149,15 @@ def _picture_faults(video: Table) -> Iterator[str]:
         yield "video.pix_fmt and video.dynamic_range must be there unless video.fit is 'source'"
     elif dynamic_range in ("hlg", "pq") and "10" not in str(pix_fmt):
         yield _is("video.pix_fmt", pix_fmt, f"10 bits, which {dynamic_range} needs")
+
+
+def _copy_faults(video: Table) -> Iterator[str]:
+    """Dynamic metadata belongs to the source's own bits."""
+    copied, kept = video.get("encoder") == "copy", video.get("dynamic_metadata")
+    if copied != (kept is not None):
+        yield "video.encoder 'copy' and video.dynamic_metadata go together"
+    if copied and video.get("fit") != "source":
+        yield _is("video.fit", video.get("fit"), "source, since nothing is scaled in a copy")
 
 
 def _cap_faults(video: Table) -> Iterator[str]:
@@ -192,10 +211,30 @@ def _sound_faults(where: str, sound: Table) -> Iterator[str]:
         yield f"{where}.bitrate_bps must be there for a lossy codec"
     else:
         yield from _within(sound, f"{where}.bitrate_bps", *known.bitrates_bps)
-    if known.bit_depths and not sound.get("bit_depth"):
-        yield f"{where}.bit_depth must be there for {codec}"
-    if codec != "flac" and not sound.get("channels"):
+    if codec not in UNCOMPRESSED and not sound.get("channels"):
         yield f"{where}.channels must be there for {codec}"
+    yield from _track_faults(where, sound)
+    yield from _loudness_faults(where, sound)
+
+
+def _track_faults(where: str, sound: Table) -> Iterator[str]:
+    tracks, channels = sound.get("tracks"), sound.get("channels")
+    if not isinstance(tracks, list) or not all(isinstance(one, int) for one in tracks):
+        return
+    counts = {1, channels, *((_SURROUND,) if channels == _STEREO else ())}
+    if len(tracks) not in counts or len({*tracks}) < len(tracks) or min(tracks) < 0:
+        may = "one track, or as many different ones as channels, or six for stereo, from 0"
+        yield _is(f"{where}.tracks", tracks, may)
+
+
+def _loudness_faults(where: str, sound: Table) -> Iterator[str]:
+    goal = sound.get("loudness")
+    if not isinstance(goal, Mapping):
+        return
+    if not sound.get("channels"):
+        yield f"{where}.loudness is not for tracks that stay as they are: {where}.channels is empty"
+    for field, bounds in _LOUDNESS.items():
+        yield from _within(goal, f"{where}.loudness.{field}", *bounds)
 
 
 def _label_faults(table: Table, video: Table) -> Iterator[str]:
@@ -205,7 +244,8 @@ def _label_faults(table: Table, video: Table) -> Iterator[str]:
     size = (video.get("width"), video.get("height"))
     rate = _number(video.get("min_frame_rate")) or 0
     for label, raster in _LABELS.items():
-        hdr = video.get("dynamic_range") in ("hlg", "pq") and "10" in str(video.get("pix_fmt"))
+        wide = video.get("dynamic_range") in ("hlg", "pq") or video.get("dynamic_metadata")
+        hdr = wide and "10" in str(video.get("pix_fmt"))
         if re.search(rf"(?<!\d){label}(?![a-z])", words) and (
             size != raster or rate < _UHD_FPS or not hdr or video.get("fit") == "inside"
         ):

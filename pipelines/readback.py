@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,11 +13,12 @@ import av
 from av.container import InputContainer
 
 from pipelines.colour_codes import MATRICES, PRIMARIES, RANGES, TRANSFERS
+from pipelines.first_picture import first_picture
 from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
 from pipelines.mp4_boxes import PictureEntry, picture_entry
 from pipelines.rates import nearest_standard_rate
 from pipelines.run import capture
-from pipelines.tools import ffmpeg, ffprobe
+from pipelines.tools import ffprobe
 from pipelines.transport_stream import Transport, read_transport
 
 # ffprobe's words. "tb" is woven lines with the top field earlier (value 9 in QuickTime, Matroska):
@@ -56,6 +56,7 @@ class PictureReading:
     container_entry: PictureEntry | None
     mastering_display: MasteringDisplay | None
     content_light: ContentLight | None
+    dynamic_metadata: str | None = None
 
     def rate_that_means(self, planned: Fraction) -> Fraction | None:
         """What the file says of its rate, if it can only mean the planned one.
@@ -113,6 +114,12 @@ def read_back(path: Path) -> Reading:
         others=tuple(_others(streams, pictures[1:])),
         transport=read_transport(path) if in_transport else None,
     )
+
+
+def picture_start_s(path: Path) -> Fraction:
+    """When the first picture is shown, on the file's own clock."""
+    streams = _ffprobe(path, "-show_streams", "-select_streams", "v:0").get("streams", [])
+    return _start_s(streams[0]) if streams else Fraction(0)
 
 
 def _start_s(stream: Mapping[str, Any]) -> Fraction:
@@ -177,6 +184,7 @@ def _picture(path: Path, stream: Mapping[str, Any], zero_s: Fraction | None) -> 
         container_entry=picture_entry(path),
         mastering_display=_mastering(held.get("Mastering display metadata")),
         content_light=_light(held.get("Content light level metadata")),
+        dynamic_metadata="hdr_vivid" if any("Vivid" in kind for kind in held) else None,
     )
 
 
@@ -184,10 +192,8 @@ def _pix_fmt(path: Path, stream: Mapping[str, Any]) -> str:
     """What is decoded, where ffprobe only knows the name of the codec."""
     if stream["codec_name"] not in _FFMPEG_ALONE:
         return str(stream.get("pix_fmt", "unknown"))
-    one = ("-map", "0:v:0", "-frames:v", "1", "-vf", "showinfo", "-f", "null", "-")
-    log = capture([ffmpeg(), "-nostdin", "-v", "info", "-i", str(path), *one], readable=[path])
-    found = re.search(r"n: *0 .* fmt:(\S+)", log.stderr)
-    return found[1] if found else "unknown"
+    shown = first_picture(path, int(stream["index"]))
+    return shown.pix_fmt if shown else "unknown"
 
 
 def _sound(stream: Mapping[str, Any], zero_s: Fraction | None) -> SoundReading:
@@ -196,8 +202,8 @@ def _sound(stream: Mapping[str, Any], zero_s: Fraction | None) -> SoundReading:
         channels=int(stream["channels"]),
         layout=stream.get("channel_layout"),
         sample_rate_hz=int(stream["sample_rate"]),
-        bit_depth=int(stream.get("bits_per_raw_sample", 0))
-        or int(stream.get("bits_per_sample", 0))
+        # FLAC says the first, PCM of 16 bits only the second; lossy codecs say 0.
+        bit_depth=int(stream.get("bits_per_raw_sample") or stream.get("bits_per_sample", 0))
         or None,
         language=stream.get("tags", {}).get("language"),
         start_s=_start_s(stream) - (zero_s or 0),

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from pipelines.child import Consumer, Reader, started
 from pipelines.errors import LimitExceeded, ToolStalled
+from pipelines.processes import peak_bytes
 from pipelines.progress import Progress
 from pipelines.sandbox import MEDIA_LIMITS, SNIFF_LIMITS, Limits
 from pipelines.tool_output import LogTail, ProgressText, failure
@@ -23,6 +24,7 @@ from pipelines.watchdog import Watchdog
 
 _TICK_S = 0.2
 _YIELD_S = 0.4
+_LOOK_S = 1.0
 _CAPTURE_BYTES = 256 << 20
 _NO_TAPS: Mapping[str, Consumer] = MappingProxyType({})
 _NOTHING_SERVED: Mapping[str, Reader] = MappingProxyType({})
@@ -30,11 +32,16 @@ _NOTHING_SERVED: Mapping[str, Reader] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """`argv` is the plain command, without the sandbox, as a rendition records it."""
+    """`argv` is the plain command, without the sandbox, as a rendition records it.
+
+    `peak_bytes` is the most memory that a process of the tool was seen to hold, looked at every
+    second; 0 of one that ended before.
+    """
 
     argv: tuple[str, ...]
     log_tail: str
     seconds: float
+    peak_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +105,10 @@ def run(
     ) as child:
         watchdog = Watchdog(child.pid, stall_s)
         yield lines.progress()
-        shown = time.monotonic()
+        shown, looked, peak = time.monotonic(), 0.0, 0
         while child.read(_TICK_S):
+            if time.monotonic() - looked >= _LOOK_S:
+                looked, peak = time.monotonic(), max(peak, peak_bytes(child.pid))
             if watchdog.stalled((lines.position, read_bytes)):
                 message = f"{plain[0]} made no progress for {stall_s:.0f} s"
                 raise ToolStalled(message, plain, log.text())
@@ -108,7 +117,7 @@ def run(
                 yield lines.progress()
     if child.status != 0:
         raise failure(plain, child.status, log.text())
-    return Finished(plain, log.text(), lines.elapsed_s())
+    return Finished(plain, log.text(), lines.elapsed_s(), peak)
 
 
 def capture(

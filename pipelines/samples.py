@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +17,7 @@ from pipelines.plan_types import AudioPlan, Plan
 from pipelines.progress import Progress
 from pipelines.run import run
 from pipelines.sound_levels import Levels, LevelTrack
+from pipelines.sound_mix import FIRST_PAIR
 from pipelines.tools import ffmpeg
 
 Sound = NDArray[np.float32]  # (samples, channels)
@@ -30,8 +31,13 @@ SOUND_FILTER = (
     ",aformat=sample_fmts=flt"
 )
 
-FIRST_PAIR = "0-FL|1-FR"  # the `channelmap` of channels 1 and 2 as they are
-MIXES = {"downmix": ",aformat=channel_layouts=mono", "pair": f",channelmap={FIRST_PAIR}:stereo"}
+_MONO = ",aformat=channel_layouts=mono"
+_PAIR = f",channelmap={FIRST_PAIR}:stereo"
+# Codecs carry little above 120 Hz in the LFE channel, and each another share of it.
+_LFE_BAND, _LFE_BAND_OF_SIX = ",lowpass=f=120" * 4, ",lowpass=f=120:c=LFE" * 4
+_LFE, _SIX = 3, 6
+# What a mono mix of the stereo downmix (ITU-R BS.775) has of L R C LFE Ls Rs.
+_SHARES = np.array([0.5, 0.5, 0.7071, 0.0, 0.3536, 0.3536])
 
 _SOUND_WINDOW_S = 20
 # How long before a place reading starts: containers with an index find the key frame before it,
@@ -81,12 +87,12 @@ def _source_sound(
     source: Path, plan: Plan, track: AudioPlan, span: Span, margin_s: float | None
 ) -> Generator[Progress, None, Sound]:
     place_s = _seek_s(plan, span.start_s, margin_s)
-    chain = _sound_chain(plan, span, place_s, MIXES.get(track.pan, ""))
-    names = [f"track{position:02}" for position in track.tracks]
-    taken = {name: bytearray() for name in names}
+    uses = source_tracks(track)
+    taken = {f"track{use.position:02}": bytearray() for use in uses}
     outputs: list[str] = []
-    for position, name in zip(track.tracks, names, strict=True):
-        outputs += ["-map", f"0:{plan.audio_tracks[position]}", "-af", chain]
+    for use, name in zip(uses, taken, strict=True):
+        chain = _sound_chain(plan, span, place_s, use.mix)
+        outputs += ["-map", f"0:{plan.audio_tracks[use.position]}", "-af", chain]
         outputs += ["-f", "f32le", f"pipe:{name}"]
     if place_s is None:
         outputs += _clock(plan)
@@ -95,11 +101,25 @@ def _source_sound(
         readable=[source],
         taps={name: data.extend for name, data in taken.items()},
     )
-    channels = track.channels if track.pan in ("source", "pair") else 1
-    parts = [sound_of(bytes(data), channels) for data in taken.values()]
+    parts = [
+        sound_of(bytes(data), channels)
+        for data, channels in zip(taken.values(), uses.values(), strict=True)
+    ]
     length = max(len(part) for part in parts)  # a track that ends early goes on in silence
     parts = [np.pad(part, ((0, length - len(part)), (0, 0))) for part in parts]
-    return np.concatenate(parts, axis=1)
+    sound = np.concatenate(parts, axis=1)
+    if not _is_mixed_from_six(track):
+        return sound
+    return np.asarray(sound @ _SHARES.astype(np.float32)[:, np.newaxis])
+
+
+def together(track: AudioPlan, parts: Sequence[Levels]) -> Levels:
+    """The levels of all that a track is made from, as it is compared."""
+    count = max(len(part) for part in parts)
+    levels = np.concatenate([np.pad(one, ((0, count - len(one)), (0, 0))) for one in parts], axis=1)
+    if not _is_mixed_from_six(track):
+        return levels
+    return np.asarray(np.sqrt(np.square(levels) @ np.square(_SHARES)[:, np.newaxis]))
 
 
 def source_levels(
@@ -117,7 +137,31 @@ def source_levels(
 def source_tracks(track: AudioPlan) -> dict[SourceTrack, int]:
     """What a track is made from, with the channels that it has as it is compared."""
     channels = track.channels if track.pan in ("source", "pair") else 1
-    return {SourceTrack(at, MIXES.get(track.pan, "")): channels for at in track.tracks}
+    return {SourceTrack(at, _mix(track, place)): channels for place, at in enumerate(track.tracks)}
+
+
+def _mix(track: AudioPlan, place: int) -> str:
+    """The filters of the `place`-th source track of a track before it is compared."""
+    match track.pan:
+        case "downmix":
+            return _MONO
+        case "pair":
+            return _PAIR
+        case "join":
+            return _LFE_BAND if track.channels == _SIX and place == _LFE else ""
+        case "source":
+            return _LFE_BAND_OF_SIX if track.channels == _SIX else ""
+
+
+def rendition_mix(track: AudioPlan) -> str:
+    """The filters of a rendition's track before it is compared."""
+    if track.pan == "downmix":
+        return _MONO
+    return _LFE_BAND_OF_SIX if track.channels == _SIX else ""
+
+
+def _is_mixed_from_six(track: AudioPlan) -> bool:
+    return track.pan == "downmix" and len(track.tracks) == _SIX
 
 
 def _source_levels(

@@ -45,15 +45,21 @@ class Limits:
     processes: int | None
 
 
-def _machine_memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def machine_memory_bytes(group: Path = Path("/sys/fs/cgroup")) -> int:
+    """All memory that this machine has, or that a container lets its processes have."""
+    had = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        allowed = (group / "memory.max").read_text().strip()
+    except OSError:
+        return had
+    return min(had, int(allowed)) if allowed.isdigit() else had
 
 
 # A short look at a file that nobody has vouched for.
 SNIFF_LIMITS = Limits(memory_bytes=2 * _GIB, cpu_s=60, file_bytes=64 << 20, processes=512)
 # Whole encodes: time is watched by the stall watchdog of `run`, since 8K for a day is honest work.
 MEDIA_LIMITS = Limits(
-    memory_bytes=max(4 * _GIB, _machine_memory_bytes()),
+    memory_bytes=max(4 * _GIB, machine_memory_bytes()),
     cpu_s=None,
     file_bytes=16 << 40,
     processes=8192,

@@ -54,6 +54,13 @@ def level_faults(heard: Levels, true: Levels, *, mixed: bool) -> list[str]:
     return faults if faults or mixed else _louder(heard, true)
 
 
+def gain_between(heard: Levels, true: Levels) -> float:
+    """The one factor that makes `heard` of `true`; 1 where there is nothing to tell it by."""
+    count = max(len(heard), len(true))
+    ours, theirs = (float(np.linalg.norm(_padded(one, count))) for one in (heard, true))
+    return ours / theirs if ours and theirs else 1.0
+
+
 def _louder(heard: Levels, true: Levels) -> list[str]:
     ours, theirs = (float(np.sqrt(np.mean(levels**2))) for levels in (heard, true))
     if min(ours, theirs) < _HEARD:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from pipelines.loudness import read_loudness
-from pipelines.media import AudioTrack, Loudness
+from pipelines.media import AudioTrack, Loudness, MixLoudness
+from pipelines.plan_types import AudioPlan
 from pipelines.sound_clock import SoundClock
 from pipelines.tool_output import LogTail
 from pipelines.waveform import Peaks
@@ -61,3 +62,21 @@ class SoundWatch:
             count = len(self._clock.holes)
             return (f"sound track {self._track.index} jumps {count} times, first at {first:.3f} s",)
         return ()
+
+
+class MixWatch:
+    """Listens to the tap of the `number`-th mix."""
+
+    def __init__(self, number: int, mix: AudioPlan) -> None:
+        self._number = number
+        self._mix = mix
+        self._metadata = LogTail()
+
+    def consumers(self) -> Mapping[str, Callable[[bytes], object]]:
+        return {f"mix{self._number}": self._metadata.feed}
+
+    def loudness(self) -> MixLoudness:
+        heard = read_loudness(self._number, self._metadata.text(), duration_s=0.0)
+        return MixLoudness(
+            self._mix.tracks, self._mix.pan, heard.integrated_lkfs, heard.true_peak_dbtp
+        )

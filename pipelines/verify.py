@@ -33,12 +33,14 @@ from pipelines.samples import (
     Sound,
     SourceTrack,
     Span,
+    rendition_mix,
     sound_spans,
     source_levels,
     source_sound,
     source_tracks,
+    together,
 )
-from pipelines.sound_levels import Levels, level_faults
+from pipelines.sound_levels import Levels, gain_between, level_faults
 from pipelines.sound_sync import sound_faults
 from pipelines.thumbs import Pictures, Thumbs, picture_places, source_pictures
 from pipelines.transport_stream import BadTransport
@@ -102,10 +104,8 @@ def _decode(
     path: Path, rung: Rung, plan: Plan, reading: Reading, spans: tuple[Span, ...]
 ) -> Generator[Progress, None, Decoded]:
     tracks = [
-        Track(
-            position,
-            sound.channels,
-            mono=planned.pan == "downmix",
+        replace(
+            _track(position, sound.channels, planned),
             start_s=sound.start_s if reading.transport else Fraction(0),
         )
         for position, (sound, planned) in enumerate(zip(reading.sounds, rung.audio, strict=False))
@@ -113,6 +113,13 @@ def _decode(
     numbers = rung_frames(rung.video, picture_places(plan)) if rung.video else []
     video = None if reading.picture is None else rung.video
     return (yield from decode(path, replace(rung, video=video), tracks, numbers, spans))
+
+
+def _track(position: int, channels: int, planned: AudioPlan) -> Track:
+    if channels != planned.channels:  # which is a fault, and nothing is compared
+        return Track(position, channels)
+    mixed = 1 if planned.pan == "downmix" else channels
+    return Track(position, mixed, rendition_mix(planned))
 
 
 def _source_faults(
@@ -131,24 +138,41 @@ def _source_faults(
     true = yield from source_levels(source, plan, compared)
     for position, (planned, track) in enumerate(zip(rung.audio, decoded.sounds, strict=True)):
         found: list[str] = []
+        gain = _gain(planned, true, track)
         for span, heard in zip(spans, track.spans, strict=True):
-            found += yield from _sound_faults(planned, plan, source, span, heard)
+            found += yield from _sound_faults(planned, plan, source, span, heard / gain)
         if not found and not planned.lossless:  # whose every sample is compared
-            found = _level_faults(planned, true, track)
+            found = _level_faults(planned, true, track, gain)
         faults += [f"audio track {position}: {fault}" for fault in found]
     return faults
 
 
-def _level_faults(
+def _gain(
     planned: AudioPlan, levels: Mapping[SourceTrack, Levels], heard: DecodedSound
+) -> np.float32:
+    """What brought a track to its loudness, which has been compared with its plan already."""
+    parts = [] if planned.loudness is None else _parts(planned, levels)
+    if not any(len(part) for part in parts):
+        return np.float32(1)
+    return np.float32(gain_between(heard.levels, together(planned, parts)))
+
+
+def _level_faults(
+    planned: AudioPlan,
+    levels: Mapping[SourceTrack, Levels],
+    heard: DecodedSound,
+    gain: np.float32,
 ) -> list[str]:
     """Of the whole track, where the spans say nothing of what lies between them."""
-    parts = [levels[use] for use in source_tracks(planned)]
-    count = max(len(part) for part in parts)
-    if not count:
+    parts = _parts(planned, levels)
+    if not any(len(part) for part in parts):
         return ["nothing of the source's sound decodes, so that nothing can be compared"]
-    true = np.concatenate([np.pad(one, ((0, count - len(one)), (0, 0))) for one in parts], axis=1)
-    return level_faults(heard.levels, true, mixed=planned.pan == "downmix")
+    as_loud = planned.pan != "downmix" and planned.loudness is None
+    return level_faults(heard.levels / gain, together(planned, parts), mixed=not as_loud)
+
+
+def _parts(planned: AudioPlan, levels: Mapping[SourceTrack, Levels]) -> list[Levels]:
+    return [levels[use] for use in source_tracks(planned)]
 
 
 def _picture_faults(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable
-from contextlib import suppress
-from pathlib import Path
+
+from pipelines.processes import bytes_moved
 
 _LOOK_EVERY_S = 5.0
 _WORK_BYTES = 1 << 20  # ffmpeg's own progress lines are some 100 bytes each
@@ -34,22 +34,3 @@ class Watchdog:
             if moved - self._moved > _WORK_BYTES:
                 self._moved, self._alive_at = moved, now
         return now - self._alive_at > self._stall_s
-
-
-def bytes_moved(session: int) -> int:
-    """Bytes that the living processes of a session have read and written, by /proc."""
-    return sum(_bytes_of(folder) for folder in Path("/proc").glob("[0-9]*") if _in(folder, session))
-
-
-def _in(process: Path, session: int) -> bool:
-    with suppress(OSError, ValueError, IndexError):
-        after_name = (process / "stat").read_text().rpartition(")")[2]
-        return int(after_name.split()[3]) == session
-    return False
-
-
-def _bytes_of(process: Path) -> int:
-    with suppress(OSError, ValueError):
-        lines = dict(line.split(": ") for line in (process / "io").read_text().splitlines())
-        return int(lines["rchar"]) + int(lines["wchar"])
-    return 0

@@ -11,9 +11,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipelines.chunks import CHUNK_MIN_S
+from pipelines.sandbox import machine_memory_bytes
 from storage.errors import InvalidSettings
 
 GIB = 1024**3
+MEMORY_PERCENT = 80  # [P] of the machine's: the rest is for the service, its servers and files
 _SCHEME = re.compile(r"[a-z+]+")  # anything else before "://" may be a password
 
 
@@ -47,6 +49,8 @@ class Settings:
     signed_url_ttl_s: float = 3_600.0
     max_upload_bytes: int = 5 * 1024 * GIB  # what S3 allows one object
     chunk_min_s: float = CHUNK_MIN_S  # 0 encodes every programme in one piece
+    # What the steps that run on this machine may hold together.
+    memory_bytes: int = field(default_factory=lambda: _memory_bytes({}))
     cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
 
     @property
@@ -97,6 +101,7 @@ def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ)
         work_ttl_s=_seconds(env, "KAPOK_WORK_TTL_S", Settings.work_ttl_s),
         chunk_min_s=_seconds(env, "KAPOK_CHUNK_MIN_S", CHUNK_MIN_S, least=0),
         signed_url_ttl_s=_seconds(env, "KAPOK_SIGNED_URL_TTL_S", Settings.signed_url_ttl_s),
+        memory_bytes=_memory_bytes(env),
     )
 
 
@@ -162,6 +167,18 @@ def _database_url(given: str | None, data: Path) -> str:
         return given
     known = f"begins with '{scheme}:'" if _SCHEME.fullmatch(scheme) and rest else "has no scheme"
     raise InvalidSettings(f"KAPOK_DATABASE_URL {known}: use postgresql://… or sqlite:///…")
+
+
+def _memory_bytes(env: Mapping[str, str]) -> int:
+    text = env.get("KAPOK_MEMORY_BYTES")
+    if not text:
+        return machine_memory_bytes() * MEMORY_PERCENT // 100
+    if not text.isdigit() or not int(text):
+        raise InvalidSettings(
+            f"KAPOK_MEMORY_BYTES is {text!r}: write how many bytes the steps of this machine may "
+            "hold together, as 17179869184 for 16 GiB"
+        )
+    return int(text)
 
 
 def _seconds(

@@ -50,9 +50,16 @@ def late_ts(folder: Path) -> Path:
 
 
 def tape_mxf(folder: Path, tracks: int = 8) -> Path:
-    """Interlaced 576i with 64:45 pixels, eight mono tracks and a timecode."""
+    """Interlaced 576i with 64:45 pixels, eight mono tracks and a timecode.
+
+    A tone a track, and one noise in all of them, as tracks of one programme have much in common.
+    """
     picture = "testsrc2=s=720x576:r=50:d=1,interlace,setfield=tff,setsar=64/45,format=yuv422p"
-    tones = [f"sine={200 * (track + 1)}:d=1:sample_rate=48000" for track in range(tracks)]
+    noise = "anoisesrc=a=0.05:seed=1:r=48000:d=1"
+    tones = [
+        f"sine={200 * (track + 1)}:d=1:sample_rate=48000[t];{noise}[n];[t][n]amix=normalize=0"
+        for track in range(tracks)
+    ]
     maps = [word for stream in range(tracks + 1) for word in ("-map", str(stream))]
     video = ("-c:v", "mpeg2video", "-flags", "+ildct+ilme", "-b:v", "5M")
     sound = ("-c:a", "pcm_s24le", "-timecode", "10:00:00:00")

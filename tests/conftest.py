@@ -74,7 +74,7 @@ def redis_url(redis_server: servers.Redis) -> str:
 
 
 @pytest.fixture(scope="session")
-def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.RabbitMQ]:
     yield from _serve(servers.rabbitmq(tmp_path_factory.mktemp("rabbitmq")))
 
 

@@ -241,13 +241,25 @@ def redis(folder: Path) -> Iterator[Redis]:
         server.stop()
 
 
+@dataclass
+class RabbitMQ:
+    url: str
+    server: Server
+
+    def control(self, *words: str) -> None:
+        """`rabbitmqctl` on this node."""
+        argv = [_rabbitmq_script("rabbitmqctl"), "-n", self.server.env["RABBITMQ_NODENAME"], *words]
+        env = {**os.environ, **self.server.env}
+        subprocess.run(argv, env=env, check=True, capture_output=True, timeout=60)
+
+
 @contextmanager
-def rabbitmq(folder: Path) -> Iterator[str]:
-    """RabbitMQ on its own node name, ports and data folder; yields its AMQP URL."""
+def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
+    """RabbitMQ on its own node name, ports and data folder."""
     port, dist_port = free_port(), free_port()
     epmd_port = free_port()
     server = Server(
-        [_rabbitmq_script()],
+        [_rabbitmq_script("rabbitmq-server")],
         lambda: listens(port),
         folder,
         env={
@@ -267,7 +279,7 @@ def rabbitmq(folder: Path) -> Iterator[str]:
     )
     server.start(timeout_s=90)
     try:
-        yield f"amqp://guest:guest@127.0.0.1:{port}/"
+        yield RabbitMQ(f"amqp://guest:guest@127.0.0.1:{port}/", server)
     finally:
         server.stop()
         _stop_epmd(epmd_port)
@@ -281,7 +293,7 @@ def _stop_epmd(port: int) -> None:
         subprocess.run([epmd, "-kill"], env=env, capture_output=True, check=False)
 
 
-def _rabbitmq_script() -> str:
+def _rabbitmq_script(name: str) -> str:
     """The package's own script: the wrapper on the PATH changes to a user who cannot write here."""
-    packaged = sorted(Path("/usr/lib/rabbitmq/lib").glob("*/sbin/rabbitmq-server"))
-    return str(packaged[-1]) if packaged else on_path("rabbitmq-server", "rabbitmq-server")
+    packaged = sorted(Path("/usr/lib/rabbitmq/lib").glob(f"*/sbin/{name}"))
+    return str(packaged[-1]) if packaged else on_path(name, "rabbitmq-server")

@@ -36,6 +36,6 @@ def test_minio_can_be_stopped_and_started_on_its_port(minio_server: servers.Mini
     assert servers.http_ok(port, "/minio/health/live")
 
 
-def test_rabbitmq_listens(rabbitmq_url: str) -> None:
+def test_rabbitmq_listens(rabbitmq: servers.RabbitMQ) -> None:
     """The optional broker starts with its own node name and folder."""
-    assert servers.listens(int(rabbitmq_url.rsplit(":", 1)[1].strip("/")))
+    assert servers.listens(int(rabbitmq.url.rsplit(":", 1)[1].strip("/")))

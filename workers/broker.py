@@ -26,6 +26,7 @@ from storage.database import Database
 from storage.settings import Settings
 
 QUEUES = ("inspect", "encode", "measure", "package", "deliver")
+BLOCKED_S = 3.0  # [P] Dramatiq tries six times
 BROKEN = (BrokerError, redis.RedisError, pika.exceptions.AMQPError, OSError)
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def _broker(url: str | None) -> dramatiq.Broker:
     if scheme in {"redis", "rediss", "unix"}:
         return _redis_broker(url)
     if scheme in {"amqp", "amqps"}:
-        return RabbitmqBroker(url=url, middleware=[], confirm_delivery=True)
+        return _rabbitmq_broker(url)
     # What has no scheme may be all password: it is not repeated.
     told = f"begins with '{scheme}:'" if rest and scheme.isalpha() else "has no scheme"
     raise UnknownBroker(f"KAPOK_BROKER_URL {told}: use redis://… or amqp://…")
@@ -72,6 +73,19 @@ def _redis_broker(url: str) -> RedisBroker:
         maintenance_chance=1_000_000,  # always: only this gives a dead worker's messages back
         heartbeat_timeout=60_000,
     )
+
+
+def _rabbitmq_broker(url: str) -> RabbitmqBroker:
+    """RabbitMQ blocks who sends while its disk or memory is short: that is an error, not a wait.
+
+    A step that has ended must not hold its thread for it. The URL may say another time.
+    """
+    broker = RabbitmqBroker(url=url, middleware=[], confirm_delivery=True)
+    nodes = broker.parameters if isinstance(broker.parameters, list) else [broker.parameters]
+    for node in nodes:
+        if node.blocked_connection_timeout is None:
+            node.blocked_connection_timeout = BLOCKED_S
+    return broker
 
 
 def enqueue(broker: dramatiq.Broker, ready: Iterable[tuple[str, str]]) -> list[str]:

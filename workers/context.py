@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from storage.database import Database
 from storage.objects import ObjectStore
 from storage.settings import Settings
 from workers.lease import Lease
+from workers.memory import MemoryAccount
 from workers.outage import outlast
 from workers.proofs import Proofs
 from workers.scratch import need_bytes
@@ -58,6 +59,7 @@ class StepContext:
         database: Database,
         objects: ObjectStore,
         proofs: Proofs,
+        memory: MemoryAccount,
     ) -> None:
         self.step = step
         self.folder = folder
@@ -66,7 +68,7 @@ class StepContext:
         self.objects = objects
         self.proofs = proofs
         self.written: list[str] = []  # prefixes without their epoch, in the order of first use
-        self._lease = lease
+        self._lease, self._memory = lease, memory
         self._started = time.monotonic()
 
     def follow(
@@ -138,6 +140,10 @@ class StepContext:
     def work(self) -> str:
         """Base of what only later steps of the same job read."""
         return f"work/{self.step.job_id}/{self.step.id}"
+
+    def memory(self, size_bytes: int) -> AbstractContextManager[None]:
+        """So much of this machine's memory, as soon as other steps leave it."""
+        return self._memory.given(f"{self.step.id}-{self.step.epoch}", size_bytes, self.check)
 
     def need_scratch(self, size_bytes: int) -> None:
         need_bytes(self.folder, size_bytes)

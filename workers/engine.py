@@ -31,6 +31,7 @@ from workers.context import StepContext, StepResult
 from workers.failure import failure_of, storable_text
 from workers.kinds import KINDS, Kind
 from workers.lease import Cancelled, Lease, Stopping
+from workers.memory import MemoryAccount
 from workers.outage import outlast
 from workers.proofs import Proofs
 from workers.scratch import Scratch, made
@@ -58,6 +59,7 @@ class Engine:
         self._kinds = kinds
         self.proofs = Proofs(database, self.worker, queues)
         self._scratch = Scratch(settings.scratch)
+        self._memory = MemoryAccount(self._scratch, settings.memory_bytes)
 
     @property
     def scratch(self) -> Path:
@@ -103,6 +105,7 @@ class Engine:
             database=self._database,
             objects=self._objects,
             proofs=self.proofs,
+            memory=self._memory,
         )
 
     def _attempt(self, context: StepContext) -> None:

@@ -22,6 +22,7 @@ class Scratch:
     """A process's folder under `root`, held by a lock that the kernel drops when it dies."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         remove_leftovers(root)
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -59,6 +60,11 @@ def remove_leftovers(root: Path) -> list[Path]:
     for folder in removed:
         shutil.rmtree(folder, ignore_errors=True)
     return removed
+
+
+def living_folders(root: Path) -> list[Path]:
+    """The folders of the processes that work in `root` now."""
+    return [folder for folder in sorted(root.glob("worker-*")) if not _is_abandoned(folder)]
 
 
 def _is_abandoned(folder: Path) -> bool:

@@ -103,6 +103,7 @@ def encode(
         plan = local.make_plan(info, found, wanted, chunk_min_s)
         thumbs = thumbs_in(scratch / "inspection", found.thumbs)
         work = local.Work(file, plan, thumbs, output, scratch, begin, scores)
+        work = local.with_parts_that_decode(work)
         made, failure = _finished(work)
     _answer_encoded(out, work, made, failure)
     if failure is not None:

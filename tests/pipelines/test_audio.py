@@ -13,14 +13,15 @@ import pytest
 from numpy.typing import NDArray
 
 from pipelines import tools
-from pipelines.audio import audio_files, compose_audio, encode_audio
+from pipelines.audio import encode_audio
+from pipelines.audio_graph import audio_files, compose_audio
 from pipelines.containers import FORMATS
 from pipelines.encode import encode_chunk
 from pipelines.join import join
 from pipelines.measure import measure
 from pipelines.media import AudioTrack
 from pipelines.plan import AudioPlan, Plan, plan
-from pipelines.profile import Profile, profile
+from pipelines.profile import AudioCodec, AudioProfile, Profile, profile
 from pipelines.progress import finish
 from tests.pipelines.sources import HD, STEREO, call, described, planned, samples, verified
 
@@ -72,9 +73,15 @@ def film(
     return path
 
 
+def as_it_is(name: str) -> Profile:
+    """The profile without a loudness to reach: what is measured here are levels of tones."""
+    found = profile(name)
+    return replace(found, audio=tuple(replace(one, loudness=None) for one in found.audio))
+
+
 def heard(source: Path, folder: Path, tracks: tuple[AudioPlan, ...] = ()) -> tuple[Plan, Path]:
     """A finished MP4 of picture and sound, and its plan."""
-    made = planned(source, [profile("mobile-540p")], folder)
+    made = planned(source, [as_it_is("mobile-540p")], folder)
     rung = made.rungs[0]
     made = replace(made, rungs=(replace(rung, audio=(*rung.audio, *tracks)),))
     rung = made.rungs[0]
@@ -286,6 +293,68 @@ def test_two_mono_tracks_become_left_and_right(tmp_path: Path) -> None:
     assert levels == pytest.approx(np.array([[1, 0], [0, 1], [0, 0]]), abs=0.02)
 
 
+@pytest.fixture(scope="module")
+def eight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture and eight mono tracks with a tone each; the fourth lies in the LFE's band."""
+    folder = tmp_path_factory.mktemp("eight")
+    parts = [wav(folder / f"{hertz}.wav", [tone(hertz)]) for hertz in EIGHT_HZ]
+    source = folder / "eight.mov"
+    opened = [word for part in parts for word in ("-i", str(part))]
+    maps = [word for stream in range(9) for word in ("-map", str(stream))]
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2")
+    codecs = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "pcm_s24le")
+    call(*picture, *opened, *maps, *codecs, source)
+    return source
+
+
+EIGHT_HZ = (300, 500, 700, 60, 1100, 1300, 1700, 1900)
+
+
+def tone_levels(sound: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of each of the eight tones in each channel, where 1 is the level in the source."""
+    middle = sound[RATE // 2 : RATE // 2 + RATE].astype(np.float64)
+    spectrum = np.abs(np.fft.rfft(middle, axis=0)) / (RATE / 2) / 0.1
+    return np.asarray(spectrum[list(EIGHT_HZ)])
+
+
+@pytest.mark.media
+def test_eight_mono_tracks_become_five_one_and_stereo(eight: Path, tmp_path: Path) -> None:
+    """Each tone on its own loudspeaker at its own level, and on no other."""
+    surround = AudioPlan("5", "ac3", 6, "5.1(side)", RATE, 448_000, tuple(range(6)), "join")
+    opus = replace(surround, key="6", codec="opus", layout="5.1", bitrate_bps=384_000)
+    made, out = heard(eight, tmp_path, (surround, opus))
+    assert made.rungs[0].audio[0].tracks == (6, 7)
+    stereo, ac3, opus_levels = (tone_levels(samples(out, n, at)) for at, n in enumerate((2, 6, 6)))
+    wanted = np.eye(8)
+    assert stereo == pytest.approx(wanted[:, 6:], abs=0.02)
+    assert ac3 == pytest.approx(wanted[:, :6], abs=0.02)
+    assert opus_levels == pytest.approx(wanted[:, :6], abs=0.02)
+    assert len(verified(out, made.rungs[0], made, eight).facts.audio) == 3
+
+
+@pytest.mark.media
+def test_six_mono_tracks_are_mixed_down_exactly(eight: Path, tmp_path: Path) -> None:
+    """The coefficients of BS.775 within 0.1 dB, and nothing else above -60 dB."""
+    mix = replace(lossless_looking("pcm", 24), tracks=tuple(range(6)), pan="downmix")
+    made, out = heard(eight, tmp_path, (mix,))
+    levels = tone_levels(samples(out, 2, 1))[:6]
+    half = 10 ** (-3.0103 / 20)
+    wanted = np.array([[1, 0], [0, 1], [half, half], [0, 0], [half, 0], [0, half]])
+    there = wanted > 0
+    assert np.abs(20 * np.log10(levels[there] / wanted[there])).max() < 0.1
+    assert levels[~there].max() < 0.001
+    assert len(verified(out, made.rungs[0], made, eight).facts.audio) == 2
+
+
+@pytest.mark.media
+def test_what_is_no_lfe_is_not_missed_in_it(tmp_path: Path) -> None:
+    """A microphone on the fourth track: AC-3 carries little of it, and that is no fault."""
+    tones = [tone(hertz) for hertz in (300, 500, 700, 900, 1100, 1300)]
+    source = film(tmp_path, wav(tmp_path / "six.wav", tones), "film.mov")
+    made, out = heard(source, tmp_path, (AC3,))
+    assert len(verified(out, made.rungs[0], made, source).facts.audio) == 2
+
+
 @pytest.mark.media
 def test_high_rate_sound_comes_down_to_48_khz_in_place(tmp_path: Path) -> None:
     """96 kHz, as some cameras record."""
@@ -294,6 +363,105 @@ def test_high_rate_sound_comes_down_to_48_khz_in_place(tmp_path: Path) -> None:
     track = samples(out, 2)
     assert len(track) == 2 * RATE
     assert click_times_s(track[:, 0]) == pytest.approx(CLICKS_S, abs=0.001)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("rate", [44100, 96000])
+@pytest.mark.parametrize("late_s", [0.1, -0.1])
+def test_another_rate_moves_nothing(rate: int, late_s: float, tmp_path: Path) -> None:
+    """Sound that starts late or early is cut or filled before its rate changes."""
+    sound = wav(tmp_path / "clicks.wav", [clicks(rate)] * 2, rate=rate)
+    _, out = heard(film(tmp_path, sound, "film.mov", "-itsoffset", str(late_s)), tmp_path)
+    wanted = [at + late_s for at in CLICKS_S]
+    assert click_times_s(samples(out, 2)[:, 0]) == pytest.approx(wanted, abs=0.001)
+
+
+@pytest.mark.media
+def test_soxr_keeps_a_tone_and_adds_nothing(tmp_path: Path) -> None:
+    """1 kHz from 44.1 to 48 kHz: its own level within 0.01 dB, anything else below -95 dB."""
+    rate = 44100
+    hertz = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(2 * rate) / rate)
+    source = film(tmp_path, wav(tmp_path / "tone.wav", [hertz] * 2, rate=rate), "film.mov")
+    _, out = heard(source, tmp_path, (lossless_looking("flac", 24),))
+    middle = samples(out, 2, 1)[RATE // 2 : RATE // 2 + RATE, 0].astype(np.float64)
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(RATE))) * 4 / RATE
+    assert 20 * np.log10(spectrum[1000] / 0.5) == pytest.approx(0, abs=0.01)
+    spectrum[990:1011] = 0
+    assert 20 * np.log10(spectrum.max() / 0.5) < -95
+
+
+def lossless_looking(codec: AudioCodec, bits: int) -> AudioPlan:
+    key = f"{codec}{bits}"
+    return AudioPlan(key, codec, 2, "stereo", RATE, None, (0,), "source", bit_depth=bits)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("late_s", [0.0, 0.08, -0.123])
+@pytest.mark.parametrize(
+    "track",
+    [
+        AudioPlan("eac3", "eac3", 6, "5.1(side)", RATE, 448_000, (0,), "source"),
+        AudioPlan("opus", "opus", 2, "stereo", RATE, 128_000, (0,), "source"),
+        AudioPlan("opus6", "opus", 6, "5.1", RATE, 320_000, (0,), "source"),
+        AudioPlan("aac6", "aac", 6, "5.1", RATE, 384_000, (0,), "source"),
+    ],
+    ids=lambda value: getattr(value, "key", value),
+)
+def test_each_codec_keeps_clicks_and_is_read_back(
+    track: AudioPlan, late_s: float, tmp_path: Path
+) -> None:
+    """Its priming is cut off; every channel is where it was; the file says what was planned."""
+    sound = wav(tmp_path / "clicks.wav", [clicks()] * track.channels)
+    source = film(tmp_path, sound, "film.mov", "-itsoffset", str(late_s))
+    made, out = heard(source, tmp_path, (track,))
+    wanted = [at + late_s for at in CLICKS_S]
+    found = samples(out, track.channels, 1)
+    for channel in {*range(track.channels)} - ({3} if track.channels == 6 else set()):
+        assert click_times_s(found[:, channel]) == pytest.approx(wanted, abs=0.001)
+    facts = verified(out, made.rungs[0], made, source).facts
+    assert [one.codec for one in facts.audio] == ["aac", track.codec]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("bits", [16, 24])
+def test_pcm_and_flac_are_the_source_s_samples(bits: int, tmp_path: Path) -> None:
+    """Of a rung that is cut to the picture, in MP4 and in Matroska, bit for bit."""
+    noise = np.random.default_rng(1).uniform(-0.2, 0.2, 2 * RATE)
+    source = film(tmp_path, wav(tmp_path / "noise.wav", [noise] * 2), "film.mov")
+    made, out = heard(source, tmp_path, tuple(lossless_looking(c, bits) for c in ("pcm", "flac")))
+    wanted = samples(source, 2)
+    for position in (1, 2):
+        assert np.array_equal(samples(out, 2, position), wanted)
+    facts = verified(out, made.rungs[0], made, source).facts
+    assert [one.codec for one in facts.audio] == ["aac", f"pcm_s{bits}le", "flac"]
+    in_matroska = out.with_suffix(".mkv")
+    call("-i", out, "-map", "0", "-c", "copy", in_matroska)
+    rung = replace(made.rungs[0], container="mkv")
+    assert len(verified(in_matroska, rung, made, source).facts.audio) == 3
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(("channels", "seconds"), [(1, 1), (2, 3), (8, 2)])
+def test_a_mezzanine_takes_every_track_for_as_long_as_its_picture(
+    channels: int, seconds: int, tmp_path: Path
+) -> None:
+    """PCM of all channels, cut or filled to the picture, and compared with the source."""
+    rng = np.random.default_rng(1)
+    noise = [rng.uniform(-0.2, 0.2, seconds * RATE) for _ in range(channels)]
+    source = film(tmp_path, wav(tmp_path / "noise.wav", noise), "film.mov")
+    own = profile("mobile-540p")
+    own = replace(own, audio=(AudioProfile("pcm", sample_rate_hz=RATE),))
+    made = planned(source, [own], tmp_path)
+    (track,) = made.rungs[0].audio
+    assert (track.channels, track.bit_depth, track.lossless) == (channels, 24, False)
+    sound = finish(encode_audio(source, made, tmp_path)).files[track.key]
+    pictures = finish(encode_chunk(source, made, made.chunks[0], tmp_path)).files
+    out = tmp_path / "finished.mp4"
+    finish(join(made.rungs[0], [pictures[own.name]], [sound], out, made))
+    kept = min(seconds, 2) * RATE
+    assert np.array_equal(samples(out, channels)[:kept], samples(source, channels)[:kept])
+    assert len(samples(out, channels)) == 2 * RATE
+    assert verified(out, made.rungs[0], made, source).facts.audio[0].codec == "pcm_s24le"
 
 
 @pytest.mark.media
@@ -338,32 +506,34 @@ def test_a_silent_plan_runs_nothing(tmp_path: Path) -> None:
 
 def test_rungs_share_one_encode_and_encodes_share_one_track() -> None:
     """Three rungs: two keys, one aligned source track."""
-    made = pure([STEREO], *map(profile, ("hd-avc-sdr", "mobile-720p", "mobile-540p")))
+    made = pure([STEREO], *map(as_it_is, ("hd-avc-sdr", "mobile-720p", "mobile-540p")))
     assert list(audio_files(made, Path("/scratch")).values()) == [
         Path("/scratch/aac_2ch_192k_t0.m4a"),
         Path("/scratch/aac_2ch_128k_t0.m4a"),
     ]
-    argv = compose_audio(Path("/store/s.mov"), made, Path("/scratch"))
+    argv = compose_audio(Path("/store/s.mov"), made, Path("/scratch"), {})
     graph = argv[argv.index("-filter_complex") + 1]
     assert graph.count("[0:1]") == 1
-    assert graph.count("aresample") == 1
+    assert graph.count("soxr") == 1
 
 
 def test_the_whole_command_of_one_stereo_track() -> None:
     """Aligned by ffmpeg's clock, which corrects jumps, to the picture at 1.5 s, for exactly 4 s."""
     argv = compose_audio(
-        Path("/store/s.mov"), pure([STEREO], profile("mobile-540p")), Path("/scratch")
+        Path("/store/s.mov"), pure([STEREO], as_it_is("mobile-540p")), Path("/scratch"), {}
     )
     graph = (
-        "[0:1]aresample=48000:async=1:first_pts=72000:min_comp=5.208333333333333e-06:"
-        "min_hard_comp=0.03[s0];[s0]aformat=channel_layouts=stereo[s1];[s1]apad[s2];"
-        "[s2]atrim=end_sample=192000[s3];[s3]asetpts=N/SR/TB[s4]"
+        "[0:1]asetpts=PTS-1.500000000/TB[s0];"
+        "[s0]aresample=async=1:first_pts=0:min_comp=5.208333333333333e-06:min_hard_comp=0.03[s1];"
+        "[s1]aresample=48000:precision=28:resampler=soxr[s2];"
+        "[s2]aformat=channel_layouts=stereo[s3];[s3]apad[s4];"
+        "[s4]atrim=end_sample=192000[s5];[s5]asetpts=N/SR/TB[s6]"
     )
     assert argv == [
         *(tools.ffmpeg(), "-v", "warning", "-y"),
         *("-format_whitelist", ",".join(FORMATS), "-max_pixels", "67108864"),
         *("-protocol_whitelist", "file"),
-        *("-i", "/store/s.mov", "-filter_complex", graph, "-map", "[s4]", "-f", "mp4"),
+        *("-i", "/store/s.mov", "-filter_complex", graph, "-map", "[s6]", "-f", "mp4"),
         *("-b:a", "128000", "-c:a", "aac", "-fflags", "+bitexact"),
         *("-map_chapters", "-1", "-map_metadata", "-1", "/scratch/aac_2ch_128k_t0.m4a"),
     ]

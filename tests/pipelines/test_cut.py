@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.chunks import in_one_piece
 from pipelines.cut import CutFailed, LocalFile
-from pipelines.encode import encode, encode_chunk, encode_part
+from pipelines.encode import encode, encode_chunk, encode_part, why_no_parts
 from pipelines.plan import Chunk, Plan
 from pipelines.profile import Profile, profile
 from pipelines.progress import finish
@@ -122,6 +123,37 @@ def test_where_a_part_lacks_frames_the_whole_is_decoded(tmp_path: Path) -> None:
         reasons.append(encoded.why_whole)
     assert found == framemd5(whole)
     assert "28 frames of 29 came out of a part" in str(reasons[-1])
+
+
+def test_a_source_without_parts_is_known_before_it_is_encoded(tmp_path: Path) -> None:
+    """Or each chunk would decode all that comes before it, and be refused at its end."""
+    path = made(tmp_path / "whole.mp4", OPEN_AVC)
+    plan = planned(path, [lossless()], tmp_path)
+    plan = replace(plan, chunks=tuple(chunked(plan, EDGES)))
+    assert finish(why_no_parts(LocalFile(path), plan, tmp_path)) is None
+    short = tmp_path / "short.mp4"
+    short.write_bytes(path.read_bytes()[:2000])
+    why = finish(why_no_parts(LocalFile(short), plan, tmp_path))
+    assert why is not None
+    assert why.startswith("its parts do not decode by themselves")
+    assert not list(tmp_path.glob("*.mkv")), "nothing is left of what was looked at"
+
+
+def test_chunks_far_behind_their_key_frame_are_not_encoded_apart(tmp_path: Path) -> None:
+    """With one key frame in the programme the tenth chunk would decode it all."""
+    rare = ("-c:v", "libx264", "-g", "9999", "-sc_threshold", "0")
+    path = made(tmp_path / "rare.mp4", rare, rate="2")
+    plan = planned(path, [lossless()], tmp_path)
+    long, short = (
+        replace(plan, chunks=tuple(chunked(plan, edges))) for edges in (EDGES, (0, 70, 80, 90))
+    )
+    assert finish(why_no_parts(LocalFile(path), long, tmp_path)) is None
+    why = finish(why_no_parts(LocalFile(path), short, tmp_path))
+    assert why is not None
+    assert "key frames are so rare that 35 s are decoded" in why
+    one = in_one_piece(short, why)
+    assert one.chunks == (Chunk(0, 0, FRAMES),)
+    assert one.decisions[-1] == f"encoded in one piece: {why}"
 
 
 def test_an_edit_list_and_an_odd_rate_are_kept(tmp_path: Path) -> None:

@@ -193,6 +193,18 @@ def test_a_window_of_a_long_programme_is_the_same_frames_of_both(tmp_path: Path)
 
 
 @pytest.mark.media
+def test_a_window_of_a_transport_stream_is_the_same_frames(tmp_path: Path) -> None:
+    """Whose own clock starts somewhere, its sound a little before its picture."""
+    source = handmade.make_source(tmp_path, frames=400)
+    file = encode(source, tmp_path / "copy.mp4", EXACT)
+    stream = tmp_path / "copy.ts"
+    handmade.call("-i", file, "-c", "copy", "-muxdelay", "1.2", stream)
+    rung = replace(RUNG, container="ts", video=replace(VIDEO, frames=400))
+    comparison = Comparison(source, replace(PLAN, frames=400), SAME, (Pair(rung, stream),))
+    assert xpsnrs(comparison, Window(301, 321, seek=True), tmp_path) == [[100.0] * 20]
+
+
+@pytest.mark.media
 def test_a_window_is_the_same_moment_for_rungs_of_other_rates(tmp_path: Path) -> None:
     """Frames 300 … 340 of the source, and of the slow rung those that show them."""
     source = handmade.make_source(tmp_path, frames=400)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.media import AudioTrack, Colour, ContentLight, MasteringDisplay, VideoTrack
+from pipelines.media import AudioTrack, Colour, ContentLight, Loudness, MasteringDisplay, VideoTrack
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan, plan
 from pipelines.profile import ladder, load_profiles, profile
 from pipelines.records import from_json, to_json
@@ -373,7 +373,7 @@ def test_sound_from_a_surround_master() -> None:
         "aac",
         2,
         "downmix",
-        "aac_2ch_192k_t0",
+        "aac_2ch_192k_t0_24lkfs_2dbtp",
     )
     assert (second.codec, second.channels, second.layout, second.bitrate_bps) == (
         "ac3",
@@ -383,7 +383,7 @@ def test_sound_from_a_surround_master() -> None:
     )
     assert second.pan == "source"
     assert {track.language for rung in planned.rungs for track in rung.audio} == {"zho"}
-    assert [track.key for track in planned.rungs[1].audio] == ["aac_2ch_128k_t0"]
+    assert [track.key for track in planned.rungs[1].audio] == ["aac_2ch_128k_t0_24lkfs_1dbtp"]
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,12 @@ def test_sound_from_a_surround_master() -> None:
         ((STEREO,), 2, (0,), "source"),
         ((MONO,), 1, (0,), "source"),
         ((MONO, MONO), 2, (0, 1), "join"),
-        ((MONO,) * 8, 2, (0, 1), "join"),
+        ((MONO,) * 4, 2, (0, 1), "join"),
+        ((MONO,) * 6, 2, (0, 1, 2, 3, 4, 5), "downmix"),
+        ((MONO,) * 7, 2, (0, 1), "join"),
+        ((MONO,) * 8, 2, (6, 7), "join"),
+        ((MONO,) * 16, 2, (6, 7), "join"),
+        ((MONO,) * 4 + (replace(MONO, language="eng"),) * 4, 2, (0, 1), "join"),
         ((MONO, STEREO), 1, (0,), "source"),
         ((replace(MONO, language="zho"), replace(MONO, language="eng")), 1, (0,), "source"),
         ((replace(STEREO, channels=8, layout="7.1"),), 2, (0,), "downmix"),
@@ -406,6 +411,81 @@ def test_the_stereo_of_a_delivery_rung(
     (track,) = made(HD, "mobile-540p", audio=audio).rungs[0].audio
     assert (track.channels, track.tracks, track.pan) == (channels, tracks, pan)
     assert track.bitrate_bps == (64_000 if channels == 1 else 128_000)
+
+
+def heard(*levels: float | None) -> tuple[Loudness, ...]:
+    """`None` is silence."""
+    return tuple(Loudness(at, level, None, level) for at, level in enumerate(levels))
+
+
+@pytest.mark.parametrize(
+    ("loudness", "stereo", "surround"),
+    [
+        (heard(*[-24.0] * 8), (6, 7), (0, 1, 2, 3, 4, 5)),
+        (heard(-24, None, -24, None, None, None, -24, None), (6, 7), (0, 1, 2, 3, 4, 5)),
+        (heard(*[-24.0] * 6, None, None), (0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5)),
+        (heard(-24, -24, *[None] * 6), (0, 1), ()),
+    ],
+)
+def test_the_table_of_eight_mono_tracks(
+    loudness: tuple[Loudness, ...], stereo: tuple[int, ...], surround: tuple[int, ...]
+) -> None:
+    """1-6 are 5.1 and 7-8 stereo; silent ones are not taken for a mix."""
+    planned = made(UHD, "cn4k-hevc-hlg", audio=(MONO,) * 8, loudness=loudness)
+    first, *others = planned.rungs[0].audio
+    assert first.tracks == stereo
+    assert first.pan == ("downmix" if len(stereo) == 6 else "join")
+    assert [(one.tracks, one.pan, one.channels) for one in others] == (
+        [(surround, "join", 6)] if surround else []
+    )
+
+
+def test_labels_are_believed_before_the_table() -> None:
+    """QuickTime names the loudspeaker of a mono track; here the stereo mix comes first."""
+    order = ("DL", "DR", "FC", "LFE", "FL", "FR", "BL", "BR")
+    audio = tuple(replace(MONO, layout=f"1 channels ({name})") for name in order)
+    first, second = made(UHD, "cn4k-hevc-hlg", audio=audio).rungs[0].audio
+    assert (first.tracks, second.tracks) == ((0, 1), (4, 5, 2, 3, 6, 7))
+    without = audio[2:]
+    first, second = made(UHD, "cn4k-hevc-hlg", audio=without).rungs[0].audio
+    assert (first.pan, first.tracks, second.tracks) == ("downmix",) + ((2, 3, 0, 1, 4, 5),) * 2
+
+
+def test_five_one_may_stand_in_a_later_track() -> None:
+    """Stereo first, 5.1 second, as many masters have them; not one in another language."""
+    planned = made(UHD, "cn4k-hevc-hlg", audio=(STEREO, SURROUND))
+    assert [(one.tracks, one.pan) for one in planned.rungs[0].audio] == [
+        ((0,), "source"),
+        ((1,), "source"),
+    ]
+    foreign = replace(SURROUND, language="eng")
+    planned = made(UHD, "cn4k-hevc-hlg", audio=(STEREO, foreign))
+    assert [one.tracks for one in planned.rungs[0].audio] == [(0,)]
+
+
+def test_a_profile_may_name_its_tracks() -> None:
+    """Positions in the source; what is not there is refused with the reason."""
+    wanted = profile("mobile-540p")
+    own = replace(wanted, audio=(replace(wanted.audio[0], tracks=(2, 3)),))
+    info, seen = described(HD, (MONO,) * 4)
+    (track,) = plan(info, seen, [own]).rungs[0].audio
+    assert (track.tracks, track.pan) == ((2, 3), "join")
+    info, seen = described(HD, (MONO,) * 2)
+    (refusal,) = plan(info, seen, [own]).refused
+    assert (refusal.code, "the source has 2" in refusal.reason) == ("no_such_tracks", True)
+    info, seen = described(HD, (STEREO,) * 4)
+    (refusal,) = plan(info, seen, [own]).refused
+    assert "not all of them have one channel" in refusal.reason
+
+
+def test_sound_that_nothing_decodes_is_not_called_silence() -> None:
+    """Audio Vivid (av3a) has no decoder here: it is in no rendition, and the plan says so."""
+    info, seen = described(HD)
+    info = replace(info, left_out=("sound track 1 (no decoder)",))
+    told = plan(info, seen, [profile("mobile-540p")]).decisions
+    wanted = "nothing here decodes sound track 1 (no decoder): no rendition has sound"
+    assert wanted in told
+    assert not any("has no sound" in one for one in told)
 
 
 def test_channels_are_never_invented() -> None:
@@ -438,7 +518,8 @@ def test_rungs_with_the_same_sound_share_its_key() -> None:
     """Four rungs, two encodes."""
     planned = made(UHD, audio=(STEREO,))
     assert {track.key for rung in planned.rungs for track in rung.audio} == {
-        "aac_2ch_192k_t0",
+        "aac_2ch_192k_t0_24lkfs_2dbtp",
+        "aac_2ch_128k_t0_24lkfs_1dbtp",
         "aac_2ch_128k_t0",
     }
 

@@ -29,6 +29,7 @@ SHIPPED = {
     "cn4k-hevc-hlg-ts",
     "cn4k-hevc-pq",
     "cn4k-hevc-pq-ts",
+    "cn4k-hevc-vivid-remux",
     "cn8k-avs3-hlg",
     "cn8k-hevc-hlg",
     "cn8k-hevc-hlg-ts",
@@ -43,6 +44,7 @@ SHIPPED = {
     "review-proxy",
     "uhd-vvc",
 }
+WRONG_LOUDNESS = "loudness = { target_lkfs = -24, tolerance_lu = 0, max_true_peak_dbtp = 1 }"
 GOOD = """
 name = "made"
 version = 1
@@ -145,6 +147,21 @@ def test_rates_are_exact(written: Path) -> None:
         ("version = 1", 'version = "one"', "version"),
         ("version = 1", "version = 1\nversoin = 2", "the file has unknown fields ['versoin']"),
         ("channels = 2", "channel = 2", "audio[0] has unknown fields ['channel']"),
+        ("bitrate_bps = 96000", "bitrate_bps = 96000\nbit_depth = 24", "audio[0].bit_depth is 24"),
+        ("channels = 2", "channels = 5", "audio[0].channels is 5: 1, 2, 6 may stand there"),
+        ("channels = 2", "channels = 2\ntracks = [0, 1, 2]", "audio[0].tracks is [0, 1, 2]: one"),
+        ("channels = 2", "channels = 2\ntracks = [1, 1]", "audio[0].tracks is [1, 1]: one track"),
+        ("channels = 2\n", "", "audio[0].channels must be there for aac"),
+        (
+            'codec = "aac"',
+            'codec = "opus"\nsample_rate_hz = 44100',
+            "audio[0].sample_rate_hz is 44100: 48000 may stand there for opus",
+        ),
+        (
+            "channels = 2",
+            f"channels = 2\n{WRONG_LOUDNESS}",
+            "audio[0].loudness.tolerance_lu is 0: 0.1 to 10; audio[0].loudness.max_true_peak_dbtp",
+        ),
         ('certainty = "P"', 'certainty = "sure"', "certainty"),
         ('name = "made"', 'name = "other"', "name must be the file's name"),
         ("width = 320", "", "video.width and video.height"),

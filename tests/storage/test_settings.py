@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from worlds import at_once
 
+from pipelines.sandbox import machine_memory_bytes
 from storage.errors import InvalidSettings
 from storage.ids import ALPHABET, new_id
 from storage.objects import open_store
@@ -92,9 +93,21 @@ def test_chunking_can_be_switched_off(tmp_path: Path) -> None:
     assert load_settings(tmp_path, {"KAPOK_CHUNK_MIN_S": "0"}).chunk_min_s == 0
 
 
+def test_steps_may_hold_four_fifths_of_the_memory_there_is(tmp_path: Path) -> None:
+    """A container's limit counts where it is lower than the machine's."""
+    had = machine_memory_bytes()
+    assert load_settings(tmp_path, {}).memory_bytes == had * 80 // 100
+    assert load_settings(tmp_path, {"KAPOK_MEMORY_BYTES": "5000"}).memory_bytes == 5000
+    (tmp_path / "memory.max").write_text("1000\n")
+    assert machine_memory_bytes(tmp_path) == 1000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert machine_memory_bytes(tmp_path) >= had
+
+
 @pytest.mark.parametrize(
     ("env", "words"),
     [
+        ({"KAPOK_MEMORY_BYTES": "8G"}, "KAPOK_MEMORY_BYTES is '8G': write how many bytes"),
         ({"KAPOK_DATABASE_URL": "mysql://x"}, "KAPOK_DATABASE_URL begins with 'mysql:'"),
         ({"KAPOK_DATABASE_URL": "kapok:secret@db/kapok"}, "KAPOK_DATABASE_URL has no scheme"),
         ({"KAPOK_DATABASE_URL_FILE": "/nonexistent"}, "KAPOK_DATABASE_URL_FILE names /nonexistent"),

@@ -99,9 +99,7 @@ class Bench:
         )
         self.closing.callback(_end, process, log)
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n", (
-            self.settings.data / "worker.log"
-        ).read_text()
+        assert process.stdout.readline() == "ready\n", self.log()
         return process
 
     def job(self, *new_steps: NewStep) -> str:
@@ -159,9 +157,18 @@ class Bench:
 
     def settled(self, job_id: str, within_s: float = 60.0) -> str:
         """The job's final state."""
-        done = {"done", "failed", "cancelled"}
-        eventually(lambda: self.state(job_id) in done, within_s)
+        done, end = {"done", "failed", "cancelled"}, time.monotonic() + within_s
+        while self.state(job_id) not in done:
+            if time.monotonic() > end:
+                found = [(one.name, one.state, one.epoch) for one in self.steps(job_id).values()]
+                pytest.fail(f"no end within {within_s} s: {found}\n{self.log()[-8000:]}")
+            time.sleep(0.05)
         return self.state(job_id)
+
+    def log(self) -> str:
+        """What the worker processes have said."""
+        path = self.settings.data / "worker.log"
+        return path.read_text() if path.exists() else ""
 
     def events(self, kind: str) -> list[str]:
         """Subjects of the events of that type, oldest first."""

@@ -104,11 +104,32 @@ def test_workers_that_start_before_their_servers_begin_when_these_come(
     assert distributed.settled(job) == "done"
 
 
-def test_a_job_goes_through_rabbitmq(embedded: Bench, rabbitmq_url: str, tmp_path: Path) -> None:
+def test_a_job_goes_through_rabbitmq(
+    embedded: Bench, rabbitmq: servers.RabbitMQ, tmp_path: Path
+) -> None:
     """One smoke test: the broker is a setting and nothing else changes."""
     tries = tmp_path / "tries"
-    embedded.env["KAPOK_BROKER_URL"] = rabbitmq_url
+    embedded.env["KAPOK_BROKER_URL"] = rabbitmq.url
     job = _job(embedded, tries)
     embedded.worker()
     assert embedded.settled(job) == "done"
     assert tries.read_text() == "1\n1\n"
+
+
+def test_a_rabbitmq_that_takes_no_messages_holds_no_worker(
+    embedded: Bench, rabbitmq: servers.RabbitMQ, tmp_path: Path
+) -> None:
+    """Short of disk it answers nobody who sends: the step is done, and the next one sent later."""
+    embedded.env["KAPOK_BROKER_URL"] = rabbitmq.url
+    job = _job(embedded, tmp_path / "tries")
+    embedded.worker()
+    eventually(lambda: ffmpegs(embedded.settings.scratch))
+    rabbitmq.control("set_disk_free_limit", "1000000GB")
+    try:
+        eventually(lambda: embedded.steps(job)["one"].state == "done")
+        eventually(lambda: "stays unsent" in embedded.log(), 60)
+        assert embedded.steps(job)["join"].state == "ready"
+    finally:
+        rabbitmq.control("set_disk_free_limit", "50MB")
+    assert embedded.settled(job) == "done"
+    assert (tmp_path / "tries").read_text() == "1\n1\n"

@@ -217,6 +217,40 @@ def test_chunks_read_only_their_own_part_and_are_joined_into_one(
     assert facts["frames"] == 200
 
 
+def test_a_master_with_one_key_frame_is_encoded_in_one_piece(
+    embedded: Bench, tmp_path: Path
+) -> None:
+    """Chunks would each decode it from its beginning; the plan says so."""
+    clip = tmp_path / "clip.mp4"
+    argv = [ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=2:d=90"]
+    argv += ["-c:v", "libx264", "-g", "9999", "-sc_threshold", "0", "-y", str(clip)]
+    subprocess.run(argv, check=True)
+    embedded.settings = replace(embedded.settings, chunk_min_s=5.0)
+    job_id = _upload(embedded, clip, {"profiles": ["mobile-540p"], "scores": False})
+    engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+    embedded.closing.callback(engine.close)
+    _run_ready(embedded, engine, job_id, but="encode")
+    encodes = [step.name for step in embedded.steps(job_id).values() if step.kind == "encode"]
+    assert encodes == ["encode chunk 1 of 1"]
+    plan = embedded.row(job_id).plan or {}
+    assert plan["decisions"][-1].startswith("encoded in one piece: key frames are so rare")
+
+
+def test_a_machine_with_too_little_memory_says_so(embedded: Bench, tmp_path: Path) -> None:
+    """Another one may have it: the step waits to be tried again, and nothing was begun."""
+    embedded.settings = replace(embedded.settings, memory_bytes=10_000_000)
+    job_id = _upload(embedded, _clip(tmp_path / "clip.mp4"), {"profiles": ["mobile-540p"]})
+    engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+    embedded.closing.callback(engine.close)
+    _run_ready(embedded, engine, job_id, but="encode")
+    (encode,) = (step for step in embedded.steps(job_id).values() if step.kind == "encode")
+    engine.run_step(encode.id)
+    step = embedded.steps(job_id)[encode.name]
+    assert (step.error or {})["code"] == "too_little_memory"
+    assert "KAPOK_MEMORY_BYTES" in (step.error or {})["detail"]
+    assert step.state in ("ready", "waiting")
+
+
 def test_a_wrong_hash_never_becomes_an_asset(embedded: Bench, tmp_path: Path) -> None:
     """There is an upload that was rejected, and nothing in the store."""
     clip = _clip(tmp_path / "clip.mp4")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from fractions import Fraction
 
 from pipelines.encode import encode
+from pipelines.memory import encode_bytes
 from pipelines.plan import Chunk, Plan, VideoPlan
 from pipelines.records import from_json
 from workers.context import StepContext, StepResult
-from workers.steps.inputs import plan_of, source_of
+from workers.steps.inputs import inspected, plan_of, source_of
 from workers.stored_source import StoredSource
+
+log = logging.getLogger(__name__)
 
 BITS_A_SAMPLE = 16  # how a picture of more than 8 bits lies in memory
 LOSSLESS_SHARE = Fraction(3, 4)  # [P] FFV1 leaves less of natural pictures; noise may need it all
@@ -22,7 +26,17 @@ def run(context: StepContext) -> StepResult:
     part_bytes = int(source.size_bytes * _share(plan, chunk)) if len(plan.chunks) > 1 else 0
     context.need_scratch(part_bytes + scratch_bytes(plan, chunk))
     master = StoredSource(context, source.key, source.size_bytes)
-    encoded = context.follow(encode(master, plan, chunk, context.folder), end=0.99)
+    picture = inspected(context)[0].picture
+    assert picture is not None, "a plan with a chunk comes from a source with a picture"
+    foreseen_bytes = encode_bytes(picture, plan, chunk, context.settings.cores)
+    with context.memory(foreseen_bytes):
+        encoded = context.follow(encode(master, plan, chunk, context.folder), end=0.99)
+    log.info(
+        "step %s held %.2f GB of memory, %.2f GB foreseen",
+        context.step.id,
+        encoded.peak_bytes / 1e9,
+        foreseen_bytes / 1e9,
+    )
     keys = {
         profile: context.put(file, context.work, file.name)
         for profile, file in encoded.files.items()

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from sqlalchemy.orm import Session
 
 from pipelines.measure import measure
+from pipelines.memory import score_bytes
+from pipelines.plan import Rung
 from pipelines.records import to_json
+from pipelines.reference import reference_of
 from storage.catalogue import renditions
 from workers.context import StepContext, StepResult
-from workers.steps.inputs import RenditionInput, plan_of, renditions_of, source_of
+from workers.steps.inputs import (
+    RenditionInput,
+    inspected,
+    plan_of,
+    renditions_of,
+    source_of,
+)
 
 
 def run(context: StepContext) -> StepResult:
@@ -28,7 +38,8 @@ def run(context: StepContext) -> StepResult:
     with ExitStack() as stack:
         reference = stack.enter_context(context.fetch(source.key))
         pairs = [(one.rung, stack.enter_context(context.fetch(str(one.key)))) for one in wanted]
-        scored = context.follow(measure(reference, pairs, plan, context.folder))
+        with context.memory(_foreseen_bytes(context, [rung for rung, _ in pairs])):
+            scored = context.follow(measure(reference, pairs, plan, context.folder))
     by_profile = {one.rung.profile: one for one in wanted}
     records = {
         profile: [to_json(score) for score in scores.measurements]
@@ -47,6 +58,14 @@ def run(context: StepContext) -> StepResult:
         log_tail=scored.apart,
         fault=scored.fault,
     )
+
+
+def _foreseen_bytes(context: StepContext, rungs: Sequence[Rung]) -> int:
+    picture = inspected(context)[0].picture
+    videos = [rung.video for rung in rungs if rung.video is not None]
+    assert picture is not None, "what is scored comes from a source with a picture"
+    raster = reference_of(videos[0], picture.display_size).raster
+    return score_bytes(picture, videos, raster, context.settings.cores)
 
 
 def _unscored(context: StepContext) -> list[RenditionInput]:

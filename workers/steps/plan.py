@@ -7,6 +7,8 @@ from dataclasses import asdict, replace
 
 from sqlalchemy.orm import Session
 
+from pipelines.chunks import in_one_piece
+from pipelines.encode import why_no_parts
 from pipelines.errors import NothingToEncode
 from pipelines.measure import measured_together
 from pipelines.media import MediaInfo
@@ -18,7 +20,8 @@ from storage.catalogue import jobs, workers
 from storage.catalogue.steps import NewStep
 from workers.context import StepContext, StepResult
 from workers.steps.doable import needs_of, unavailable
-from workers.steps.inputs import inspected, own_profiles_of, request_of
+from workers.steps.inputs import inspected, own_profiles_of, request_of, source_of
+from workers.stored_source import StoredSource
 
 PROOF_BYTES = 64 * 1024 * 1024  # [P] tiny encodes of half a second
 
@@ -34,6 +37,8 @@ def run(context: StepContext) -> StepResult:
     if not made.rungs:
         reasons = "; ".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(f"every profile was refused ({reasons}): ask for other profiles")
+    if len(made.chunks) > 1:
+        made = _with_parts_that_decode(context, made)
 
     def apply(session: Session) -> None:
         job = jobs.get_job(session, context.step.organisation_id, context.step.job_id)
@@ -50,6 +55,14 @@ def run(context: StepContext) -> StepResult:
         ),
         apply=apply,
     )
+
+
+def _with_parts_that_decode(context: StepContext, made: Plan) -> Plan:
+    source = source_of(context)
+    context.need_scratch(source.size_bytes // len(made.chunks))
+    master = StoredSource(context, source.key, source.size_bytes)
+    why = context.follow(why_no_parts(master, made, context.folder))
+    return in_one_piece(made, why) if why else made
 
 
 def steps_of(

@@ -1,0 +1,112 @@
+"""How much memory a step will hold at its peak, before it runs. Pure.
+
+Pictures that stand in queues make nearly all of it: a decoder's, a filter's, an encoder's. The
+counts are fitted to what the ffmpeg of the wheel was seen to hold with x265 (20 encodes from 540p
+to 4320p, of 12 to 80 frames, off by 9 % at most) and x264. `benchmarks/memory.py` measures again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import av
+
+from pipelines.encode import frames_of
+from pipelines.media import VideoTrack
+from pipelines.plan_types import Chunk, Plan, VideoPlan
+
+_PROGRAM_BYTES = 62_000_000
+_DECODER_PICTURES, _HEVC_PICTURES = 8, 13  # and one more for each thread
+_THREADS_MOST = 16  # of a decoder
+_QUEUED_PICTURES = 9  # between the filters and an encoder
+# An encoder holds a picture about twice: as it came, and as it is decoded again.
+_COPIES = 2.14
+_LOOKAHEAD = {  # pictures, by each encoder's own presets
+    "libx264": {
+        "ultrafast": 0,
+        "superfast": 0,
+        "veryfast": 10,
+        "faster": 20,
+        "fast": 30,
+        "medium": 40,
+        "slow": 50,
+        "slower": 60,
+        "veryslow": 60,
+    },
+    "libx265": {
+        "ultrafast": 5,
+        "superfast": 10,
+        "veryfast": 15,
+        "faster": 15,
+        "fast": 15,
+        "medium": 20,
+        "slow": 25,
+        "slower": 40,
+        "veryslow": 40,
+    },
+}
+_USUAL_LOOKAHEAD = 40
+_X264_PICTURES, _X264_A_THREAD = 10, 3.7
+_X265_PICTURES, _X265_A_THREAD = 19, 3
+_X265_BYTES_A_PICTURE = 1_700_000
+_X265_THREADS = ((32, 6), (16, 5), (8, 3), (4, 2))  # pictures at once, by cores: its own rule
+_HELD_BY_OTHERS = {"ffv1": 8, "prores_ks": 3, "libvvenc": 72}
+_USUALLY_HELD = 40  # SVT-AV1, and what was not looked at
+# Seen at 1080p: 490 MB with one rendition, 560 MB with two, the decoders' own included.
+_SCORED_BYTES_A_PIXEL, _PAIR_BYTES_A_PIXEL = 150, 35
+
+
+def encode_bytes(source: VideoTrack, plan: Plan, chunk: Chunk, cores: int) -> int:
+    """The most memory that encoding one chunk, all rungs at once, holds on so many cores."""
+    pictures = (rung.video for rung in plan.rungs if rung.video and not rung.video.copied)
+    rungs = dict.fromkeys(pictures)  # equal ones are encoded once
+    encoders = sum(_encoder_bytes(video, chunk, cores) for video in rungs)
+    return decode_bytes(source.codec, source.width, source.height, source.pix_fmt, cores) + encoders
+
+
+def score_bytes(
+    source: VideoTrack, videos: Sequence[VideoPlan], raster: tuple[int, int], cores: int
+) -> int:
+    """The most memory that comparing renditions with their source, in that raster, holds."""
+    decoders = sum(
+        decode_bytes(one.codec, one.width, one.height, one.pix_fmt, cores) - _PROGRAM_BYTES
+        for one in videos
+    )
+    pixels = raster[0] * raster[1]
+    compared = pixels * (_SCORED_BYTES_A_PIXEL + _PAIR_BYTES_A_PIXEL * len(videos))
+    own = decode_bytes(source.codec, source.width, source.height, source.pix_fmt, cores)
+    return own + decoders + compared
+
+
+def decode_bytes(codec: str, width: int, height: int, pix_fmt: str, cores: int) -> int:
+    """The most memory of an ffmpeg that only decodes."""
+    pictures = _HEVC_PICTURES if codec == "hevc" else _DECODER_PICTURES
+    held = pictures + min(cores, _THREADS_MOST)
+    return _PROGRAM_BYTES + held * picture_bytes(width, height, pix_fmt)
+
+
+def picture_bytes(width: int, height: int, pix_fmt: str) -> int:
+    """One picture as it lies in memory."""
+    return width * height * av.VideoFormat(pix_fmt).padded_bits_per_pixel // 8
+
+
+def _encoder_bytes(video: VideoPlan, chunk: Chunk, cores: int) -> int:
+    picture = picture_bytes(video.width, video.height, video.pix_fmt)
+    held = min(_held(video, cores), frames_of(video, chunk))
+    more = _X265_BYTES_A_PICTURE if video.encoder == "libx265" else 0
+    return int(held * (_COPIES * picture + more)) + _QUEUED_PICTURES * picture
+
+
+def _held(video: VideoPlan, cores: int) -> float:
+    """Pictures inside the encoder at once."""
+    if video.encoder == "libx264":
+        threads = cores * 3 // 2
+        return min(_lookahead(video), video.gop_frames) + _X264_PICTURES + _X264_A_THREAD * threads
+    if video.encoder == "libx265":
+        at_once = next((threads for least, threads in _X265_THREADS if cores >= least), 1)
+        return _lookahead(video) + _X265_PICTURES + _X265_A_THREAD * (at_once - 1)
+    return _HELD_BY_OTHERS.get(video.encoder, _USUALLY_HELD)
+
+
+def _lookahead(video: VideoPlan) -> int:
+    return _LOOKAHEAD[video.encoder].get(video.preset or "medium", _USUAL_LOOKAHEAD)

@@ -1,0 +1,43 @@
+"""What the processes of a tool's session do, by /proc."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+
+def bytes_moved(session: int) -> int:
+    """Bytes that the living processes of a session have read and written."""
+    return sum(_bytes_of(process) for process in _living(session))
+
+
+def peak_bytes(session: int) -> int:
+    """The most memory that one of the session's living processes has held (its resident set)."""
+    return max((_peak_of(process) for process in _living(session)), default=0)
+
+
+def _living(session: int) -> Iterator[Path]:
+    return (folder for folder in Path("/proc").glob("[0-9]*") if _in(folder, session))
+
+
+def _in(process: Path, session: int) -> bool:
+    with suppress(OSError, ValueError, IndexError):
+        after_name = (process / "stat").read_text().rpartition(")")[2]
+        return int(after_name.split()[3]) == session
+    return False
+
+
+def _bytes_of(process: Path) -> int:
+    with suppress(OSError, ValueError):
+        lines = dict(line.split(": ") for line in (process / "io").read_text().splitlines())
+        return int(lines["rchar"]) + int(lines["wchar"])
+    return 0
+
+
+def _peak_of(process: Path) -> int:
+    with suppress(OSError, ValueError, StopIteration):
+        lines = (process / "status").read_text().splitlines()
+        said = next(line for line in lines if line.startswith("VmHWM:"))
+        return int(said.split()[1]) * 1024
+    return 0

@@ -1,0 +1,50 @@
+"""How tracks become the channels of a rendition: the filters, for whoever builds a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Filter(NamedTuple):
+    name: str
+    options: Mapping[str, str | int | float]
+
+    def __str__(self) -> str:
+        """As a graph that is written out has it."""
+        return f"{self.name}=" + ":".join(f"{key}={value}" for key, value in self.options.items())
+
+
+FIRST_PAIR = "0-FL|1-FR"  # the `channelmap` of channels 1 and 2 as they are
+_SIDES: Mapping[int, tuple[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        2: ("stereo", ("FL", "FR")),
+        6: ("5.1(side)", ("FL", "FR", "FC", "LFE", "SL", "SR")),
+    }
+)
+# ITU-R BS.775-3 annex 4: L = L + 0.7071 C + 0.7071 Ls, R alike, no LFE.
+_MINUS_3_DB = 0.70710678
+
+
+def join(count: int) -> Filter:
+    """Of mono tracks side by side, which ends with the shortest of them."""
+    layout, sides = _SIDES[count]
+    named = "|".join(f"{number}.0-{side}" for number, side in enumerate(sides))
+    return Filter("join", {"inputs": count, "channel_layout": layout, "map": named})
+
+
+def downmix(layout: str) -> tuple[Filter, Filter]:
+    """In floating point, where swresample does not scale the coefficients by itself.
+
+    Unscaled, the mix keeps the loudness of the programme, and its peaks may pass full scale.
+    """
+    levels = {"clev": _MINUS_3_DB, "slev": _MINUS_3_DB, "lfe_mix_level": 0.0}
+    return (
+        Filter("aformat", {"sample_fmts": "fltp"}),
+        Filter("aresample", {"ochl": layout, **levels, "osf": "fltp"}),
+    )
+
+
+def pair(layout: str) -> Filter:
+    return Filter("channelmap", {"map": FIRST_PAIR, "channel_layout": layout})

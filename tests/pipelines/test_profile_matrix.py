@@ -1,0 +1,177 @@
+"""Every profile that this machine can do, from every kind of light at every rate: read back, or
+refused for the reason that was to be expected.
+
+At a small raster, from one decode for all; profiles whose frames have one size only are proven at
+their own (`test_capabilities.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from pipelines.capabilities import lacking
+from pipelines.encode import encode_chunk
+from pipelines.join import join
+from pipelines.media import Inspection
+from pipelines.plan import Chunk, Plan, plan
+from pipelines.probe import probe
+from pipelines.profile import Profile, load_profiles
+from pipelines.progress import finish
+from pipelines.verify import verify
+from tests.pipelines.sources import UHD, call, described, read_back, smaller, thumbs_of
+
+pytestmark = pytest.mark.media
+
+FRAMES = 8
+RATES = [Fraction(25), Fraction(50), Fraction(30000, 1001), Fraction(60000, 1001)]
+LIGHT = {
+    "sdr": ("yuv420p", "bt709", "bt709", "bt709"),
+    "hlg": ("yuv420p10le", "bt2020", "arib-std-b67", "bt2020nc"),
+    "pq": ("yuv420p10le", "bt2020", "smpte2084", "bt2020nc"),
+}
+QUICK = {"hevc": "ultrafast", "h264": "veryfast", "av1": "12", "vvc": "faster", "avs2": "0"}
+# So that no profile is another one's twin at these sizes.
+SIZES = {"mobile-720p": (288, 162), "mobile-540p": (256, 144)}
+
+
+def small_profiles() -> list[Profile]:
+    """All that encode a picture anew here, at a raster that a test has time for."""
+    able = [
+        profile
+        for profile in load_profiles().values()
+        if profile.video is not None
+        and profile.video.fit != "source"
+        and profile.video.codec_profile != "avc-intra-300"
+        and not lacking([profile])
+    ]
+    return [quick(smaller(profile, *SIZES.get(profile.name, (320, 180)))) for profile in able]
+
+
+def quick(profile: Profile) -> Profile:
+    assert profile.video is not None
+    preset = QUICK.get(profile.video.codec)
+    return replace(profile, video=replace(profile.video, preset=preset))
+
+
+def source_of(folder: Path, light: str, rate: Fraction) -> Path:
+    """Moving detail, tagged, without loss and without sound."""
+    path = folder / "source.mkv"
+    pix_fmt, primaries, transfer, matrix = LIGHT[light]
+    tags = f"color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}:range=tv"
+    picture = f"testsrc2=s=320x180:r={rate}:d=1,format={pix_fmt},setparams={tags}"
+    call("-f", "lavfi", "-i", picture, "-frames:v", str(FRAMES), "-c:v", "ffv1", "-y", path)
+    return path
+
+
+def planned(path: Path, rate: Fraction) -> Plan:
+    seen = Inspection(duration_s=FRAMES / rate, frames=FRAMES, frame_rate=rate)
+    return plan(probe(path), seen, small_profiles())
+
+
+def expected_refusals(light: str, rate: Fraction) -> Mapping[str, str]:
+    """By profile: no invented range, no invented frames."""
+    codes = {}
+    for profile in small_profiles():
+        assert profile.video is not None
+        wanted, least = profile.video.dynamic_range, profile.video.min_frame_rate
+        if wanted != "sdr" and light == "sdr":
+            codes[profile.name] = "needs_hdr"
+        elif wanted == "pq" and light == "hlg":
+            codes[profile.name] = "needs_pq"
+        elif least and rate < least:
+            codes[profile.name] = "frame_rate_too_low"
+    return codes
+
+
+@pytest.mark.parametrize("rate", RATES, ids=str)
+@pytest.mark.parametrize("light", LIGHT)
+def test_every_rendition_says_what_its_plan_says(
+    light: str, rate: Fraction, tmp_path: Path
+) -> None:
+    """Second tools read codec, raster, rate, frames, colour in stream and container, times."""
+    source = source_of(tmp_path, light, rate)
+    made = planned(source, rate)
+    assert {one.profile: one.code for one in made.refused} == expected_refusals(light, rate)
+    assert len(made.rungs) + len(made.refused) == len(small_profiles())
+    files = finish(encode_chunk(source, made, made.chunks[0], tmp_path)).files
+    thumbs = thumbs_of(source, made)
+    for rung in made.rungs:
+        assert rung.video is not None
+        out = tmp_path / f"{rung.profile}.joined.{rung.container}"
+        finish(join(rung, [files[rung.profile]], [], out, made))
+        facts = finish(verify(out, rung, made, source, thumbs)).facts
+        assert (facts.codec, facts.pix_fmt) == (rung.video.codec, rung.video.pix_fmt)
+        assert facts.frame_rate == rung.video.frame_rate
+        assert facts.frames == FRAMES // rung.video.rate_divisor
+        unsaid = rung.video.codec == "avs2"
+        assert facts.colour.transfer == (None if unsaid else rung.video.colour.transfer)
+
+
+def test_pq_keeps_its_static_metadata(tmp_path: Path) -> None:
+    """ST 2086 and MaxCLL of the source are in the file and in the transport stream."""
+    path = tmp_path / "master.mp4"
+    tags = "color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv"
+    picture = f"testsrc2=s=320x180:r=50:d=1,format=yuv420p10le,setparams={tags}"
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    words = f"log-level=error:lossless=1:master-display={display}:max-cll=1000,400"
+    call(
+        *("-f", "lavfi", "-i", picture, "-frames:v", str(FRAMES)),
+        *("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", words, path),
+    )
+    made = planned(path, Fraction(50))
+    files = finish(encode_chunk(path, made, made.chunks[0], tmp_path)).files
+    for name in ("cn4k-hevc-pq", "cn4k-hevc-pq-ts"):
+        rung = made.rung(name)
+        assert rung.video is not None
+        assert rung.video.mastering_display is not None
+        assert rung.video.mastering_display.max_luminance_cd_m2 == 1000
+        assert rung.video.content_light is not None
+        out = tmp_path / f"{name}.joined.{rung.container}"
+        finish(join(rung, [files[name]], [], out, made))
+        finish(verify(out, rung, made, path, thumbs_of(path, made)))
+        assert read_back(out).stream["color_transfer"] == "smpte2084"
+
+
+def test_rungs_of_one_essence_are_encoded_once(tmp_path: Path) -> None:
+    """The MP4 and the transport stream take the very same file of the chunk."""
+    source = source_of(tmp_path, "hlg", Fraction(50))
+    made = planned(source, Fraction(50))
+    encoded = finish(encode_chunk(source, made, made.chunks[0], tmp_path))
+    assert encoded.files["cn4k-hevc-hlg"] == encoded.files["cn4k-hevc-hlg-ts"]
+    assert encoded.argv.count("libx265") == 1 + 1  # 4K and 8K
+
+
+SEAMED = ("avs2-8bit-sdr", "cn4k-hevc-hlg-ts", "ott4k-av1-hlg", "uhd-vvc", "mezz4k-prores422hq")
+
+
+@pytest.mark.parametrize("rate", [Fraction(50), Fraction(60000, 1001)], ids=str)
+def test_chunks_of_every_codec_are_one_rendition(rate: Fraction, tmp_path: Path) -> None:
+    """Encoded apart and joined by stream copy: all frames, on the grid, in their order."""
+    source = source_of(tmp_path, "hlg", rate)
+    whole = planned(source, rate)
+    made = replace(whole, chunks=(Chunk(0, 0, 5), Chunk(1, 5, FRAMES)))
+    parts = []
+    for chunk in made.chunks:
+        folder = tmp_path / f"chunk-{chunk.index}"
+        folder.mkdir()
+        parts.append(finish(encode_chunk(source, made, chunk, folder)).files)
+    thumbs = thumbs_of(source, made)
+    for name in SEAMED:
+        rung = made.rung(name)
+        out = tmp_path / f"{name}.joined.{rung.container}"
+        finish(join(rung, [files[name] for files in parts], [], out, made))
+        assert finish(verify(out, rung, made, source, thumbs)).facts.frames == FRAMES
+
+
+def test_class_300_has_no_size_at_60_frames() -> None:
+    """x264 would refuse it in the middle of a job; 60000/1001 is one of its rates."""
+    profile = load_profiles()["mezz4k-xavc300"]
+    at_60 = plan(*described(replace(UHD, frame_rate=Fraction(60))), [profile])
+    assert [one.code for one in at_60.refused] == ["frame_rate_unsupported"]
+    at_59 = plan(*described(replace(UHD, frame_rate=Fraction(60000, 1001))), [profile])
+    assert [rung.profile for rung in at_59.rungs] == ["mezz4k-xavc300"]

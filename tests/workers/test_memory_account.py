@@ -1,0 +1,93 @@
+"""Steps on one machine never hold more memory together than it may give."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from engine_bench import eventually
+
+from workers.lease import Cancelled
+from workers.memory import MemoryAccount, TooLittleMemory
+from workers.scratch import Scratch
+
+HOLD = """
+import sys, time, pathlib
+from workers.memory import MemoryAccount
+from workers.scratch import Scratch
+account = MemoryAccount(Scratch(pathlib.Path(sys.argv[1])), 100)
+with account.given("other", 70, lambda: None):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def never() -> None:
+    """A check that finds nothing."""
+
+
+def account(root: Path) -> MemoryAccount:
+    return MemoryAccount(Scratch(root), 100)
+
+
+def test_what_does_not_fit_waits_for_another_to_end(tmp_path: Path) -> None:
+    """In the order of the machine's memory, not of its threads."""
+    shared, told = account(tmp_path), list[str]()
+
+    def second() -> None:
+        with shared.given("second", 60, never):
+            told.append("second begins")
+
+    with shared.given("first", 60, never):
+        thread = threading.Thread(target=second)
+        thread.start()
+        with shared.given("third", 40, never):
+            told.append("third fits beside the first")
+        thread.join(1.2)
+        assert thread.is_alive()
+        told.append("first ends")
+    thread.join(10)
+    assert told == ["third fits beside the first", "first ends", "second begins"]
+
+
+def test_a_step_that_is_cancelled_waits_no_longer(tmp_path: Path) -> None:
+    def cancelled() -> None:
+        raise Cancelled
+
+    shared = account(tmp_path)
+    with shared.given("first", 60, never):
+        with pytest.raises(Cancelled), shared.given("second", 60, cancelled):
+            pytest.fail("there was no room for it")
+        with shared.given("third", 40, never):
+            pass
+
+
+def test_what_can_never_fit_is_refused(tmp_path: Path) -> None:
+    """Both sizes, and the ways out."""
+    with (
+        pytest.raises(TooLittleMemory, match=r"needs about 2\.0 GB.*gives 0\.0 GB.*KAPOK_MEMORY"),
+        account(tmp_path).given("huge", 2_000_000_000, never),
+    ):
+        pytest.fail("it has no room")
+
+
+def test_processes_share_the_account_and_a_killed_one_gives_back(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", HOLD, str(tmp_path)]
+    shared, begun = account(tmp_path), threading.Event()
+
+    def wanted() -> None:
+        with shared.given("mine", 60, never):
+            begun.set()
+
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        thread = threading.Thread(target=wanted)
+        thread.start()
+        assert not begun.wait(1.2)
+        other.kill()
+    eventually(begun.is_set, 10)
+    thread.join()
