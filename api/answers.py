@@ -64,6 +64,7 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
         "upload_too_large",
         "empty_file",
         "unknown_profile",
+        "profile_unavailable",
         "zone_not_found",
         *STORE_CODES,
         "disk_full",
@@ -85,7 +86,11 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
     ),
     "DELETE /v1/uploads/{upload_id}": ("upload_not_open",),
     "PATCH /v1/assets/{asset_id}": ("version_conflict",),
-    "POST /v1/assets/{asset_id}/jobs": ("unknown_profile", "zone_not_found"),
+    "POST /v1/assets/{asset_id}/jobs": (
+        "unknown_profile",
+        "profile_unavailable",
+        "zone_not_found",
+    ),
     "GET /v1/assets/{asset_id}/posters": ("not_made_yet",),
     "GET /v1/assets/{asset_id}/storyboard": ("not_made_yet",),
     "GET /v1/assets/{asset_id}/waveform": ("not_made_yet",),
@@ -94,6 +99,8 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
     "POST /v1/jobs/{job_id}/retry": ("job_conflict",),
     "GET /v1/renditions/{rendition_id}/download": ("not_made_yet",),
     "GET /v1/profiles/{name}": ("unknown_profile",),
+    "POST /v1/profiles": ("invalid_profile", "name_taken"),
+    "DELETE /v1/profiles/{name}": ("unknown_profile",),
     "POST /v1/zones": ("unknown_profile", "name_taken"),
     "GET /v1/zones/{name}": ("zone_not_found",),
     "POST /v1/publications": (
@@ -130,6 +137,7 @@ LOCATION = {
     "POST /v1/assets/{asset_id}/jobs",
     "POST /v1/jobs/{job_id}/cancel",
     "POST /v1/jobs/{job_id}/retry",
+    "POST /v1/profiles",
     "POST /v1/zones",
     "POST /v1/publications",
 }

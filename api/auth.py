@@ -26,6 +26,7 @@ class Action(Enum):
     EDIT = "edit assets"
     PUBLISH = "publish or withdraw"
     MANAGE_ZONES = "make zones"
+    MANAGE_PROFILES = "add or withdraw profiles"
     MANAGE_KEYS = "manage keys and organisations"
     PULL = "pull for a centre"
     PULL_FOR_ANY = "pull for any centre"

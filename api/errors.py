@@ -54,6 +54,8 @@ TABLE: Mapping[str, Row] = {
     "multipart_not_found": Row(404, "No such multipart upload in the store", "分片上传不存在"),
     "not_made_yet": Row(404, "It is not made yet", "尚未生成"),
     "unknown_profile": Row(422, "No such profile", "没有这个编码方案"),
+    "invalid_profile": Row(422, "The profile is wrong", "编码方案有误"),
+    "profile_unavailable": Row(422, "No worker can do that profile", "没有可用该方案的工作进程"),
     "unknown_part": Row(422, "The upload has no such part", "该上传没有这个分片"),
     # States that do not allow it.
     "conflict": Row(409, "Its state does not allow that", "当前状态不允许此操作"),
@@ -109,7 +111,6 @@ TABLE: Mapping[str, Row] = {
     "tool_killed": Row(500, "A media tool was killed", "媒体工具被中止"),
     "tool_stalled": Row(500, "A media tool stood still", "媒体工具停滞"),
     "tool_missing": Row(500, "A media tool is missing", "缺少媒体工具"),
-    "invalid_profile": Row(500, "A profile file is wrong", "编码方案文件有误"),
     "invalid_settings": Row(500, "A setting is wrong", "配置有误"),
     "unknown_broker": Row(500, "The broker's URL is wrong", "消息队列地址有误"),
     "internal_error": Row(500, "Kapok failed", "内部错误"),

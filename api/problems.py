@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.errors import row_of
-from pipelines.errors import GateClosed, KapokError
+from pipelines.errors import GateClosed, InvalidProfile, KapokError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -118,6 +118,9 @@ def refusal(request: Request, error: KapokError) -> Response:
         log.error("%s: %s", error.code, error.detail)
     if isinstance(error, GateClosed):
         return _gate_closed(request, error)
+    if isinstance(error, InvalidProfile):
+        faults = [WrongField(detail=fault, pointer="#/toml") for fault in error.faults]
+        return problem(request, error.code, error.detail, errors=faults)
     detail = PUBLIC_DETAILS.get(error.code, error.detail)
     return problem(request, error.code, detail, retryable=error.retryable)
 

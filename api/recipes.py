@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,18 +10,25 @@ from sqlalchemy.orm import Session
 from api.auth import Action, Caller
 from api.models.uploads import Recipe
 from pipelines import profile as profiles
-from storage.catalogue import zones
+from pipelines.errors import ProfileUnavailable
+from pipelines.profile import Profile
+from pipelines.profile_key import profile_key
+from storage.catalogue import workers, zones
+from storage.catalogue.profiles import own_profiles
+from storage.catalogue.workers import LivingWorker
 
 
-def check_recipe(session: Session, caller: Caller, recipe: Recipe) -> dict[str, Any]:
-    """What a job keeps of a recipe. Raises `UnknownProfile`, `ZoneNotFound`, `Forbidden`.
+def check_recipe(session: Session, caller: Caller, recipe: Recipe, beat_s: float) -> dict[str, Any]:
+    """What a job keeps of a recipe.
+
+    Raises `UnknownProfile`, `ProfileUnavailable`, `ZoneNotFound`, `Forbidden`.
 
     A job that ends in a zone publishes on its own: so naming one needs the right to publish.
     """
-    for name in recipe.profiles or ():
-        profiles.profile(name)
-    if recipe.ladder is not None:
-        profiles.ladder(recipe.ladder)
+    ladder = profiles.ladder(recipe.ladder).profiles if recipe.ladder is not None else ()
+    own = own_profiles(session, caller.organisation_id)
+    wanted = [profiles.profile(name, own) for name in recipe.profiles or ladder]
+    _refuse_what_nobody_can_do(wanted, workers.living_workers(session, beat_s))
     if recipe.zone is not None:
         caller.require(Action.PUBLISH)
         zones.get_zone(session, caller.organisation_id, recipe.zone)
@@ -32,3 +40,13 @@ def check_recipe(session: Session, caller: Caller, recipe: Recipe) -> dict[str, 
         "source_colour": recipe.source_colour,
     }
     return {name: value for name, value in kept.items() if value is not None}
+
+
+def _refuse_what_nobody_can_do(wanted: Sequence[Profile], living: Sequence[LivingWorker]) -> None:
+    """If some of it can be done, or may be proven yet, the plan tells the rest."""
+    found = {one.name: workers.availability(living, profile_key(one)) for one in wanted}
+    if found and all(one.state == "unavailable" for one in found.values()):
+        reasons = "; ".join(f"{name}: {one.reason}" for name, one in found.items())
+        raise ProfileUnavailable(
+            f"no worker can do what was asked for ({reasons}): ask for other profiles"
+        )

@@ -226,6 +226,14 @@ class Client:
     def profile(self, name: str) -> Record:
         return self._get(route("profiles", name))
 
+    def add_profile(self, toml: str) -> Record:
+        """A profile of this organisation's own, from the text of its file."""
+        return self._post("/v1/profiles", {"toml": toml})
+
+    def withdraw_profile(self, name: str) -> None:
+        """No new job may ask for it; those that were planned go on."""
+        self._transport.call("DELETE", route("profiles", name))
+
     def ladders(self) -> list[Record]:
         return self._list("/v1/ladders")
 

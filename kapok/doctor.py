@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from kapok.units import size
 from pipelines.errors import KapokError
 
 if TYPE_CHECKING:
+    from pipelines.profile import Profile
     from storage.settings import Settings
 
 LOW_DISK_BYTES = 20 * 1024**3  # a 4K hour in FFV1 wants far more; below this even a demo is tight
@@ -39,6 +40,7 @@ def examine(settings: Settings, *, prove: bool) -> Iterator[Finding]:
     yield from _tools()
     yield _sandbox()
     yield from _servers(settings)
+    yield from _workers(settings)
     yield from _disk({t("data", "数据"): settings.data, t("scratch", "临时"): settings.scratch})
     if prove:
         yield from _profiles()
@@ -118,6 +120,31 @@ def _check_broker(settings: Settings) -> str:
     return t(f"answers, {waiting} messages wait", f"可连接，{waiting} 条消息等待")
 
 
+def _workers(settings: Settings) -> Iterator[Finding]:
+    """The workers that live now, here or elsewhere, and what each of them cannot do."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import DBAPIError
+
+    from storage.catalogue.workers import living_workers
+    from storage.database import Database
+
+    file = make_url(settings.database_url).database
+    if settings.database_url.startswith("sqlite") and not (file and Path(file).exists()):
+        return
+    try:
+        with Database(settings.database_url).read() as session:
+            living = living_workers(session, settings.beat_s)
+    except (KapokError, DBAPIError):  # the catalogue's own line says why, or it was never migrated
+        return
+    for worker in living:
+        able = sum(verdict.available for verdict in worker.verdicts.values())
+        unable = [one for one in worker.verdicts.values() if not one.available]
+        queues = ", ".join(worker.queues)
+        words = t(f"{queues}; {able} profiles proven", f"{queues}；已验证 {able} 个方案")
+        lacks = "".join(f"\n    {one.profile}: {one.reason}" for one in unable)
+        yield Finding("workers", worker.name, "warning" if unable else "ok", f"{words}{lacks}")
+
+
 def _reach(name: str, check: Callable[[], str]) -> Finding:
     from workers.broker import BROKEN
 
@@ -153,5 +180,12 @@ def _profiles() -> Iterator[Finding]:
         seconds = time.monotonic() - began
         title = t(profile.title_en, profile.title_zh)
         words = t(f"{title}: encoded and read back", f"{title}：已试编码并回读")
-        text = f"{words} ({seconds:.1f} s)" if proven.available else str(proven.reason)
+        made_by = f"{_encoder(profile, proven.tools)}, {seconds:.1f} s"
+        text = f"{words} ({made_by})" if proven.available else str(proven.reason)
         yield Finding("profiles", profile.name, "ok" if proven.available else "warning", text)
+
+
+def _encoder(profile: Profile, tools: Mapping[str, str]) -> str:
+    """What made it, with the version of its library, or of the ffmpeg that holds it."""
+    name = profile.video.encoder if profile.video else profile.audio[0].codec
+    return f"{name} {tools[name]}" if name in tools else f"{name}, ffmpeg {tools['ffmpeg']}"

@@ -23,6 +23,7 @@ WAYS_OUT: Mapping[str, str] = {
     "undecodable_media": "媒体内容损坏或标注有误：请重新导出。",
     "limit_exceeded": "媒体超出限制，英文说明指出是哪一项：请拆分或重新导出后再试。",
     "unknown_profile": "没有这个编码方案或阶梯：请用 `kapok profile list` 查看后再选。",
+    "profile_unavailable": "没有工作进程能做所选方案，原因见下：请换用其他方案。",
     "nothing_to_encode": "所选方案都不适用于该源文件，逐项原因见下：请换用其他方案。",
     "verification_failed": "成品与方案不一致，未予放行：请重试；仍失败请连同日志上报。",
     "hash_mismatch": "收到的字节与声明的哈希值不符：请核对文件与校验值，再重新上传。",

@@ -73,6 +73,12 @@ class InvalidProfile(KapokError):
         self.faults = faults
 
 
+class ProfileUnavailable(KapokError):
+    """No worker that lives can do any of the profiles that were asked for; the text says why."""
+
+    code = "profile_unavailable"
+
+
 class NothingToEncode(MediaError):
     """Every profile that was asked for was refused."""
 

@@ -141,6 +141,7 @@ class Ladder:
 _FOLDER = Path(__file__).parent / "profiles"
 _LADDERS = "ladders.toml"
 _LARGEST_BYTES = 64 << 10
+_NONE: Mapping[str, Profile] = MappingProxyType({})
 DEFAULT_LADDER = "cn-uhd-zone"
 SOUND_LADDER = "audio"
 
@@ -158,9 +159,9 @@ def load_ladders() -> Mapping[str, Ladder]:
     return MappingProxyType(read_ladders(_FOLDER / _LADDERS, load_profiles()))
 
 
-def profile(name: str) -> Profile:
-    """The profile of that name; `UnknownProfile` lists those that exist."""
-    known = load_profiles()
+def profile(name: str, own: Mapping[str, Profile] = _NONE) -> Profile:
+    """The profile of that name, built in or `own`; `UnknownProfile` lists those that exist."""
+    known = {**load_profiles(), **own}
     if name not in known:
         raise UnknownProfile(f"no profile {name!r}: choose from {', '.join(known)}")
     return known[name]
@@ -175,9 +176,13 @@ def ladder(name: str) -> Ladder:
 
 
 def choose_profiles(
-    info: MediaInfo, wanted: Sequence[str] | str | None = None
+    info: MediaInfo,
+    wanted: Sequence[str] | str | None = None,
+    own: Mapping[str, Profile] = _NONE,
 ) -> tuple[Profile, ...]:
     """The profiles that were asked for, by their names or by a ladder's, each once.
+
+    `own` are an organisation's own, by name, beside the built-in ones.
 
     Asked for nothing, a picture gets the `cn-uhd-zone` ladder, whose rungs the plan refuses one by
     one where the source cannot meet them; sound alone gets `audio`.
@@ -187,7 +192,7 @@ def choose_profiles(
     names = ladder(wanted).profiles if isinstance(wanted, str) else tuple(wanted)
     if not names:
         raise UnknownProfile(f"no profile was named: choose from {', '.join(load_profiles())}")
-    return tuple(profile(name) for name in dict.fromkeys(names))
+    return tuple(profile(name, own) for name in dict.fromkeys(names))
 
 
 def read_profile(source: Path | bytes) -> Profile:

@@ -182,6 +182,7 @@ class Step(Base):
     lease_until: Mapped[datetime | None]
     not_before: Mapped[datetime | None]  # back-off of a transient error
     sent_at: Mapped[datetime | None]
+    passed_at: Mapped[datetime | None]  # a worker that may not or cannot run it took its message
     progress: Mapped[dict[str, Any] | None]  # {"share", "note", "frames", "fps", "eta_s"}
     result: Mapped[dict[str, Any] | None]
     error: Mapped[dict[str, Any] | None]  # {"code", "detail", "retryable"}
@@ -200,6 +201,68 @@ class StepDependency(Base):
     __tablename__ = "step_dependencies"
     step_id: Mapped[str] = mapped_column(ForeignKey("steps.id"), primary_key=True)
     depends_on_id: Mapped[str] = mapped_column(ForeignKey("steps.id"), primary_key=True, index=True)
+
+
+class StepNeed(Base):
+    """Only a worker that proved this profile may claim the step."""
+
+    __tablename__ = "step_needs"
+    step_id: Mapped[str] = mapped_column(ForeignKey("steps.id"), primary_key=True)
+    profile_key: Mapped[str] = mapped_column(
+        ForeignKey("profile_definitions.key"), primary_key=True
+    )
+
+
+class ProfileDefinition(Base):
+    """A profile as some plan used it, so that a worker can prove it after its file has changed."""
+
+    __tablename__ = "profile_definitions"
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)  # pipelines.profile_key
+    definition: Mapped[dict[str, Any]]  # pipelines.profile.Profile
+
+
+class OrganisationProfile(Base):
+    """A version of a profile that an organisation added; it never changes."""
+
+    __tablename__ = "organisation_profiles"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    version: Mapped[int] = mapped_column(Integer)
+    definition: Mapped[dict[str, Any]]  # pipelines.profile.Profile
+    created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("organisation_id", "name", "version", name="one_own_profile_a_version"),
+    )
+
+
+class WorkerRow(Base):
+    """A process that runs steps; alive while `seen_at` is fresh."""
+
+    __tablename__ = "workers"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)  # as in `steps.worker`
+    host: Mapped[str] = mapped_column(String(200))
+    queues: Mapped[list[Any]]
+    tools: Mapped[dict[str, Any]]  # tool -> version
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Capability(Base):
+    """What a worker's tiny real encode of a profile came to, with that worker's tools."""
+
+    __tablename__ = "capabilities"
+    worker_id: Mapped[str] = mapped_column(
+        ForeignKey("workers.id", ondelete="CASCADE"), primary_key=True
+    )
+    profile_key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    profile: Mapped[str] = mapped_column(String(100))
+    profile_version: Mapped[int] = mapped_column(Integer)
+    available: Mapped[bool]
+    reason: Mapped[str | None] = mapped_column(Text)
+    proven_at: Mapped[datetime]
 
 
 class Rendition(Base):

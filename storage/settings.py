@@ -56,6 +56,11 @@ class Settings:
     cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
 
     @property
+    def beat_s(self) -> float:
+        """How often a worker says that it lives, whatever it works on."""
+        return self.lease_s
+
+    @property
     def embedded(self) -> bool:
         """Workers run in the process of the API."""
         return self.broker_url is None

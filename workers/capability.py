@@ -1,42 +1,42 @@
-"""Which profiles this machine can really do: proven once for each set of tools, then remembered."""
+"""What profiles come to here: proven once for each set of tools, then remembered."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
 from pipelines.cache_files import is_kept, kept_file
 from pipelines.capabilities import Capability, proving
 from pipelines.profile import Profile
+from pipelines.profile_key import profile_key
 from pipelines.progress import Progress
-from pipelines.tools import versions
+from pipelines.tools import ffmpeg, versions
 
 
-def unavailable(
-    profiles: Sequence[Profile], scratch: Path, remembered: Path | None = None
-) -> Generator[Progress, None, dict[str, str]]:
-    """The profiles that cannot be met here, each with its reason.
+def is_remembered(profile: Profile, remembered: Path | None = None) -> bool:
+    """Whether this machine has proven it before, with these tools."""
+    return is_kept(_name(profile), remembered)
+
+
+def prove_once(
+    profile: Profile, folder: Path, remembered: Path | None = None
+) -> Generator[Progress, None, Capability]:
+    """Prove it in the empty `folder`, unless it is remembered.
 
     Only success is remembered, in the folder `remembered`, else in the user's cache: what failed by
     a full disk or for want of a library is proven again the next time.
     """
-    reasons: dict[str, str] = {}
-    for profile in profiles:
-        name = _name(profile)
-        if is_kept(name, remembered):
-            continue
-        folder = scratch / f"prove-{profile.name}"
-        folder.mkdir()
-        capability = yield from proving(profile, folder)
-        if capability.available:
-            kept_file(name, partial(_document, capability), remembered)
-        else:
-            reasons[profile.name] = capability.reason or "the proof failed"
-    return reasons
+    if is_remembered(profile, remembered):
+        return Capability(profile.name, available=True, reason=None, tools=versions())
+    capability = yield from proving(profile, folder)
+    if capability.available:
+        kept_file(_name(profile), partial(_document, capability), remembered)
+    return capability
 
 
 def _document(capability: Capability) -> bytes:
@@ -45,6 +45,11 @@ def _document(capability: Capability) -> bytes:
 
 
 def _name(profile: Profile) -> str:
-    """Another machine, other tools or an edited profile have to be proven anew."""
-    known = json.dumps([platform.node(), repr(profile), versions()], sort_keys=True)
+    """Another machine, other tools or an edited profile have to be proven anew.
+
+    A build of ffmpeg may lack a library and yet tell the same version: so its file counts too.
+    """
+    file = os.stat(ffmpeg())  # noqa: PTH116 - the path is text
+    build = [ffmpeg(), file.st_size, file.st_mtime_ns]
+    known = json.dumps([platform.node(), profile_key(profile), versions(), build], sort_keys=True)
     return f"proven-{profile.name}-{hashlib.sha256(known.encode()).hexdigest()[:16]}.json"

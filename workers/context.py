@@ -21,6 +21,7 @@ from storage.settings import Settings
 from workers.lease import Lease
 from workers.memory import MemoryAccount
 from workers.outage import outlast
+from workers.proofs import Proofs
 from workers.scratch import need_bytes
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ class StepContext:
         settings: Settings,
         database: Database,
         objects: ObjectStore,
+        proofs: Proofs,
         memory: MemoryAccount,
     ) -> None:
         self.step = step
@@ -64,6 +66,7 @@ class StepContext:
         self.settings = settings
         self.database = database
         self.objects = objects
+        self.proofs = proofs
         self.written: list[str] = []  # prefixes without their epoch, in the order of first use
         self._lease, self._memory = lease, memory
         self._started = time.monotonic()

@@ -11,7 +11,8 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import dramatiq
 from sqlalchemy.orm import Session
@@ -20,17 +21,19 @@ from pipelines.errors import KapokError
 from storage.catalogue import steps
 from storage.catalogue.locks import lock_job
 from storage.catalogue.steps import Claimed, ReadyStep
+from storage.clock import now
 from storage.database import Database
 from storage.errors import LeaseLost
 from storage.objects import ObjectStore
 from storage.settings import Settings
-from workers.broker import send_ready
+from workers.broker import QUEUES, send_ready
 from workers.context import StepContext, StepResult
 from workers.failure import failure_of, storable_text
 from workers.kinds import KINDS, Kind
 from workers.lease import Cancelled, Lease, Stopping
 from workers.memory import MemoryAccount
 from workers.outage import outlast
+from workers.proofs import Proofs
 from workers.scratch import Scratch, made
 from workers.work_objects import delete_work_of_done
 
@@ -47,14 +50,21 @@ class Engine:
         objects: ObjectStore,
         broker: dramatiq.Broker,
         kinds: Mapping[str, Kind] = KINDS,
+        queues: Sequence[str] = QUEUES,
     ) -> None:
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.stopping = threading.Event()
         self._settings, self._database = settings, database
         self._objects, self._broker = objects, broker
         self._kinds = kinds
+        self.proofs = Proofs(database, self.worker, queues)
         self._scratch = Scratch(settings.scratch)
         self._memory = MemoryAccount(self._scratch, settings.memory_bytes)
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of this process alone."""
+        return self._scratch.folder
 
     def close(self) -> None:
         self._scratch.close()
@@ -69,6 +79,14 @@ class Engine:
             self._database, step.id, step.epoch, self._settings.lease_s, self.stopping
         ) as lease:
             self._attempt(self._context(step, lease))
+
+    def pass_over(self, step_id: str) -> None:
+        """There is no room for the step here: whoever has some finds it in the catalogue."""
+        try:
+            with self._database.begin() as session:
+                steps.pass_over(session, step_id, now(session))
+        except KapokError as error:
+            log.warning("step %s is left for later: %s", step_id, error)
 
     def _claim(self, step_id: str) -> Claimed | None:
         try:
@@ -86,6 +104,7 @@ class Engine:
             settings=self._settings,
             database=self._database,
             objects=self._objects,
+            proofs=self.proofs,
             memory=self._memory,
         )
 

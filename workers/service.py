@@ -5,17 +5,22 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import dramatiq
 
+from pipelines.profile import Profile
 from storage.database import Database
 from storage.objects import ObjectStore, open_store
 from storage.settings import Settings
 from workers.actors import declare_actors
 from workers.broker import BROKEN, QUEUES, open_broker
 from workers.engine import Engine
+from workers.finder import Finder
 from workers.kinds import KINDS, Kind
+from workers.prover import Prover, every_profile
+from workers.room import Room
+from workers.steps.doable import QUEUES as NEEDY
 from workers.sweeper import Sweeper
 
 THREADS = 3  # at least: one may encode, the short steps of other jobs go on beside it
@@ -27,6 +32,8 @@ log = logging.getLogger(__name__)
 
 class WorkerService:
     """Takes the steps of `queues` in `threads` threads, evenly: on a small machine one of each.
+
+    In the background it proves each of `profiles` that was not proven here before.
 
     In embedded mode the API and the workers must share one broker: it is a queue in this process.
     """
@@ -41,27 +48,40 @@ class WorkerService:
         objects: ObjectStore | None = None,
         broker: dramatiq.Broker | None = None,
         kinds: Mapping[str, Kind] = KINDS,
+        profiles: Callable[[], Iterable[Profile]] = every_profile,
     ) -> None:
         self.database = database or Database(settings.database_url)
         self.objects = objects or open_store(settings)
         self.broker = broker or open_broker(settings)
         self._stopped = threading.Event()
-        self._engine = Engine(settings, self.database, self.objects, self.broker, kinds)
+        self._engine = Engine(settings, self.database, self.objects, self.broker, kinds, queues)
         self._sweeper = Sweeper(settings, self.database, self.objects, self.broker)
-        declare_actors(self.broker, self._engine)
         count = threads or max(THREADS, settings.cores // 2)
         self._worker = _worker(self.broker, queues, count)
+        room = Room(queues, count, self._worker.queue_prefetch)
+        declare_actors(self.broker, self._engine, room)
+        self._finder = Finder(self._engine, self.database, room, settings.sweep_s)
+        proofs, scratch = self._engine.proofs, self._engine.scratch
+        proofs.on_news = room.freed.set
+        proves = not NEEDY.isdisjoint(queues)
+        self._prover = Prover(
+            proofs, self.database, scratch, settings.beat_s, profiles, proves=proves
+        )
 
     def start(self) -> None:
         """Begin to take steps. Servers that are away now are waited for."""
         self.broker.emit_after("process_boot")
+        self._prover.start()
         self._worker.start()
+        self._finder.start()
         self._sweeper.start()
 
     def stop(self) -> None:
         """End now: running steps are given back at once, and their ffmpeg dies."""
         self._engine.stopping.set()
         self._sweeper.stop()
+        self._finder.stop(STOP_MS / 1000)
+        self._prover.stop()
         try:
             self._worker.stop(timeout=STOP_MS)
         except BROKEN as error:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import dramatiq
 
 from pipelines.errors import KapokError
-from storage.catalogue import idempotency, steps, uploads
+from storage.catalogue import idempotency, steps, uploads, workers
 from storage.catalogue.steps import ReadyStep
 from storage.clock import now
 from storage.database import Database
@@ -70,6 +70,7 @@ class Sweeper:
         self._attempt(self._free_expired)
         self._attempt(self._send_unsent)
         self._attempt(self._send_lost)
+        self._attempt(self._remove_dead_workers)
         self._attempt(self._expire_uploads)
         self._attempt(self._clean_uploads)
         if time.monotonic() - self._listed_at >= LIST_EVERY_S:
@@ -128,6 +129,13 @@ class Sweeper:
     def _expire_uploads(self) -> None:
         with self._database.begin() as session:
             uploads.expire_uploads(session, now(session), self._settings.upload_ttl_s)
+
+    def _remove_dead_workers(self) -> None:
+        """As leases are judged: not soon after the catalogue was away."""
+        if time.monotonic() - self._answering_since < self._settings.beat_s:
+            return
+        with self._database.begin() as session:
+            workers.remove_dead(session, self._settings.beat_s)
 
     def _sweep_work(self) -> None:
         sweep_work(self._database, self._objects, self._settings.work_ttl_s)

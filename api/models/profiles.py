@@ -2,8 +2,43 @@
 
 from __future__ import annotations
 
-from api.models.common import Rational, Sent
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints
+
+from api.models.common import Rational, Received, Sent
 from pipelines.profile import AudioProfile, Basis, Target
+
+PROFILE_EXAMPLE: dict[str, JsonValue] = {
+    "toml": """name = "own-listening-copy"
+version = 1
+title_en = "Listening copy of the archive"
+title_zh = "馆内试听"
+container = "m4a"
+
+[[audio]]
+codec = "aac"
+channels = 2
+sample_rate_hz = 48000
+bitrate_bps = 96000
+
+[[basis]]
+what = "AAC-LC stereo 96 kb/s"
+source = "house rule of the archive"
+certainty = "P"
+"""
+}
+
+
+class Availability(Sent):
+    """Whether this installation can make it now: proven by tiny real encodes of its workers.
+
+    `unproven`: no worker lives that encodes, or one has yet to prove it.
+    """
+
+    state: Literal["available", "unavailable", "unproven"]
+    workers: int
+    reason: str | None
 
 
 class VideoProfile(Sent):
@@ -39,6 +74,17 @@ class Profile(Sent):
     video: VideoProfile | None
     audio: tuple[AudioProfile, ...]
     packaged: bool
+    own: bool = Field(description="Added by this organisation, and seen by it alone.")
+    availability: Availability
+
+
+class NewProfile(Received):
+    model_config = ConfigDict(json_schema_extra={"examples": [PROFILE_EXAMPLE]})
+
+    toml: Annotated[str, StringConstraints(min_length=1, max_length=64 << 10)] = Field(
+        description="The profile as `kapok profile validate FILE` takes it. Its name begins with "
+        "`own-`, and its version is higher than every earlier one of that name."
+    )
 
 
 class Profiles(Sent):

@@ -148,7 +148,7 @@ def start_job(
     """More renditions of an asset that is already there; finished ones are kept."""
 
     def start(session: Session) -> Answer:
-        request = check_recipe(session, caller, body)
+        request = check_recipe(session, caller, body, backend.settings.beat_s)
         row = assets.get_asset(session, caller.organisation_id, asset_id)
         job = jobs.start_job(session, row, request, caller.key_id)
         ready = jobs.ready_steps(session, job.id)

@@ -49,7 +49,9 @@ def begin_upload(
     _check_size(backend, body)
 
     def begin(session: Session) -> Answer:
-        request = check_recipe(session, caller, body) | {"metadata": body.metadata}
+        request = check_recipe(session, caller, body, backend.settings.beat_s) | {
+            "metadata": body.metadata
+        }
         upload_id, asset_id = new_id("upl"), new_id("ast")
         key = f"assets/{asset_id}/source/{upload_id}"
         part_size_bytes = uploads.part_size(body.size_bytes)

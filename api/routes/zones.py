@@ -13,6 +13,7 @@ from api.idempotency import Answer, TicketDep, answer_once
 from api.models import zones as model
 from pipelines import profile as profiles
 from storage.catalogue import zones
+from storage.catalogue.profiles import own_profiles
 
 router = APIRouter(prefix="/v1/zones", tags=["zones"])
 ZoneAdmin = Annotated[Caller, Depends(may(Action.MANAGE_ZONES))]
@@ -23,10 +24,11 @@ def make_zone(
     body: model.NewZone, backend: BackendDep, caller: ZoneAdmin, ticket: TicketDep
 ) -> Response:
     """A new place to publish to, with the profiles that open its gate."""
-    for name in body.required_profiles:
-        profiles.profile(name)
 
     def make(session: Session) -> Answer:
+        own = own_profiles(session, caller.organisation_id)
+        for name in body.required_profiles:
+            profiles.profile(name, own)
         row = zones.create_zone(
             session,
             caller.organisation_id,

@@ -15,7 +15,7 @@ Quick = Annotated[
 ]
 GROUPS = {
     "machine": "机器", "tools": "工具", "sandbox": "沙箱", "servers": "服务器",
-    "disk": "磁盘", "profiles": "方案",
+    "workers": "工作进程", "disk": "磁盘", "profiles": "方案",
 }  # fmt: skip
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "bold red")}
 

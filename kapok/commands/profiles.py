@@ -1,4 +1,4 @@
-"""`kapok profile …`: recipes and where their numbers come from. Needs no service."""
+"""`kapok profile …`: recipes and where their numbers come from. These need no service."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from kapok.command import Output, command
+from kapok.commands import own_profiles
 from kapok.errors import USAGE
 from kapok.language import t
 
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     command(profile, "show", t("One profile and its basis.", "一个方案及其依据。"))(show_profile)
     command(profile, "ladders", t("Every ladder.", "全部阶梯。"))(list_ladders)
     command(profile, "validate", t("Profiles of your own.", "校验自己的方案。"))(validate_profiles)
+    own_profiles.register(profile)
     app.add_typer(profile, name="profile")
 
 

@@ -14,6 +14,7 @@ from storage.catalogue import assets, events, renditions
 from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, reopen
 from storage.catalogue.locks import lock_job
 from storage.catalogue.pages import Page, newest_first
+from storage.catalogue.profiles import own_profiles
 from storage.catalogue.settle import SETTLED, settle_job
 from storage.catalogue.steps import NewStep, add_steps
 from storage.clock import now
@@ -119,18 +120,20 @@ def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor:
     inspect = NewStep("inspect", "inspect the source", {})
     plan = NewStep("plan", "plan the renditions", {})
     seen = asset.inspection or {}
-    fresh = "thumbs" not in seen or "source_colour" in request or _lacks_light(seen, request)
+    stale = "thumbs" not in seen or "source_colour" in request
+    fresh = stale or _lacks_light(session, asset, request)
     add_steps(session, job, [inspect, replace(plan, after=("inspect",))] if fresh else [plan])
     assets.settle_asset(session, asset.id, actor)
     return job
 
 
-def _lacks_light(inspection: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+def _lacks_light(session: Session, asset: Asset, request: Mapping[str, Any]) -> bool:
     """Whether PQ is asked for, and no inspection has measured its light."""
     names = request.get("profiles") or ladder(request.get("ladder") or DEFAULT_LADDER).profiles
-    found = (load_profiles().get(name) for name in names)
+    known = {**load_profiles(), **own_profiles(session, asset.organisation_id)}
+    found = (known.get(name) for name in names)
     in_pq = any(one and one.video and one.video.dynamic_range == "pq" for one in found)
-    return in_pq and inspection.get("light") is None
+    return in_pq and (asset.inspection or {}).get("light") is None
 
 
 def record_plan(

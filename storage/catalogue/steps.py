@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import Table, bindparam, null, or_, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, null, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -20,10 +20,11 @@ from storage.catalogue import events
 from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, queue_of
 from storage.catalogue.locks import lock_job
 from storage.catalogue.settle import mark_running, settle_job
+from storage.catalogue.workers import lacks_a_proof
 from storage.clock import now, now_column
 from storage.errors import LeaseLost
 from storage.ids import new_id
-from storage.schema import Job, Step, StepDependency, UtcDateTime
+from storage.schema import Job, Step, StepDependency, StepNeed, UtcDateTime
 
 __all__ = ["ReadyStep", "queue_of"]
 
@@ -45,13 +46,15 @@ WORKER_LOST = {
 class NewStep:
     """A step to be added. `after` names what it waits for: names or kinds of the same job's steps.
 
-    A kind stands for every step of that kind.
+    A kind stands for every step of that kind. `needs` are keys of profiles that the catalogue has
+    definitions of: only a worker that proved them all may claim the step.
     """
 
     kind: str
     name: str
     payload: Mapping[str, Any]
     after: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     id: str = field(default_factory=lambda: new_id("stp"))
 
 
@@ -92,6 +95,7 @@ def _claim_statement() -> ReturningUpdate[Any]:
         update(table)
         .where(columns.id == bindparam("step_id"))
         .where(columns.attempts < columns.max_attempts, due | expired)
+        .where(~lacks_a_proof(columns.id, bindparam("by")))
         .values(
             state="running",
             epoch=columns.epoch + 1,
@@ -100,6 +104,7 @@ def _claim_statement() -> ReturningUpdate[Any]:
             lease_until=bindparam("until"),
             started_at=moment,
             finished_at=None,
+            passed_at=None,
             progress=null(),
         )
         .returning(*(columns[name] for name in Claimed.__dataclass_fields__))
@@ -121,6 +126,11 @@ def add_steps(session: Session, job: Job, new_steps: Sequence[NewStep]) -> list[
         for step in new_steps
         for before in sorted({one for name in step.after for one in named[name]})
     )
+    session.add_all(
+        StepNeed(step_id=step.id, profile_key=key)
+        for step in new_steps
+        for key in dict.fromkeys(step.needs)
+    )
     session.flush()
     return make_ready(session, job.id)
 
@@ -128,7 +138,8 @@ def add_steps(session: Session, job: Job, new_steps: Sequence[NewStep]) -> list[
 def claim_step(session: Session, step_id: str, worker: str, lease_s: float) -> Claimed | None:
     """Take the step, if it is ready or its lease ran out and nobody else took it; a new epoch.
 
-    `None`: somebody has it, it is over, its time has not come, or its job is being cancelled.
+    `None`: somebody has it, it is over, its time has not come, its job is being cancelled, or it
+    needs a profile that this worker has not proven. Then it is passed over: see `passed_over`.
     """
     job_state, moment = _lock_for_claim(session, step_id)
     if job_state not in {"queued", "running"}:
@@ -141,6 +152,7 @@ def claim_step(session: Session, step_id: str, worker: str, lease_s: float) -> C
     }
     row = session.execute(CLAIM, given).first()
     if row is None:
+        pass_over(session, step_id, moment, lacks_a_proof(Step.id, worker))
         return None
     claimed = Claimed(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public way to a row's names
     _note(session, claimed, "step.started", worker, {"attempt": claimed.attempts})
@@ -300,6 +312,34 @@ def due_steps(
     found = [ReadyStep(row.id, row.queue) for row in session.execute(unsent)]
     old = ready.where(Step.sent_at < lost).order_by(Step.sent_at).limit(limit - len(found))
     return found + [ReadyStep(row.id, row.queue) for row in session.execute(old)]
+
+
+def pass_over(session: Session, step_id: str, moment: datetime, *only: ColumnElement[bool]) -> None:
+    """Note that the message of a ready step was taken by a worker that does not run it."""
+    session.execute(
+        update(Step)
+        .where(Step.id == step_id, Step.state == "ready", *only)
+        .values(passed_at=moment)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def passed_over(session: Session, worker: str, queues: Iterable[str]) -> ReadyStep | None:
+    """The oldest ready step of these queues that was passed over and that this worker can do.
+
+    Its message is gone, and one sent to all might be passed over again: whoever can do it asks.
+    """
+    moment = now(session)
+    query = (
+        select(Step.id, Step.queue)
+        .where(Step.state == "ready", Step.queue.in_(sorted(queues)), Step.passed_at.is_not(None))
+        .where(or_(Step.not_before.is_(None), Step.not_before <= moment))
+        .where(~lacks_a_proof(Step.id, worker))
+        .order_by(Step.passed_at, Step.id)
+        .limit(1)
+    )
+    row = session.execute(query).first()
+    return ReadyStep(row.id, row.queue) if row else None
 
 
 def mark_sent(session: Session, step_ids: Iterable[str]) -> None:

@@ -45,6 +45,8 @@ ALLOWED = {
     "GET /v1/renditions/ren_x/download": {"admin", "uploader", "publisher"},
     "GET /v1/profiles": {"admin", "uploader", "publisher", "centre"},
     "GET /v1/profiles/x": {"admin", "uploader", "publisher", "centre"},
+    "POST /v1/profiles": {"admin"},
+    "DELETE /v1/profiles/x": {"admin"},
     "GET /v1/ladders": {"admin", "uploader", "publisher", "centre"},
     "GET /v1/zones": {"admin", "uploader", "publisher", "centre"},
     "GET /v1/zones/x": {"admin", "uploader", "publisher", "centre"},

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
 
+from pipelines.child import NICENESS
 from pipelines.errors import (
     DiskFull,
     LimitExceeded,
@@ -76,6 +80,26 @@ def test_closing_the_generator_kills_the_tool_at_once() -> None:
 
 
 @pytest.mark.media
+def test_a_tool_that_nobody_waits_for_goes_last() -> None:
+    """Every process of it is at the niceness that its thread asked for, and no other tool is."""
+
+    def niceness() -> int:
+        running = run(["/bin/sleep", "5"])
+        next(running)
+        found = max(os.getpriority(os.PRIO_PROCESS, pid) for pid in _children())
+        running.close()
+        return found
+
+    assert niceness() == os.getpriority(os.PRIO_PROCESS, 0)
+    assert copy_context().run(lambda: (NICENESS.set(19), niceness())[1]) == 19
+
+
+def _children() -> list[int]:
+    """Of this thread."""
+    listed = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text()
+    return [int(pid) for pid in listed.split()]
+
+
 def test_an_error_thrown_into_the_generator_kills_the_tool() -> None:
     """A lost lease is an exception at the yield."""
     mark = f"kapok-lost-{random.getrandbits(64)}"

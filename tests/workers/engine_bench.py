@@ -80,13 +80,14 @@ class Bench:
             objects=self.objects,
             broker=self.broker,
             kinds=kinds,
+            profiles=tuple,
         )
         service.start()
         self.closing.callback(service.stop)
         return service
 
-    def worker(self, *queues: str) -> subprocess.Popen[str]:
-        """A worker process of its own, ready to take steps."""
+    def worker(self, *queues: str, **more_env: str) -> subprocess.Popen[str]:
+        """A worker process of its own, ready to take steps: see `worker_main.py`."""
         argv = [sys.executable, str(HERE / "worker_main.py"), *queues]
         log = (self.settings.data / "worker.log").open("a")
         process = subprocess.Popen(
@@ -94,7 +95,7 @@ class Bench:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={**os.environ, **self.env, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**os.environ, **self.env, **more_env, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         self.closing.callback(_end, process, log)
         assert process.stdout is not None

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ import clips
 import pytest
 from engine_bench import Bench, eventually
 from sqlalchemy import select
+from uploaded import clip as _clip
+from uploaded import uploaded as _upload
 
 from pipelines.errors import DiskFull
 from pipelines.tools import ffmpeg
-from storage.catalogue import jobs, packages, publications, renditions, uploads, zones
-from storage.clock import now
-from storage.ids import new_id
+from storage.catalogue import jobs, packages, publications, renditions, zones
 from storage.objects import ObjectStore, never
 from storage.objects_local import LocalStore
 from storage.schema import Asset, Rendition, Upload
@@ -31,39 +30,6 @@ from workers.kinds import KINDS
 from workers.sweeper import Sweeper
 
 pytestmark = [pytest.mark.media, pytest.mark.slow]
-
-
-def _clip(path: Path) -> Path:
-    """Two seconds of 320x180 at 25 fps with a cut in the middle and a stereo tone."""
-    argv = [ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2"]
-    argv += ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=2"]
-    argv += ["-vf", "negate=enable='gte(t,1)'", "-ac", "2", "-pix_fmt", "yuv420p"]
-    argv += ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-y", str(path)]
-    subprocess.run(argv, check=True)
-    return path
-
-
-def _upload(bench: Bench, path: Path, request: dict[str, Any], **declared: str) -> str:
-    """What the API does for a finished upload; the id of its job."""
-    asset_id = new_id("ast")
-    key = f"assets/{asset_id}/source/{path.name}"
-    bench.objects.put_file(path, key)
-    with bench.database.begin() as session:
-        upload = uploads.create_upload(
-            session,
-            organisation_id=bench.organisation_id,
-            title="A clip",
-            file_name=path.name,
-            size_bytes=path.stat().st_size,
-            part_size_bytes=uploads.part_size(path.stat().st_size),
-            key=key,
-            declared=declared,
-            request=request,
-            expires_at=now(session) + timedelta(days=1),
-            actor="test",
-            asset_id=asset_id,
-        )
-        return uploads.complete_upload(session, upload, "test").id
 
 
 def test_an_upload_becomes_verified_renditions_and_a_publication(

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan import Plan, Rung
+from pipelines.profile import Profile
 from pipelines.records import from_json
 from pipelines.thumbs import Thumbs
-from storage.catalogue import assets, jobs, renditions
+from storage.catalogue import assets, jobs, profiles, renditions
 from workers.context import StepContext
 
 
@@ -83,6 +84,12 @@ def request_of(context: StepContext) -> Mapping[str, Any]:
         return jobs.get_job(session, context.step.organisation_id, context.step.job_id).request
 
     return context.read(query)
+
+
+def own_profiles_of(context: StepContext) -> Mapping[str, Profile]:
+    """What the organisation added to the built-in profiles, by name."""
+    organisation_id = context.step.organisation_id
+    return context.read(lambda session: profiles.own_profiles(session, organisation_id))
 
 
 def plan_of(context: StepContext) -> Plan:

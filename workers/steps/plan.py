@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -17,13 +17,14 @@ from pipelines.media import Inspection, MediaInfo
 from pipelines.plan import Plan, plan
 from pipelines.plan_types import Findings
 from pipelines.profile import choose_profiles
+from pipelines.profile_key import profile_key
 from pipelines.records import from_json, to_json
 from pipelines.search import key_of, search
-from storage.catalogue import assets, jobs
+from storage.catalogue import assets, jobs, workers
 from storage.catalogue.steps import NewStep
-from workers.capability import unavailable
 from workers.context import StepContext, StepResult
-from workers.steps.inputs import inspected, request_of, source_of
+from workers.steps.doable import needs_of, unavailable
+from workers.steps.inputs import inspected, own_profiles_of, request_of, source_of
 from workers.stored_source import StoredSource
 
 PROOF_BYTES = 64 * 1024 * 1024  # [P] tiny encodes of half a second
@@ -33,9 +34,10 @@ SAMPLE_BYTES = 1024 * 1024 * 1024  # [P] samples of a second, cut out of a sourc
 def run(context: StepContext) -> StepResult:
     info, inspection = inspected(context)
     request = request_of(context)
-    profiles = choose_profiles(info, request.get("profiles") or request.get("ladder"))
+    wanted = request.get("profiles") or request.get("ladder")
+    profiles = choose_profiles(info, wanted, own_profiles_of(context))
     context.need_scratch(PROOF_BYTES)
-    missing = context.follow(unavailable(profiles, context.folder))
+    missing = context.follow(unavailable(context, profiles))
     resolved = partial(
         plan,
         info,
@@ -57,11 +59,15 @@ def run(context: StepContext) -> StepResult:
     def apply(session: Session) -> None:
         job = jobs.get_job(session, context.step.organisation_id, context.step.job_id)
         jobs.record_plan(session, job, to_json(made), [to_json(rung) for rung in made.rungs])
+        workers.keep_definitions(session, {keys[one.name]: to_json(one) for one in profiles})
 
+    keys = {one.name: profile_key(one) for one in profiles}
+    steps = steps_of(made, info, request.get("zone"), scores=request.get("scores", True))
     return StepResult(
         result={"renditions": len(made.rungs), "refused": [asdict(one) for one in made.refused]},
         new_steps=tuple(
-            steps_of(made, info, request.get("zone"), scores=request.get("scores", True))
+            replace(step, needs=tuple(keys[name] for name in needs_of(step, made)))
+            for step in steps
         ),
         apply=apply,
     )

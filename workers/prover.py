@@ -1,0 +1,120 @@
+"""A thread that says that its worker lives, and proves what the worker may be asked for."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipelines.child import NICENESS
+from pipelines.errors import KapokError
+from pipelines.profile import Profile, load_profiles
+from pipelines.profile_key import profile_key
+from pipelines.records import from_json
+from storage.catalogue import profiles, workers
+from storage.catalogue.workers import Verdict
+from storage.database import Database
+from workers.proofs import Proofs
+
+GENTLY = 19  # the niceness of the proofs: the steps of other profiles go on beside them
+
+log = logging.getLogger(__name__)
+
+
+def every_profile() -> Iterable[Profile]:
+    return load_profiles().values()
+
+
+class Prover:
+    """Proves `profiles`, then what organisations added, and what unfinished steps need.
+
+    It looks for such every `beat_s`. With `proves` false it only says that the worker lives: what
+    no step of its queues needs is nothing to spend an encode on.
+    """
+
+    def __init__(
+        self,
+        proofs: Proofs,
+        database: Database,
+        scratch: Path,
+        beat_s: float,
+        profiles: Callable[[], Iterable[Profile]] = every_profile,
+        *,
+        proves: bool = True,
+    ) -> None:
+        self._proofs, self._database, self._scratch = proofs, database, scratch
+        self._beat_s, self._profiles, self._proves = beat_s, profiles, proves
+        self._beaten_at = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="prover", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End now; a proof that runs is given up."""
+        self._ended.set()
+        self._thread.join(timeout=10)
+        try:
+            self._proofs.retire()
+        except KapokError as error:
+            log.warning("the worker is known until it is taken for dead: %s", error)
+
+    def _run(self) -> None:
+        NICENESS.set(GENTLY)
+        while not self._ended.is_set():
+            try:
+                self._beat()
+                if self._proves:
+                    self._prove()
+            except KapokError as error:
+                log.warning("proofs are put off: %s", error)
+            except Exception:
+                log.exception("proofs failed; they come again in a while")
+            self._ended.wait(self._beat_s)
+
+    def _beat(self) -> None:
+        self._proofs.beat()
+        self._beaten_at = time.monotonic()
+
+    def _prove(self) -> None:
+        """Failures are not tried again before the next start, unless a plan asks for them."""
+        wanted = [*self._profiles(), *self._added(), *self._needed()]
+        new = [one for one in wanted if not self._proofs.has_verdict(profile_key(one))]
+        proving = self._proofs.prove(new, self._scratch)
+        try:
+            for _ in proving:
+                if self._ended.is_set():
+                    return
+                if time.monotonic() - self._beaten_at > self._beat_s:
+                    self._beat()
+        finally:
+            proving.close()
+
+    def _added(self) -> list[Profile]:
+        with self._database.read() as session:
+            return profiles.every_own_profile(session)
+
+    def _needed(self) -> Iterator[Profile]:
+        """What unfinished steps need beside, as it was when they were planned."""
+        with self._database.read() as session:
+            needed = workers.needed_definitions(session)
+        for key, definition in needed.items():
+            if self._proofs.has_verdict(key):
+                continue
+            try:
+                profile = from_json(Profile, definition)
+            except ValidationError:
+                profile = None
+            if profile is None or profile_key(profile) != key:
+                name = str(definition.get("name"))
+                reason = (
+                    "it was planned by a version of Kapok that describes profiles in another way"
+                )
+                self._proofs.record([Verdict(key, name, int(definition["version"]), reason)])
+            else:
+                yield profile

@@ -1,0 +1,110 @@
+"""Which of a job's profiles some living worker can do, and why nobody can do the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Sequence
+
+from sqlalchemy.orm import Session
+
+from pipelines.plan import Plan
+from pipelines.profile import Profile
+from pipelines.profile_key import profile_key
+from pipelines.progress import Progress
+from storage.catalogue import workers
+from storage.catalogue.steps import NewStep, queue_of
+from storage.catalogue.workers import LivingWorker, reason_against, serving
+from workers.context import StepContext
+
+# Kinds of steps that run a profile's own encoder or decoder. A package copies what was verified.
+KINDS = ("encode", "audio", "join", "measure")
+QUEUES = frozenset(queue_of(kind) for kind in KINDS)
+OTHERS_S = 120.0  # [P] how long the proofs of workers that have just begun are waited for
+LOOK_S = 0.5
+TOGETHER = (
+    "no worker can do it together with the others, and one decode feeds them all: "
+    "ask for it in a job of its own"
+)
+
+
+def needs_of(step: NewStep, made: Plan) -> tuple[str, ...]:
+    """The profiles that a worker must have proven before it may take the step."""
+    if step.kind == "encode":
+        return tuple(rung.profile for rung in made.rungs if rung.video is not None)
+    if step.kind == "audio":
+        return tuple(rung.profile for rung in made.rungs if rung.audio)
+    if step.kind == "join":
+        return (step.payload["profile"],)
+    return tuple(step.payload["profiles"]) if step.kind == "measure" else ()
+
+
+def unavailable(
+    context: StepContext, profiles: Sequence[Profile]
+) -> Generator[Progress, None, dict[str, str]]:
+    """The profiles that this job cannot get from any living worker, each with its reason.
+
+    This worker proves at once what it has not, unless it failed and another one can do it. Workers
+    that are about to prove what nobody can do so far are waited for.
+    """
+    proofs = context.proofs
+    context.patiently(proofs.beat)
+    living = _living(context)
+    unproven = [one for one in profiles if not proofs.can_do(profile_key(one))]
+    wanted = [
+        one
+        for one in unproven
+        if not (proofs.has_verdict(profile_key(one)) and _able(living, profile_key(one)))
+    ]
+    yield from proofs.prove(wanted, context.folder)
+    end = time.monotonic() + OTHERS_S
+    keys = {profile_key(one): one.name for one in profiles}
+    living = _living(context)
+    while undecided(keys, living) and time.monotonic() < end:
+        yield Progress(None, "other workers prove what they can do")
+        time.sleep(LOOK_S)
+        living = _living(context)
+    found = reasons_against(list(keys), living)
+    return {keys[key]: reason for key, reason in found.items()}
+
+
+def undecided(keys: Iterable[str], living: Sequence[LivingWorker]) -> bool:
+    """Whether a worker that encodes may yet prove what none of the living can do."""
+    encoding = serving(living, queue_of("encode"))
+    return any(
+        not _able(encoding, key) and any(key not in worker.verdicts for worker in encoding)
+        for key in keys
+    )
+
+
+def reasons_against(keys: Sequence[str], living: Sequence[LivingWorker]) -> dict[str, str]:
+    """Of profiles, the best first, those that cannot all be made by these workers, and why.
+
+    One decode feeds every rung, so one worker must be able to do all of a chunk. A queue that
+    nobody serves at the moment speaks against nothing: its steps wait.
+    """
+    against: dict[str, str] = {}
+    for queue in sorted(QUEUES):
+        them = serving(living, queue)
+        if not them:
+            continue
+        against |= {key: reason_against(them, key) for key in keys if not _able(them, key)}
+        kept = [key for key in keys if key not in against]
+        against |= _apart(kept, them)
+    return against
+
+
+def _apart(keys: Sequence[str], them: Sequence[LivingWorker]) -> dict[str, str]:
+    """What the worker that can do the most of them cannot."""
+    best = max(them, key=lambda worker: sum(worker.can_do(key) for key in keys))
+    return {key: TOGETHER for key in keys if not best.can_do(key)}
+
+
+def _able(living: Sequence[LivingWorker], key: str) -> bool:
+    return any(worker.can_do(key) for worker in living)
+
+
+def _living(context: StepContext) -> list[LivingWorker]:
+    def query(session: Session) -> list[LivingWorker]:
+        return workers.living_workers(session, context.settings.beat_s)
+
+    return context.read(query)
