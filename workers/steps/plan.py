@@ -47,8 +47,9 @@ def run(context: StepContext) -> StepResult:
         context.settings.chunk_min_s,
         request.get("source_colour"),
     )
-    made = resolved()
-    if made.choices:
+    made, keys = resolved(), {one.name: profile_key(one) for one in profiles}
+    # What only another worker can encode is predicted, and not probed here.
+    if made.choices and all(context.proofs.can_do(keys[one.profile]) for one in made.choices):
         made = resolved(findings=_findings(context, made, info, inspection))
     if not made.rungs:
         reasons = "; ".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
@@ -61,7 +62,6 @@ def run(context: StepContext) -> StepResult:
         jobs.record_plan(session, job, to_json(made), [to_json(rung) for rung in made.rungs])
         workers.keep_definitions(session, {keys[one.name]: to_json(one) for one in profiles})
 
-    keys = {one.name: profile_key(one) for one in profiles}
     steps = steps_of(made, info, request.get("zone"), scores=request.get("scores", True))
     return StepResult(
         result={"renditions": len(made.rungs), "refused": [asdict(one) for one in made.refused]},
