@@ -37,6 +37,7 @@ def check_recipe(session: Session, caller: Caller, recipe: Recipe, beat_s: float
         "profiles": recipe.profiles,
         "zone": recipe.zone,
         "scores": None if recipe.scores else False,
+        "source_colour": recipe.source_colour,
     }
     return {name: value for name, value in kept.items() if value is not None}
 

@@ -10,6 +10,8 @@ at equal VMAF (read off the whole's own curve between two CRF values), for H.264
 seam, in VMAF.
 `kill9_vs_uninterrupted`: a job whose service is killed (SIGKILL) at half its time and started again
 ÷ the same job left alone, both from `complete` to the end by the catalogue's clock.
+`bits_saved_vs_fixed_ladder`, `search_vs_encode_wall`, `target_hit_share` and their kin: see
+`benchmarks/quality_target.py`.
 """
 
 from __future__ import annotations
@@ -30,50 +32,24 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import quality_target
+from benchmarks.clips import CLIPS, Clip, looked_at
 from benchmarks.pipeline import job_seconds
 from benchmarks.service import Service
 from pipelines.chunks import CHUNK_MIN_S
 from pipelines.comparison import Comparison, Pair, Window, compose, taps_of
 from pipelines.cut import LocalFile
 from pipelines.encode import encode, encode_part
-from pipelines.inspect import inspect
 from pipelines.join import join
-from pipelines.media import Inspection, MediaInfo
-from pipelines.plan import Chunk, Plan, Rung, VideoPlan, plan
-from pipelines.probe import probe
+from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.profile import Profile, profile
 from pipelines.progress import finish
 from pipelines.reference import reference_of
 from pipelines.run import run
 
-MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
-CLIPS = tuple(
-    MEDIA / name
-    for name in (
-        "studio_1080p25_422_stereo96k.mp4",
-        "tracks_720p50_422_8xmono.mp4",
-        "street_432p_avc.mp4",
-    )
-)
 BESIDE = 4  # frames on each side of a seam
 CODECS = ("h264", "hevc")
 JOB_CHUNK_MIN_S = "2"  # of clips of 10 to 30 s, so that there is something to go on with
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    path: Path
-    info: MediaInfo
-    inspection: Inspection
-
-    def planned(self, chosen: Profile, chunk_min_s: float) -> Plan:
-        return plan(self.info, self.inspection, [chosen], chunk_min_s=chunk_min_s)
-
-
-def looked_at(path: Path, folder: Path) -> Clip:
-    info = probe(path)
-    images = Path(tempfile.mkdtemp(dir=folder))
-    return Clip(path, info, finish(inspect(path, info, images, keep_thumbs=False)))
 
 
 def rung_of(codec: str, crf_more: float = 0.0) -> Profile:
@@ -265,12 +241,19 @@ def main() -> None:
             for codec in CODECS
         }
         killed = {one.path.name: kill9(one.path, args.rounds, folder) for one in clips[:1]}
+        targets = quality_target.measured(paths[:1] if args.quick else [], folder)
     found = {
         "chunk_efficiency": statistics.median(one["ratio"] for one in efficiency.values()),
         "chunked_vs_unchunked_bits": max(one["bits_ratio"] for one in beside.values()),
         "seam_vmaf_dip": max(one["dip"] for one in beside.values()),
         "kill9_vs_uninterrupted": statistics.median(one["ratio"] for one in killed.values()),
-        "details": {"efficiency": efficiency, "seams": beside, "kill9": killed},
+        **quality_target.summary(targets),
+        "details": {
+            "efficiency": efficiency,
+            "seams": beside,
+            "kill9": killed,
+            "quality_target": targets,
+        },
     }
     if args.json:
         print(json.dumps(found, indent=2))

@@ -15,6 +15,7 @@ from kapok.commands import (
     doctor,
     jobs,
     local,
+    plan,
     profiles,
     publications,
     serve,
@@ -58,5 +59,17 @@ def root(lang: LanguageOption = "", *, version: Version = False) -> None:  # noq
     use_language(lang)
 
 
-for module in (serve, demo, doctor, upload, assets, jobs, publications, profiles, local, admin):
+for module in (
+    serve,
+    demo,
+    doctor,
+    upload,
+    assets,
+    jobs,
+    publications,
+    profiles,
+    local,
+    plan,
+    admin,
+):
     module.register(app)

@@ -73,6 +73,7 @@ class Client:
         ladder: str | None = None,
         zone: str | None = None,
         scores: bool = True,
+        source_colour: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         checksum_file: Path | None = None,
         parallel: int = 4,
@@ -92,6 +93,7 @@ class Client:
             ladder=ladder,
             zone=zone,
             scores=scores,
+            source_colour=source_colour,
             metadata=metadata or {},
             checksums=declared_checksums(file, checksum_file),
         )
@@ -141,10 +143,19 @@ class Client:
         return self._post(route("jobs", job_id, "retry"))
 
     def start_job(
-        self, asset_id: str, *, profiles: Sequence[str] = (), ladder: str | None = None
+        self,
+        asset_id: str,
+        *,
+        profiles: Sequence[str] = (),
+        ladder: str | None = None,
+        source_colour: str | None = None,
     ) -> Record:
         """More renditions of an asset that is already there."""
-        wishes = {"profiles": list(profiles) or None, "ladder": ladder}
+        wishes = {
+            "profiles": list(profiles) or None,
+            "ladder": ladder,
+            "source_colour": source_colour,
+        }
         body = {name: value for name, value in wishes.items() if value}
         return self._post(route("assets", asset_id, "jobs"), body)
 

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Act:
     keep: Path
     profiles: tuple[str, ...] = ()
     ladder: str | None = None
+    source_colour: str | None = None
 
 
 @dataclass(slots=True)
@@ -67,13 +68,13 @@ def play(
     file: Path | None = None,
     profiles: Sequence[str] = (),
     chunk_min_s: float | None = None,
+    source_colour: str | None = None,
 ) -> Record:
     """Run the demo and return its JSON object; without a file, two samples are made and played."""
     watch = Stopwatch()
     prepare_folder(keep)
-    acts = [Act(file.stem, file, keep, tuple(profiles))] if file else _samples(screen, watch, keep)
-    if file is None and profiles:
-        acts[0] = Act(acts[0].title, acts[0].file, keep, tuple(profiles))
+    acts = [Act(file.stem, file, keep)] if file else _samples(screen, watch, keep)
+    acts[0] = replace(acts[0], profiles=tuple(profiles), source_colour=source_colour)
     _log_into(keep / "kapok-data" / "kapok.log")
     with _service(screen, watch, keep / "kapok-data", chunk_min_s) as (running, client):
         results = [_perform(screen, running, client, act) for act in acts]
@@ -140,6 +141,7 @@ def _perform(screen: Screen, running: Running, client: Client, act: Act) -> Reco
             title=act.title,
             profiles=act.profiles,
             ladder=act.ladder,
+            source_colour=act.source_colour,
             resume=False,
             on_progress=view,
         )

@@ -13,9 +13,10 @@ from kapok.language import t
 from kapok.names import as_json, readable
 from kapok.ways_out import of_system, way_out
 from pipelines.chunks import CHUNK_MIN_S
+from pipelines.colour_types import StatedColour
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Inspection, MediaInfo
-from pipelines.plan import Plan, Rung
+from pipelines.plan_types import Findings, Plan, Rung
 from pipelines.progress import Progress
 
 if TYPE_CHECKING:
@@ -61,9 +62,11 @@ class Encoded:
         from pipelines import tools
         from pipelines.records import to_json
 
+        decision = self.rung.video and self.rung.video.colour_decision
         return {
             "profile": self.rung.profile,
             "profile_version": self.rung.profile_version,
+            "colour_decision": to_json(decision) if decision else None,
             "path": str(self.path),
             "facts": to_json(self.facts),
             "measurements": [to_json(measurement) for measurement in self.measurements],
@@ -83,17 +86,40 @@ def follow(operation: Generator[Progress, None, T], show: Show) -> T:
         show(progress)
 
 
-def look(
-    path: Path, folder: Path, show: Show, *, keep_thumbs: bool = False
-) -> tuple[MediaInfo, Inspection]:
-    """Probe and inspect; pictures and waveform land in `folder`, thumbnails where wanted."""
+def look(path: Path, folder: Path, show: Show) -> tuple[MediaInfo, Inspection]:
+    """Probe and inspect; pictures and waveform land in `folder`."""
     from pipelines.inspect import inspect
+
+    info = _probed(path, folder)
+    return info, follow(inspect(path, info, folder, keep_thumbs=False), show)
+
+
+def look_for(
+    path: Path,
+    folder: Path,
+    show: Show,
+    wanted: Sequence[str] | str | None,
+    source_colour: StatedColour | None = None,
+) -> tuple[MediaInfo, Inspection]:
+    """`look`, with all that renditions of the wanted profiles need (see `make_plan`)."""
+    from pipelines.colour_doubt import believed
+    from pipelines.inspect import inspect
+    from pipelines.profile import choose_profiles
+    from pipelines.source_colour import wants_light
+
+    info = _probed(path, folder)
+    light = wants_light(believed(info, source_colour), choose_profiles(info, wanted))
+    looking = inspect(path, info, folder, measure_light=light, source_colour=source_colour)
+    return info, follow(looking, show)
+
+
+def _probed(path: Path, folder: Path) -> MediaInfo:
     from pipelines.probe import probe
 
     need_file(path)
     info = probe(path)
     folder.mkdir(parents=True, exist_ok=True)
-    return info, follow(inspect(path, info, folder, keep_thumbs=keep_thumbs), show)
+    return info
 
 
 def need_file(path: Path) -> None:
@@ -110,6 +136,8 @@ def make_plan(
     inspection: Inspection,
     wanted: Sequence[str] | str | None,
     chunk_min_s: float | None = None,
+    source_colour: StatedColour | None = None,
+    findings: Findings | None = None,
 ) -> Plan:
     """`wanted`: profile names, a ladder's name, or nothing for the source's default ladder."""
     from pipelines.capabilities import lacking
@@ -117,8 +145,15 @@ def make_plan(
     from pipelines.profile import choose_profiles
 
     profiles = choose_profiles(info, wanted)
-    least_s = CHUNK_MIN_S if chunk_min_s is None else chunk_min_s
-    made = plan(info, inspection, profiles, lacking(profiles), least_s)
+    made = plan(
+        info,
+        inspection,
+        profiles,
+        lacking(profiles),
+        CHUNK_MIN_S if chunk_min_s is None else chunk_min_s,
+        source_colour=source_colour,
+        findings=findings or Findings(),
+    )
     if not made.rungs:
         reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(reasons)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,21 +10,17 @@ from typing import TYPE_CHECKING
 
 from kapok.language import t
 from kapok.local import Show, follow, look
-from pipelines.colour import needs_sdr_conversion, target_colour
+from pipelines.colour import target_colour
+from pipelines.colour_types import Conversion
 from pipelines.errors import KapokError
 from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
-from pipelines.plan import Chunk, Conversion, Plan, Rung, VideoPlan
+from pipelines.plan import Chunk, Plan, Rung, VideoPlan
+from pipelines.plan_colour import conversion_between, decide
 from pipelines.source_colour import complete_colour
 
 if TYPE_CHECKING:
     from pipelines.measure import Scores
     from pipelines.profile import VideoCodec
-
-CONVERSIONS: Mapping[tuple[str, str], Conversion] = {
-    ("hlg", "sdr"): "hlg_to_sdr",
-    ("pq", "sdr"): "pq_to_sdr",
-    ("pq", "hlg"): "pq_to_hlg",
-}
 
 
 class NotComparable(KapokError):
@@ -104,6 +100,8 @@ def _video_plan(
 ) -> VideoPlan:
     conversion = _conversion(source, made)
     deinterlace = inspection.scan != "progressive" and made.field_order not in ("tt", "bb")
+    before = complete_colour(source)
+    after = target_colour(conversion, before)
     return VideoPlan(
         codec=_codec(made.codec),
         encoder=made.codec,
@@ -112,33 +110,24 @@ def _video_plan(
         frame_rate=made.frame_rate,
         frames=frames,
         pix_fmt=made.pix_fmt,
-        colour=target_colour(conversion, complete_colour(source)),
+        colour=after,
         conversion=conversion,
         field_order=made.field_order or "progressive",
         sample_aspect_ratio=made.sample_aspect_ratio,
         deinterlace=deinterlace,
         rate_divisor=divisor,
+        colour_decision=decide(conversion, before, after, source),
     )
 
 
 def _conversion(source: VideoTrack, made: VideoTrack) -> Conversion:
     """What Kapok would have done; two SDR files of one colour are compared as they are."""
     before, after = complete_colour(source), complete_colour(made)
-    ranges = (before.dynamic_range, after.dynamic_range)
-    if ranges == ("sdr", "sdr"):
+    if (before.dynamic_range, after.dynamic_range) == ("sdr", "sdr"):
         same_tags = source.colour == made.colour and before.range == after.range
         if before == after or same_tags:
             return "none"
-        conversion: Conversion = "sdr_to_sdr" if needs_sdr_conversion(before) else "none"
-    elif ranges[0] == ranges[1] or ranges in CONVERSIONS:
-        conversion = CONVERSIONS.get(ranges, "none")
-    else:
-        raise NotComparable(
-            t(
-                f"{ranges[1]} was not made from {ranges[0]} by Kapok",
-                f"Kapok 不会由 {ranges[0]} 生成 {ranges[1]}",
-            )
-        )
+    conversion = conversion_between(before, after.dynamic_range)
     wanted = target_colour(conversion, before)
     if replace(after, transfer=wanted.transfer) != wanted:
         raise NotComparable(_other_colour(after, wanted))

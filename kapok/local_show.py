@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from kapok import show
 from kapok.language import t
 from kapok.names import readable
+from kapok.show_colour import colour_table
 from kapok.units import duration, frame_rate, size
 from pipelines.facts import Measurement
 from pipelines.media import Inspection, MediaInfo
@@ -102,7 +103,8 @@ def encoded_table(
         for item in failed
         if not item["kept"]
     ]
-    return Group(show.renditions([*made, *lost]), show.refusals(refused))
+    decided = [(item["profile"], item["colour_decision"]) for item in renditions]
+    return Group(show.renditions([*made, *lost]), colour_table(decided), show.refusals(refused))
 
 
 def score_table(scores: Sequence[Measurement]) -> RenderableType:

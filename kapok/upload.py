@@ -34,6 +34,7 @@ class UploadRequest:
     ladder: str | None = None
     zone: str | None = None
     scores: bool = True
+    source_colour: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
 
@@ -42,6 +43,7 @@ class UploadRequest:
             "profiles": list(self.profiles),
             "ladder": self.ladder,
             "zone": self.zone,
+            "source_colour": self.source_colour,
             "metadata": dict(self.metadata),
         }
         known = {name: value for name, value in wishes.items() if value}

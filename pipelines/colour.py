@@ -1,43 +1,38 @@
 """Colour conversions as ffmpeg filters, each a 3D table computed from its formula.
 
-A table takes signals from black (0) to nominal white (1), and gives up to 1.05: so RGB travels as
-floating point, which costs no more than 16 bits. (zscale takes and gives RGB at full range whatever
-its range options say; only Y'CbCr obeys them.) What lies outside 0…1 in the source is clipped.
-Brightness and hue policy stand in `colour_maths`.
+A table takes signals from black (0) to nominal white (1), of SDR up to 1.10, and gives up to 1.05:
+so RGB travels as floating point, which costs no more than 16 bits. (zscale takes and gives RGB at
+full range whatever its range options say; only Y'CbCr obeys them.) What lies outside in the source
+is clipped. Brightness and hue policy stand in `colour_maths`, the numbers in the plan.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipelines.cache_files import kept_file
-from pipelines.colour_maths import (
-    Array,
-    display_to_hlg,
-    display_to_sdr,
-    hlg_to_display_cd_m2,
-    pq_to_display_cd_m2,
-    roll_off_cd_m2,
-)
+from pipelines.colour_methods import INTERVALS, convert, formula, has_formula, parameters_of
+from pipelines.colour_types import Conversion, Parameters
 from pipelines.media import Colour
-from pipelines.plan_types import Conversion
+from pipelines.plan_types import VideoPlan
 
-NODES = 65  # 33 would miss the formula by up to two 8-bit codes on the grey axis of PQ
-_TABLE_VERSION = 3  # raised with every change of a formula: tables are kept between runs
+_TABLE_VERSION = 4  # raised with every change of a formula: tables are kept between runs
 SDR_709 = Colour("bt709", "bt709", "bt709", "tv")
 HLG_2020 = Colour("bt2020", "arib-std-b67", "bt2020nc", "tv")
 PQ_2020 = Colour("bt2020", "smpte2084", "bt2020nc", "tv")
 
-_FORMULAS: Mapping[str, Callable[[Array], Array]] = {
-    "hlg_to_sdr": lambda signal: display_to_sdr(hlg_to_display_cd_m2(signal)),
-    "pq_to_sdr": lambda signal: display_to_sdr(roll_off_cd_m2(pq_to_display_cd_m2(signal))),
-    "pq_to_hlg": lambda signal: display_to_hlg(roll_off_cd_m2(pq_to_display_cd_m2(signal))),
+_TARGETS = {
+    "pq_to_hlg": HLG_2020,
+    "hlg_to_pq": PQ_2020,
+    "sdr_to_hlg": HLG_2020,
+    "sdr_to_pq": PQ_2020,
 }
 # One display gamma in practice: converting between them would only darken or lift the picture.
 _SDR_TRANSFERS = frozenset({"bt709", "smpte170m", "bt470bg", "bt470m", "bt2020-10", "bt2020-12"})
@@ -48,31 +43,37 @@ def target_colour(conversion: Conversion, source: Colour) -> Colour:
     """What the pictures must say after the conversion. `none` keeps the light, and still gives HDR
     the usual matrix and range.
     """
-    if conversion == "pq_to_hlg":
-        return HLG_2020
     if conversion == "none" and source.dynamic_range != "sdr":
         return replace(source, matrix="bt2020nc", range="tv")
-    return SDR_709
+    return _TARGETS.get(conversion, SDR_709)
 
 
-def is_by_table(conversion: Conversion) -> bool:
-    """Whether the conversion reads a table, that is, `lut_file` has one for it."""
-    return conversion in _FORMULAS
+def tables_of(videos: Sequence[VideoPlan]) -> list[Path]:
+    """The tables that the filters of these pictures read, each once."""
+    wanted = {(video.conversion, numbers_of(video)) for video in videos}
+    return sorted(lut_file(*one) for one in wanted if has_formula(one[0]))
 
 
-def convert(signal: Array, conversion: Conversion) -> Array:
-    """The formula itself, on R'G'B' signals 0–1 of shape (…, 3)."""
-    return _FORMULAS[conversion](signal)
+def numbers_of(video: VideoPlan) -> Parameters:
+    """What the formula of a rung takes; a plan made by hand has the standard's."""
+    decision = video.colour_decision
+    return decision.parameters if decision else parameters_of(video.conversion, None)
 
 
-def lut_file(conversion: Conversion, folder: Path | None = None) -> Path:
+def lut_file(conversion: Conversion, parameters: Parameters, folder: Path | None = None) -> Path:
     """The conversion's table as a .cube file in `folder` (else this user's cache), made once."""
-    make = partial(_cube, conversion)
-    return kept_file(f"{conversion}-{_TABLE_VERSION}.cube", make, folder)
+    numbers = sha256(repr(parameters).encode()).hexdigest()[:12]
+    make = partial(_cube, conversion, parameters)
+    return kept_file(f"{conversion}-{_TABLE_VERSION}-{numbers}.cube", make, folder)
 
 
 def conversion_filters(
-    stream: Any, conversion: Conversion, source: Colour, pix_fmt: str, folder: Path | None
+    stream: Any,
+    conversion: Conversion,
+    parameters: Parameters,
+    source: Colour,
+    pix_fmt: str,
+    folder: Path | None = None,
 ) -> Any:
     """The ffmpeg-python nodes that bring `source` pictures to `pix_fmt` and `target_colour`.
 
@@ -85,7 +86,7 @@ def conversion_filters(
     elif conversion == "sdr_to_sdr":
         converted = _sdr_to_709(stream, source, pix_fmt)
     else:
-        table = lut_file(conversion, folder)
+        table = lut_file(conversion, parameters, folder)
         converted = _through_table(stream, table, source, target, pix_fmt)
     return signal(converted.filter("format", pix_fmts=pix_fmt), target)
 
@@ -126,21 +127,23 @@ def _same_light(stream: Any, source: Colour) -> Any:
 def to_table(source: Colour) -> dict[str, str | None]:
     """The options of the zscale that makes R'G'B' of BT.2020, which every table takes.
 
-    RGB is at full range in zscale.
+    RGB is at full range in zscale. SDR's light is that of a BT.1886 display (ITU-R BT.2087).
     """
     options = {
         "matrixin": source.matrix,
         "rangein": _RANGES[source.range or "tv"],
         "matrix": "gbr",
     }
-    if source.primaries == "bt2020":
+    sdr = source.dynamic_range == "sdr"
+    usual = "bt709" if source.transfer in _SDR_TRANSFERS else source.transfer
+    if source.primaries == "bt2020" and (not sdr or usual == "bt709"):
         return options
     return {
         **options,
         "primariesin": source.primaries,
-        "transferin": source.transfer,
+        "transferin": usual,
         "primaries": "bt2020",
-        "transfer": source.transfer,
+        "transfer": "bt709" if sdr else usual,
     }
 
 
@@ -185,10 +188,15 @@ def _dither(pix_fmt: str) -> str:
     return "none" if "10" in pix_fmt or "12" in pix_fmt or "16" in pix_fmt else "ordered"
 
 
-def _cube(conversion: Conversion) -> bytes:
+def _cube(conversion: Conversion, parameters: Parameters) -> bytes:
     """An Adobe/IRIDAS .cube text: red runs fastest."""
-    nodes = np.linspace(0.0, 1.0, NODES)
+    values = {parameter.name: parameter.value for parameter in parameters}
+    top = formula(conversion).top(values)
+    nodes = np.linspace(0.0, top, INTERVALS + 1)
     blue, green, red = np.meshgrid(nodes, nodes, nodes, indexing="ij")
-    out = convert(np.stack([red, green, blue], axis=-1).reshape(-1, 3), conversion)
+    signals = np.stack([red, green, blue], axis=-1).reshape(-1, 3)
+    out = convert(signals, conversion, parameters)
     rows = "\n".join(f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in out.tolist())
-    return f'TITLE "Kapok {conversion}"\nLUT_3D_SIZE {NODES}\n{rows}\n'.encode()
+    head = f'TITLE "Kapok {conversion}"\nLUT_3D_SIZE {len(nodes)}'
+    domain = f"DOMAIN_MIN 0 0 0\nDOMAIN_MAX {top:.9f} {top:.9f} {top:.9f}"
+    return f"{head}\n{domain}\n{rows}\n".encode()

@@ -8,7 +8,7 @@ source ─ reference ─┬─ drop frames ─ timecode ─┬─ metrics of run
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, gcd, lcm
@@ -20,6 +20,7 @@ import ffmpeg as graph
 from pipelines.colour import signal, target_colour
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.graph import split
+from pipelines.metrics import Metric, metrics_for
 from pipelines.plan_types import Plan, Rung, VideoPlan
 from pipelines.readback import picture_start_s
 from pipelines.reference import (
@@ -30,31 +31,17 @@ from pipelines.reference import (
     rung_pictures,
 )
 from pipelines.samples import Span
-from pipelines.scores import ssim_values, vmaf_values, xpsnr_values
 from pipelines.tools import ffmpeg
 
 PIX_FMT = "yuv420p10le"  # one format for both inputs, STANDARDS.md "Quality metrics"
 WHOLE_FRAMES = 1500  # [P] up to here every frame is scored
 WINDOWS, WINDOW_FRAMES = 5, 250  # [P] contiguous: sub-sampling aliases with the mini-GOP
-# Ffmpeg's xpsnr reads 10-bit rows of another width askew, and scores noise (8-bit rows it copies):
-# 22 dB become -1 at 1080x1920; github.com/fraunhoferhhi/xpsnr/issues/5 and 8.
-_XPSNR_WIDTH = 64
-# Below these the features of VMAF v1 refuse (CAMBI) or crash (SpEED), measured with libvmaf 3.2.
-_VMAF_SHORT_SIDE, _VMAF_LONG_SIDE = 160, 216
 # [P] For all pairs: each keeps 0.1 GiB of pictures at 1080p and 0.4 at 2160p, measured. XPSNR takes
 # half of VMAF's time, in one thread for all pairs, and so feeds no more.
 _VMAF_THREADS = 4
 _SEEK_MARGIN_S = 5
 # Where the times of frames do not depend on where reading begins.
 _SEEKABLE = frozenset({"mov", "mp4", "matroska", "mpegts", "mxf"})
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    name: str
-    model: str | None
-    read: Callable[[str], list[float]]
-    pix_fmt: str | None = None  # where it is not the one of the whole comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +89,7 @@ class Comparison:
     plan: Plan
     reference: Reference
     pairs: tuple[Pair, ...]
+    only: str | None = None  # a metric's name, where not all of them are wanted
 
     @property
     def divisor(self) -> int:
@@ -113,26 +101,11 @@ class Comparison:
         """All that the command reads."""
         videos = [pair.video for pair in self.pairs]
         renditions = [pair.rendition for pair in self.pairs]
-        return [self.source, *renditions, *reference_files(self.reference, videos)]
+        return [self.source, *renditions, *reference_files(videos)]
 
     def metrics(self, pair: Pair) -> tuple[Metric, ...]:
-        return metrics_for(pair.video, self.reference.raster)
-
-
-def metrics_for(video: VideoPlan, raster: tuple[int, int]) -> tuple[Metric, ...]:
-    """STANDARDS.md "Quality metrics": the VMAF v1 model by raster and frame rate.
-
-    HLG, PQ and what is too small for VMAF have SSIM in its place.
-    """
-    xpsnr = Metric("xpsnr", "6:1:1", xpsnr_values)
-    if raster[0] % _XPSNR_WIDTH:
-        xpsnr = Metric("xpsnr", "6:1:1, 8 bits", xpsnr_values, pix_fmt="yuv420p")
-    too_small = min(raster) < _VMAF_SHORT_SIDE or max(raster) < _VMAF_LONG_SIDE
-    if video.colour.dynamic_range != "sdr" or too_small:
-        return (Metric("ssim", "luma", ssim_values), xpsnr)
-    rate = "hfr_" if video.frame_rate >= 48 else ""
-    screen = "1d5h_2160" if min(raster) > 1080 else "3d0h"
-    return (Metric("vmaf", f"vmaf_v1.0.16_{rate}{screen}", vmaf_values), xpsnr)
+        found = metrics_for(pair.video, self.reference.raster)
+        return tuple(one for one in found if self.only in (None, one.name))
 
 
 def windows_of(plan: Plan, divisors: Collection[int], format_name: str) -> tuple[Window, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 
 from pipelines.cache_files import timecode_font_file
-from pipelines.colour import is_by_table, lut_file
+from pipelines.colour import tables_of
 from pipelines.cut import PART_STARTS_S, CutFailed, Master, Readable, cut, part_file
 from pipelines.errors import MediaError, NothingToEncode, ToolFailed, ToolKilled, ToolStalled
 from pipelines.graph import chunk_files, compose, compose_look, lay_out
@@ -159,9 +159,8 @@ def _refuse_other_count(file: Path, planned: int) -> None:
 def _looked_up(plan: Plan) -> list[Path]:
     """The tables and the font that the graph names."""
     pictures = [rung.video for rung in plan.rungs if rung.video]
-    tables = {video.conversion for video in pictures if is_by_table(video.conversion)}
     fonts = [timecode_font_file()] if any(video.burnt_in_timecode for video in pictures) else []
-    return [*(lut_file(conversion) for conversion in sorted(tables)), *fonts]
+    return [*tables_of(pictures), *fonts]
 
 
 def _first_output_frames(plan: Plan, chunk: Chunk) -> int:

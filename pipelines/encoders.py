@@ -199,19 +199,24 @@ _BY_CODEC: Mapping[str, Any] = {
 
 
 def _hdr10(display: MasteringDisplay | None, light: ContentLight | None) -> dict[str, str]:
-    """ST 2086 in x265's units: chromaticity in 0.00002, luminance in 0.0001 cd/m²."""
+    """Static metadata in x265's words."""
     words = {}
     if display:
-        points = zip("GBR", (display.green, display.blue, display.red), strict=True)
-        named = [*points, ("WP", display.white)]
-        spots = "".join(f"{name}({round(x * 50000)},{round(y * 50000)})" for name, (x, y) in named)
-        most, least = (
-            value * 10000 for value in (display.max_luminance_cd_m2, display.min_luminance_cd_m2)
-        )
-        words["master-display"] = f"{spots}L({round(most)},{round(least)})"
+        words["master-display"] = mastering_words(display)
     if light:
         words["max-cll"] = f"{light.max_cll_cd_m2},{light.max_fall_cd_m2}"
     return words
+
+
+def mastering_words(display: MasteringDisplay) -> str:
+    """ST 2086 in its units, as x265 and ffmpeg read them: 0.00002, and 0.0001 cd/m²."""
+    points = zip("GBR", (display.green, display.blue, display.red), strict=True)
+    named = [*points, ("WP", display.white)]
+    spots = "".join(f"{name}({round(x * 50000)},{round(y * 50000)})" for name, (x, y) in named)
+    most, least = (
+        value * 10000 for value in (display.max_luminance_cd_m2, display.min_luminance_cd_m2)
+    )
+    return f"{spots}L({round(most)},{round(least)})"
 
 
 def timescale(rate: Fraction) -> int:

@@ -153,6 +153,7 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
         yield f"the picture lasts {float(found.duration_s):.3f} s, {float(length_s):.3f} s planned"
     yield from _colour_faults(rung, planned, found)
     yield from _level_faults(planned, found)
+    yield from _hdr10_faults(planned, found)
 
 
 def _colour_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> Iterator[str]:
@@ -192,6 +193,21 @@ def _level_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
     entry = found.container_entry
     if entry is not None and entry.kind not in _SAMPLE_ENTRIES.get(planned.codec, ()):
         yield f"sample entry is {entry.kind}, which Apple's players refuse"
+
+
+def _hdr10_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
+    """What ffprobe reads of either is not enough: each side has to say the same."""
+    entry = found.container_entry
+    in_container = entry.hdr10 if entry else None
+    for where, words in (("stream", found.hdr10_in_stream), ("container", in_container)):
+        if words is None:
+            continue
+        if planned.mastering_display != words.mastering_display:
+            display = f"{words.mastering_display}, {planned.mastering_display} planned"
+            yield f"mastering display in the {where} is {display}"
+        if planned.content_light != words.content_light:
+            light = f"{words.content_light}, {planned.content_light} planned"
+            yield f"content light in the {where} is {light}"
 
 
 def _plain(name: str) -> str:

@@ -20,7 +20,8 @@ import ffmpeg
 
 from pipelines import tools
 from pipelines.cache_files import timecode_font_file
-from pipelines.colour import conversion_filters, signal
+from pipelines.colour import conversion_filters, numbers_of, signal
+from pipelines.colour_types import Conversion
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.cut import PART_STARTS_S
 from pipelines.encoders import Seams, encoder_options, timescale
@@ -306,10 +307,18 @@ def _picture(stream: Any, giver: VideoPlan | None, video: VideoPlan, made: _Chun
     if giver is None or giver.conversion != video.conversion or giver.pix_fmt != video.pix_fmt:
         colour = giver.colour if giver else plan.source_colour
         conversion = video.conversion if giver is None else _rest(giver, video)
-        stream = conversion_filters(stream, conversion, colour, video.pix_fmt, None)
-        if plan.source_colour.dynamic_range != "sdr" and conversion != "none":
+        numbers = numbers_of(video)
+        stream = conversion_filters(stream, conversion, numbers, colour, video.pix_fmt)
+        if _loses_hdr10(plan, video, conversion):
             stream = _without_hdr10(stream)
     return stream
+
+
+def _loses_hdr10(plan: Plan, video: VideoPlan, conversion: Conversion) -> bool:
+    """Also SDR that carries it: what is false of the source is false of the rendition."""
+    dropped = video.colour_decision.dropped if video.colour_decision else ()
+    converted = plan.source_colour.dynamic_range != "sdr" and conversion != "none"
+    return converted or not {"mastering_display", "content_light"}.isdisjoint(dropped)
 
 
 def _without_hdr10(stream: Any) -> Any:
@@ -319,7 +328,7 @@ def _without_hdr10(stream: Any) -> Any:
     return stream
 
 
-def _rest(giver: VideoPlan, video: VideoPlan) -> Any:
+def _rest(giver: VideoPlan, video: VideoPlan) -> Conversion:
     return "none" if giver.conversion == video.conversion else video.conversion
 
 

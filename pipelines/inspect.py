@@ -7,11 +7,13 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from pipelines.colour_doubt import believed
+from pipelines.colour_types import StatedColour
 from pipelines.containers import MAX_PIXELS
 from pipelines.decoder_words import DecoderWords
 from pipelines.errors import LimitExceeded, NoEssence
-from pipelines.inspect_command import command, lut_of
-from pipelines.media import Inspection, MediaInfo
+from pipelines.inspect_command import command, tables_read
+from pipelines.media import Colour, Inspection, MediaInfo
 from pipelines.picture_watch import PictureWatch
 from pipelines.plan_sound import default_mixes
 from pipelines.progress import Progress
@@ -21,15 +23,31 @@ from pipelines.waveform import write_waveform
 
 
 def inspect(
-    path: Path, info: MediaInfo, folder: Path, *, keep_thumbs: bool = True
+    path: Path,
+    info: MediaInfo,
+    folder: Path,
+    *,
+    keep_thumbs: bool = True,
+    measure_light: bool = False,
+    source_colour: StatedColour | None = None,
 ) -> Generator[Progress, None, Inspection]:
     """Decode once; images and the waveform land in `folder`, under the names in the result.
 
     Without `keep_thumbs` (see `pipelines.thumbs`) no rendition can be verified with the result.
+    `measure_light` (see `pipelines.light`) is for PQ renditions, `source_colour` what a person says
+    that the pictures are.
     Raises `NoEssence` when nothing decodes, `LimitExceeded`, and what `run` raises.
     """
     path, folder = path.resolve(), folder.resolve()
-    picture = PictureWatch(info, info.picture, keep_thumbs=keep_thumbs) if info.picture else None
+    tagged = info.picture.colour if info.picture else Colour()
+    info = believed(info, source_colour)
+    picture = (
+        PictureWatch(
+            info, info.picture, tagged, keep_thumbs=keep_thumbs, measure_light=measure_light
+        )
+        if info.picture
+        else None
+    )
     sounds = [SoundWatch(n, track, info.duration_s) for n, track in enumerate(info.audio)]
     taps: dict[str, Callable[[bytes], object]] = dict(picture.consumers()) if picture else {}
     for sound in sounds:
@@ -37,11 +55,11 @@ def inspect(
     mixes = [MixWatch(number, mix) for number, mix in enumerate(default_mixes(info.audio))]
     for mix in mixes:
         taps.update(mix.consumers())
-    lut = lut_of(info.picture) if info.picture else None
+    tables = tables_read(info.picture, picture.taps) if info.picture and picture else []
     words = DecoderWords()
     yield from run(
         command(path, info, picture.taps if picture else None, folder),
-        readable=[path, *([lut] if lut else [])],
+        readable=[path, *tables],
         writable=[folder],
         total_s=float(info.duration_s) if info.duration_s else None,
         taps=taps,

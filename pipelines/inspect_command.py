@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipelines import posters, raster_watch, sound_mix, storyboard, thumbs
+from pipelines import light, posters, raster_watch, sound_mix, storyboard, thumbs
 from pipelines.colour import lut_file, to_709, to_table
+from pipelines.colour_methods import parameters_of
+from pipelines.colour_types import Conversion
 from pipelines.containers import INPUT_GUARDS
 from pipelines.fields import IDET, MAX_INTERLACED_HEIGHT
 from pipelines.loudness import EBUR128
@@ -41,9 +43,12 @@ class PictureTaps:
     poster_every_frames: int
     fields: bool
     thumbs: bool
+    light: bool
 
 
-def picture_taps(info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool) -> PictureTaps:
+def picture_taps(
+    info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool, measure_light: bool = False
+) -> PictureTaps:
     depth = min(max(picture.bit_depth, 8), 16)
     expected_s = info.duration_s or Fraction(3600)
     tiles = storyboard.lay_out(picture.display_size, picture.frame_rate, expected_s)
@@ -60,6 +65,7 @@ def picture_taps(info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool) -> 
         poster_every_frames=posters.spread(tiles.every_frames, expected_s * picture.frame_rate),
         fields=picture.height <= MAX_INTERLACED_HEIGHT,
         thumbs=keep_thumbs,
+        light=measure_light,
     )
 
 
@@ -77,13 +83,17 @@ def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path)
 
 def lut_of(picture: VideoTrack) -> Path | None:
     """The table that turns an HDR picture into one for an ordinary screen."""
-    match picture.colour.dynamic_range:
-        case "hlg":
-            return lut_file("hlg_to_sdr", None)
-        case "pq":
-            return lut_file("pq_to_sdr", None)
-        case _:
-            return None
+    kinds: dict[str, Conversion] = {"hlg": "hlg_to_sdr", "pq": "pq_to_sdr"}
+    conversion = kinds.get(picture.colour.dynamic_range)
+    if conversion is None:
+        return None
+    return lut_file(conversion, parameters_of(conversion, picture.mastering_display))
+
+
+def tables_read(picture: VideoTrack, taps: PictureTaps) -> list[Path]:
+    """What the command opens besides the source."""
+    tables = (lut_of(picture), light.table_of(picture) if taps.light else None)
+    return [table for table in tables if table]
 
 
 def _picture_outputs(picture: VideoTrack, taps: PictureTaps, folder: Path) -> list[str]:
@@ -95,6 +105,7 @@ def _picture_outputs(picture: VideoTrack, taps: PictureTaps, folder: Path) -> li
         *(_levels_output() if taps.levels else ()),
         *image_files(folder),
         *(thumbs.output(folder) if taps.thumbs else ()),
+        *(light.outputs() if taps.light else ()),
         *raster_watch.outputs(),
     ]
 
@@ -130,6 +141,10 @@ def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
     if taps.levels:
         branches.append("c")
         chains.append(_levels_chain(taps.levels, taps.levels_depth))
+    if taps.light:
+        branches.append("h")
+        table = light.table_of(picture)
+        chains += light.chains(picture, _escaped(table) if table else None)
     if taps.fields:
         branches.append("d")
         chains.append(rf"[d]{IDET},metadata=print:file='pipe\:fields',nullsink")

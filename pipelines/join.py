@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from pipelines.encoders import mastering_words
 from pipelines.plan_types import Plan, Rung, VideoPlan
 from pipelines.profile import Container
 from pipelines.progress import Progress
@@ -63,7 +64,7 @@ def join_arguments(
     plan: Plan,
 ) -> list[str]:
     """The arguments of the one ffmpeg that joins; `listing` names several chunks."""
-    arguments = ["-v", "warning"]
+    arguments = ["-v", "warning", *_hdr10(rung.video)]
     if listing is not None:
         arguments += ["-f", "concat", "-safe", "0", "-i", str(listing)]
     else:
@@ -104,6 +105,17 @@ def _transport_arguments(rung: Rung) -> list[str]:
         *("-pcr_period", str(_CLOCK_MS)),
         *("-muxdelay", f"{float(buffer_s + _MARGIN_S):.3f}", "-muxpreload", "0"),
     ]
+
+
+def _hdr10(video: VideoPlan | None) -> list[str]:
+    """Static metadata for the container: of the first input, whose stream has its own already."""
+    arguments: list[str] = []
+    if video is not None and not video.lossless:
+        if display := video.mastering_display:
+            arguments += ["-mastering_display:v:0", mastering_words(display)]
+        if light := video.content_light:
+            arguments += ["-content_light:v:0", f"{light.max_cll_cd_m2},{light.max_fall_cd_m2}"]
+    return arguments
 
 
 def _picture_arguments(rung: Rung, video: VideoPlan, plan: Plan, *, seams: bool) -> list[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipelines.colour_doubt import BINS
 from pipelines.media import Levels
 from pipelines.raw_frames import Frame
 
 # Legal ranges at 8 bits, ITU-R BT.709-6 clause 3 and BT.2100-2 table 9: luma 16–235, chroma 16–240.
 _BLACK, _WHITE, _CHROMA_TOP, _NEUTRAL = 16, 235, 240, 128
+_TEN = 10
 
 
 class LevelMeter:
@@ -19,6 +21,8 @@ class LevelMeter:
         self._full_range = full_range
         self._least, self._most, self._saturation = float("inf"), float("-inf"), 0.0
         self._sum, self._outside, self._samples = 0.0, 0, 0
+        self._depth = bit_depth
+        self.luma = np.zeros(BINS, np.int64)  # how many samples have which code of 10 bits
 
     def take(self, frame: Frame) -> None:
         luma = frame[0]
@@ -28,6 +32,8 @@ class LevelMeter:
         self._saturation = max(self._saturation, float(np.sqrt((cb * cb + cr * cr).max())))
         self._sum += float(luma.sum(dtype=np.int64))
         self._samples += luma.size
+        if self._depth >= _TEN:
+            self.luma += np.bincount((luma >> (self._depth - _TEN)).ravel(), minlength=BINS)
         if not self._full_range:
             self._outside += self._out_of_range(frame)
 

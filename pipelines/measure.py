@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pipelines.comparison import Comparison, Metric, Pair, Window, compose, taps_of, windows_of
+from pipelines.comparison import Comparison, Pair, Window, compose, taps_of, windows_of
 from pipelines.errors import KapokError, ToolFailed, VerificationFailed
 from pipelines.facts import Measurement
 from pipelines.media import MediaInfo
+from pipelines.metrics import Metric
 from pipelines.plan_types import Plan, Rung
 from pipelines.probe import probe
 from pipelines.progress import Progress, part

@@ -39,8 +39,23 @@ class MasteringDisplay:
 
 @dataclass(frozen=True, slots=True)
 class ContentLight:
+    """CTA-861.3; a file that says 0 and 0 says that nobody knows, and so nothing."""
+
     max_cll_cd_m2: int
     max_fall_cd_m2: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hdr10:
+    """Static metadata of one side: a stream's or a container's."""
+
+    mastering_display: MasteringDisplay | None = None
+    content_light: ContentLight | None = None
+
+
+def content_light(said: tuple[int, int] | None) -> ContentLight | None:
+    """What a file says, where it says something."""
+    return ContentLight(*said) if said and said != (0, 0) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +131,18 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """Frames between two cuts, half-open. `complexity` is the mean luma change a frame, 0–1."""
+    """Frames between two cuts, half-open. `complexity` is the mean luma change a frame, 0–1.
+
+    `detail` is the mean luma step between neighbouring samples of the small picture, 0–1;
+    `coded_bytes` what a frame's thumbnail takes on average, which is motion-compensated (`None`
+    where none are kept).
+    """
 
     start_frame: int
     end_frame: int
     complexity: float
+    detail: float = 0.0
+    coded_bytes: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +220,9 @@ class Inspection:
     `clock_jumps` says that the clock begins anew somewhere: times after
     that are ffmpeg's corrected ones. With `constant_raster` width, height and pixel format of all
     frames are those of the first. `seen_field_order` is set where the pictures plainly contradict
-    `field_order`, which is what the stream says.
+    `field_order`, which is what the stream says. `light` is that of a PQ rendition, measured where
+    one was wanted whose source does not say it, with the source taken as `light_colour`.
+    `colour_in_doubt` says why the tags cannot be true.
     """
 
     duration_s: Fraction
@@ -225,6 +249,9 @@ class Inspection:
     thumbs: KeptThumbs | None = None
     waveform: str | None = None
     findings: tuple[str, ...] = ()
+    light: ContentLight | None = None
+    light_colour: Colour | None = None
+    colour_in_doubt: str | None = None
 
     @property
     def scan(self) -> FieldOrder:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.colour_codes import MATRICES, PRIMARIES, TRANSFERS
-from pipelines.media import Colour
+from pipelines.media import Colour, ContentLight, Hdr10, MasteringDisplay, content_light
 
 _INDEX_LIMIT_BYTES = 512 << 20
 _SAMPLE_ENTRY_BYTES = 78  # VisualSampleEntry before its own boxes, 12.1.3
@@ -22,10 +24,13 @@ _PICTURE_ENTRIES = (
 class PictureEntry:
     """The sample entry of the first picture track; `colour` is its `colr` box of type `nclx`, or
     QuickTime's `nclc`, which knows no range.
+
+    HDR10's static metadata stand in `mdcv` and `clli` (12.1.5 and 12.1.6).
     """
 
     kind: str
     colour: Colour | None
+    hdr10: Hdr10
 
 
 def picture_entry(path: Path) -> PictureEntry | None:
@@ -36,7 +41,9 @@ def picture_entry(path: Path) -> PictureEntry | None:
         for table in _descend(track, b"mdia", b"minf", b"stbl", b"stsd"):
             for kind, entry in _boxes(table[8:]):
                 if kind in _PICTURE_ENTRIES:
-                    return PictureEntry(kind.decode(), _colour(entry[_SAMPLE_ENTRY_BYTES:]))
+                    inside = entry[_SAMPLE_ENTRY_BYTES:]
+                    hdr10 = Hdr10(_mastering(inside), _light(inside))
+                    return PictureEntry(kind.decode(), _colour(inside), hdr10)
     return None
 
 
@@ -53,6 +60,26 @@ def _colour(boxes: bytes) -> Colour | None:
                 None if box[:4] == b"nclc" else "pc" if box[10] & 0x80 else "tv",
             )
     return None
+
+
+def _mastering(boxes: bytes) -> MasteringDisplay | None:
+    """In SMPTE ST 2086's units: 0.00002 of chromaticity, 0.0001 cd/m²; green comes first."""
+    for box in _children(boxes, b"mdcv"):
+        if len(box) >= 24:
+            green, blue, red, white = (
+                (Fraction(x, 50_000), Fraction(y, 50_000))
+                for x, y in struct.iter_unpack(">2H", box[:16])
+            )
+            most, least = (
+                Fraction(number, 10_000) for number in struct.unpack_from(">2I", box, 16)
+            )
+            return MasteringDisplay(red, green, blue, white, least, most)
+    return None
+
+
+def _light(boxes: bytes) -> ContentLight | None:
+    found = (box for box in _children(boxes, b"clli") if len(box) >= 4)
+    return content_light(next((struct.unpack_from(">2H", box) for box in found), None))
 
 
 def _top_box(file: BinaryIO, wanted: bytes) -> bytes:

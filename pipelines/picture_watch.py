@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from pipelines import posters
+from pipelines import light, posters
+from pipelines.colour_doubt import colour_doubt
 from pipelines.errors import NoEssence
 from pipelines.fields import judge_fields
 from pipelines.frame_times import FrameTimes, Timing
 from pipelines.inspect_command import picture_taps
 from pipelines.levels import LevelMeter
+from pipelines.light import LightMeter
 from pipelines.media import (
+    Colour,
     Inspection,
     KeptThumbs,
     MediaInfo,
@@ -26,7 +30,7 @@ from pipelines.raw_frames import Frame, RawFrames
 from pipelines.shots import ShotFinder
 from pipelines.source_colour import complete_colour, inconvertible
 from pipelines.storyboard import write_storyboard
-from pipelines.thumbs import PICTURES, write_times
+from pipelines.thumbs import PICTURES, coded_bytes, write_times
 from pipelines.tool_output import LogTail
 
 _MIN_BLACK_S = 0.5
@@ -36,10 +40,23 @@ _MIN_FREEZE_S = 2.0
 class PictureWatch:
     """Listens to the taps of the picture track; `taps` tells `command` what to write."""
 
-    def __init__(self, info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool) -> None:
+    def __init__(
+        self,
+        info: MediaInfo,
+        picture: VideoTrack,
+        tagged: Colour,
+        *,
+        keep_thumbs: bool,
+        measure_light: bool,
+    ) -> None:
+        """`tagged` is the colour that the file says, whatever the picture is taken as."""
+        self._tagged = tagged
         self._zero_s = info.start_s
         self._picture = picture
-        self.taps = picture_taps(info, picture, keep_thumbs=keep_thumbs)
+        self.taps = picture_taps(
+            info, picture, keep_thumbs=keep_thumbs, measure_light=measure_light
+        )
+        self._light = LightMeter(picture)
         self._times = FrameTimes()
         self._shots = ShotFinder()
         self._scores = posters.PosterScores()
@@ -56,6 +73,10 @@ class PictureWatch:
         }
         if self.taps.levels:
             made["levels"] = RawFrames(self.taps.levels, self._meter.take).feed
+        if self.taps.light:
+            peak, average = light.TAPS
+            made[peak] = RawFrames(light.peak_shape(self._picture), self._light.take_peak).feed
+            made[average] = RawFrames(light.AVERAGE, self._light.take_average).feed
         if self.taps.fields:
             made["fields"] = self._fields.feed
         return made
@@ -66,7 +87,7 @@ class PictureWatch:
             message = "no frame of the picture decodes: check the file in a player"
             raise NoEssence(message)
         timing = self._times.timing(self._picture.frame_rate)
-        shots = self._shots.shots()
+        shots = self._measured(self._shots.shots(), folder)
         fields = judge_fields(self._picture.field_order, self._picture.height, self._fields.text())
         change = first_change(*self._strips)
         return Inspection(
@@ -82,6 +103,9 @@ class PictureWatch:
             black=_spans(self._shots.black(), timing, _MIN_BLACK_S),
             freeze=_spans(self._shots.still(), timing, _MIN_FREEZE_S),
             levels=self._meter.levels(),
+            light=self._light.light() if self.taps.light else None,
+            light_colour=complete_colour(self._picture) if self.taps.light else None,
+            colour_in_doubt=(doubt := self._doubt()),
             posters=self._keep_posters(folder, shots, timing),
             storyboard=self._write_storyboard(folder, timing),
             thumbs=self._keep_thumbs(folder, timing),
@@ -92,11 +116,15 @@ class PictureWatch:
                     fields.finding,
                     _changing(change),
                     self._odd_colour(),
+                    doubt,
                     self._no_clock(),
                 )
                 if finding
             ),
         )
+
+    def _doubt(self) -> str | None:
+        return colour_doubt(replace(self._picture, colour=self._tagged), self._meter.luma)
 
     def _odd_colour(self) -> str | None:
         odd = inconvertible(complete_colour(self._picture))
@@ -123,6 +151,18 @@ class PictureWatch:
 
     def _keep_thumbs(self, folder: Path, timing: Timing) -> KeptThumbs | None:
         return KeptThumbs(PICTURES, write_times(folder, timing)) if self.taps.thumbs else None
+
+    def _measured(self, shots: tuple[Shot, ...], folder: Path) -> tuple[Shot, ...]:
+        """With what their thumbnails took, where these are kept."""
+        if not self.taps.thumbs:
+            return shots
+        sizes = coded_bytes(folder / PICTURES)
+        return tuple(
+            replace(shot, coded_bytes=round(float(part.mean()), 1))
+            if (part := sizes[shot.start_frame : shot.end_frame]).size
+            else shot
+            for shot in shots
+        )
 
     def _write_storyboard(self, folder: Path, timing: Timing) -> Storyboard:
         starts = range(0, self._frames, self.taps.tiles.every_frames)

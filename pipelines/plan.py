@@ -9,26 +9,28 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from pipelines.chunks import CHUNK_MIN_S, chunks_of, in_one_piece, why_one_chunk
+from pipelines.colour_types import StatedColour
 from pipelines.containers import may_jump
 from pipelines.media import Inspection, MediaInfo
+from pipelines.plan_colour import colour_decisions
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
 from pipelines.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.plan_sound import plan_sound, sound_decisions
 from pipelines.plan_types import (
     AudioPlan,
     Chunk,
-    Conversion,
+    Findings,
     Plan,
     Refusal,
     Rung,
     VideoPlan,
 )
-from pipelines.profile import Profile
+from pipelines.profile import Profile, Target
+from pipelines.quality_target import Targeted, with_targets
 
 __all__ = [
     "AudioPlan",
     "Chunk",
-    "Conversion",
     "Plan",
     "Refusal",
     "Rung",
@@ -39,6 +41,7 @@ __all__ = [
 _END_MS = 50  # less is the last block of a codec
 
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
+_NOTHING_FOUND = Findings()
 
 
 def plan(
@@ -47,14 +50,18 @@ def plan(
     profiles: Sequence[Profile],
     capabilities: Mapping[str, str] = _NO_REASONS,
     chunk_min_s: float = CHUNK_MIN_S,
+    source_colour: StatedColour | None = None,
+    findings: Findings = _NOTHING_FOUND,
 ) -> Plan:
     """Resolve each profile for this source, or refuse it with the reason.
 
     `capabilities` gives, for a profile that this installation cannot do, the reason. A plan may
     have no rungs at all: the caller then raises `NothingToEncode` with the refusals. Chunks last
-    at least `chunk_min_s` seconds; with 0 the whole programme is one.
+    at least `chunk_min_s` seconds; with 0 the whole programme is one. `source_colour` is what a
+    person says that the pictures are, whatever their tags say. `findings` are those of
+    `pipelines.search`, by which rungs with a quality target get their CRF.
     """
-    source = understand(info, inspection)
+    source = understand(info, inspection, source_colour)
     made: list[tuple[Profile, Rung]] = []
     refused: list[Refusal] = []
     for profile in profiles:
@@ -63,7 +70,8 @@ def plan(
         except Refused as refusal:
             refused.append(Refusal(profile.name, refusal.code, str(refusal)))
     rungs, twins = _without_twins(made)
-    rungs = _with_common_key_frames(rungs)
+    targeted = _with_targets(made, rungs, source, findings)
+    rungs = _with_common_key_frames(targeted.rungs)
     chunks = _chunks(source, rungs, chunk_min_s)
     resolved = Plan(
         duration_s=source.duration_s,
@@ -75,14 +83,16 @@ def plan(
         video_track=source.picture.index if source.picture else None,
         audio_tracks=tuple(track.index for track in info.audio),
         rungs=rungs,
-        refused=(*refused, *twins),
+        refused=(*refused, *twins, *targeted.refused),
         chunks=chunks,
         decisions=(
             *source.decisions,
+            *colour_decisions(rungs),
             *sound_decisions(info, rungs),
             *_offset_decisions(source),
             *_end_decisions(source, rungs),
             *preservation_decisions(info, rungs),
+            *targeted.decisions,
         ),
         source_colour=source.colour,
         source_field_order=inspection.scan,
@@ -90,6 +100,8 @@ def plan(
         start_s=info.start_s,
         clock_of_tracks=may_jump(info.format_name),
         clock_jumps=inspection.clock_jumps,
+        choices=targeted.choices,
+        findings=findings,
     )
     copied = any(rung.video.copied for rung in rungs if rung.video)
     why = why_one_chunk(info, inspection) or ("a stream copy is not divided" if copied else None)
@@ -153,6 +165,24 @@ def _twin(rung: Rung, other: Rung) -> Refusal:
         f"and {other.profile} already gives that picture"
     )
     return Refusal(rung.profile, "duplicate_rung", reason)
+
+
+def _with_targets(
+    made: Sequence[tuple[Profile, Rung]], rungs: Sequence[Rung], source: Source, findings: Findings
+) -> Targeted:
+    """A rung that stands for twins has the highest of their targets."""
+    best: dict[object, Target] = {}
+    for profile, rung in made:
+        target, look = profile.video and profile.video.target, _look(profile, rung)
+        if target and (look not in best or target.value > best[look].value):
+            best[look] = target
+    looks = {rung.profile: _look(profile, rung) for profile, rung in made}
+    targets = {name: best[look] for name, look in looks.items() if look in best}
+    if source.picture is None:
+        return Targeted(tuple(rungs), (), (), ())
+    size, inspection = source.picture.display_size, source.inspection
+    inside = {one.name for one, _ in made if one.video and one.video.fit == "inside"}
+    return with_targets(rungs, targets, size, inspection, findings, optional=inside)
 
 
 def _with_common_key_frames(rungs: Sequence[Rung]) -> tuple[Rung, ...]:

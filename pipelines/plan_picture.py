@@ -6,13 +6,25 @@ import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from pipelines.colour import needs_sdr_conversion, target_colour
+from pipelines.colour import target_colour
+from pipelines.colour_doubt import believed
+from pipelines.colour_types import StatedColour
 from pipelines.lossless_formats import FFV1_PIX_FMTS, REPACKED
 from pipelines.media import Colour, FieldOrder, Inspection, MediaInfo, VideoTrack
+from pipelines.plan_colour import (
+    conversion_between,
+    decide,
+    in_doubt,
+    inconvertible_source,
+    less_than_hdr,
+    light_as,
+    stated_decisions,
+    static_metadata,
+)
 from pipelines.plan_copied import why_no_copy
-from pipelines.plan_types import Conversion, VideoPlan
+from pipelines.plan_types import VideoPlan
 from pipelines.profile import Profile, VideoProfile
-from pipelines.source_colour import complete_colour, inconvertible
+from pipelines.source_colour import complete_colour
 
 SMALLEST_SIDE = 16
 # 25 also takes 30000/1001 and 30, and 50 takes 60: a profile keeps its frame rate family.
@@ -42,10 +54,17 @@ class Source:
     frames: int
     duration_s: Fraction
     decisions: tuple[str, ...]
+    colour_in_doubt: str | None = None
 
 
-def understand(info: MediaInfo, inspection: Inspection) -> Source:
-    """Fill in what the file leaves out; every guess is said in `decisions`."""
+def understand(
+    info: MediaInfo, inspection: Inspection, stated: StatedColour | None = None
+) -> Source:
+    """Fill in what the file leaves out; every guess is said in `decisions`, and what a person says
+    of its colour.
+    """
+    said = stated_decisions(info, stated)
+    info = believed(info, stated)
     picture = info.picture if inspection.frames else None
     rate = inspection.frame_rate or Fraction(0)
     frames, duration_s = inspection.frames, inspection.duration_s
@@ -62,7 +81,8 @@ def understand(info: MediaInfo, inspection: Inspection) -> Source:
         frame_rate=rate,
         frames=frames,
         duration_s=duration_s,
-        decisions=tuple(_picture_decisions(picture, colour, inspection)) if picture else (),
+        decisions=(*said, *_picture_decisions(picture, colour, inspection)) if picture else (),
+        colour_in_doubt=None if stated else inspection.colour_in_doubt,
     )
 
 
@@ -79,28 +99,23 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
             "the size or the pixel format of the pictures changes within the source, and every "
             "rung has one: cut the source there and upload the parts",
         )
+    if (why := in_doubt(source.colour_in_doubt)) is not None:
+        raise Refused(*why)
     if wanted.fit == "source":
         return _as_it_is(profile, wanted, source, source.picture)
-    if source.picture.dolby_vision and source.picture.colour.dynamic_range == "sdr":
-        raise Refused(
-            "dolby_vision_only",
-            "its Dolby Vision has no HLG or PQ base layer (profile 5), and without Dolby's own "
-            "mapping the colours would be wrong: export a master in HLG, PQ or SDR, or a profile 8 "
-            "file whose base layer says HLG or PQ",
-        )
-    if (odd := inconvertible(source.colour)) is not None:
-        raise Refused(
-            "unsupported_colour",
-            f"the source's colour {odd} cannot be converted here, and taking it for another would "
-            "falsify it: convert the master to BT.709 or to BT.2020 with non-constant luminance "
-            "first, or correct its tags",
-        )
+    if (why := inconvertible_source(source.picture, source.colour)) is not None:
+        raise Refused(*why)
     width, height = _raster(profile, wanted, source.picture)
-    conversion, colour = _colour(profile, wanted, source)
+    if (why := less_than_hdr(profile, source.picture, source.colour)) is not None:
+        raise Refused(*why)
+    assert wanted.dynamic_range is not None, "the loader has checked it"
+    conversion = conversion_between(source.colour, wanted.dynamic_range)
+    colour = target_colour(conversion, source.colour)
+    measured = light_as(source.colour, source.inspection)
+    display, light = static_metadata(conversion, colour, source.picture, measured)
     divisor = rate_divisor(source.frame_rate, wanted)
     rate = source.frame_rate / divisor
     _refuse_other_rates(profile, wanted, rate)
-    kept = conversion == "none" and source.colour.dynamic_range != "sdr"
     return VideoPlan(
         codec=wanted.codec,
         encoder=wanted.encoder,
@@ -121,9 +136,10 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         gop_frames=max(1, round(rate * wanted.gop_s)),
         level=wanted.level,
         codec_profile=wanted.codec_profile,
-        mastering_display=source.picture.mastering_display if kept else None,
-        content_light=source.picture.content_light if kept else None,
+        mastering_display=display,
+        content_light=light,
         burnt_in_timecode=wanted.burnt_in_timecode,
+        colour_decision=decide(conversion, source.colour, colour, source.picture),
     )
 
 
@@ -158,7 +174,13 @@ def _as_it_is(
     if why := why_no_copy(profile, wanted, picture, source.inspection):
         raise Refused(*why)
     untouched = _untouched(wanted, source, picture)
-    return replace(untouched, gop_frames=source.frames, dynamic_metadata=wanted.dynamic_metadata)
+    assert untouched.colour_decision is not None, "every picture has one"
+    return replace(
+        untouched,
+        gop_frames=source.frames,
+        dynamic_metadata=wanted.dynamic_metadata,
+        colour_decision=replace(untouched.colour_decision, dropped=()),
+    )
 
 
 def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> VideoPlan:
@@ -198,6 +220,7 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
         content_light=picture.content_light,
         lossless=True,
         repacked=pix_fmt != stored,
+        colour_decision=decide("none", source.colour, source.colour, picture),
     )
 
 
@@ -228,46 +251,6 @@ def _exact(profile: Profile, raster: tuple[int, int], display: tuple[int, int]) 
             "nor crops: choose a mobile rung",
         )
     return raster
-
-
-def _colour(profile: Profile, wanted: VideoProfile, source: Source) -> tuple[Conversion, Colour]:
-    have = source.colour.dynamic_range
-    if wanted.dynamic_range == "sdr":
-        conversion = _to_sdr(source.colour)
-    else:
-        _refuse_less_than_hdr(profile, source)
-        if wanted.dynamic_range == "pq" and have != "pq":
-            raise Refused("needs_pq", f"{profile.name} needs a PQ source; this one is HLG")
-        conversion = "none" if have == wanted.dynamic_range else "pq_to_hlg"
-    return conversion, target_colour(conversion, source.colour)
-
-
-def _to_sdr(source: Colour) -> Conversion:
-    if source.dynamic_range == "hlg":
-        return "hlg_to_sdr"
-    if source.dynamic_range == "pq":
-        return "pq_to_sdr"
-    return "sdr_to_sdr" if needs_sdr_conversion(source) else "none"
-
-
-def _refuse_less_than_hdr(profile: Profile, source: Source) -> None:
-    assert source.picture is not None, "looked at before"
-    if source.colour.dynamic_range == "sdr":
-        raise Refused(
-            "needs_hdr",
-            f"{profile.name} needs an HLG or PQ source; this one is SDR "
-            f"({source.picture.colour.transfer or 'untagged'})",
-        )
-    if source.colour.primaries != "bt2020":
-        raise Refused(
-            "needs_wide_gamut",
-            f"{profile.name} needs BT.2020 primaries; this source says {source.colour.primaries}",
-        )
-    if source.picture.bit_depth < 10:
-        raise Refused(
-            "bit_depth_too_low",
-            f"{profile.name} stands for 10 bits; this source has {source.picture.bit_depth}",
-        )
 
 
 def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspection) -> list[str]:
@@ -303,9 +286,6 @@ def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspecti
         ),
         "dynamic HDR metadata (Dolby Vision, HDR10+, HDR Vivid) does not outlive an encode": (
             picture.dolby_vision or picture.hdr10_plus or picture.hdr_vivid
-        ),
-        "PQ is taken as graded on at most 4000 cd/m² and rolled off to 1000 (BT.2390)": (
-            colour.dynamic_range == "pq"
         ),
         f"HDR light of {colour.primaries} primaries becomes BT.2020's before it is mapped": (
             colour.dynamic_range != "sdr" and colour.primaries != "bt2020"

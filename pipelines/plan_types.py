@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from pipelines.colour_types import ColourDecision, Conversion
 from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
-from pipelines.profile import AudioCodec, Container, VideoCodec
-
-Conversion = Literal["none", "hlg_to_sdr", "pq_to_sdr", "pq_to_hlg", "sdr_to_sdr"]
+from pipelines.profile import AudioCodec, Container, Target, VideoCodec
 
 _UNKNOWN = Colour()
 
@@ -28,6 +27,7 @@ class VideoPlan:
     """One rung's picture: every value is what the encoded file must say when it is read back.
 
     `repacked`: the source holds the same samples in another order than `pix_fmt`.
+    `colour_decision` says how `conversion` is done, and with which numbers.
     """
 
     codec: VideoCodec
@@ -55,6 +55,7 @@ class VideoPlan:
     burnt_in_timecode: bool = False
     lossless: bool = False
     repacked: bool = False
+    colour_decision: ColourDecision | None = None
     dynamic_metadata: Literal["hdr_vivid"] | None = None
 
     @property
@@ -134,6 +135,60 @@ class Refusal:
     reason: str
 
 
+# [P] Of the encode's CPU time, for the search. The bar is a tenth; the rest is for what the model
+# is wrong by.
+SEARCH_SHARE = 0.07
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A short sample of the source, encoded as a rung is but without its cap, and scored."""
+
+    profile: str
+    start_frame: int
+    end_frame: int
+    crf: float
+    mean: float
+    p5: float
+    bits_a_frame: float
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the search for a quality found out, before the plan is made with it.
+
+    `key` is of all that it depends on besides the source; `limited` says why there was no probe,
+    or not of every rung.
+    """
+
+    key: str = ""
+    probes: tuple[Probe, ...] = ()
+    seconds: float = 0.0
+    limited: str | None = None
+
+
+_NOTHING_FOUND = Findings()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The CRF that a rung got for its target, and what it is expected to give.
+
+    `basis`: `probed` with the rung itself, `kin` with another one of its codec, `predicted` by the
+    model alone. `off_by` is what such an answer was off by, in nine of ten measured clips.
+    """
+
+    profile: str
+    target: Target
+    crf: float
+    score: float
+    p5: float
+    off_by: float
+    bitrate_bps: int
+    capped: bool
+    basis: Literal["probed", "kin", "predicted"]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything an encode worker needs besides the source file itself.
@@ -163,6 +218,8 @@ class Plan:
     start_s: Fraction = Fraction(0)
     clock_of_tracks: bool = False
     clock_jumps: bool = False
+    choices: tuple[Choice, ...] = ()
+    findings: Findings = _NOTHING_FOUND
 
     @property
     def clock_tracks(self) -> tuple[int, ...]:

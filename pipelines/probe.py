@@ -26,11 +26,11 @@ from pipelines.first_picture import FirstPicture, first_picture
 from pipelines.media import (
     AudioTrack,
     Colour,
-    ContentLight,
     FieldOrder,
     MasteringDisplay,
     MediaInfo,
     VideoTrack,
+    content_light,
 )
 from pipelines.rates import nearest_standard_rate
 from pipelines.run import capture
@@ -171,8 +171,8 @@ def _track_by_pyav(track: Mapping[str, Any]) -> VideoTrack:
         field_order=_field_order(track),
         start_s=Fraction(track["start_s"]),
         container_frames=track["container_frames"],
-        mastering_display=_mastering_display(track["mastering_display"]),
-        content_light=ContentLight(*track["content_light"]) if track["content_light"] else None,
+        mastering_display=mastering_display(track["mastering_display"]),
+        content_light=content_light(_pair(track["content_light"])),
         dolby_vision=track["dolby_vision"] or track["codec_tag"] in _DOLBY_VISION_TAGS,
         hdr10_plus=track["hdr10_plus"],
         hdr_vivid=track["hdr_vivid"],
@@ -256,11 +256,16 @@ def _field_order(track: Mapping[str, Any]) -> FieldOrder | None:
     return order
 
 
-def _mastering_display(numbers: Sequence[str] | None) -> MasteringDisplay | None:
+def mastering_display(numbers: Sequence[str] | None) -> MasteringDisplay | None:
+    """Of the ten fractions of `probe_child.side_data`."""
     if numbers is None:
         return None
     rx, ry, gx, gy, bx, by, wx, wy, darkest, brightest = (Fraction(n) for n in numbers)
     return MasteringDisplay((rx, ry), (gx, gy), (bx, by), (wx, wy), darkest, brightest)
+
+
+def _pair(numbers: Sequence[int] | None) -> tuple[int, int] | None:
+    return (numbers[0], numbers[1]) if numbers else None
 
 
 def _bit_depth(pix_fmt: str) -> int:

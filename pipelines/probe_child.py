@@ -116,7 +116,7 @@ def _picture(stream: Any, frame: Any) -> dict[str, Any]:
         "interlaced": frame.interlaced_frame,
         "colour_of_stream": _colour_codes(context),
         "colour_of_frame": _colour_codes(frame),
-        **_side_data(frame),
+        **side_data(frame),
     }
 
 
@@ -126,7 +126,8 @@ def _colour_codes(thing: Any) -> list[int]:
     return [int(getattr(thing, name) or 0) for name in names]
 
 
-def _side_data(frame: Any) -> dict[str, Any]:
+def side_data(frame: Any) -> dict[str, Any]:
+    """The HDR metadata that comes with a decoded picture."""
     held = {data.type: bytes(data) for data in frame.side_data}
     return {
         "mastering_display": _mastering(held.get(Type.MASTERING_DISPLAY_METADATA)),

@@ -23,6 +23,7 @@ AudioCodec = Literal["aac", "ac3", "eac3", "opus", "flac", "pcm"]
 Container = Literal["mp4", "mkv", "m4a", "ts", "mxf", "mov"]
 Fit = Literal["exact", "inside", "source"]
 Certainty = Literal["V", "?", "P"]
+FromSdr = Literal["refuse", "map"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,26 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """The quality that a rung is to have, and no more: its CRF is searched for, its cap holds.
+
+    `model` is how the score's model must begin (`pipelines.comparison` chooses it by raster and
+    rate); `floor_p5` what the worst twentieth of the frames must reach.
+    """
+
+    metric: Literal["vmaf", "xpsnr"]
+    value: float
+    model: str
+    floor_p5: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VideoProfile:
     """`fit`: `exact` needs that raster and never upscales; `inside` fits without upscaling;
     `source` keeps raster, rate, fields, sampling and colour untouched (preservation). What keeps
     `dynamic_metadata` needs it in the source, and the encoder `copy`.
+    `from_sdr` is `refuse` where HLG or PQ stands for a real HDR master.
+    With a `target`, `crf` is for where nothing can be predicted.
     """
 
     codec: VideoCodec
@@ -58,6 +75,8 @@ class VideoProfile:
     level: str | None = None
     codec_profile: str | None = None
     burnt_in_timecode: bool = False
+    from_sdr: FromSdr = "refuse"
+    target: Target | None = None
     dynamic_metadata: Literal["hdr_vivid"] | None = None
 
 
@@ -243,7 +262,10 @@ def _faults_of_types(kind: type[Any], table: Mapping[str, Any]) -> Iterator[str]
 
 def _unknown_fields(table: Mapping[str, Any]) -> Iterator[str]:
     yield from _unknown("the file", Profile, table)
-    yield from _unknown("video", VideoProfile, table.get("video", {}))
+    video = table.get("video", {})
+    yield from _unknown("video", VideoProfile, video)
+    if isinstance(video, Mapping):
+        yield from _unknown("video.target", Target, video.get("target"))
     for name, kind in (("audio", AudioProfile), ("basis", Basis)):
         entries = table.get(name, [])
         for position, entry in enumerate(entries if isinstance(entries, list) else [entries]):

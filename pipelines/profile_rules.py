@@ -26,6 +26,7 @@ _SIDES, _RATES = (16, 8192), (Fraction(1), Fraction(120))
 _BITRATES_BPS = (50_000, 4_000_000_000)
 _BUFFER_S = (Fraction(1, 10), Fraction(10))
 _GOP_S = (Fraction(1, 100), Fraction(10))
+_TARGETS = {"vmaf": (20, 100), "xpsnr": (20, 60)}
 _STEREO, _SURROUND = 2, 6
 _LOUDNESS = {
     "target_lkfs": (-40, -5),
@@ -136,6 +137,7 @@ def _video_faults(video: Table) -> Iterator[str]:
     yield from _within(video, "video.gop_s", *_GOP_S)
     yield from _cap_faults(video)
     yield from _copy_faults(video)
+    yield from _target_faults(video)
 
 
 def _picture_faults(video: Table) -> Iterator[str]:
@@ -147,7 +149,9 @@ def _picture_faults(video: Table) -> Iterator[str]:
     pix_fmt, dynamic_range = video.get("pix_fmt"), video.get("dynamic_range")
     if not (pix_fmt and dynamic_range):
         yield "video.pix_fmt and video.dynamic_range must be there unless video.fit is 'source'"
-    elif dynamic_range in ("hlg", "pq") and "10" not in str(pix_fmt):
+    if video.get("from_sdr") == "map" and dynamic_range not in ("hlg", "pq"):
+        yield _is("video.dynamic_range", dynamic_range, "hlg or pq where video.from_sdr is 'map'")
+    if pix_fmt and dynamic_range in ("hlg", "pq") and "10" not in str(pix_fmt):
         yield _is("video.pix_fmt", pix_fmt, f"10 bits, which {dynamic_range} needs")
 
 
@@ -158,6 +162,19 @@ def _copy_faults(video: Table) -> Iterator[str]:
         yield "video.encoder 'copy' and video.dynamic_metadata go together"
     if copied and video.get("fit") != "source":
         yield _is("video.fit", video.get("fit"), "source, since nothing is scaled in a copy")
+
+
+def _target_faults(video: Table) -> Iterator[str]:
+    goal = video.get("target")
+    if not isinstance(goal, Mapping):
+        return
+    if video.get("crf") is None:
+        yield "video.target needs video.crf, for where nothing can be predicted"
+    wanted = "vmaf" if video.get("dynamic_range") == "sdr" else "xpsnr"
+    if (metric := goal.get("metric")) in _TARGETS and metric != wanted:
+        yield _is("video.target.metric", metric, "vmaf for sdr, xpsnr for hlg and pq")
+    for field in ("value", "floor_p5"):
+        yield from _within(goal, f"video.target.{field}", *_TARGETS.get(str(metric), (0, 100)))
 
 
 def _cap_faults(video: Table) -> Iterator[str]:

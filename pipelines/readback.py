@@ -14,8 +14,17 @@ from av.container import InputContainer
 
 from pipelines.colour_codes import MATRICES, PRIMARIES, RANGES, TRANSFERS
 from pipelines.first_picture import first_picture
-from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
+from pipelines.media import (
+    Colour,
+    ContentLight,
+    FieldOrder,
+    Hdr10,
+    MasteringDisplay,
+    content_light,
+)
 from pipelines.mp4_boxes import PictureEntry, picture_entry
+from pipelines.probe import mastering_display
+from pipelines.probe_child import side_data
 from pipelines.rates import nearest_standard_rate
 from pipelines.run import capture
 from pipelines.tools import ffprobe
@@ -23,6 +32,7 @@ from pipelines.transport_stream import Transport, read_transport
 
 # ffprobe's words. "tb" is woven lines with the top field earlier (value 9 in QuickTime, Matroska):
 # ffmpeg writes it for ProRes and FFV1 frames flagged top field first, and decodes it so.
+_WITH_SEI = frozenset({"hevc", "h264"})
 _FIELD_ORDERS: dict[str, FieldOrder] = {"tt": "tt", "tb": "tt", "bb": "bb", "bt": "bb"}
 
 
@@ -37,7 +47,8 @@ class PictureReading:
 
     `colour_in_stream` is `None` where the codec has no colour syntax (FFV1) or no tool reads it
     (AVS2), `container_entry` where the file is no MP4 or MOV; Matroska says no `duration_s` of a
-    track, and a transport stream, where it is estimated, neither.
+    track, and a transport stream, where it is estimated, neither. `hdr10_in_stream` is read of
+    codecs whose stream itself can hold it.
     """
 
     codec: str
@@ -57,6 +68,7 @@ class PictureReading:
     mastering_display: MasteringDisplay | None
     content_light: ContentLight | None
     dynamic_metadata: str | None = None
+    hdr10_in_stream: Hdr10 | None = None
 
     def rate_that_means(self, planned: Fraction) -> Fraction | None:
         """What the file says of its rate, if it can only mean the planned one.
@@ -185,6 +197,7 @@ def _picture(path: Path, stream: Mapping[str, Any], zero_s: Fraction | None) -> 
         mastering_display=_mastering(held.get("Mastering display metadata")),
         content_light=_light(held.get("Content light level metadata")),
         dynamic_metadata="hdr_vivid" if any("Vivid" in kind for kind in held) else None,
+        hdr10_in_stream=_stream_hdr10(path) if stream["codec_name"] in _WITH_SEI else None,
     )
 
 
@@ -239,6 +252,24 @@ def _stream_colour(path: Path) -> Colour:
         )
 
 
+def _stream_hdr10(path: Path) -> Hdr10:
+    """What a decoder finds in the first picture that is given the stream and not the container."""
+    with av.open(str(path)) as container:
+        assert isinstance(container, InputContainer)
+        stream = container.streams.video[0]
+        decoder = av.CodecContext.create(stream.codec_context.codec.name, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        decoder.extradata = stream.codec_context.extradata
+        frames = (frame for packet in container.demux(stream) for frame in decoder.decode(packet))
+        first = next(frames, None)
+        held = side_data(first) if first is not None else {}
+    light = held.get("content_light")
+    return Hdr10(
+        mastering_display(held.get("mastering_display")),
+        content_light((light[0], light[1]) if light else None),
+    )
+
+
 def _mastering(data: Mapping[str, Any] | None) -> MasteringDisplay | None:
     if data is None or "red_x" not in data or "max_luminance" not in data:
         return None
@@ -257,7 +288,7 @@ def _mastering(data: Mapping[str, Any] | None) -> MasteringDisplay | None:
 
 
 def _light(data: Mapping[str, Any] | None) -> ContentLight | None:
-    return None if data is None else ContentLight(data["max_content"], data["max_average"])
+    return content_light((data["max_content"], data["max_average"]) if data else None)
 
 
 def _ratio(text: str | None) -> Fraction | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from pipelines.cache_files import timecode_font_file
-from pipelines.colour import conversion_filters, is_by_table, lut_file
+from pipelines.colour import conversion_filters, numbers_of, tables_of
+from pipelines.colour_types import Conversion, Parameters
 from pipelines.graph import deinterlaced, resampled, with_timecode
-from pipelines.plan_types import Conversion, Plan, VideoPlan
+from pipelines.metrics import comparison_raster
+from pipelines.plan_types import Plan, VideoPlan
 from pipelines.samples import Span
 
 
@@ -25,22 +26,13 @@ class Reference:
     raster: tuple[int, int]
     conversion: Conversion
     deinterlace: bool
+    numbers: Parameters = ()
 
 
 def reference_of(video: VideoPlan, display: tuple[int, int]) -> Reference:
     """`display` is the source's size."""
-    return Reference(comparison_raster(video, display), video.conversion, video.deinterlace)
-
-
-def comparison_raster(video: VideoPlan, display: tuple[int, int]) -> tuple[int, int]:
-    """Where both are compared: what is larger than HD at its own raster, the rest on an HD screen.
-
-    `display` is the source's size and never exceeded: scores of invented pixels say nothing.
-    """
-    across, down = (1920, 1080) if video.width >= video.height else (1080, 1920)
-    scale = min(Fraction(1), Fraction(across, display[0]), Fraction(down, display[1]))
-    fitted = (_even(display[0] * scale), _even(display[1] * scale))
-    return (max(video.width, fitted[0]), max(video.height, fitted[1]))
+    raster = comparison_raster(video, display)
+    return Reference(raster, video.conversion, video.deinterlace, numbers_of(video))
 
 
 def reference_pictures(
@@ -60,7 +52,8 @@ def reference_pictures(
         "scale", *reference.raster, flags="bicubic+accurate_rnd"
     )
     pictures = pictures.filter("setsar", 1)
-    return conversion_filters(pictures, reference.conversion, plan.source_colour, pix_fmt, None)
+    conversion, numbers = reference.conversion, reference.numbers
+    return conversion_filters(pictures, conversion, numbers, plan.source_colour, pix_fmt)
 
 
 def rung_pictures(
@@ -78,10 +71,9 @@ def rung_pictures(
     return pictures
 
 
-def reference_files(reference: Reference, videos: Iterable[VideoPlan]) -> list[Path]:
+def reference_files(videos: Sequence[VideoPlan]) -> list[Path]:
     """The files that the filters of `reference_pictures` and `rung_pictures` open."""
-    conversion = reference.conversion
-    files = [lut_file(conversion)] if is_by_table(conversion) else []
+    files = tables_of(videos)
     burnt_in = any(video.burnt_in_timecode for video in videos)
     return [*files, timecode_font_file()] if burnt_in else files
 
@@ -93,7 +85,3 @@ def _every(pictures: Any, count: int) -> Any:
 def between(pictures: Any, span: Span) -> Any:
     start_s, end_s = (f"{float(at):.9f}" for at in (span.start_s, span.end_s))
     return pictures.filter("select", f"between(t,{start_s},{end_s})")
-
-
-def _even(side: Fraction) -> int:
-    return max(2, round(side / 2) * 2)

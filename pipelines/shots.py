@@ -52,6 +52,7 @@ class ShotFinder:
         self._frames = 0
         self._window: deque[tuple[int, Frame]] = deque(maxlen=2 * _AHEAD + 1)
         self._changes: list[float] = []  # change to the frame before, 0–1
+        self._details: list[float] = []
         self._cuts: list[int] = []
         self._black = _Runs()
         self._still = _Runs()
@@ -61,6 +62,7 @@ class ShotFinder:
         change = 0.0 if at == 0 else _change(self._window[-1][1], luma)
         self._frames += 1
         self._changes.append(change)
+        self._details.append(_detail(luma))
         self._window.append((at, luma))
         self._black.note(at, _is_black(luma))
         self._still.note(at, at > 0 and change < _STILL_CHANGE)
@@ -73,7 +75,7 @@ class ShotFinder:
         cuts = _spaced(sorted({*self._cuts, *after_black}), self._frames)
         edges = [0, *cuts, self._frames]
         return tuple(
-            Shot(start, end, self._complexity(start, end))
+            Shot(start, end, self._complexity(start, end), self._detail(start, end))
             for start, end in pairwise(edges)
             if end > start
         )
@@ -92,6 +94,9 @@ class ShotFinder:
     def _complexity(self, start: int, end: int) -> float:
         inside = self._changes[start + 1 : end]
         return round(float(np.mean(inside)), 5) if inside else 0.0
+
+    def _detail(self, start: int, end: int) -> float:
+        return round(float(np.mean(self._details[start:end])), 5)
 
     def _judge(self, at: int) -> None:
         """Is frame `at` the first of a shot? Decided once the frames after it are known."""
@@ -121,6 +126,13 @@ class ShotFinder:
 
 def _change(one: Frame, other: Frame) -> float:
     return float(cv2.norm(one, other, cv2.NORM_L1)) / (255 * one.size)
+
+
+def _detail(luma: Frame) -> float:
+    """Mean step to the next sample, across and down, of full scale."""
+    across = cv2.norm(luma[:, 1:], luma[:, :-1], cv2.NORM_L1)
+    down = cv2.norm(luma[1:], luma[:-1], cv2.NORM_L1)
+    return float(across + down) / (2 * 255 * luma.size)
 
 
 def _typical(changes: list[float]) -> float:

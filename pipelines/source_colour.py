@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from pipelines.media import Colour, VideoTrack
+from pipelines.media import Colour, MediaInfo, VideoTrack
+from pipelines.profile import Profile
 
 # Rasters of SD without and with the lines of the vertical interval.
 _SD_LINES = {
@@ -61,6 +63,15 @@ def readable_tags(colour: Colour) -> str:
         return ""
     shown = readable_colour(colour)
     return f"setparams=colorspace={shown.matrix}:color_trc={shown.transfer},"
+
+
+def wants_light(info: MediaInfo, profiles: Sequence[Profile]) -> bool:
+    """Whether a PQ rendition may come out of it that has no MaxCLL and MaxFALL from its source."""
+    picture = info.picture
+    if picture is None or inconvertible(complete_colour(picture)) is not None:
+        return False
+    in_pq = any(one.video and one.video.dynamic_range == "pq" for one in profiles)
+    return in_pq and (picture.colour.dynamic_range != "pq" or picture.content_light is None)
 
 
 def _family(picture: VideoTrack) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,6 +68,13 @@ def output(folder: Path) -> tuple[str, ...]:
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "8", "-bf", "0", "-threads", "1"),
         *("-f", "matroska", "-y", str(folder / PICTURES)),
     )
+
+
+def coded_bytes(pictures: Path) -> NDArray[np.int64]:
+    """What each frame's thumbnail takes in its file."""
+    with av.open(str(pictures)) as container:
+        sizes = {p.pts: p.size for p in container.demux(video=0) if p.size and p.pts is not None}
+    return np.array([sizes[at] for at in sorted(sizes)], np.int64)
 
 
 def write_thumbs(

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipelines.chunks import CHUNK_MIN_S
+from pipelines.plan_types import SEARCH_SHARE
 from pipelines.sandbox import machine_memory_bytes
 from storage.errors import InvalidSettings
 
@@ -49,6 +50,7 @@ class Settings:
     signed_url_ttl_s: float = 3_600.0
     max_upload_bytes: int = 5 * 1024 * GIB  # what S3 allows one object
     chunk_min_s: float = CHUNK_MIN_S  # 0 encodes every programme in one piece
+    search_share: float = SEARCH_SHARE  # of the encode's time; 0 probes nothing
     # What the steps that run on this machine may hold together.
     memory_bytes: int = field(default_factory=lambda: _memory_bytes({}))
     cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
@@ -100,6 +102,7 @@ def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ)
         upload_ttl_s=_seconds(env, "KAPOK_UPLOAD_TTL_S", Settings.upload_ttl_s),
         work_ttl_s=_seconds(env, "KAPOK_WORK_TTL_S", Settings.work_ttl_s),
         chunk_min_s=_seconds(env, "KAPOK_CHUNK_MIN_S", CHUNK_MIN_S, least=0),
+        search_share=_seconds(env, "KAPOK_SEARCH_SHARE", SEARCH_SHARE, 0, "a share"),
         signed_url_ttl_s=_seconds(env, "KAPOK_SIGNED_URL_TTL_S", Settings.signed_url_ttl_s),
         memory_bytes=_memory_bytes(env),
     )
@@ -182,7 +185,11 @@ def _memory_bytes(env: Mapping[str, str]) -> int:
 
 
 def _seconds(
-    env: Mapping[str, str], name: str, default: float, least: float | None = None
+    env: Mapping[str, str],
+    name: str,
+    default: float,
+    least: float | None = None,
+    what: str = "a number of seconds",
 ) -> float:
     """Above 0, or at least `least`."""
     text = env.get(name)
@@ -193,5 +200,5 @@ def _seconds(
     enough = value > 0 if least is None else value >= least
     if not (enough and value < float("inf")):
         bound = "above 0" if least is None else f"of at least {least:g}"
-        raise InvalidSettings(f"{name} is {text!r}: write a number of seconds {bound}")
+        raise InvalidSettings(f"{name} is {text!r}: write {what} {bound}")
     return value

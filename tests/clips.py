@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import numpy as np
+
+from pipelines.colour_maths import display_to_pq
 from pipelines.tools import ffmpeg
 
 PICTURE = "testsrc2=s=320x180:r=25:d=2,format=yuv420p"
@@ -39,6 +42,18 @@ def hdr(folder: Path, transfer: str) -> Path:
     encoder = ("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1")
     params = ("-x265-params", f"log-level=error:{signal}")
     return make(folder / f"{transfer}.mp4", *generated(HDR_PICTURE), *encoder, *params)
+
+
+def pq_codes(folder: Path, transfer: str) -> Path:
+    """Ten pictures of PQ, graded on a display of 1000 cd/m² that clips, under any tags."""
+    light = np.random.default_rng(1).lognormal(3.0, 1.6, 320 * 180)
+    luma = np.rint(64 + 876 * display_to_pq(np.minimum(light, 1000.0))).astype("<u2")
+    raw = folder / "pq.yuv"
+    raw.write_bytes((luma.tobytes() + np.full(320 * 180, 512, "<u2").tobytes()) * 10)
+    shape = ("-f", "rawvideo", "-pix_fmt", "yuv422p10le", "-s", "320x180", "-r", "25")
+    tags = f"setparams=color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc:range=tv"
+    coder = ("-c:v", "libx264", "-profile:v", "high422", "-crf", "12")
+    return make(folder / f"pq-as-{transfer}.mp4", *shape, "-i", str(raw), "-vf", tags, *coder)
 
 
 def late_ts(folder: Path) -> Path:

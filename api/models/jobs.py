@@ -9,7 +9,9 @@ from pydantic import ConfigDict, Field
 
 from api.models.common import Colour, Failure, Rational, Seconds, Sent
 from api.models.uploads import Recipe
+from pipelines.colour_types import ColourDecision
 from pipelines.plan import AudioPlan, Chunk, Refusal
+from pipelines.plan_types import Choice
 
 JobState = Literal["queued", "running", "cancelling", "done", "failed", "cancelled"]
 StepState = Literal["waiting", "ready", "running", "done", "failed", "cancelled"]
@@ -35,10 +37,14 @@ class VideoPlan(Sent):
     conversion: str
     deinterlace: bool
     rate_divisor: int
+    crf: float | None = None
     max_bitrate_bps: int | None
     gop_frames: int
     burnt_in_timecode: bool
     lossless: bool
+    colour_decision: ColourDecision | None = Field(
+        default=None, description="Kept, or converted by which methods with which numbers."
+    )
 
 
 class Rung(Sent):
@@ -58,6 +64,10 @@ class Plan(Sent):
     refused: tuple[Refusal, ...]
     chunks: tuple[Chunk, ...]
     decisions: tuple[str, ...] = Field(description="What was chosen, in words.")
+    choices: tuple[Choice, ...] = Field(
+        default=(),
+        description="The CRF of each rung with a quality target, and what it should give.",
+    )
 
 
 class JobSummary(Sent):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from api.models.common import Rational, Received, Sent
-from pipelines.profile import AudioProfile, Basis
+from pipelines.profile import AudioProfile, Basis, Target
 
 PROFILE_EXAMPLE: dict[str, JsonValue] = {
     "toml": """name = "own-listening-copy"
@@ -58,6 +58,8 @@ class VideoProfile(Sent):
     level: str | None
     codec_profile: str | None
     burnt_in_timecode: bool
+    from_sdr: str
+    target: Target | None
 
 
 class Profile(Sent):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from api.models.common import Colour, Failure, Rational, Seconds, Sent
+from pipelines.colour_types import ColourDecision
 from pipelines.facts import AudioFacts, Measurement
 
 
@@ -40,6 +41,9 @@ class Rendition(Sent):
     sha256: str | None
     size_bytes: int | None
     facts: Facts | None
+    colour_decision: ColourDecision | None = Field(
+        description="Kept, or converted by which methods with which numbers; null for sound alone."
+    )
     measurements: list[Measurement] = Field(description="Each score with the model that gave it.")
     commands: list[Any] | None = Field(
         description="The exact argv of each tool that made it, encode first."

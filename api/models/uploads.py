@@ -19,6 +19,7 @@ from api.models.common import (
     Sha256,
     Text,
 )
+from pipelines.colour_types import StatedColour
 
 UploadState = Literal["open", "complete", "verified", "rejected", "aborted", "expired"]
 
@@ -49,6 +50,12 @@ class Recipe(Received):
     scores: bool = Field(
         default=True,
         description="False leaves the full-reference scores out; they can take longest.",
+    )
+
+    source_colour: StatedColour | None = Field(
+        default=None,
+        description="What the pictures are, where a person knows better than the tags: the way out "
+        "of `colour_in_doubt`. `as-tagged` says that the tags are right after all.",
     )
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from storage import schema
 def rendition(row: schema.Rendition, scores: Iterable[schema.MeasurementRow]) -> model.Rendition:
     facts = from_json(RenditionFacts, row.facts) if row.facts else None
     container: str = row.rung["container"]
+    video = row.rung["video"] or {}
     return model.Rendition(
         id=row.id,
         asset_id=row.asset_id,
@@ -26,6 +27,7 @@ def rendition(row: schema.Rendition, scores: Iterable[schema.MeasurementRow]) ->
         sha256=row.sha256,
         size_bytes=row.size_bytes,
         facts=model.Facts.model_validate(facts) if facts else None,
+        colour_decision=video.get("colour_decision"),
         measurements=[from_json(Measurement, score.values) for score in scores],
         commands=row.commands,
         tools=row.tools,

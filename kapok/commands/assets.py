@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kapok.command import Output, online
+from kapok.commands.local import SourceColour
 from kapok.language import t
 
 if TYPE_CHECKING:
@@ -91,13 +92,16 @@ def encode_asset(
     asset: AssetId,
     profiles: Annotated[str, typer.Option(metavar="A,B")] = "",
     ladder: Annotated[str, typer.Option()] = "",
+    source_colour: SourceColour = None,
     *,
     wait: Wait = False,
 ) -> None:
     from kapok import show
     from kapok.commands.upload import follow_job, names
 
-    job = client.start_job(asset, profiles=names(profiles), ladder=ladder or None)
+    job = client.start_job(
+        asset, profiles=names(profiles), ladder=ladder or None, source_colour=source_colour
+    )
     if wait:
         follow_job(out, client, job["id"], asset)
     else:
@@ -127,13 +131,17 @@ def show_rendition(out: Output, client: Client, rendition: RenditionId) -> None:
     from rich.text import Text
 
     from kapok import show
+    from kapok.show_colour import colour_table
 
     found = client.rendition(rendition)
+    decided = [(found["profile"], found["colour_decision"])]
     commands = [Text(f"\n{shlex.join(argv)}") for argv in found["commands"] or []]
     tools = [(name, str(version)) for name, version in (found["tools"] or {}).items()]
     out.answer(
         found,
-        lambda: Group(show.renditions([found]), show.sheet(tools), *commands),
+        lambda: Group(
+            show.renditions([found]), colour_table(decided), show.sheet(tools), *commands
+        ),
         whole_lines=True,
     )
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kapok.command import Output, command, end_on_sigterm
-from kapok.commands.local import ChunkMin
+from kapok.commands.local import ChunkMin, SourceColour
 from kapok.errors import FileMissing
 from kapok.language import t
 
@@ -39,6 +39,7 @@ def demo(
     keep: Keep = DEFAULT_KEEP,
     profiles: Profiles = "",
     chunk_min_s: ChunkMin = None,
+    source_colour: SourceColour = None,
 ) -> None:
     from kapok.commands.upload import names
     from kapok.demo import play
@@ -48,5 +49,12 @@ def demo(
         raise FileMissing(t(f"there is no file {file}", f"文件 {file} 不存在：请检查路径"))
     end_on_sigterm()
     wanted = names(profiles)
-    result = play(Screen(out), keep.absolute(), file=file, profiles=wanted, chunk_min_s=chunk_min_s)
+    result = play(
+        Screen(out),
+        keep.absolute(),
+        file=file,
+        profiles=wanted,
+        chunk_min_s=chunk_min_s,
+        source_colour=source_colour,
+    )
     out.answer(result, lambda: closing(result))

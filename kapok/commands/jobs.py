@@ -36,10 +36,15 @@ def list_jobs(out: Output, client: Client, limit: Annotated[int, typer.Option(mi
 
 
 def show_job(out: Output, client: Client, job: JobId) -> None:
+    from rich.console import Group
+
     from kapok import show
+    from kapok.show_colour import of_plan
 
     found, steps = client.job(job), client.steps(job)
-    out.answer({**found, "steps": steps}, lambda: show.job(found, steps))
+    out.answer(
+        {**found, "steps": steps}, lambda: Group(show.job(found, steps), of_plan(found["plan"]))
+    )
 
 
 def watch(out: Output, client: Client, job: JobId) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from kapok.command import Output, command, end_on_sigterm, need_folder
 from kapok.language import t
+from pipelines.colour_types import StatedColour
 
 if TYPE_CHECKING:
     from kapok.local import Encoded, RungsFailed, Work
@@ -40,6 +41,21 @@ ChunkMin = Annotated[
         min=0, metavar="SECONDS", help=t("Least length of a chunk.", "分块的最短时长（秒）。")
     ),
 ]
+SourceColour = Annotated[
+    StatedColour | None,
+    typer.Option(
+        help=t("What the pictures are, whatever their tags say.", "画面的真实色彩，不论标签。")
+    ),
+]
+SearchShare = Annotated[
+    float | None,
+    typer.Option(
+        min=0, metavar="SHARE",
+        help=t(
+            "What probing may take of the encode's time.", "为目标画质取样可占转码用时的比例。"
+        ),
+    ),
+]  # fmt: skip
 Reference = Annotated[
     Path, typer.Argument(metavar="REF", help=t("The original.", "参考（原片）。"))
 ]
@@ -81,10 +97,13 @@ def encode(
     *,
     scores: Scores = True,
     chunk_min_s: ChunkMin = None,
+    source_colour: SourceColour = None,
+    search_share: SearchShare = None,
 ) -> None:
     from kapok import local
     from kapok.commands.upload import names
     from kapok.live import step_progress
+    from kapok.local_plan import Looked, searched_plan
     from pipelines.thumbs import thumbs_in
 
     end_on_sigterm()
@@ -97,11 +116,13 @@ def encode(
         step_progress(out) as view,
     ):
         scratch = Path(folder)
-        begin = _beginner(view)
+        begin = beginner(view)
         view_of_it = begin(t("inspecting", "检查"))
-        info, found = local.look(file, scratch / "inspection", view_of_it, keep_thumbs=True)
-        plan = local.make_plan(info, found, wanted, chunk_min_s)
-        thumbs = thumbs_in(scratch / "inspection", found.thumbs)
+        images = scratch / "inspection"
+        info, found = local.look_for(file, images, view_of_it, wanted, source_colour)
+        looked_at = Looked(file, info, found, wanted, chunk_min_s, search_share, source_colour)
+        plan = searched_plan(looked_at, scratch / "search", begin)
+        thumbs = thumbs_in(images, found.thumbs)
         work = local.Work(file, plan, thumbs, output, scratch, begin, scores)
         work = local.with_parts_that_decode(work)
         made, failure = _finished(work)
@@ -150,7 +171,7 @@ def measure(out: Output, reference: Reference, distorted: Distorted) -> None:
     end_on_sigterm()
     reference, distorted = reference.absolute(), distorted.absolute()
     with tempfile.TemporaryDirectory(prefix="kapok-") as folder, step_progress(out) as view:
-        scores = compare(reference, distorted, Path(folder), _beginner(view))
+        scores = compare(reference, distorted, Path(folder), beginner(view))
     record = {
         "reference": str(reference),
         "distorted": str(distorted),
@@ -160,7 +181,7 @@ def measure(out: Output, reference: Reference, distorted: Distorted) -> None:
     out.answer(record, lambda: score_table(scores.measurements))
 
 
-def _beginner(view: Any) -> Callable[[str], Any]:
+def beginner(view: Any) -> Callable[[str], Any]:
     """Starts the next stage on the view and hands it back as the place for its progress."""
 
     def begin(title: str) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kapok.command import Output, online
+from kapok.commands.local import SourceColour
 from kapok.errors import JobFailed, Usage
 from kapok.language import t
 
@@ -73,6 +74,7 @@ def upload(
     zone: Zone = "",
     meta: Meta = None,
     checksum_file: ChecksumFile = None,
+    source_colour: SourceColour = None,
     *,
     wait: Wait = False,
     scores: Scores = True,
@@ -89,6 +91,7 @@ def upload(
             ladder=ladder or None,
             zone=zone or None,
             scores=scores,
+            source_colour=source_colour,
             metadata=pairs(meta or []),
             checksum_file=checksum_file,
             parallel=parallel,

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
+from pipelines.profile import DEFAULT_LADDER, ladder, load_profiles
 from storage.catalogue import assets, events, renditions
 from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, reopen
 from storage.catalogue.locks import lock_job
 from storage.catalogue.pages import Page, newest_first
+from storage.catalogue.profiles import own_profiles
 from storage.catalogue.settle import SETTLED, settle_job
 from storage.catalogue.steps import NewStep, add_steps
 from storage.clock import now
@@ -21,6 +23,7 @@ from storage.ids import new_id
 from storage.schema import Asset, Job, Step, StepDependency, Upload
 
 SYSTEM = "system"
+_PLANS_LOOKED_AT = 20
 
 
 def get_job(session: Session, organisation_id: str, job_id: str) -> Job:
@@ -82,6 +85,8 @@ def create_job(
     session.add(job)
     session.flush()
     payload = {"asset_id": upload.asset_id if upload else job.asset_id, "upload_id": job.upload_id}
+    if stated := request.get("source_colour"):
+        payload["source_colour"] = stated  # who said so is the event's actor
     _note(session, job, "job.queued", actor, payload)
     return job
 
@@ -102,7 +107,7 @@ def begin_ingest(session: Session, upload: Upload, actor: str) -> Job:
 
 def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor: str) -> Job:
     """Another job for an asset: it is planned again, and inspected only if it never was, or by a
-    version of Kapok that kept no thumbnails.
+    version of Kapok that kept no thumbnails, or not in the way that this job needs.
     """
     job = create_job(
         session,
@@ -114,10 +119,21 @@ def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor:
     )
     inspect = NewStep("inspect", "inspect the source", {})
     plan = NewStep("plan", "plan the renditions", {})
-    fresh = asset.inspection is None or "thumbs" not in asset.inspection
+    seen = asset.inspection or {}
+    stale = "thumbs" not in seen or "source_colour" in request
+    fresh = stale or _lacks_light(session, asset, request)
     add_steps(session, job, [inspect, replace(plan, after=("inspect",))] if fresh else [plan])
     assets.settle_asset(session, asset.id, actor)
     return job
+
+
+def _lacks_light(session: Session, asset: Asset, request: Mapping[str, Any]) -> bool:
+    """Whether PQ is asked for, and no inspection has measured its light."""
+    names = request.get("profiles") or ladder(request.get("ladder") or DEFAULT_LADDER).profiles
+    known = {**load_profiles(), **own_profiles(session, asset.organisation_id)}
+    found = (known.get(name) for name in names)
+    in_pq = any(one and one.video and one.video.dynamic_range == "pq" for one in found)
+    return in_pq and (asset.inspection or {}).get("light") is None
 
 
 def record_plan(
@@ -130,6 +146,21 @@ def record_plan(
     profiles = [rung["profile"] for rung in rungs]
     _note(session, job, "job.planned", SYSTEM, {"profiles": profiles, "refused": refused})
     return renditions.plan_renditions(session, job, rungs)
+
+
+def plans_of_content(
+    session: Session, organisation_id: str, sha256: str
+) -> list[Mapping[str, Any]]:
+    """The plans of all jobs on assets with these bytes, newest first."""
+    query = (
+        select(Job.plan)
+        .join(Asset, Asset.id == Job.asset_id)
+        .where(Asset.organisation_id == organisation_id, Asset.sha256 == sha256)
+        .where(Job.plan.is_not(None))
+        .order_by(Job.created_at.desc())
+        .limit(_PLANS_LOOKED_AT)
+    )
+    return [plan for plan in session.scalars(query) if plan is not None]
 
 
 def request_cancel(session: Session, job: Job, actor: str) -> Job:

@@ -7,6 +7,12 @@ from typing import Any
 import api_world
 import httpx
 
+from pipelines.plan import plan
+from pipelines.profile import profile
+from pipelines.records import to_json
+from storage.catalogue import jobs
+from tests.pipelines.sources import UHD, described
+
 
 def test_an_asset_shows_what_its_source_really_is(
     org: api_world.Organisation, admin: httpx.Client
@@ -25,7 +31,8 @@ def test_an_asset_shows_what_its_source_really_is(
     assert (source["frames"], source["duration_s"], source["dynamic_range"]) == (150, 3.0, "hlg")
     assert source["colour"]["transfer"] == "arib-std-b67"
     assert source["audio"][0]["channels"] == 6
-    assert body["inspection"]["shots"] == [{"start_frame": 0, "end_frame": 150, "complexity": 0.1}]
+    shot = {"start_frame": 0, "end_frame": 150, "complexity": 0.1}
+    assert body["inspection"]["shots"] == [{**shot, "detail": 0.0, "coded_bytes": None}]
 
 
 def ids(answer: httpx.Response) -> list[str]:
@@ -139,6 +146,27 @@ def test_a_rendition_carries_its_proof(
     link = admin.get(f"/v1/renditions/{made.id}/download").json()
     content = anonymous.get(link["url"]).content
     assert (api_world.sha256(content), len(content)) == (link["sha256"], link["size_bytes"])
+
+
+def test_plans_and_renditions_say_what_becomes_of_colour(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """Typed, with methods and numbers; null for sound alone."""
+    made = plan(*described(UHD), [profile("hd-avc-sdr")])
+    job = org.job_of(org.asset())
+    with org.running.database.begin() as session:
+        row = jobs.get_job(session, org.id, job.id)
+        rungs = [to_json(rung) for rung in made.rungs]
+        (rendition_id,) = jobs.record_plan(session, row, to_json(made), rungs)
+    (rung,) = admin.get(f"/v1/jobs/{job.id}").json()["plan"]["rungs"]
+    planned = rung["video"]["colour_decision"]
+    kinds = (planned["action"], planned["source"], planned["target"])
+    assert kinds == ("convert", "hlg", "sdr-709")
+    assert planned["parameters"][0] == {"name": "display_peak_cd_m2", "value": 1000.0}
+    shown = admin.get(f"/v1/renditions/{rendition_id}").json()
+    assert shown["colour_decision"] == planned
+    sound = org.planned(org.asset())
+    assert admin.get(f"/v1/renditions/{sound}").json()["colour_decision"] is None
 
 
 def test_an_unfinished_rendition_has_no_download(

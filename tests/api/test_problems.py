@@ -160,6 +160,7 @@ def test_wrong_fields_are_pointed_at(admin: httpx.Client) -> None:
         {"size_bytes": 10.5},
         {"scores": "off"},
         {"scores": 0},
+        {"source_colour": "purple"},
         {"title": 7},
         {"profiles": "mobile-540p"},
     ],

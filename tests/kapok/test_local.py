@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import clips
 import pytest
 
 from kapok.errors import JOB_FAILED, exit_status
-from kapok.local import RungsFailed, Work, encode, look, make_plan, settle
+from kapok.local import RungsFailed, Work, encode, look_for, make_plan, settle
 from pipelines.media import ContentLight
 from pipelines.thumbs import thumbs_in
 from pipelines.tools import ffmpeg
@@ -81,11 +82,28 @@ def test_encode_leaves_proven_files_with_their_records(clip: Path, tmp_path: Pat
 
 
 @pytest.mark.media
+def test_a_colour_in_doubt_is_resolved_on_the_command_line(tmp_path: Path) -> None:
+    """Refused with the way out; stated, it is converted, and people see from what to what."""
+    file = clips.pq_codes(tmp_path, "bt709")
+    words = ("encode", file, "--profile", "mobile-540p", "-o", tmp_path / "out", "--no-scores")
+    refused = kapok(*words)
+    assert refused.returncode != 0
+    assert "--source-colour" in refused.stderr
+    made = kapok(*words, "--source-colour", "pq")
+    assert made.returncode == 0, made.stderr
+    assert "PQ → SDR BT.709" in made.stdout
+    assert "master_peak_cd_m2 4000" in made.stdout
+    wrong = kapok(*words, "--source-colour", "purple")
+    assert wrong.returncode == 2
+
+
+@pytest.mark.media
 def test_a_rung_that_fails_does_not_stop_the_later_ones(clip: Path, tmp_path: Path) -> None:
     """The first is planned with metadata that H.264 cannot hold; the second is finished."""
     show = lambda _: None  # noqa: E731 - progress is not looked at
-    info, found = look(clip, tmp_path / "inspection", show, keep_thumbs=True)
-    plan = make_plan(info, found, ["mobile-540p", "archive-ffv1"])
+    wanted = ["mobile-540p", "archive-ffv1"]
+    info, found = look_for(clip, tmp_path / "inspection", show, wanted)
+    plan = make_plan(info, found, wanted)
     first, second = plan.rungs
     assert first.video is not None
     wrong = replace(first, video=replace(first.video, content_light=ContentLight(1000, 400)))

@@ -50,16 +50,6 @@ def test_hlg_against_sdr_is_compared_after_the_conversion() -> None:
     assert plan.rungs[0].video.conversion == "hlg_to_sdr"
 
 
-def test_sdr_was_never_made_into_hlg_here() -> None:
-    with pytest.raises(NotComparable, match="hlg was not made from sdr"):
-        plan_between(
-            track(Fraction(25)),
-            seen(50, Fraction(25)),
-            track(Fraction(25), "arib-std-b67"),
-            frames=50,
-        )
-
-
 BT709 = Colour("bt709", "bt709", "bt709", "tv")
 
 
@@ -70,6 +60,8 @@ BT709 = Colour("bt709", "bt709", "bt709", "tv")
         (replace(BT709, matrix="smpte170m"), BT709, "sdr_to_sdr"),
         (replace(BT709, range="pc"), replace(BT709, range="pc"), "none"),
         (Colour(transfer="smpte2084"), BT709, "pq_to_sdr"),
+        (BT709, Colour(transfer="arib-std-b67"), "sdr_to_hlg"),
+        (Colour(transfer="arib-std-b67"), Colour(transfer="smpte2084"), "hlg_to_pq"),
         (Colour(), Colour(), "none"),
     ],
 )

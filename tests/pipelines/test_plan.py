@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pytest
 
+from pipelines.colour_types import ColourDecision
 from pipelines.media import AudioTrack, Colour, ContentLight, Loudness, MasteringDisplay, VideoTrack
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan, plan
 from pipelines.profile import ladder, load_profiles, profile
@@ -125,8 +126,8 @@ def test_the_label_4k_needs_all_of_its_parts(change: dict[str, object], code: st
 
 def test_pq_becomes_hlg_and_loses_the_metadata_of_pq() -> None:
     """Mastering display and light levels describe the PQ signal alone."""
-    third = (Fraction(1, 3), Fraction(1, 3))
-    display = MasteringDisplay(third, third, third, third, Fraction(0), Fraction(1000))
+    spot = (Fraction(17, 50), Fraction(8, 25))
+    display = MasteringDisplay(spot, spot, spot, spot, Fraction(0), Fraction(1000))
     light = ContentLight(1000, 400)
     source = replace(UHD, colour=PQ, mastering_display=display, content_light=light)
     video = picture_of(made(source, "cn4k-hevc-hlg").rungs[0])
@@ -309,6 +310,7 @@ def test_preservation_keeps_everything_as_it_is() -> None:
         field_order="progressive",
         sample_aspect_ratio=Fraction(16, 15),
         lossless=True,
+        colour_decision=ColourDecision("preserve", "sdr-other", "sdr-other"),
     )
 
 

@@ -168,6 +168,11 @@ def test_rates_are_exact(written: Path) -> None:
         ('pix_fmt = "yuv420p"', "", "video.pix_fmt and video.dynamic_range"),
         ("bitrate_bps = 96000", "", "audio[0].bitrate_bps"),
         ('codec = "h264"', 'codec = "h264"\nbuffer_bits = 5', "video.max_bitrate_bps"),
+        (
+            "width = 320",
+            'width = 320\nfrom_sdr = "map"',
+            "video.dynamic_range is 'sdr': hlg or pq where video.from_sdr",
+        ),
         ("[video]", "[video", "is not TOML"),
         ("[video]", "video = 3\n[other]", "video: Input should be a dictionary"),
         ("width = 320", "width = 321", "video.width is 321: an even number"),

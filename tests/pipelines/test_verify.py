@@ -295,7 +295,13 @@ def test_an_hdr_rendition_carries_its_static_metadata(source: Path, tmp_path: Pa
     )
     rung = replace(RUNG, video=video)
     told = recipe(f":master-display={master}:max-cll=1000,400")
-    assert checked(encode(source, tmp_path / "hdr.mp4", told), source, rung).colour == colour
+    half = encode(source, tmp_path / "half.mp4", told)
+    assert "mastering display in the container is None" in refusal(half, source, rung)
+    whole = tmp_path / "whole.mp4"
+    words = ("-mastering_display:v:0", master, "-content_light:v:0", "1000,400")
+    copied = ("-c", "copy", "-tag:v", "hvc1", "-map_metadata", "0")
+    handmade.call(*words, "-i", half, *copied, "-y", whole)
+    assert checked(whole, source, rung).colour == colour
     text = refusal(encode(source, tmp_path / "bare.mp4", recipe("")), source, rung)
     assert "mastering display is None" in text
     assert "content light is None, ContentLight(max_cll_cd_m2=1000, max_fall_cd_m2=400)" in text

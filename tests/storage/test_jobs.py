@@ -306,6 +306,28 @@ def test_another_job_of_an_inspected_asset_begins_with_its_plan(
     assert second.request == {"profiles": ["archive-ffv1"]}
 
 
+@pytest.mark.parametrize(
+    "request_made", [{"source_colour": "pq"}, {"profiles": ["archive-ffv1"], "source_colour": "pq"}]
+)
+def test_a_colour_that_a_person_states_is_looked_at_and_written_down(
+    request_made: dict[str, object], world: World
+) -> None:
+    """The source is inspected as what it is said to be; who said so stands in the event."""
+    asset = world.asset()
+
+    def stated(session: Session) -> Job:
+        row = assets.get_asset(session, world.organisation_id, asset.id)
+        assets.record_inspection(session, row, {"format": "mxf"}, {"thumbs": None}, "p/")
+        return jobs.start_job(session, row, request_made, "key_test")
+
+    after = world.read(events.head)
+    made = world.write(stated)
+    assert list(world.states(made.id)) == ["inspect the source", "plan the renditions"]
+    found = world.read(lambda session: events.read(session, world.organisation_id, after, 50))
+    (queued,) = [event for event in found if event.type == "job.queued"]
+    assert (queued.payload["source_colour"], queued.actor) == ("pq", "key_test")
+
+
 def test_a_job_tells_its_story_in_events(world: World) -> None:
     """The audit trail of a failed and retried job, in order."""
     step = NewStep("encode", "encode", {})
@@ -399,3 +421,18 @@ def test_jobs_that_settle_at_once_leave_an_asset_with_a_done_job_ready(world: Wo
         )
         assert (world.job_state(first.id), world.job_state(second.id)) == ("done", "cancelled")
         assert world.asset_state(asset.id) == "ready"
+
+
+def test_plans_are_found_by_the_content_of_their_source(world: World) -> None:
+    """Newest first, of every asset with these bytes, and of this organisation alone."""
+    job, _ = planned(world)
+    asset = world.read(lambda session: session.get_one(Asset, job.asset_id))
+
+    def found(organisation_id: str, sha256: str) -> list[object]:
+        return world.read(
+            lambda session: [*jobs.plans_of_content(session, organisation_id, sha256)]
+        )
+
+    assert found(world.organisation_id, asset.sha256) == [PLAN]
+    assert found("org_other", asset.sha256) == []
+    assert found(world.organisation_id, "00" * 32) == []

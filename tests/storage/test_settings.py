@@ -104,6 +104,11 @@ def test_steps_may_hold_four_fifths_of_the_memory_there_is(tmp_path: Path) -> No
     assert machine_memory_bytes(tmp_path) >= had
 
 
+def test_probing_can_be_switched_off(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, {}).search_share == 0.07
+    assert load_settings(tmp_path, {"KAPOK_SEARCH_SHARE": "0"}).search_share == 0
+
+
 @pytest.mark.parametrize(
     ("env", "words"),
     [
@@ -117,6 +122,7 @@ def test_steps_may_hold_four_fifths_of_the_memory_there_is(tmp_path: Path) -> No
         ({"KAPOK_LEASE_S": "0"}, "KAPOK_LEASE_S is '0'"),
         ({"KAPOK_SWEEP_S": "nan"}, "KAPOK_SWEEP_S is 'nan'"),
         ({"KAPOK_CHUNK_MIN_S": "-1"}, "KAPOK_CHUNK_MIN_S is '-1': write a number of seconds of at"),
+        ({"KAPOK_SEARCH_SHARE": "all"}, "KAPOK_SEARCH_SHARE is 'all': write a share of at least 0"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, env: dict[str, str], words: str) -> None:

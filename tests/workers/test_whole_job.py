@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import clips
 import pytest
 from engine_bench import Bench, eventually
 from sqlalchemy import select
@@ -80,6 +81,27 @@ def test_an_upload_becomes_verified_renditions_and_a_publication(
     assert [one["profile"] for one in (bench.row(job_id).plan or {})["refused"]] == [
         "cn4k-hevc-hlg"
     ]
+
+
+def test_a_mistagged_source_waits_for_a_person(embedded: Bench, tmp_path: Path) -> None:
+    """Nothing is made of PQ that is tagged BT.709; a job that states it converts it from PQ."""
+    clip = clips.pq_codes(tmp_path, "bt709")
+    first = _upload(embedded, clip, {"profiles": ["mobile-540p"]})
+    embedded.service(KINDS)
+    assert embedded.settled(first, within_s=120) == "failed"
+    error = embedded.row(first).error or {}
+    assert error["code"] == "nothing_to_encode"
+    assert "--source-colour" in error["detail"]
+    stated = {"profiles": ["mobile-540p"], "source_colour": "pq"}
+    with embedded.database.begin() as session:
+        asset = session.get_one(Asset, embedded.row(first).asset_id)
+        second = jobs.start_job(session, asset, stated, "key_test").id
+    assert embedded.settled(second, within_s=120) == "done", embedded.row(second).error
+    plan = embedded.row(second).plan or {}
+    assert plan["rungs"][0]["video"]["conversion"] == "pq_to_sdr"
+    assert plan["decisions"][0] == (
+        "the job states the source's colour: pq; its tags say bt2020/bt709/bt2020nc"
+    )
 
 
 def test_a_rendition_that_cannot_be_scored_leaves_the_others_their_scores(
@@ -249,6 +271,26 @@ def test_a_machine_with_too_little_memory_says_so(embedded: Bench, tmp_path: Pat
     assert (step.error or {})["code"] == "too_little_memory"
     assert "KAPOK_MEMORY_BYTES" in (step.error or {})["detail"]
     assert step.state in ("ready", "waiting")
+
+
+def test_a_target_is_probed_once_for_the_same_bytes(embedded: Bench, tmp_path: Path) -> None:
+    """The plan has its findings; a second upload of the same file has them without a search."""
+    embedded.settings = replace(embedded.settings, search_share=100.0)
+    clip, request = _clip(tmp_path / "clip.mp4"), {"profiles": ["mobile-540p"], "scores": False}
+    plans = []
+    for _ in range(2):
+        job_id = _upload(embedded, clip, request)
+        engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+        embedded.closing.callback(engine.close)
+        for kind in ("fixity", "inspect", "plan"):
+            (step,) = (one for one in embedded.steps(job_id).values() if one.kind == kind)
+            engine.run_step(step.id)
+        plans.append(embedded.row(job_id).plan or {})
+    (choice,) = plans[0]["choices"]
+    assert choice["basis"] == "probed"
+    assert choice["crf"] == plans[0]["rungs"][0]["video"]["crf"]
+    assert plans[0]["findings"]["probes"]
+    assert plans[1]["findings"] == plans[0]["findings"]  # its seconds too: nothing was sought
 
 
 def test_a_wrong_hash_never_becomes_an_asset(embedded: Bench, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def source_thumbs(context: StepContext) -> Iterator[Thumbs | None]:
 
 
 def request_of(context: StepContext) -> Mapping[str, Any]:
-    """What the user asked for: profiles or a ladder, and perhaps a zone."""
+    """What the user asked for: profiles or a ladder, perhaps a zone, or the source's colour."""
 
     def query(session: Session) -> Mapping[str, Any]:
         return jobs.get_job(session, context.step.organisation_id, context.step.job_id).request

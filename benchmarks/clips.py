@@ -1,0 +1,40 @@
+"""The real clips of ../shared/media, and any clip inspected."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.inspect import inspect
+from pipelines.media import Inspection, MediaInfo
+from pipelines.plan import Plan, plan
+from pipelines.probe import probe
+from pipelines.profile import Profile
+from pipelines.progress import finish
+
+MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
+CLIPS = tuple(
+    MEDIA / name
+    for name in (
+        "studio_1080p25_422_stereo96k.mp4",
+        "tracks_720p50_422_8xmono.mp4",
+        "street_432p_avc.mp4",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    path: Path
+    info: MediaInfo
+    inspection: Inspection
+
+    def planned(self, chosen: Profile, chunk_min_s: float) -> Plan:
+        return plan(self.info, self.inspection, [chosen], chunk_min_s=chunk_min_s)
+
+
+def looked_at(path: Path, folder: Path) -> Clip:
+    info = probe(path)
+    images = Path(tempfile.mkdtemp(dir=folder))
+    return Clip(path, info, finish(inspect(path, info, images, keep_thumbs=True)))

@@ -1,0 +1,56 @@
+"""`kapok plan`: what would be made of a file here, and what it would take, before anything runs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import typer
+
+from kapok.command import Output, command, end_on_sigterm
+from kapok.commands.local import (
+    ChunkMin,
+    File,
+    Ladder,
+    Profile,
+    SearchShare,
+    SourceColour,
+    beginner,
+)
+from kapok.language import t
+
+
+def register(app: typer.Typer) -> None:
+    about = t("Show the plan for a file, its size and its time.", "预览文件的规划、大小与用时。")
+    command(app, "plan", about)(plan)
+
+
+def plan(
+    out: Output,
+    file: File,
+    profile: Profile = None,
+    ladder: Ladder = "",
+    chunk_min_s: ChunkMin = None,
+    search_share: SearchShare = None,
+    source_colour: SourceColour = None,
+) -> None:
+    from kapok.commands.upload import names
+    from kapok.live import step_progress
+    from kapok.local import chosen, look_for
+    from kapok.local_plan import Looked, plan_record, plan_sheet, searched_plan
+    from pipelines.prediction import predict
+
+    end_on_sigterm()
+    file = file.absolute()
+    wanted = chosen([name for word in profile or [] for name in names(word)], ladder)
+    with tempfile.TemporaryDirectory(prefix="kapok-") as folder, step_progress(out) as view:
+        scratch = Path(folder)
+        begin = beginner(view)
+        show = begin(t("inspecting", "检查"))
+        info, found = look_for(file, scratch / "inspection", show, wanted, source_colour)
+        looked = Looked(file, info, found, wanted, chunk_min_s, search_share, source_colour)
+        made = searched_plan(looked, scratch / "search", begin)
+    prediction, cores = predict(made, info, found), len(os.sched_getaffinity(0))
+    record = plan_record(looked, made, prediction, cores)
+    out.answer(record, lambda: plan_sheet(looked, made, prediction, cores))

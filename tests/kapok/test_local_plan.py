@@ -1,0 +1,108 @@
+"""`kapok plan`: what would be made of a file, and what it would take, with nothing encoded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kapok.local import Show
+from kapok.local_plan import Looked, keep, plan_record, searched_plan
+from pipelines.media import Shot
+from pipelines.plan_types import Findings, Probe
+from pipelines.prediction import predict
+from pipelines.records import to_json
+from pipelines.search import key_of
+from sample_media.generate import generate
+from tests.kapok.test_local import answer, kapok
+from tests.pipelines.sources import HD, STEREO, described
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plan")
+    return generate("stereo_30000_1001", folder, seconds=1, height=180)
+
+
+@pytest.mark.media
+def test_plan_shows_rungs_sizes_and_reasons_and_writes_nothing(clip: Path, tmp_path: Path) -> None:
+    """Each rung with its CRF and why, its size and its time; what is refused, with the reason."""
+    record = answer("plan", clip, folder=tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+    (choice,) = record["plan"]["choices"]
+    assert choice["profile"] == "mobile-540p"
+    assert choice["basis"] == "predicted"
+    assert any("nothing was probed" in text for text in record["plan"]["decisions"])
+    codes = {refusal["profile"]: refusal["code"] for refusal in record["plan"]["refused"]}
+    assert codes["cn4k-hevc-hlg"] == "would_upscale"
+    prediction = record["prediction"]
+    rungs = {rung["profile"]: rung for rung in prediction["rungs"]}
+    assert set(rungs) == {"mobile-540p", "review-proxy"}
+    assert all(rung["size_bytes"] > 1000 for rung in rungs.values())
+    assert prediction["size_bytes"] == sum(rung["size_bytes"] for rung in rungs.values())
+    assert prediction["disk_bytes"] > prediction["size_bytes"]
+    assert prediction["cpu_s"] > 0
+
+
+@pytest.mark.media
+def test_plan_speaks_to_people_in_both_languages(clip: Path) -> None:
+    texts = {word: kapok("plan", clip, "--lang", word).stdout for word in ("en", "zh")}
+
+    assert "known by" in texts["en"]
+    assert "model" in texts["en"]
+    assert "依据" in texts["zh"]
+    assert "模型" in texts["zh"]
+    assert "VMAF 94" in texts["zh"]
+
+
+@pytest.mark.media
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    done = kapok("plan", tmp_path / "none.mp4", "--json")
+
+    assert done.returncode != 0
+    assert json.loads(done.stderr.splitlines()[-1])["error"]["code"] == "file_not_found"
+
+
+def looked(path: Path) -> Looked:
+    shots = (Shot(0, 3000, 0.01, detail=0.02, coded_bytes=900.0),)
+    return Looked(path, *described(HD, [STEREO], 3000, shots=shots), ["mobile-1080p"], None, None)
+
+
+def silent(_: str) -> Show:
+    return lambda _progress: None
+
+
+def test_what_was_found_for_the_same_bytes_is_not_sought_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the content's hash, wherever the file lies: the source here is no media at all."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b"essence")
+    first = looked(path)
+    found = Findings(
+        key=key_of(first.plan()), probes=(Probe("mobile-1080p", 0, 25, 25.0, 95.0, 92.0, 60e3),)
+    )
+    keep(first, found)
+
+    moved = tmp_path / "moved.mp4"
+    path.rename(moved)
+    made = searched_plan(looked(moved), tmp_path / "scratch", silent)
+    assert made.findings == found
+    assert made.choices[0].basis == "probed"
+
+
+def test_the_record_holds_plan_and_prediction(tmp_path: Path) -> None:
+    """Chosen rungs are predicted at their chosen rate; sound and container come on top."""
+    one = looked(tmp_path / "film.mp4")
+    made = one.plan()
+    prediction = predict(made, one.info, one.inspection)
+    record = plan_record(one, made, prediction, cores=4)
+
+    (rung,) = prediction.rungs
+    picture = made.choices[0].bitrate_bps * 120 / 8
+    assert rung.size_bytes == pytest.approx((picture + 128_000 / 8 * 120) * 1.01, rel=0.01)
+    assert record["prediction"]["wall_s"] == round(prediction.cpu_s / 4, 1)
+    assert record["plan"]["choices"] == [to_json(made.choices[0])]
