@@ -91,6 +91,11 @@ def ffmpeg_processes(marker: str) -> list[str]:
     return [line for line in lines if "ffmpeg" in line.split(" ", 1)[0] and marker in line]
 
 
+def ffmpegs_of_steps(marker: str) -> list[str]:
+    """Those of them that work for a job: a worker proves profiles beside its steps."""
+    return [line for line in ffmpeg_processes(marker) if "/prove-" not in line]
+
+
 def rss_bytes(pid: int) -> int:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -22,13 +22,13 @@ def start_job(stack: stacks.Stack, clip: Path) -> str:
 
 
 def assert_finished_once(stack: stacks.Stack, job_id: str) -> None:
-    """Every rung is ready exactly once, and no ffmpeg is left running."""
+    """Every rung is ready exactly once, and no ffmpeg of a step is left running."""
     job = stack.wait_job(job_id)
     assert job["state"] == "done", (job, stack.steps(job_id), stack.logs())
     renditions = stack.renditions(job["asset_id"])
     assert sorted(r["profile"] for r in renditions) == sorted(RUNGS)
     assert {r["state"] for r in renditions} == {"ready"}
-    assert stacks.ffmpeg_processes(str(stack.folder)) == []
+    assert stacks.ffmpegs_of_steps(str(stack.folder)) == []
 
 
 def epochs_of_chunks(stack: stacks.Stack, job_id: str) -> list[int]:
@@ -37,9 +37,9 @@ def epochs_of_chunks(stack: stacks.Stack, job_id: str) -> list[int]:
 
 
 def worker_of(stack: stacks.Stack, step: dict[str, object]) -> stacks.Process:
-    """The process whose child encodes."""
-    for process in stack.workers or [stack.api]:
-        if any("ffmpeg" in line for _, line in stacks.descendants(process.pid)):
+    """The process whose ffmpeg works in the step's folder."""
+    for process in stack.workers:
+        if any(str(step["id"]) in line for _, line in stacks.descendants(process.pid)):
             return process
     raise AssertionError(f"nobody encodes {step}")
 
@@ -68,7 +68,7 @@ def test_kill_9_of_a_worker_in_the_middle_of_an_encode(
     victim = worker_of(distributed, step)
     victim.kill9()
     time.sleep(1)
-    assert not any("ffmpeg" in line for _, line in stacks.descendants(victim.pid))
+    assert stacks.ffmpeg_processes(victim.env["KAPOK_SCRATCH"]) == []
     assert_finished_once(distributed, job_id)
     assert sorted(epochs_of_chunks(distributed, job_id)) == [1, 2]
 
@@ -107,11 +107,11 @@ def test_cancel_leaves_no_ffmpeg_after_two_seconds(embedded: stacks.Stack, long_
     """The job says `cancelled`, and its process group is dead."""
     job_id = start_job(embedded, long_clip)
     embedded.wait_encoding(job_id)
-    assert stacks.ffmpeg_processes(str(embedded.folder))
+    assert stacks.ffmpegs_of_steps(str(embedded.folder))
     done = embedded.cli("job", "cancel", job_id)
     assert done.returncode == 0, done.stderr
     stacks.wait_until(
-        lambda: not stacks.ffmpeg_processes(str(embedded.folder)), 2, "every ffmpeg is dead"
+        lambda: not stacks.ffmpegs_of_steps(str(embedded.folder)), 2, "every ffmpeg is dead"
     )
     assert embedded.wait_job(job_id, 10)["state"] == "cancelled"
 

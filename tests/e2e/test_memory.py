@@ -38,7 +38,13 @@ class Peak:
 
 
 def test_the_service_idles_below_300_mb_in_all(embedded: stacks.Stack) -> None:
-    """API, workers and sweeper together, children included."""
+    """API, workers and sweeper together, children included, once every profile is proven."""
+
+    def proven() -> bool:
+        found = embedded.get("/v1/profiles")["data"]
+        return all(one["availability"]["state"] != "unproven" for one in found)
+
+    stacks.wait_until(proven, 300, "every profile is proven")
     time.sleep(3)
     pids = [embedded.api.pid, *(pid for pid, _ in stacks.descendants(embedded.api.pid))]
     assert sum(stacks.rss_bytes(pid) for pid in pids) < 300 * MEBIBYTE

@@ -79,7 +79,6 @@ def test_closing_the_generator_kills_the_tool_at_once() -> None:
     assert wait_until_gone(mark, within_s=0.2) == []
 
 
-@pytest.mark.media
 def test_a_tool_that_nobody_waits_for_goes_last() -> None:
     """Every process of it is at the niceness that its thread asked for, and no other tool is."""
 
@@ -100,6 +99,7 @@ def _children() -> list[int]:
     return [int(pid) for pid in listed.split()]
 
 
+@pytest.mark.media
 def test_an_error_thrown_into_the_generator_kills_the_tool() -> None:
     """A lost lease is an exception at the yield."""
     mark = f"kapok-lost-{random.getrandbits(64)}"
