@@ -28,7 +28,7 @@ from workers.steps.inputs import inspected, own_profiles_of, request_of, source_
 from workers.stored_source import StoredSource
 
 PROOF_BYTES = 64 * 1024 * 1024  # [P] tiny encodes of half a second
-SAMPLE_BYTES = 1024 * 1024 * 1024  # [P] samples of a second, cut out of a source of 500 Mb/s
+SAMPLE_BYTES = 1024 * 1024 * 1024  # [P] at most: seconds, cut out of a source of 500 Mb/s
 
 
 def run(context: StepContext) -> StepResult:
@@ -95,7 +95,7 @@ def _findings(
         known = earlier.get("findings") or {}
         if known.get("key") == key and known.get("probes"):
             return from_json(Findings, known)
-    context.need_scratch(SAMPLE_BYTES)
+    context.need_scratch(min(SAMPLE_BYTES, source.size_bytes) + PROOF_BYTES)
     master = StoredSource(context, source.key, source.size_bytes)
     folder, share = context.folder / "search", context.settings.search_share
     return context.follow(search(master, made, info, inspection, folder, share))
