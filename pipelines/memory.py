@@ -19,6 +19,8 @@ _PROGRAM_BYTES = 62_000_000
 _DECODER_PICTURES, _HEVC_PICTURES = 8, 13  # and one more for each thread
 _THREADS_MOST = 16  # of a decoder
 _QUEUED_PICTURES = 9  # between the filters and an encoder
+_SCALED_PICTURES, _LIGHT_PICTURES = 6, 3  # waiting to be scaled, and while they are converted
+_LIGHT_BYTES_A_PIXEL = 12
 # An encoder holds a picture about twice: as it came, and as it is decoded again.
 _COPIES = 2.14
 _LOOKAHEAD = {  # pictures, by each encoder's own presets
@@ -61,7 +63,9 @@ def encode_bytes(source: VideoTrack, plan: Plan, chunk: Chunk, cores: int) -> in
     pictures = (rung.video for rung in plan.rungs if rung.video and not rung.video.copied)
     rungs = dict.fromkeys(pictures)  # equal ones are encoded once
     encoders = sum(_encoder_bytes(video, chunk, cores) for video in rungs)
-    return decode_bytes(source.codec, source.width, source.height, source.pix_fmt, cores) + encoders
+    filters = sum(_filter_bytes(source, video) for video in rungs)
+    decoder = decode_bytes(source.codec, source.width, source.height, source.pix_fmt, cores)
+    return decoder + filters + encoders
 
 
 def score_bytes(
@@ -88,6 +92,15 @@ def decode_bytes(codec: str, width: int, height: int, pix_fmt: str, cores: int) 
 def picture_bytes(width: int, height: int, pix_fmt: str) -> int:
     """One picture as it lies in memory."""
     return width * height * av.VideoFormat(pix_fmt).padded_bits_per_pixel // 8
+
+
+def _filter_bytes(source: VideoTrack, video: VideoPlan) -> int:
+    """Of a rung that is scaled or converted: large pictures before, and light in floating point."""
+    pixels = video.width * video.height
+    scaled = pixels < source.width * source.height
+    large = picture_bytes(source.width, source.height, source.pix_fmt) if scaled else 0
+    light = pixels * _LIGHT_BYTES_A_PIXEL if video.conversion != "none" else 0
+    return _SCALED_PICTURES * large + _LIGHT_PICTURES * light
 
 
 def _encoder_bytes(video: VideoPlan, chunk: Chunk, cores: int) -> int:

@@ -54,12 +54,14 @@ class VideoProfile(Sent):
     preset: str | None
     crf: float | None
     max_bitrate_bps: int | None
+    buffer_bits: int | None
     gop_s: Rational
     level: str | None
     codec_profile: str | None
     burnt_in_timecode: bool
     from_sdr: str
     target: Target | None
+    dynamic_metadata: str | None
 
 
 class Profile(Sent):
@@ -70,6 +72,8 @@ class Profile(Sent):
     title_en: str
     title_zh: str
     container: str
+    mux_rate_bps: int | None
+    service_name: str | None
     basis: tuple[Basis, ...]
     video: VideoProfile | None
     audio: tuple[AudioProfile, ...]

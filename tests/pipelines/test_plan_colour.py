@@ -60,7 +60,7 @@ def mastered_at(peak_cd_m2: int) -> MasteringDisplay:
 
 def test_an_hlg_ladder_keeps_one_rung_and_converts_the_others() -> None:
     """And the numbers are values, not words alone."""
-    made = planned(UHD, *(profile(name) for name in ladder("uhd").profiles))
+    made = planned(UHD, *(profile(name) for name in ladder("cn-uhd-zone").profiles))
     kept, hd = (made.rung(name).video for name in ("cn4k-hevc-hlg", "hd-avc-sdr"))
     assert kept is not None
     assert hd is not None
