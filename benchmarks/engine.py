@@ -17,7 +17,6 @@ seam, in VMAF.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import statistics
@@ -35,6 +34,7 @@ import numpy as np
 from benchmarks import quality_target
 from benchmarks.clips import CLIPS, Clip, looked_at
 from benchmarks.pipeline import job_seconds
+from benchmarks.ratios import show
 from benchmarks.service import Service
 from pipelines.chunks import CHUNK_MIN_S
 from pipelines.comparison import Comparison, Pair, Window, compose, taps_of
@@ -255,12 +255,7 @@ def main() -> None:
             "quality_target": targets,
         },
     }
-    if args.json:
-        print(json.dumps(found, indent=2))
-        return
-    for key, value in found.items():
-        if key != "details":
-            print(f"{key} {value}")
+    show(found, as_json=args.json)
 
 
 if __name__ == "__main__":

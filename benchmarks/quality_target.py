@@ -37,6 +37,7 @@ from typing import Any, TypeVar
 
 from benchmarks.clips import MEDIA, Clip, looked_at
 from benchmarks.quality_model import cpu_of
+from benchmarks.ratios import show
 from pipelines import tools
 from pipelines.cut import LocalFile
 from pipelines.encode import encode_chunk
@@ -218,12 +219,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kapok-bench-") as folder:
         results = measured(args.clip, Path(folder), args.seconds, args.lines, args.share)
     found = {**summary(results), "details": results}
-    if args.json:
-        print(json.dumps(found, indent=2))
-        return
-    for key, value in found.items():
-        if key != "details":
-            print(f"{key} {value}")
+    show(found, as_json=args.json)
 
 
 if __name__ == "__main__":

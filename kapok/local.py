@@ -179,17 +179,15 @@ class Work:
 
 
 def with_parts_that_decode(work: Work) -> Work:
-    """With one chunk where those of the plan would each decode all that comes before them."""
-    from pipelines.chunks import in_one_piece
+    """`pipelines.encode.with_parts_that_decode` of its plan."""
     from pipelines.cut import LocalFile
-    from pipelines.encode import why_no_parts
+    from pipelines.encode import with_parts_that_decode as settled
 
     if len(work.plan.chunks) <= 1:
         return work
     show = work.begin(t("looking at a part", "检查能否分段读取"))
-    looking = why_no_parts(LocalFile(work.source), work.plan, work.folder("look"))
-    why = follow(looking, show)
-    return replace(work, plan=in_one_piece(work.plan, why)) if why else work
+    looking = settled(LocalFile(work.source), work.plan, work.folder("look"))
+    return replace(work, plan=follow(looking, show))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 
 from pipelines.cache_files import timecode_font_file
+from pipelines.chunks import in_one_piece
 from pipelines.colour import tables_of
 from pipelines.cut import PART_STARTS_S, CutFailed, Master, Readable, cut, part_file
 from pipelines.errors import MediaError, NothingToEncode, ToolFailed, ToolKilled, ToolStalled
@@ -89,6 +90,17 @@ def encode_part(
         if rung.video is not None:
             _refuse_other_count(encoded.files[rung.profile], frames_of(rung.video, chunk))
     return encoded
+
+
+def with_parts_that_decode(
+    source: Readable, plan: Plan, folder: Path
+) -> Generator[Progress, None, Plan]:
+    """A plan of several chunks, or of one where each would decode all that comes before it.
+
+    Raises as `why_no_parts` does.
+    """
+    why = yield from why_no_parts(source, plan, folder)
+    return in_one_piece(plan, why) if why else plan
 
 
 def why_no_parts(

@@ -23,8 +23,6 @@ from pipelines.tools import ffmpeg
 Sound = NDArray[np.float32]  # (samples, channels)
 
 SOUND_RATE_HZ = 8000
-
-
 # Gaps are filled with silence and nothing is stretched, so sample n is at n ÷ 8000 s.
 SOUND_FILTER = (
     f"aresample={SOUND_RATE_HZ}:async=1:first_pts=0:min_comp=0.0005:min_hard_comp=0.03"

@@ -10,7 +10,7 @@ from pipelines.memory import encode_bytes
 from pipelines.plan import Chunk, Plan, VideoPlan
 from pipelines.records import from_json
 from workers.context import StepContext, StepResult
-from workers.steps.inputs import inspected, plan_of, source_of
+from workers.steps.inputs import picture_of, plan_of, source_of
 from workers.stored_source import StoredSource
 
 log = logging.getLogger(__name__)
@@ -26,9 +26,7 @@ def run(context: StepContext) -> StepResult:
     part_bytes = int(source.size_bytes * _share(plan, chunk)) if len(plan.chunks) > 1 else 0
     context.need_scratch(part_bytes + scratch_bytes(plan, chunk))
     master = StoredSource(context, source.key, source.size_bytes)
-    picture = inspected(context)[0].picture
-    assert picture is not None, "a plan with a chunk comes from a source with a picture"
-    foreseen_bytes = encode_bytes(picture, plan, chunk, context.settings.cores)
+    foreseen_bytes = encode_bytes(picture_of(context), plan, chunk, context.settings.cores)
     with context.memory(foreseen_bytes):
         encoded = context.follow(encode(master, plan, chunk, context.folder), end=0.99)
     log.info(

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from pipelines.media import Inspection, MediaInfo
+from pipelines.media import Inspection, MediaInfo, VideoTrack
 from pipelines.plan import Plan, Rung
-from pipelines.profile import Profile
+from pipelines.profile import Profile, choose_profiles
 from pipelines.records import from_json
 from pipelines.thumbs import Thumbs
 from storage.catalogue import assets, jobs, profiles, renditions
@@ -44,6 +44,18 @@ def source_of(context: StepContext) -> Source:
         return Source(asset.id, asset.source_key, asset.size_bytes)
 
     return context.read(query)
+
+
+def picture_of(context: StepContext) -> VideoTrack:
+    """The source's picture; for steps that there are only where it has one."""
+    asset_id = source_of(context).asset_id
+
+    def query(session: Session) -> Mapping[str, Any]:
+        return assets.get_asset(session, context.step.organisation_id, asset_id).media or {}
+
+    picture = from_json(MediaInfo, context.read(query)).picture
+    assert picture is not None, "the plan has rungs with a picture"
+    return picture
 
 
 def inspected(context: StepContext) -> tuple[MediaInfo, Inspection]:
@@ -86,10 +98,13 @@ def request_of(context: StepContext) -> Mapping[str, Any]:
     return context.read(query)
 
 
-def own_profiles_of(context: StepContext) -> Mapping[str, Profile]:
-    """What the organisation added to the built-in profiles, by name."""
+def profiles_of(
+    context: StepContext, request: Mapping[str, Any], info: MediaInfo
+) -> tuple[Profile, ...]:
+    """What the request asks for, of the built-in profiles and the organisation's own."""
     organisation_id = context.step.organisation_id
-    return context.read(lambda session: profiles.own_profiles(session, organisation_id))
+    own = context.read(lambda session: profiles.own_profiles(session, organisation_id))
+    return choose_profiles(info, request.get("profiles") or request.get("ladder"), own)
 
 
 def plan_of(context: StepContext) -> Plan:

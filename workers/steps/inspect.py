@@ -8,13 +8,12 @@ from pipelines.colour_doubt import believed
 from pipelines.inspect import inspect
 from pipelines.media import MediaInfo
 from pipelines.probe import probe
-from pipelines.profile import choose_profiles
 from pipelines.records import to_json
 from pipelines.source_colour import wants_light
 from pipelines.thumbs import FRAME_BYTES
 from storage.catalogue import assets
 from workers.context import StepContext, StepResult
-from workers.steps.inputs import own_profiles_of, request_of, source_of
+from workers.steps.inputs import profiles_of, request_of, source_of
 
 LEAST_FRAME_BYTES = 188  # [P] of a source: one packet of a transport stream
 IMAGES_BYTES = 512 * 1024 * 1024  # [P] posters, storyboard and waveform of one source, at most
@@ -29,8 +28,7 @@ def run(context: StepContext) -> StepResult:
         context.need_scratch(IMAGES_BYTES + _thumb_bytes(info))
         request = request_of(context)
         stated = request.get("source_colour")
-        names = request.get("profiles") or request.get("ladder")
-        wanted = choose_profiles(info, names, own_profiles_of(context))
+        wanted = profiles_of(context, request, info)
         light = wants_light(believed(info, stated), wanted)
         looking = inspect(path, info, images, measure_light=light, source_colour=stated)
         inspection = context.follow(looking)

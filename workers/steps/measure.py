@@ -16,7 +16,7 @@ from storage.catalogue import renditions
 from workers.context import StepContext, StepResult
 from workers.steps.inputs import (
     RenditionInput,
-    inspected,
+    picture_of,
     plan_of,
     renditions_of,
     source_of,
@@ -61,9 +61,8 @@ def run(context: StepContext) -> StepResult:
 
 
 def _foreseen_bytes(context: StepContext, rungs: Sequence[Rung]) -> int:
-    picture = inspected(context)[0].picture
+    picture = picture_of(context)
     videos = [rung.video for rung in rungs if rung.video is not None]
-    assert picture is not None, "what is scored comes from a source with a picture"
     raster = reference_of(videos[0], picture.display_size).raster
     return score_bytes(picture, videos, raster, context.settings.cores)
 

@@ -9,14 +9,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from pipelines.chunks import in_one_piece
-from pipelines.encode import why_no_parts
+from pipelines.encode import with_parts_that_decode
 from pipelines.errors import NothingToEncode
 from pipelines.measure import measured_together
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan import Plan, plan
 from pipelines.plan_types import Findings
-from pipelines.profile import choose_profiles
 from pipelines.profile_key import profile_key
 from pipelines.records import from_json, to_json
 from pipelines.search import key_of, search
@@ -24,7 +22,7 @@ from storage.catalogue import assets, jobs, workers
 from storage.catalogue.steps import NewStep
 from workers.context import StepContext, StepResult
 from workers.steps.doable import needs_of, unavailable
-from workers.steps.inputs import inspected, own_profiles_of, request_of, source_of
+from workers.steps.inputs import inspected, profiles_of, request_of, source_of
 from workers.stored_source import StoredSource
 
 PROOF_BYTES = 64 * 1024 * 1024  # [P] tiny encodes of half a second
@@ -34,8 +32,7 @@ SAMPLE_BYTES = 1024 * 1024 * 1024  # [P] at most: seconds, cut out of a source o
 def run(context: StepContext) -> StepResult:
     info, inspection = inspected(context)
     request = request_of(context)
-    wanted = request.get("profiles") or request.get("ladder")
-    profiles = choose_profiles(info, wanted, own_profiles_of(context))
+    profiles = profiles_of(context, request, info)
     context.need_scratch(PROOF_BYTES)
     missing = context.follow(unavailable(context, profiles))
     resolved = partial(
@@ -55,7 +52,10 @@ def run(context: StepContext) -> StepResult:
         reasons = "; ".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(f"every profile was refused ({reasons}): ask for other profiles")
     if len(made.chunks) > 1:
-        made = _with_parts_that_decode(context, made)
+        source = source_of(context)
+        context.need_scratch(source.size_bytes // len(made.chunks))
+        master = StoredSource(context, source.key, source.size_bytes)
+        made = context.follow(with_parts_that_decode(master, made, context.folder))
 
     def apply(session: Session) -> None:
         job = jobs.get_job(session, context.step.organisation_id, context.step.job_id)
@@ -71,14 +71,6 @@ def run(context: StepContext) -> StepResult:
         ),
         apply=apply,
     )
-
-
-def _with_parts_that_decode(context: StepContext, made: Plan) -> Plan:
-    source = source_of(context)
-    context.need_scratch(source.size_bytes // len(made.chunks))
-    master = StoredSource(context, source.key, source.size_bytes)
-    why = context.follow(why_no_parts(master, made, context.folder))
-    return in_one_piece(made, why) if why else made
 
 
 def _findings(
