@@ -25,6 +25,7 @@ from pipelines.watchdog import Watchdog
 _TICK_S = 0.2
 _YIELD_S = 0.4
 _LOOK_S = 1.0
+_LOOK_SHARE = 0.05
 _CAPTURE_BYTES = 256 << 20
 _NO_TAPS: Mapping[str, Consumer] = MappingProxyType({})
 _NOTHING_SERVED: Mapping[str, Reader] = MappingProxyType({})
@@ -34,8 +35,9 @@ _NOTHING_SERVED: Mapping[str, Reader] = MappingProxyType({})
 class Finished:
     """`argv` is the plain command, without the sandbox, as a rendition records it.
 
-    `peak_bytes` is the most memory that a process of the tool was seen to hold, looked at every
-    second; 0 of one that ended before.
+    `peak_bytes` is the most memory that a process of the tool was seen to hold: looked at every
+    second, and more often in the first ones, so that a short run's peak is seen too; 0 of one that
+    ended within a tick.
     """
 
     argv: tuple[str, ...]
@@ -105,10 +107,11 @@ def run(
     ) as child:
         watchdog = Watchdog(child.pid, stall_s)
         yield lines.progress()
-        shown, looked, peak = time.monotonic(), 0.0, 0
+        shown, next_look, peak = time.monotonic(), 0.0, 0
         while child.read(_TICK_S):
-            if time.monotonic() - looked >= _LOOK_S:
-                looked, peak = time.monotonic(), max(peak, peak_bytes(child.pid))
+            if lines.elapsed_s() >= next_look:
+                peak = max(peak, peak_bytes(child.pid))
+                next_look = lines.elapsed_s() + min(_LOOK_S, _LOOK_SHARE * lines.elapsed_s())
             if watchdog.stalled((lines.position, read_bytes)):
                 message = f"{plain[0]} made no progress for {stall_s:.0f} s"
                 raise ToolStalled(message, plain, log.text())
