@@ -24,7 +24,7 @@ test-servers: setup
 	@bash tests/install_servers.sh
 
 test: test-servers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: setup
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 
-NAMES = ("engine", "pipeline", "ingest", "catalogue", "presets")
+NAMES = ("engine", "ingest", "catalogue", "presets")
 
 
 def main() -> int:

@@ -10,6 +10,8 @@ at equal VMAF (read off the whole's own curve between two CRF values), for H.264
 seam, in VMAF.
 `kill9_vs_uninterrupted`: a job whose service is killed (SIGKILL) at half its time and started again
 ÷ the same job left alone, both from `complete` to the end by the catalogue's clock.
+`pipeline_vs_bare`, `with_scores_vs_encode_only`, `fanout_saving_share` and their kin: see
+`benchmarks/pipeline.py`.
 `bits_saved_vs_fixed_ladder`, `search_vs_encode_wall`, `target_hit_share` and their kin: see
 `benchmarks/quality_target.py`.
 """
@@ -31,9 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import quality_target
+from benchmarks import pipeline, quality_target
 from benchmarks.clips import CLIPS, Clip, looked_at
-from benchmarks.pipeline import job_seconds
 from benchmarks.ratios import show
 from benchmarks.service import Service
 from pipelines.chunks import CHUNK_MIN_S
@@ -46,6 +47,7 @@ from pipelines.profile import Profile, profile
 from pipelines.progress import finish
 from pipelines.reference import reference_of
 from pipelines.run import run
+from sample_media.generate import generate
 
 BESIDE = 4  # frames on each side of a seam
 CODECS = ("h264", "hevc")
@@ -216,7 +218,7 @@ def _job_s(service: Service, path: Path, kill_after_s: float | None = None) -> f
         time.sleep(0.2)
     if job["state"] != "done":
         raise RuntimeError(job)
-    return job_seconds(job)
+    return pipeline.job_seconds(job)
 
 
 def main() -> None:
@@ -241,14 +243,18 @@ def main() -> None:
             for codec in CODECS
         }
         killed = {one.path.name: kill9(one.path, args.rounds, folder) for one in clips[:1]}
+        programmes = [] if args.quick else [generate("programme_2160p50_hlg", folder)]
+        whole = pipeline.measured([*paths, *programmes], args.rounds, folder)
         targets = quality_target.measured(paths[:1] if args.quick else [], folder)
     found = {
+        **pipeline.summary(whole),
         "chunk_efficiency": statistics.median(one["ratio"] for one in efficiency.values()),
         "chunked_vs_unchunked_bits": max(one["bits_ratio"] for one in beside.values()),
         "seam_vmaf_dip": max(one["dip"] for one in beside.values()),
         "kill9_vs_uninterrupted": statistics.median(one["ratio"] for one in killed.values()),
         **quality_target.summary(targets),
         "details": {
+            "pipeline": whole,
             "efficiency": efficiency,
             "seams": beside,
             "kill9": killed,

@@ -1,13 +1,18 @@
-"""Whole job ÷ the best single bare ffmpeg command; one decode for all rungs ÷ separate commands.
+"""Whole job ÷ the best single bare ffmpeg command; what one decode for all rungs saves.
 
-    .venv/bin/python -m benchmarks.pipeline [--rounds 3] [--clip FILE] [--json] [--no-fanout]
+    .venv/bin/python -m benchmarks.pipeline [--rounds 3] [--clip FILE …] [--json]
 
 The job is timed from the answer to `complete` until it has settled, by the catalogue's own clock:
-fixity, inspect, plan, encode, sound, join, verify and package, without scores. The bare command
-makes the same files in one ffmpeg from one decode: the job's plan as one chunk, with the sound
-added to each output, and the posters and the storyboard that the job leaves too
-(`pipeline_vs_bare`); `pipeline_vs_renditions_alone` is the same without these images. The separate
-commands are one such ffmpeg a rung. A and B alternate; medians count.
+fixity, inspect, plan, encode, sound, join, verify and package. The bare command makes the same
+files in one ffmpeg from one decode: the job's plan as one chunk, with the sound added to each
+output. Everything alternates; medians count.
+
+`pipeline_vs_bare`: the job without scores ÷ the bare command with the posters and the storyboard
+that the job leaves too. `pipeline_vs_renditions_alone`: the same without these images.
+`with_scores_vs_encode_only`: the job with scores ÷ the bare command without images.
+`fanout_saving_share`: what one command for all rungs saves against one command a rung, as a share
+of all decodes but one; in CPU seconds, which add up where wall time overlaps on several cores. More
+than 1 where scaling once saves too. `fanout_vs_separate` is their ratio in wall time.
 """
 
 from __future__ import annotations
@@ -16,13 +21,16 @@ import argparse
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ratios import cpu_of, show
 from benchmarks.service import Service
 from pipelines import tools
 from pipelines.graph import compose
@@ -31,14 +39,22 @@ from pipelines.plan import Chunk, Plan
 from pipelines.probe import probe
 from pipelines.records import from_json
 
-RATIOS = ("pipeline_vs_bare", "pipeline_vs_renditions_alone", "fanout_vs_separate")
+RATIOS = (
+    "pipeline_vs_bare",
+    "pipeline_vs_renditions_alone",
+    "with_scores_vs_encode_only",
+    "fanout_saving_share",
+    "fanout_vs_separate",
+)
+QUIET = (tools.ffmpeg(), "-nostdin", "-y", "-v", "error")
 SOUND = ("-map", "0:a:0?", "-c:a", "aac", "-b:a", "192k")
 
 
-def timed(argv: Sequence[str]) -> float:
+def timed(argv: Sequence[str]) -> tuple[float, float]:
+    """Wall and CPU seconds of a command."""
     started = time.monotonic()
-    subprocess.run(argv, check=True, capture_output=True)
-    return time.monotonic() - started
+    cpu_s = cpu_of(lambda: subprocess.run(argv, check=True, capture_output=True))
+    return time.monotonic() - started, cpu_s
 
 
 def job_seconds(job: dict[str, Any]) -> float:
@@ -46,10 +62,8 @@ def job_seconds(job: dict[str, Any]) -> float:
     return (ended - began).total_seconds()
 
 
-def encode_command(service: Service, job_id: str, clip: Path, folder: Path) -> list[str]:
-    """The one command that encodes the whole picture of the job's plan."""
-    plan = from_json(Plan, service.get(f"/v1/jobs/{job_id}")["plan"])
-    return compose(clip, plan, Chunk(0, 0, plan.frames), folder)
+def plan_of(service: Service, job: dict[str, Any]) -> Plan:
+    return from_json(Plan, service.get(f"/v1/jobs/{job['id']}")["plan"])
 
 
 def images(source: Path, folder: Path) -> list[str]:
@@ -61,75 +75,88 @@ def images(source: Path, folder: Path) -> list[str]:
     return ["-filter_complex", graph, *image_files(folder)]
 
 
-def bare(service: Service, job_id: str, source: Path, folder: Path) -> list[str]:
-    """The job's encode as one plain ffmpeg command, with sound in each output."""
-    argv = [tools.ffmpeg(), "-nostdin", "-y", "-v", "error"]
-    for word in encode_command(service, job_id, source, folder)[1:]:
+def bare(plan: Plan, source: Path, folder: Path) -> list[str]:
+    """The plan's encode as one plain ffmpeg command, with sound in each output."""
+    argv = list(QUIET)
+    for word in compose(source, plan, Chunk(0, 0, plan.frames), folder)[1:]:
         argv += [*SOUND, word] if word.startswith(str(folder)) else [word]
     return argv
 
 
-def one_job(service: Service, clip: Path, profiles: str | None) -> dict[str, Any]:
-    options = ["--no-scores", *(("--profiles", profiles) if profiles else ())]
-    record = service.upload(clip, *options)
-    job: dict[str, Any] = record["job"]
-    assert job["state"] == "done", job
-    return {**job, "made": [one["profile"] for one in record["renditions"]]}
+def one_job(service: Service, clip: Path, *options: str) -> dict[str, Any]:
+    job: dict[str, Any] = service.upload(clip, *options)["job"]
+    if job["state"] != "done":
+        raise RuntimeError(job)
+    return job
 
 
-def compare(service: Service, clip: Path, rounds: int, *, fanout: bool) -> dict[str, Any]:
-    first = one_job(service, clip, None)  # also proves the profiles, which is done once a machine
-    made = [profile for profile in first["made"] if profile != "archive-ffv1"]
-    separate = [bare_of_one(service, clip, profile) for profile in made] if fanout else []
-    rows = []
-    for _ in range(rounds):
-        job = one_job(service, clip, None)
-        with tempfile.TemporaryDirectory() as folder:
-            renditions = bare(service, job["id"], clip, Path(folder))
-            row = {
-                "job_s": job_seconds(job),
-                "bare_s": timed([*renditions, *images(clip, Path(folder))]),
-                "renditions_alone_s": timed(renditions),
-            }
-        if fanout:
-            row["separate_s"] = sum(timed(argv) for argv in separate)
-        rows.append(row)
+def compare(service: Service, clip: Path, rounds: int) -> dict[str, Any]:
+    first = one_job(service, clip)  # also proves the profiles, which is done once a machine
+    made = plan_of(service, first)
+    rows = [one_round(service, clip, made) for _ in range(rounds)]
     ratios = {
         "pipeline_vs_bare": median_ratio(rows, "job_s", "bare_s"),
         "pipeline_vs_renditions_alone": median_ratio(rows, "job_s", "renditions_alone_s"),
+        "with_scores_vs_encode_only": median_ratio(rows, "scored_job_s", "renditions_alone_s"),
+        "fanout_saving_share": round(statistics.median(row["saving_share"] for row in rows), 3),
+        "fanout_vs_separate": median_ratio(rows, "renditions_alone_s", "separate_s"),
     }
-    if fanout:
-        ratios["fanout_vs_separate"] = median_ratio(rows, "renditions_alone_s", "separate_s")
-    return {"clip": clip.name, **ratios, "rounds": rows, "bare_command": renditions}
+    commands = {"bare": bare(made, clip, Path("OUT")), "images": images(clip, Path("OUT"))}
+    return {"clip": clip.name, **ratios, "rounds": rows, "commands": commands}
+
+
+def one_round(service: Service, clip: Path, made: Plan) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="kapok-bench-") as name:
+        folder = Path(name)
+        renditions = bare(made, clip, folder)
+        job_s = job_seconds(one_job(service, clip, "--no-scores"))
+        bare_s, _ = timed([*renditions, *images(clip, folder)])
+        scored_job_s = job_seconds(one_job(service, clip))
+        alone_s, alone_cpu_s = timed(renditions)
+        apart = [timed(bare(replace(made, rungs=(one,)), clip, folder)) for one in made.rungs]
+        _, decode_cpu_s = timed([*QUIET, "-i", str(clip), "-map", "0:v:0", "-f", "null", "-"])
+    saved_s = sum(cpu_s for _, cpu_s in apart) - alone_cpu_s
+    row = {
+        "job_s": job_s,
+        "scored_job_s": scored_job_s,
+        "bare_s": bare_s,
+        "renditions_alone_s": alone_s,
+        "separate_s": sum(wall_s for wall_s, _ in apart),
+        "saved_cpu_s": saved_s,
+        "decode_cpu_s": decode_cpu_s,
+        "saving_share": saved_s / (decode_cpu_s * (len(apart) - 1)),
+    }
+    rounded = {key: round(value, 3) for key, value in row.items()}
+    print(json.dumps({"clip": clip.name, **rounded}), file=sys.stderr, flush=True)
+    return rounded
 
 
 def median_ratio(rows: Sequence[dict[str, float]], over: str, under: str) -> float:
     return round(statistics.median(row[over] / row[under] for row in rows), 3)
 
 
-def bare_of_one(service: Service, clip: Path, profile: str) -> list[str]:
-    job = one_job(service, clip, profile)
-    folder = Path(tempfile.mkdtemp(prefix="kapok-bench-"))
-    return bare(service, job["id"], clip, folder)
+def summary(results: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Of all clips, the median of each ratio."""
+    return {key: round(statistics.median(result[key] for result in results), 3) for key in RATIOS}
+
+
+def measured(clips: Sequence[Path], rounds: int, folder: Path) -> list[dict[str, Any]]:
+    """Those clips, or the generated 2160p50 programme."""
+    own = folder / "pipeline"
+    own.mkdir()
+    with Service(own) as service:
+        return [compare(service, clip, rounds) for clip in clips or [service.programme()]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--clip", type=Path, action="append")
+    parser.add_argument("--clip", type=Path, action="append", default=[])
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-fanout", action="store_true", help="leave out separate commands")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="kapok-bench-") as folder, Service(Path(folder)) as up:
-        clips = args.clip or [up.programme()]
-        results = [compare(up, clip, args.rounds, fanout=not args.no_fanout) for clip in clips]
-    if args.json:
-        print(json.dumps(results, indent=2))
-        return
-    for result in results:
-        for name in RATIOS:
-            if name in result:
-                print(f"{result['clip']}: {name} {result[name]}")
+    with tempfile.TemporaryDirectory(prefix="kapok-bench-") as folder:
+        results = measured(args.clip, args.rounds, Path(folder))
+    show({**summary(results), "details": results}, as_json=args.json)
 
 
 if __name__ == "__main__":

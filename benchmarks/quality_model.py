@@ -13,11 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.clips import MEDIA, Clip, looked_at
+from benchmarks.ratios import cpu_of
 from pipelines import tools
 from pipelines.graph import compose
 from pipelines.measure import measure
@@ -75,12 +75,24 @@ def rung(codec: str, height: int, crf: float, *, hdr: bool) -> Profile:
     """A rung without a cap, so that its CRF alone decides."""
     base = profile("mobile-720p")
     assert base.video is not None, "a rung with a picture"
-    size = {"width": height * 16 // 9, "height": height}
-    video = replace(base.video, **size, crf=crf, max_bitrate_bps=None, buffer_bits=None)
+    video = replace(
+        base.video,
+        width=height * 16 // 9,
+        height=height,
+        crf=crf,
+        max_bitrate_bps=None,
+        buffer_bits=None,
+    )
     if codec == "hevc":
-        deep = {"pix_fmt": "yuv420p10le", "dynamic_range": "hlg" if hdr else "sdr"}
-        words = {"encoder": "libx265", "codec_profile": "main10", "level": None, **deep}
-        video = replace(video, codec="hevc", **words)
+        video = replace(
+            video,
+            codec="hevc",
+            encoder="libx265",
+            codec_profile="main10",
+            level=None,
+            pix_fmt="yuv420p10le",
+            dynamic_range="hlg" if hdr else "sdr",
+        )
     return replace(base, video=video, audio=(), packaged=False)
 
 
@@ -123,18 +135,6 @@ def row_of(clip: Clip, wanted: Profile, folder: Path) -> dict[str, Any]:
             for one in clip.inspection.shots
         ],
     }
-
-
-def cpu_of(work: Callable[[], object]) -> float:
-    """CPU seconds of the children that it waits for."""
-
-    def spent() -> float:
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime
-
-    began = spent()
-    work()
-    return round(spent() - began, 3)
 
 
 def rows_of_all(paths: Sequence[Path], seconds: float, folder: Path) -> list[dict[str, Any]]:

@@ -36,8 +36,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.clips import MEDIA, Clip, looked_at
-from benchmarks.quality_model import cpu_of
-from benchmarks.ratios import show
+from benchmarks.ratios import cpu_of, show
 from pipelines import tools
 from pipelines.cut import LocalFile
 from pipelines.encode import encode_chunk
@@ -90,8 +89,13 @@ def rung_at(lines: int) -> Profile:
     base = profile("mobile-720p")
     assert base.video is not None, "a rung with a picture"
     cap = round((base.video.max_bitrate_bps or 0) * min(1.0, (lines / 720) ** 1.5))
-    size = {"width": lines * 16 // 9, "height": lines}
-    video = replace(base.video, **size, max_bitrate_bps=cap, buffer_bits=2 * cap)
+    video = replace(
+        base.video,
+        width=lines * 16 // 9,
+        height=lines,
+        max_bitrate_bps=cap,
+        buffer_bits=2 * cap,
+    )
     return replace(base, video=video, audio=())
 
 

@@ -1,9 +1,10 @@
-"""How a benchmark answers: its ratios by key, and behind them what they were made of."""
+"""How a benchmark measures and answers: ratios by key, behind them what they were made of."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import resource
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -15,3 +16,15 @@ def show(found: Mapping[str, Any], *, as_json: bool) -> None:
     for key, value in found.items():
         if key != "details":
             print(f"{key} {value}")
+
+
+def cpu_of(work: Callable[[], object]) -> float:
+    """CPU seconds of the children that it waits for."""
+
+    def spent() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    began = spent()
+    work()
+    return round(spent() - began, 3)

@@ -160,7 +160,7 @@ class Postgres:
         import psycopg
 
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+            connection.execute(f'CREATE DATABASE "{name}"')
         return f"postgresql+psycopg://kapok@127.0.0.1:{self.port}/{name}"
 
     def _dsn(self, name: str) -> str:
