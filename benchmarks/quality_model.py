@@ -1,6 +1,7 @@
 """What a CRF gives and costs, by what `inspect` measures: fits `pipelines/quality_model.toml`.
 
-    .venv/bin/python -m benchmarks.quality_model [--clip FILE …] [--seconds 3] [--rows FILE]
+    .venv/bin/python -m benchmarks.quality_model [--codec CODEC …] [--clip FILE …] [--seconds 3]
+                                                 [--rows FILE]
 
 Excerpts of at most 720 lines are inspected, encoded at several CRFs by the rungs' own commands and
 scored as renditions are; each encode is a row. Rows go to `--rows`, and are read from there when
@@ -43,8 +44,14 @@ from pipelines.quality_model import (
 from sample_media.generate import generate
 
 LINES = 720
-CRFS = (18.0, 24.0, 30.0, 36.0)
-HEIGHTS = {"h264": (720, 540, 360), "hevc": (720,)}
+CRFS = {
+    "h264": (18.0, 24.0, 30.0, 36.0),
+    "hevc": (18.0, 24.0, 30.0, 36.0),
+    "av1": (20.0, 30.0, 40.0, 50.0),
+    "vvc": (22.0, 28.0, 34.0, 40.0),
+}
+HEIGHTS = {"h264": (720, 540, 360), "hevc": (720,), "av1": (720, 360), "vvc": (360,)}
+DEEP = {"hevc": "cn4k-hevc-hlg", "av1": "ott4k-av1-hlg", "vvc": "uhd-vvc"}
 METRICS: tuple[Metric, ...] = ("vmaf", "xpsnr")
 LOW, HIGH = 50.0, 99.7  # beyond, VMAF saturates
 SURE = ("constant", "crf")
@@ -73,38 +80,33 @@ def excerpt(path: Path, seconds: float, folder: Path) -> Path:
 
 def rung(codec: str, height: int, crf: float, *, hdr: bool) -> Profile:
     """A rung without a cap, so that its CRF alone decides."""
-    base = profile("mobile-720p")
+    base = profile(DEEP.get(codec, "mobile-720p"))
     assert base.video is not None, "a rung with a picture"
     video = replace(
         base.video,
+        fit="inside",
         width=height * 16 // 9,
         height=height,
         crf=crf,
         max_bitrate_bps=None,
         buffer_bits=None,
+        level=None,
+        min_frame_rate=None,
+        target=None,
     )
-    if codec == "hevc":
-        video = replace(
-            video,
-            codec="hevc",
-            encoder="libx265",
-            codec_profile="main10",
-            level=None,
-            pix_fmt="yuv420p10le",
-            dynamic_range="hlg" if hdr else "sdr",
-        )
-    return replace(base, video=video, audio=(), packaged=False)
+    if codec in DEEP:
+        video = replace(video, dynamic_range="hlg" if hdr else "sdr")
+    return replace(base, container="mp4", video=video, audio=(), packaged=False)
 
 
-def rows_of(clip: Clip, folder: Path) -> Iterator[dict[str, Any]]:
+def rows_of(clip: Clip, codecs: Sequence[str], folder: Path) -> Iterator[dict[str, Any]]:
     hdr = bool(clip.info.picture and clip.info.picture.colour.dynamic_range != "sdr")
     assert clip.info.picture is not None, "a clip with a picture"
     lines = clip.info.picture.display_size[1]
-    for codec, heights in HEIGHTS.items():
-        for height in sorted({min(height, lines) for height in heights}):
-            if codec == "h264" or height == min(LINES, lines):
-                for crf in CRFS:
-                    yield row_of(clip, rung(codec, height, crf, hdr=hdr), folder)
+    for codec in codecs:
+        for height in sorted({min(height, lines) for height in HEIGHTS[codec]}):
+            for crf in CRFS[codec]:
+                yield row_of(clip, rung(codec, height, crf, hdr=hdr), folder)
 
 
 def row_of(clip: Clip, wanted: Profile, folder: Path) -> dict[str, Any]:
@@ -137,7 +139,9 @@ def row_of(clip: Clip, wanted: Profile, folder: Path) -> dict[str, Any]:
     }
 
 
-def rows_of_all(paths: Sequence[Path], seconds: float, folder: Path) -> list[dict[str, Any]]:
+def rows_of_all(
+    paths: Sequence[Path], codecs: Sequence[str], seconds: float, folder: Path
+) -> list[dict[str, Any]]:
     clips = [*paths] or [
         *sorted(path for path in MEDIA.glob("*") if path.suffix in {".mp4", ".mkv", ".ts"}),
         *(generate(name, folder, height=LINES, seconds=seconds) for name in SAMPLES),
@@ -145,7 +149,7 @@ def rows_of_all(paths: Sequence[Path], seconds: float, folder: Path) -> list[dic
     found = []
     for path in clips:
         clip = looked_at(excerpt(path, seconds, folder), folder)
-        for row in rows_of(clip, folder):
+        for row in rows_of(clip, codecs, folder):
             print(row["clip"], row["codec"], row["size"], row["crf"], file=sys.stderr, flush=True)
             found.append(row)
     return found
@@ -250,6 +254,7 @@ def _tell_errors(codec: str, what: str, found: Sequence[tuple[str, float, float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--codec", choices=HEIGHTS, action="append")
     parser.add_argument("--clip", type=Path, action="append", default=[])
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rows", type=Path)
@@ -258,7 +263,7 @@ def main() -> None:
         rows = json.loads(args.rows.read_text("utf-8"))
     else:
         with tempfile.TemporaryDirectory(prefix="kapok-bench-") as folder:
-            rows = rows_of_all(args.clip, args.seconds, Path(folder))
+            rows = rows_of_all(args.clip, args.codec or [*HEIGHTS], args.seconds, Path(folder))
     if args.rows:
         args.rows.write_text(json.dumps(rows), "utf-8")
     tell(rows)

@@ -31,7 +31,8 @@ class Encoder:
     """What one encoder of ffmpeg can be asked for; an empty tuple: nothing of the kind.
 
     `pix_fmts` are those of the codec, so that a profile may ask for what a given build of the
-    encoder turns out not to do (see `capabilities`). `constant` are the codec profiles whose every
+    encoder turns out not to do (see `capabilities`). `crf_step` is the least difference between two
+    of its qualities. `constant` are the codec profiles whose every
     frame is as large as the standard says: with them no quality, cap or preset is chosen.
     """
 
@@ -41,6 +42,7 @@ class Encoder:
     codec_profiles: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     crf: tuple[float, float] | None = None
+    crf_step: float = 1.0
     constant: tuple[str, ...] = ()
 
 
@@ -60,6 +62,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             codec_profiles=("baseline", "main", "high", "high10", "high422", "avc-intra-300"),
             levels=_H26X_LEVELS,
             crf=(0, 51),
+            crf_step=0.1,
             constant=("avc-intra-300",),
         ),
         "libx265": Encoder(
@@ -69,6 +72,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             codec_profiles=("main", "main10", "main422-10"),
             levels=_H26X_LEVELS,
             crf=(0, 51),
+            crf_step=0.1,
         ),
         "libsvtav1": Encoder(
             codec="av1",

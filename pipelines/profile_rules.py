@@ -202,6 +202,8 @@ def _encoder_faults(video: Table, name: str, encoder: Encoder) -> Iterator[str]:
     constant = video.get("codec_profile") in encoder.constant
     if encoder.crf and not constant:
         yield from _within(video, "video.crf", *encoder.crf)
+        if encoder.crf_step == 1 and (crf := _number(video.get("crf"))) is not None and crf % 1:
+            yield _is("video.crf", video["crf"], f"a whole number for {name}")
     for field in ("crf", "max_bitrate_bps"):
         if video.get(field) is not None and (constant or not (encoder.crf or field != "crf")):
             yield f"video.{field} is {video[field]}: {name} has none to be chosen here"

@@ -72,6 +72,12 @@ def has_model(codec: str, what: str) -> bool:
     return what in _table().get(codec, {})
 
 
+def crf_range(codec: str) -> tuple[float, float]:
+    """The finest and the coarsest CRF that a codec was fitted at."""
+    finest, coarsest = _table()[codec]["crf_range"]
+    return float(finest), float(coarsest)
+
+
 def features(crf: float, material: Material, shape: Shape) -> tuple[float, ...]:
     """In the order of `FEATURES`."""
     coded = math.log(max(material.coded_bytes, _LEAST_BYTES))

@@ -10,16 +10,16 @@ from typing import Literal
 import numpy as np
 
 from pipelines import quality_model as model
+from pipelines.codecs import ENCODERS
 from pipelines.media import Inspection
 from pipelines.metrics import comparison_raster, metrics_for
 from pipelines.plan_types import Choice, Findings, Probe, Refusal, Rung, VideoPlan
 from pipelines.profile import Target
 from pipelines.quality_model import Material, Metric, Shape
 
-FINEST, COARSEST = 14.0, 42.0  # [P] what is fitted lies within
-_STEP = 0.1  # of the CRF
-# [P] Finer than the profile's own CRF only while a step of 1, some 12 % more bits, is worth it.
+# [P] Finer than the profile's own CRF only while 12 % more bits, a step of 1 in x264, give so much.
 _WORTH = {"vmaf": 0.3, "xpsnr": 0.25}
+_WORTH_BITS = math.log(1.12)
 # [?] VMAF: half of what is often taken for one just-noticeable difference (6), and of Kah et al.,
 # SPIE 2021, the 3 that experts notice; VMAF v1 has no published figure. XPSNR: [P].
 NOTICEABLE = {"vmaf": 3.0, "xpsnr": 1.0}
@@ -142,7 +142,7 @@ def choose(rung: Rung, target: Target, subject: Subject) -> Choice:
     """
     video = rung.video
     assert video is not None and video.crf is not None, "the loader has checked it"  # noqa: PT018
-    crf = _crf_for(target, subject, video.crf)
+    crf = _crf_for(target, subject, video)
     if subject.basis != "probed":
         crf = min(max(crf, video.crf - _UNPROBED), video.crf + _UNPROBED)
     bitrate_bps = round(subject.bits_a_frame(crf) * video.frame_rate)
@@ -243,14 +243,22 @@ def _can_tell(target: Target, video: VideoPlan, display: tuple[int, int]) -> boo
     return fits and model.has_model(video.codec, target.metric)
 
 
-def _crf_for(target: Target, subject: Subject, usual: float) -> float:
-    steps = np.round(np.arange(COARSEST, FINEST - _STEP / 2, -_STEP), 1)
+def _crf_for(target: Target, subject: Subject, video: VideoPlan) -> float:
+    (finest, coarsest), step = model.crf_range(video.codec), ENCODERS[video.encoder].crf_step
+    steps = np.round(np.arange(coarsest, finest - step / 2, -step), 1)
+    usual = video.crf or finest
     for crf in map(float, steps):
         if subject.score(crf) >= target.value and _holds_floor(target, subject, crf):
             return crf
-        if crf < usual and subject.score(crf - 1) - subject.score(crf) < _WORTH[target.metric]:
+        if crf < usual and _gain(subject, crf) < _WORTH[target.metric]:
             return crf
-    return FINEST
+    return finest
+
+
+def _gain(subject: Subject, crf: float) -> float:
+    """What 12 % more bits would give there."""
+    more_bits = math.log(subject.bits_a_frame(crf - 1) / subject.bits_a_frame(crf))
+    return (subject.score(crf - 1) - subject.score(crf)) * _WORTH_BITS / more_bits
 
 
 def _holds_floor(target: Target, subject: Subject, crf: float) -> bool:

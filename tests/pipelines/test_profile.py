@@ -182,6 +182,11 @@ def test_rates_are_exact(written: Path) -> None:
         ('fit = "inside"', 'fit = "inside"\npreset = "a:b"', "video.preset is 'a:b': ultrafast"),
         ('fit = "inside"', 'fit = "inside"\ncrf = nan', "video.crf is nan: 0 to 51"),
         ('fit = "inside"', 'fit = "inside"\ncrf = 52', "video.crf is 52: 0 to 51"),
+        (
+            'encoder = "libx264"',
+            'encoder = "libsvtav1"\ncrf = 31.5',
+            "video.crf is 31.5: a whole number for libsvtav1",
+        ),
         ('"30000/1001"', '"9e99999999"', "video.max_frame_rate is '9e99999999': a whole"),
         ('"30000/1001"', '"1/0"', "video.max_frame_rate is '1/0': a whole number or two"),
         ("channels = 2", 'channels = "9"', "audio[0].channels is '9': 1, 2, 6 may stand there"),

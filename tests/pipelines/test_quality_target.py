@@ -162,6 +162,25 @@ def test_hdr_is_judged_by_xpsnr() -> None:
     assert (choice.crf, choice.score, choice.basis) == (22.0, 40.0, "probed")
 
 
+def test_a_codec_of_whole_qualities_gets_a_whole_one() -> None:
+    """SVT-AV1 knows no 31.4; the finer one is taken, and the cap stays."""
+    rung = profile("ott4k-av1-hlg")
+    assert rung.video is not None and rung.video.target is not None  # noqa: PT018
+    found = Findings(
+        probes=tuple(
+            Probe(rung.name, 1000, 1050, crf, score, score - 1, 4e5)
+            for crf, score in ((31, 40.5), (38, 38.9))
+        )
+    )
+    planned = plan(*described(UHD, [STEREO], 3000, shots=(EASY,)), [rung], findings=found)
+
+    (choice,) = planned.choices
+    assert (choice.crf, choice.basis) == (33, "probed")
+    assert choice.score >= rung.video.target.value
+    assert planned.rungs[0].video is not None
+    assert planned.rungs[0].video.max_bitrate_bps == 24_000_000
+
+
 def rated(name: str, score: float, bitrate_bps: int) -> Choice:
     target = Target("vmaf", score, "vmaf_v1.0.16")
     return Choice(name, target, 25, score, score - 5, 1, bitrate_bps, capped=False, basis="probed")

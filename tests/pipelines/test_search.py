@@ -50,36 +50,65 @@ def rung(value: float) -> Profile:
     return replace(base, video=video)
 
 
+def av1(value: float) -> Profile:
+    """The rung for the web, of this clip's size and range, judged as HDR is."""
+    base = profile("ott4k-av1-hlg")
+    assert base.video is not None
+    video = replace(
+        base.video,
+        fit="inside",
+        width=320,
+        height=180,
+        min_frame_rate=None,
+        dynamic_range="sdr",
+        target=Target("xpsnr", value, "6:1:1"),
+        max_bitrate_bps=None,
+        buffer_bits=None,
+    )
+    return replace(base, video=video)
+
+
 def searched(
-    clip: Path, looked: tuple[MediaInfo, Inspection], value: float, folder: Path, share: float
+    clip: Path,
+    looked: tuple[MediaInfo, Inspection],
+    wanted: Profile,
+    folder: Path,
+    share: float,
 ) -> tuple[Findings, Plan]:
-    first = plan(*looked, [rung(value)])
+    first = plan(*looked, [wanted])
     found = finish(search(LocalFile(clip), first, *looked, folder, share))
-    return found, plan(*looked, [rung(value)], findings=found)
+    return found, plan(*looked, [wanted], findings=found)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "off"), [(rung(88.0), 1.5), (av1(34.0), 0.5)], ids=["H.264 VMAF", "AV1 XPSNR"]
+)
 def test_the_target_is_met_by_what_the_samples_said(
-    clip: Path, looked_at: tuple[MediaInfo, Inspection], tmp_path: Path
+    wanted: Profile,
+    off: float,
+    clip: Path,
+    looked_at: tuple[MediaInfo, Inspection],
+    tmp_path: Path,
 ) -> None:
     """With time for several samples, the whole rendition scores what was asked for."""
-    found, made = searched(clip, looked_at, 88.0, tmp_path / "search", share=12.0)
+    found, made = searched(clip, looked_at, wanted, tmp_path / "search", share=12.0)
     (choice,) = made.choices
 
-    assert {sample.profile for sample in found.probes} == {"mobile-540p"}
+    assert {sample.profile for sample in found.probes} == {wanted.name}
     assert choice.basis == "probed"
     folder = tmp_path / "whole"
     folder.mkdir()
     encoded = finish(encode_chunk(clip, made, Chunk(0, 0, made.frames), folder))
-    pairs = [(made.rungs[0], encoded.files["mobile-540p"])]
-    scores = finish(measure(clip, pairs, made, folder)).of("mobile-540p")
-    (vmaf,) = (one.mean for one in scores.measurements if one.metric == "vmaf")
-    assert vmaf == pytest.approx(88.0, abs=1.5)
+    pairs = [(made.rungs[0], encoded.files[wanted.name])]
+    scores = finish(measure(clip, pairs, made, folder)).of(wanted.name)
+    (score,) = (one.mean for one in scores.measurements if one.metric == choice.target.metric)
+    assert score == pytest.approx(choice.target.value, abs=off)
 
 
 def test_nothing_is_sought_where_it_would_take_longer_than_it_may(
     clip: Path, looked_at: tuple[MediaInfo, Inspection], tmp_path: Path
 ) -> None:
-    found, made = searched(clip, looked_at, 88.0, tmp_path / "search", share=0.07)
+    found, made = searched(clip, looked_at, rung(88.0), tmp_path / "search", share=0.07)
 
     assert found.probes == ()
     assert made.choices[0].basis == "predicted"
@@ -101,7 +130,7 @@ def test_a_sample_that_cannot_be_had_fails_no_plan(
     """The file is cut short after it was inspected: the plan says so and rests on the model."""
     torn = tmp_path / "torn.mkv"
     torn.write_bytes(clip.read_bytes()[:20_000])
-    found, made = searched(torn, looked_at, 88.0, tmp_path / "search", share=40.0)
+    found, made = searched(torn, looked_at, rung(88.0), tmp_path / "search", share=40.0)
 
     assert (found.limited or "").startswith("a sample could not be probed")
     assert made.choices[0].basis in ("predicted", "probed")
