@@ -1,7 +1,8 @@
 """Memory given to the steps that run on this machine, so that two large ones never meet.
 
 Each process writes what its steps were given beside its scratch folder's lock, so all workers with
-one scratch root share one account, and a dead process gives back what it had.
+one scratch root share one account, and a dead process gives back what it had. Smaller steps may
+pass one that waits, for a while; then all that come later wait behind it.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipelines.errors import KapokError
 from workers.scratch import Scratch, living_folders
 
 _LOOK_S = 0.5
+_PATIENCE_S = 60.0  # [P]
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +34,11 @@ class TooLittleMemory(KapokError):
 class MemoryAccount:
     """What of `limit_bytes` is given to the steps of every process that works in one root."""
 
-    def __init__(self, scratch: Scratch, limit_bytes: int) -> None:
-        self._root, self._limit_bytes = scratch.root, limit_bytes
-        self._own = scratch.folder / "memory"
+    def __init__(self, scratch: Scratch, limit_bytes: int, patience_s: float = _PATIENCE_S) -> None:
+        self._root, self._limit_bytes, self._patience_s = scratch.root, limit_bytes, patience_s
+        self._own, self._waiting = scratch.folder / "memory", scratch.folder / "memory-waiting"
         self._own.mkdir()
+        self._waiting.mkdir()
 
     @contextmanager
     def given(self, name: str, size_bytes: int, check: Callable[[], None]) -> Iterator[None]:
@@ -50,36 +53,47 @@ class MemoryAccount:
                 f"{self._limit_bytes / 1e9:.1f} GB: raise KAPOK_MEMORY_BYTES if it has more, ask "
                 "for fewer or smaller renditions, or run a worker on a larger machine; then retry"
             )
-        entry = self._own / name
-        if not self._take(entry, size_bytes):
+        entry, came_ns = self._own / name, time.monotonic_ns()
+        if not self._take(entry, size_bytes, came_ns):
             log.info("step %s waits for %.1f GB of memory", name, size_bytes / 1e9)
-            while not self._take(entry, size_bytes):
-                check()
-                time.sleep(_LOOK_S)
+            self._wait(entry, size_bytes, came_ns, check)
         try:
             yield
         finally:
             entry.unlink()
 
-    def _take(self, entry: Path, size_bytes: int) -> bool:
+    def _wait(self, entry: Path, size_bytes: int, came_ns: int, check: Callable[[], None]) -> None:
+        place = self._waiting / entry.name
+        with _locked(self._root / "memory.lock"):  # nobody reads half a number
+            place.write_text(str(came_ns))
+        try:
+            while not self._take(entry, size_bytes, came_ns):
+                check()
+                time.sleep(_LOOK_S)
+        finally:
+            place.unlink()
+
+    def _take(self, entry: Path, size_bytes: int, came_ns: int) -> bool:
         with _locked(self._root / "memory.lock"):
             folders = living_folders(self._root)
-            held = sum(_given_in(folder / "memory") for folder in folders)
-            if held + size_bytes > self._limit_bytes:
+            held = sum(sum(_numbers_in(folder / "memory")) for folder in folders)
+            if held + size_bytes > self._limit_bytes or self._is_behind(folders, came_ns):
                 return False
             entry.write_text(str(size_bytes))
             return True
 
+    def _is_behind(self, folders: Iterable[Path], came_ns: int) -> bool:
+        """Whether one that came earlier has waited for so long that it is its turn."""
+        long_ago_ns = time.monotonic_ns() - int(self._patience_s * 1e9)
+        came = (one for folder in folders for one in _numbers_in(folder / "memory-waiting"))
+        return any(other_ns < min(came_ns, long_ago_ns) for other_ns in came)
 
-def _given_in(folder: Path) -> int:
-    """What one process's steps hold; it may be giving back just now."""
-    held = 0
+
+def _numbers_in(folder: Path) -> Iterator[int]:
+    """Of each file of one process, which may be giving back just now."""
     for entry in folder.glob("*"):
-        try:
-            held += int(entry.read_text())
-        except FileNotFoundError:
-            continue
-    return held
+        with suppress(FileNotFoundError):
+            yield int(entry.read_text())
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,34 @@ def test_what_does_not_fit_waits_for_another_to_end(tmp_path: Path) -> None:
         told.append("first ends")
     thread.join(10)
     assert told == ["third fits beside the first", "first ends", "second begins"]
+
+
+def test_a_large_step_is_not_passed_for_ever(tmp_path: Path) -> None:
+    """Small ones that would fit may pass it for a while, and then wait behind it."""
+    shared, told = MemoryAccount(Scratch(tmp_path), 100, patience_s=1.0), list[str]()
+
+    def step(name: str, size_bytes: int) -> threading.Thread:
+        def run() -> None:
+            with shared.given(name, size_bytes, never):
+                told.append(name)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    with shared.given("first", 60, never):
+        large = step("large", 80)
+        eventually(lambda: any((shared._waiting).iterdir()), 5)
+        step("passes it", 40).join(10)
+        time.sleep(1.1)
+        small = step("waits behind it", 40)
+        small.join(1.2)
+        assert small.is_alive()
+        assert told == ["passes it"]
+    large.join(10)
+    small.join(10)
+    assert told == ["passes it", "large", "waits behind it"]
+    assert not list(shared._waiting.iterdir())
 
 
 def test_a_step_that_is_cancelled_waits_no_longer(tmp_path: Path) -> None:
