@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 
 from pipelines.errors import VerificationFailed
@@ -65,6 +66,13 @@ def test_a_stream_of_constant_rate_is_what_was_planned(folder: Path, tmp_path: P
     facts = verified(path, STREAM, PLAN, folder / "source.mov").facts
     assert (facts.codec, facts.frames, facts.frame_rate) == ("h264", 50, 25)
     assert facts.bitrate_bps == pytest.approx(RATE_BPS, rel=0.7)
+
+
+def test_aac_begins_with_the_picture(folder: Path, tmp_path: Path) -> None:
+    """No edit list hides its priming block here, so that block is not there."""
+    with av.open(str(joined(folder, tmp_path / "a.ts"))) as stream:
+        starts = [track.start_time * track.time_base for track in stream.streams]
+    assert starts[0] == starts[1]
 
 
 def test_a_rate_that_is_too_small_is_refused(folder: Path, tmp_path: Path) -> None:
