@@ -80,6 +80,7 @@ def _h264(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
         "level:v": video.level,
         "g": video.gop_frames,
         "keyint_min": video.gop_frames,
+        "rc-lookahead": video.lookahead_frames,
         "sc_threshold": 0,  # key frames at the same moments in every rung
         "flags": "+cgop",
         "a53cc": 0,
@@ -105,6 +106,7 @@ def _hevc(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
         "min-keyint": video.gop_frames,
         "scenecut": 0,
         "open-gop": 0,
+        "rc-lookahead": video.lookahead_frames,
         "level-idc": video.level,
         "high-tier": 0,
         "vbv-maxrate": chunk.max_bitrate_bps and chunk.max_bitrate_bps // 1000,

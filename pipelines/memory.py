@@ -122,4 +122,6 @@ def _held(video: VideoPlan, cores: int) -> float:
 
 
 def _lookahead(video: VideoPlan) -> int:
+    if video.lookahead_frames is not None:
+        return video.lookahead_frames
     return _LOOKAHEAD[video.encoder].get(video.preset or "medium", _USUAL_LOOKAHEAD)

@@ -134,6 +134,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         max_bitrate_bps=wanted.max_bitrate_bps,
         buffer_bits=wanted.buffer_bits,
         gop_frames=max(1, round(rate * wanted.gop_s)),
+        lookahead_frames=wanted.lookahead_frames,
         level=wanted.level,
         codec_profile=wanted.codec_profile,
         mastering_display=display,

@@ -48,6 +48,7 @@ class VideoPlan:
     max_bitrate_bps: int | None = None
     buffer_bits: int | None = None
     gop_frames: int = 1
+    lookahead_frames: int | None = None
     level: str | None = None
     codec_profile: str | None = None
     mastering_display: MasteringDisplay | None = None

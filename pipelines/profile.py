@@ -55,7 +55,8 @@ class VideoProfile:
     `source` keeps raster, rate, fields, sampling and colour untouched (preservation). What keeps
     `dynamic_metadata` needs it in the source, and the encoder `copy`.
     `from_sdr` is `refuse` where HLG or PQ stands for a real HDR master.
-    With a `target`, `crf` is for where nothing can be predicted.
+    With a `target`, `crf` is for where nothing can be predicted. `lookahead_frames` are held in
+    memory before the first one is coded; `None` leaves them to the preset.
     """
 
     codec: VideoCodec
@@ -72,6 +73,7 @@ class VideoProfile:
     max_bitrate_bps: int | None = None
     buffer_bits: int | None = None
     gop_s: Fraction = Fraction(1)
+    lookahead_frames: int | None = None
     level: str | None = None
     codec_profile: str | None = None
     burnt_in_timecode: bool = False

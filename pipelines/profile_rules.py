@@ -26,6 +26,7 @@ _SIDES, _RATES = (16, 8192), (Fraction(1), Fraction(120))
 _BITRATES_BPS = (50_000, 4_000_000_000)
 _BUFFER_S = (Fraction(1, 10), Fraction(10))
 _GOP_S = (Fraction(1, 100), Fraction(10))
+_LOOKAHEAD_FRAMES = (6, 60)  # more than the B-frames of any preset but the slowest
 _TARGETS = {"vmaf": (20, 100), "xpsnr": (20, 60)}
 _STEREO, _SURROUND = 2, 6
 _LOUDNESS = {
@@ -135,9 +136,18 @@ def _video_faults(video: Table) -> Iterator[str]:
     if most is not None and least is not None and most < least:
         yield _is("video.max_frame_rate", video["max_frame_rate"], f"at least {least}")
     yield from _within(video, "video.gop_s", *_GOP_S)
+    yield from _lookahead_faults(video)
     yield from _cap_faults(video)
     yield from _copy_faults(video)
     yield from _target_faults(video)
+
+
+def _lookahead_faults(video: Table) -> Iterator[str]:
+    if video.get("lookahead_frames") is None:
+        return
+    yield from _within(video, "video.lookahead_frames", *_LOOKAHEAD_FRAMES)
+    if (name := video.get("encoder")) not in ("libx264", "libx265"):
+        yield f"video.lookahead_frames is {video['lookahead_frames']}: {name} has none to be chosen"
 
 
 def _picture_faults(video: Table) -> Iterator[str]:

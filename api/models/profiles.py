@@ -56,6 +56,7 @@ class VideoProfile(Sent):
     max_bitrate_bps: int | None
     buffer_bits: int | None
     gop_s: Rational
+    lookahead_frames: int | None
     level: str | None
     codec_profile: str | None
     burnt_in_timecode: bool
