@@ -35,6 +35,7 @@ class UploadRequest:
     zone: str | None = None
     scores: bool = True
     source_colour: str | None = None
+    programme: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
 
@@ -44,6 +45,7 @@ class UploadRequest:
             "ladder": self.ladder,
             "zone": self.zone,
             "source_colour": self.source_colour,
+            "programme": self.programme,
             "metadata": dict(self.metadata),
         }
         known = {name: value for name, value in wishes.items() if value}

@@ -42,6 +42,12 @@ class NoEssence(MediaError):
     code = "no_essence"
 
 
+class NoSuchProgramme(MediaError):
+    """A programme was asked for that the file does not have; the text lists those it has."""
+
+    code = "no_such_programme"
+
+
 class LimitExceeded(MediaError):
     """A limit on pixels, streams, duration, memory or CPU time was passed."""
 

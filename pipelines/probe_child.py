@@ -94,6 +94,8 @@ def _picture(stream: Any, frame: Any) -> dict[str, Any]:
     context = stream.codec_context
     common = {
         "index": stream.index,
+        "id": stream.id,
+        "default": bool(stream.disposition & Disposition.default),
         "decoded": frame is not None,
         "pixels": _pixels(stream),
         "rates": [_text(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate],
@@ -155,7 +157,7 @@ def _light(raw: bytes | None) -> list[int] | None:
 
 def _sound(stream: Any) -> dict[str, Any]:
     context = stream.codec_context
-    common = {"index": stream.index, "decoded": False}
+    common = {"index": stream.index, "id": stream.id, "decoded": False}
     if context is None or not context.sample_rate or not context.layout.nb_channels:
         return common
     duration = stream.duration and stream.duration * stream.time_base

@@ -47,6 +47,13 @@ SourceColour = Annotated[
         help=t("What the pictures are, whatever their tags say.", "画面的真实色彩，不论标签。")
     ),
 ]
+Programme = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N",
+        help=t("Of a transport stream with several.", "TS 含多个节目时选用的节目号。"),
+    ),
+]  # fmt: skip
 SearchShare = Annotated[
     float | None,
     typer.Option(
@@ -70,7 +77,7 @@ def register(app: typer.Typer) -> None:
     command(app, "measure", t("Score one file against another.", "以参考文件评测画质。"))(measure)
 
 
-def inspect(out: Output, file: File, output: Folder = None) -> None:
+def inspect(out: Output, file: File, output: Folder = None, programme: Programme = None) -> None:
     from kapok.live import step_progress
     from kapok.local import look
     from kapok.local_show import inspection_sheet
@@ -83,7 +90,7 @@ def inspect(out: Output, file: File, output: Folder = None) -> None:
         output = output.absolute()
     with tempfile.TemporaryDirectory(prefix="kapok-") as scratch, step_progress(out) as view:
         view.begin(t("inspecting", "检查"))
-        info, found = look(file, output or Path(scratch), view)
+        info, found = look(file, output or Path(scratch), view, programme)
     record = {"path": str(file), "media": to_json(info), "inspection": to_json(found)}
     out.answer(record, lambda: inspection_sheet(file, info, found))
 
@@ -99,6 +106,7 @@ def encode(
     chunk_min_s: ChunkMin = None,
     source_colour: SourceColour = None,
     search_share: SearchShare = None,
+    programme: Programme = None,
 ) -> None:
     from kapok import local
     from kapok.commands.upload import names
@@ -119,7 +127,7 @@ def encode(
         begin = beginner(view)
         view_of_it = begin(t("inspecting", "检查"))
         images = scratch / "inspection"
-        info, found = local.look_for(file, images, view_of_it, wanted, source_colour)
+        info, found = local.look_for(file, images, view_of_it, wanted, source_colour, programme)
         looked_at = Looked(file, info, found, wanted, chunk_min_s, search_share, source_colour)
         plan = searched_plan(looked_at, scratch / "search", begin)
         thumbs = thumbs_in(images, found.thumbs)

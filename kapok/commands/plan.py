@@ -14,6 +14,7 @@ from kapok.commands.local import (
     File,
     Ladder,
     Profile,
+    Programme,
     SearchShare,
     SourceColour,
     beginner,
@@ -34,6 +35,7 @@ def plan(
     chunk_min_s: ChunkMin = None,
     search_share: SearchShare = None,
     source_colour: SourceColour = None,
+    programme: Programme = None,
 ) -> None:
     from kapok.commands.upload import names
     from kapok.live import step_progress
@@ -48,7 +50,8 @@ def plan(
         scratch = Path(folder)
         begin = beginner(view)
         show = begin(t("inspecting", "检查"))
-        info, found = look_for(file, scratch / "inspection", show, wanted, source_colour)
+        images = scratch / "inspection"
+        info, found = look_for(file, images, show, wanted, source_colour, programme)
         looked = Looked(file, info, found, wanted, chunk_min_s, search_share, source_colour)
         made = searched_plan(looked, scratch / "search", begin)
     prediction, cores = predict(made, info, found), len(os.sched_getaffinity(0))
