@@ -18,10 +18,12 @@ from pipelines.media import Inspection, MediaInfo
 from pipelines.track_choice import choice_decisions
 
 
-def inspection_sheet(path: Path, info: MediaInfo, found: Inspection) -> RenderableType:
+def inspection_sheet(
+    path: Path, info: MediaInfo, found: Inspection, said: Sequence[str] = ()
+) -> RenderableType:
     rows: list[tuple[str, RenderableType | None]] = [
         (t("file", "文件"), f"{readable(path)}  {size(info.size_bytes)}  {info.format_name}"),
-        (t("chosen", "选用"), "\n".join(choice_decisions(info))),
+        (t("chosen", "选用"), "\n".join((*said, *choice_decisions(info)))),
         (t("picture", "画面"), _picture(info, found)),
         (t("length", "时长"), duration(float(found.duration_s))),
         (t("timecode", "时码"), info.timecode),

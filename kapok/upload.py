@@ -96,6 +96,12 @@ def _stat(path: Path) -> os.stat_result:
         reason = os_reason(error)
         message = t(f"cannot read {path}: {reason}", f"无法读取 {path}（{reason}）：请检查路径")
         raise FileMissing(message) from error
+    if path.is_dir():
+        text = t(
+            f"{path} is a folder: make one file of it with `kapok wrap`, and send that",
+            f"{path} 是目录：请先用 `kapok wrap` 合为一个文件再上传",
+        )
+        raise FileMissing(text)
     if not path.is_file():
         raise FileMissing(t(f"{path} is not a file", f"{path} 不是文件：请指定文件"))
     if found.st_size == 0:

@@ -48,6 +48,12 @@ class NoSuchProgramme(MediaError):
     code = "no_such_programme"
 
 
+class IncompleteSource(MediaError):
+    """Of a source that is more than one file some are missing, doubled, damaged or do not agree."""
+
+    code = "incomplete_source"
+
+
 class LimitExceeded(MediaError):
     """A limit on pixels, streams, duration, memory or CPU time was passed."""
 

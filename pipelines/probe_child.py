@@ -21,6 +21,9 @@ _MAX_PACKETS = 3000  # enough to reach a picture in a stream that starts inside 
 _MAX_PACKET_BYTES = 256 << 20
 _LAST_ENTRIES = 64  # of a sample index: the end of the file, whatever the interleaving
 _NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+# PyAV raises at a kind of side data that it has no name for, as an image's EXIF is: here it may be
+# any that nobody asks for.
+Type._missing_ = classmethod(lambda _, __: Type.SEI_UNREGISTERED)  # type: ignore[method-assign, assignment]
 _RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
 
 

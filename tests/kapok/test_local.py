@@ -290,11 +290,12 @@ def test_a_result_gets_its_name_after_its_record(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
+def test_a_folder_of_nothing_is_said_to_be_one(tmp_path: Path) -> None:
     done = kapok("inspect", tmp_path)
 
-    assert done.returncode == 4
-    assert "is a folder" in done.stderr
+    assert done.returncode == FAILED
+    assert "holds no numbered images" in done.stderr
+    assert kapok("measure", tmp_path, tmp_path).returncode == 4
 
 
 @pytest.mark.media
