@@ -24,6 +24,7 @@ _NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
 # PyAV raises at a kind of side data that it has no name for, as an image's EXIF is: here it may be
 # any that nobody asks for.
 Type._missing_ = classmethod(lambda _, __: Type.SEI_UNREGISTERED)  # type: ignore[method-assign, assignment]
+_HANDLER_CHARACTERS = 40
 _RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
 
 
@@ -202,12 +203,24 @@ def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
     for stream in container.streams:
         context = stream.codec_context
         taken = stream in pictures or (stream.type == "audio" and _sound(stream)["decoded"])
-        if taken or (stream.type == "data" and stream.metadata.get("timecode")):
+        if taken or _is_timecode(stream):
             continue
         kind = kinds.get(stream.type, f"{stream.type} track")
         name = context.codec.canonical_name if context is not None else "no decoder"
-        told.append(f"{kind} {stream.index} ({name})")
+        told.append(f"{kind} {stream.index} ({name}{_handler(stream)})")
     return told
+
+
+def _is_timecode(stream: Any) -> bool:
+    """A track of timecode alone, in one sample: cameras' metadata, one a picture, have it too."""
+    return stream.type == "data" and bool(stream.metadata.get("timecode")) and stream.frames <= 1
+
+
+def _handler(stream: Any) -> str:
+    """What a camera calls its data; it may be anybody's text."""
+    text = stream.metadata.get("handler_name", "") if stream.type == "data" else ""
+    shown = "".join(character for character in text if character.isprintable()).strip()
+    return f', "{shown[:_HANDLER_CHARACTERS]}"' if shown else ""
 
 
 def _start(stream: Any) -> str:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pipelines.errors import NoSuchProgramme
 from pipelines.media import MediaInfo, Programme, VideoTrack
 
+_WITH_ALPHA = ("yuva", "ayuv", "gbrap", "rgba", "bgra", "argb", "abgr", "ya8", "ya16")
+
 
 def with_choice(info: MediaInfo, wanted: int | None = None) -> MediaInfo:
     """The picture that is taken comes first; of several programmes one alone is kept, all of whose
@@ -35,6 +37,8 @@ def choice_decisions(info: MediaInfo) -> tuple[str, ...]:
     told = [_programme_decision(info)] if info.programme is not None else []
     if info.picture and len(info.video) > 1:
         told.append(_picture_decision(info.picture, info.video[1:]))
+    if info.picture and info.picture.pix_fmt.startswith(_WITH_ALPHA):
+        told.append("the picture is partly transparent: only preservation keeps how")
     return tuple(told)
 
 
