@@ -47,6 +47,7 @@ _CHILD = Path(__file__).with_name("probe_child.py")
 _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
 _HD_LINES = 720
+_DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 # AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
 _FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
@@ -321,7 +322,13 @@ def _notes(found: Mapping[str, Any]) -> tuple[str, ...]:
         for track in found["video"]
         if track["decoded"] and _disagree(track["colour_of_stream"], track["colour_of_frame"])
     ]
-    return (*silent, *disputed)
+    logarithmic = [
+        f"picture track {track['index']}: its DPX header says {_DPX_LIGHT[track['dpx_transfer']]}, "
+        "which is read as if it were video: grade it first, or keep it as it is"
+        for track in found["video"]
+        if track["decoded"] and track["dpx_transfer"] in _DPX_LIGHT
+    ]
+    return (*silent, *disputed, *logarithmic)
 
 
 def _disagree(stream: Sequence[int], frame: Sequence[int]) -> bool:

@@ -25,6 +25,7 @@ _NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
 # any that nobody asks for.
 Type._missing_ = classmethod(lambda _, __: Type.SEI_UNREGISTERED)  # type: ignore[method-assign, assignment]
 _HANDLER_CHARACTERS = 40
+_DPX_TRANSFER = 801  # byte of the header, SMPTE ST 268
 _RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
 
 
@@ -70,11 +71,13 @@ def _pixels(stream: Any) -> int:
     return 0 if context is None else int(context.width * context.height)
 
 
-def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, Any]:
-    """The first picture of each stream, decoded on one thread to keep memory small."""
+def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, tuple[Any, int]]:
+    """The first picture of each stream, decoded on one thread to keep memory small; and, of a DPX,
+    what its header calls its light.
+    """
     for stream in streams:
         stream.codec_context.thread_count = 1
-    found: dict[int, Any] = {}
+    found: dict[int, tuple[Any, int]] = {}
     if not streams:
         return found
     size = 0
@@ -83,8 +86,14 @@ def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, An
         if len(found) == len(streams) or count > _MAX_PACKETS or size > _MAX_PACKET_BYTES:
             break
         if packet.stream.index not in found and (frames := _decoded(packet)):
-            found[packet.stream.index] = frames[0]
+            found[packet.stream.index] = (frames[0], _dpx_transfer(packet))
     return found
+
+
+def _dpx_transfer(packet: Any) -> int:
+    """A code of SMPTE ST 268, some of which ffmpeg has no name for; 0 of other images."""
+    head = bytes(packet)[: _DPX_TRANSFER + 1] if packet.size > _DPX_TRANSFER else b""
+    return head[_DPX_TRANSFER] if head[:4] in (b"SDPX", b"XPDS") else 0
 
 
 def _decoded(packet: Any) -> list[Any]:
@@ -94,8 +103,9 @@ def _decoded(packet: Any) -> list[Any]:
         return []  # a damaged packet: a later one may decode
 
 
-def _picture(stream: Any, frame: Any) -> dict[str, Any]:
+def _picture(stream: Any, first: tuple[Any, int] | None) -> dict[str, Any]:
     context = stream.codec_context
+    frame, dpx_transfer = first or (None, 0)
     common = {
         "index": stream.index,
         "id": stream.id,
@@ -113,6 +123,7 @@ def _picture(stream: Any, frame: Any) -> dict[str, Any]:
         **common,
         "codec": context.codec.canonical_name,
         "codec_tag": context.codec_tag,
+        "dpx_transfer": dpx_transfer,
         "codec_profile": stream.profile,
         "width": frame.width,
         "height": frame.height,

@@ -89,6 +89,30 @@ def test_the_sample_of_a_film_scan_is_read(tmp_path: Path) -> None:
     assert (parts.frames, picture.pix_fmt, picture.bit_depth) == (24, "gbrp10le", 10)
 
 
+@pytest.mark.parametrize(
+    ("codes", "colour", "noted"),
+    [
+        ((6, 6), ("bt709", "bt709"), ""),
+        ((2, 2), (None, "linear"), ""),
+        ((1, 1), (None, None), "its DPX header says printing density"),
+        ((3, 6), ("bt709", None), "its DPX header says logarithmic light"),
+    ],
+)
+def test_the_light_that_a_dpx_header_states_is_read_or_said(
+    codes: tuple[int, int], colour: tuple[str | None, str | None], noted: str, tmp_path: Path
+) -> None:
+    """Transfer and primaries; what ffmpeg has no name for is a finding."""
+    folder = images(tmp_path / "scan", "dpx10")
+    for file in folder.iterdir():
+        content = bytearray(file.read_bytes())
+        content[801:803] = bytes(codes)
+        file.write_bytes(content)
+    info = probe(finish(wrap(parts_of(folder, FILM), tmp_path / "one.mov")).path)
+    assert info.picture
+    assert (info.picture.colour.primaries, info.picture.colour.transfer) == colour
+    assert [noted in note for note in info.notes] == ([True] if noted else [])
+
+
 def test_a_folder_whose_name_looks_like_a_pattern_is_read(tmp_path: Path) -> None:
     folder = images(tmp_path / "scan", "png16").rename(tmp_path / "100% [a] %03d *")
     made = finish(wrap(parts_of(folder, FILM), tmp_path / "one.mov"))
