@@ -41,7 +41,7 @@ def sequence_parts(folder: Path, files: Mapping[str, int], wanted: str, rate: Fr
 
     Raises `IncompleteSource`.
     """
-    chosen = {name: size for name, size in files.items() if _matches(name, wanted)}
+    chosen = {name: size for name, size in files.items() if matches(name, wanted)}
     found = find_sequence(chosen)
     names = {found.name(found.first + n) for n in range(found.count)}
     pattern = f"{folder}/{found.prefix}".replace("%", "%%")
@@ -60,7 +60,7 @@ def sequence_parts(folder: Path, files: Mapping[str, int], wanted: str, rate: Fr
     )
 
 
-def _matches(name: str, wanted: str) -> bool:
+def matches(name: str, wanted: str) -> bool:
     """`*` and `%06d` stand for the numbers; brackets and other signs for themselves."""
     literal = re.sub(r"[\[?]", lambda sign: f"[{sign[0]}]", wanted)
     return fnmatchcase(name, _PLACE.sub("*", literal))

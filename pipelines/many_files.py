@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipelines.errors import UnsupportedMedia
-from pipelines.image_sequence import IMAGES, sequence_parts
+from pipelines.image_sequence import IMAGES, matches, sequence_parts
 from pipelines.imf import ASSET_MAPS, imf_parts
 from pipelines.opatom import opatom_parts
 from pipelines.wrap import Parts
@@ -34,19 +34,22 @@ def parts_of(path: Path, rate: Fraction | None = None) -> Parts:
     folder, wanted = (path, "") if path.is_dir() else (path.parent, path.name)
     files = _files(folder)
     asset_map = next((name for name in ASSET_MAPS if name in files), None)
-    images = [name for name in files if name.lower().endswith(IMAGES)]
-    atoms = sorted(name for name in files if name.lower().endswith(".mxf"))
     if asset_map and not _is_pattern(wanted):
         return imf_parts(folder, asset_map, wanted)
-    if images and atoms and not wanted:
+    named = [name for name in sorted(files) if matches(name, wanted or "*")]
+    images = [name for name in named if name.lower().endswith(IMAGES)]
+    atoms = [name for name in named if name.lower().endswith(".mxf")]
+    if images and atoms:
         message = f"{folder.name} holds images and MXF files: name the images, as FOLDER/*.dpx"
         raise UnsupportedMedia(message)
     if images:
         return sequence_parts(folder, files, wanted or "*", _needed(rate, folder))
     if atoms:
         return opatom_parts(folder, atoms)
-    message = f"{folder.name} holds no numbered images, no IMF package and no MXF files"
-    raise UnsupportedMedia(f"{message}: name a file in it")
+    what = f"{wanted} in {folder.name}" if wanted else folder.name
+    raise UnsupportedMedia(
+        f"{what}: there are no numbered images, no IMF package and no MXF files: name a file"
+    )
 
 
 def _files(folder: Path) -> dict[str, int]:

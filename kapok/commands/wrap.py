@@ -11,6 +11,7 @@ from kapok.command import Output, command, end_on_sigterm, need_folder
 from kapok.commands.local import Rate, beginner
 from kapok.errors import Usage
 from kapok.language import t
+from kapok.names import readable
 
 Folder = Annotated[
     Path,
@@ -44,6 +45,9 @@ def wrap(out: Output, folder: Folder, output: File, rate: Rate = "") -> None:
         text = t(
             "what is made is QuickTime: name it FILE.mov", "生成的是 QuickTime：请命名为 FILE.mov"
         )
+        raise Usage(text)
+    if output.exists():
+        text = t(f"{readable(output)} is there already", f"{readable(output)} 已存在")
         raise Usage(text)
     need_folder(output.parent)
     parts = parts_here(folder, rate)

@@ -294,7 +294,7 @@ def test_a_folder_of_nothing_is_said_to_be_one(tmp_path: Path) -> None:
     done = kapok("inspect", tmp_path)
 
     assert done.returncode == FAILED
-    assert "holds no numbered images" in done.stderr
+    assert "there are no numbered images" in done.stderr
     assert kapok("measure", tmp_path, tmp_path).returncode == 4
 
 

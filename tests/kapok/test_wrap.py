@@ -63,6 +63,7 @@ def test_wrap_makes_the_file_that_is_uploaded(scan: Path, tmp_path: Path) -> Non
     record = answer("wrap", scan, "--rate", "24", "-o", tmp_path / "scan.mov")
     assert (record["frames"], record["kind"]) == (24, "24 images scan_0086400.dpx …")
     assert len(record["hashes"]) == 1
+    assert "is there already" in kapok("wrap", scan, "-o", tmp_path / "scan.mov").stderr
     inspected = answer("inspect", tmp_path / "scan.mov")
     assert (inspected["inspection"]["frames"], inspected["said"]) == (24, [])
     done = kapok("upload", scan, "--url", "http://127.0.0.1:9", KAPOK_API_KEY="kpk_none")

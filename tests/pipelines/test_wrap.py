@@ -146,8 +146,22 @@ def test_a_rate_is_needed_and_a_folder_of_nothing_is_said_to_be_one(tmp_path: Pa
         parts_of(images(tmp_path / "scan", "png16"))
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(UnsupportedMedia, match="holds no numbered images, no IMF package"):
+    with pytest.raises(UnsupportedMedia, match="empty: there are no numbered images, no IMF"):
         parts_of(empty)
+
+
+def test_what_was_named_is_what_is_taken(tmp_path: Path) -> None:
+    """A table of no package, or a pattern that nothing meets, is not the rest of its folder."""
+    folder = images(tmp_path / "scan", "png16")
+    (folder / "words.xml").write_text("<a/>")
+    with pytest.raises(UnsupportedMedia, match=r"words.xml in scan: there are no numbered images"):
+        parts_of(folder / "words.xml", FILM)
+    with pytest.raises(UnsupportedMedia, match=r"b_\*.png in scan: there are no numbered"):
+        parts_of(folder / "b_*.png", FILM)
+    (folder / "clip.mxf").write_bytes(b"")
+    with pytest.raises(UnsupportedMedia, match="scan holds images and MXF files"):
+        parts_of(folder, FILM)
+    assert parts_of(folder / "f*.png", FILM).left_out == ("clip.mxf", "words.xml")
 
 
 def test_what_is_one_file_is_not_many(tmp_path: Path) -> None:
