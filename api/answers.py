@@ -90,6 +90,7 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
         "unknown_profile",
         "profile_unavailable",
         "zone_not_found",
+        "job_conflict",
     ),
     "GET /v1/assets/{asset_id}/posters": ("not_made_yet",),
     "GET /v1/assets/{asset_id}/storyboard": ("not_made_yet",),

@@ -92,6 +92,8 @@ TABLE: Mapping[str, Row] = {
     "unsupported_media": Row(422, "Kapok does not open this kind of file", "不支持的媒体格式"),
     "truncated_media": Row(422, "The file is cut off", "文件不完整"),
     "no_essence": Row(422, "There is no picture and no sound in it", "没有可解码的画面或声音"),
+    "incomplete_source": Row(422, "Files of the source are missing or wrong", "来源文件缺失或有误"),
+    "no_such_programme": Row(422, "The file has no such programme", "文件中没有这个节目"),
     "undecodable_media": Row(422, "The media is damaged", "媒体内容损坏"),
     "limit_exceeded": Row(422, "The media is beyond a limit", "媒体超出限制"),
     "nothing_to_encode": Row(422, "No profile fits this source", "没有适用的编码方案"),

@@ -38,6 +38,7 @@ def check_recipe(session: Session, caller: Caller, recipe: Recipe, beat_s: float
         "zone": recipe.zone,
         "scores": None if recipe.scores else False,
         "source_colour": recipe.source_colour,
+        "programme": recipe.programme,
     }
     return {name: value for name, value in kept.items() if value is not None}
 

@@ -20,6 +20,7 @@ from kapok.commands import (
     publications,
     serve,
     upload,
+    wrap,
 )
 from kapok.language import t
 
@@ -64,6 +65,7 @@ for module in (
     demo,
     doctor,
     upload,
+    wrap,
     assets,
     jobs,
     publications,

@@ -74,6 +74,7 @@ class Client:
         zone: str | None = None,
         scores: bool = True,
         source_colour: str | None = None,
+        programme: int | None = None,
         metadata: Mapping[str, Any] | None = None,
         checksum_file: Path | None = None,
         parallel: int = 4,
@@ -94,6 +95,7 @@ class Client:
             zone=zone,
             scores=scores,
             source_colour=source_colour,
+            programme=programme,
             metadata=metadata or {},
             checksums=declared_checksums(file, checksum_file),
         )
@@ -149,12 +151,14 @@ class Client:
         profiles: Sequence[str] = (),
         ladder: str | None = None,
         source_colour: str | None = None,
+        programme: int | None = None,
     ) -> Record:
         """More renditions of an asset that is already there."""
         wishes = {
             "profiles": list(profiles) or None,
             "ladder": ladder,
             "source_colour": source_colour,
+            "programme": programme,
         }
         body = {name: value for name, value in wishes.items() if value}
         return self._post(route("assets", asset_id, "jobs"), body)

@@ -86,11 +86,13 @@ def follow(operation: Generator[Progress, None, T], show: Show) -> T:
         show(progress)
 
 
-def look(path: Path, folder: Path, show: Show) -> tuple[MediaInfo, Inspection]:
+def look(
+    path: Path, folder: Path, show: Show, programme: int | None = None
+) -> tuple[MediaInfo, Inspection]:
     """Probe and inspect; pictures and waveform land in `folder`."""
     from pipelines.inspect import inspect
 
-    info = _probed(path, folder)
+    info = _probed(path, folder, programme)
     return info, follow(inspect(path, info, folder, keep_thumbs=False), show)
 
 
@@ -100,6 +102,7 @@ def look_for(
     show: Show,
     wanted: Sequence[str] | str | None,
     source_colour: StatedColour | None = None,
+    programme: int | None = None,
 ) -> tuple[MediaInfo, Inspection]:
     """`look`, with all that renditions of the wanted profiles need (see `make_plan`)."""
     from pipelines.colour_doubt import believed
@@ -107,17 +110,17 @@ def look_for(
     from pipelines.profile import choose_profiles
     from pipelines.source_colour import wants_light
 
-    info = _probed(path, folder)
+    info = _probed(path, folder, programme)
     light = wants_light(believed(info, source_colour), choose_profiles(info, wanted))
     looking = inspect(path, info, folder, measure_light=light, source_colour=source_colour)
     return info, follow(looking, show)
 
 
-def _probed(path: Path, folder: Path) -> MediaInfo:
+def _probed(path: Path, folder: Path, programme: int | None) -> MediaInfo:
     from pipelines.probe import probe
 
     need_file(path)
-    info = probe(path)
+    info = probe(path, programme)
     folder.mkdir(parents=True, exist_ok=True)
     return info
 
@@ -246,7 +249,8 @@ def _groups(work: Work) -> list[tuple[Rung, ...]]:
     from pipelines.probe import probe
 
     rungs = work.plan.rungs
-    groups = measured_together(rungs, probe(work.source)) if work.score else ()
+    info = probe(work.source, work.plan.programme)
+    groups = measured_together(rungs, info) if work.score else ()
     scored = {rung.profile for group in groups for rung in group}
     alone = [(rung,) for rung in rungs if rung.profile not in scored]
     return sorted([*groups, *alone], key=lambda group: rungs.index(group[0]))

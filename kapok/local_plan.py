@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A file that was inspected, and what is asked for."""
+    """A file that was inspected, and what is asked for.
+
+    `said` tells how it came to be of what was `named` (see `kapok.local_source`).
+    """
 
     path: Path
     info: MediaInfo
@@ -35,9 +38,11 @@ class Looked:
     chunk_min_s: float | None
     search_share: float | None
     source_colour: StatedColour | None = None
+    said: tuple[str, ...] = ()
+    named: Path | None = None
 
     def plan(self, findings: Findings | None = None) -> Plan:
-        return make_plan(
+        made = make_plan(
             self.info,
             self.inspection,
             self.wanted,
@@ -45,6 +50,7 @@ class Looked:
             self.source_colour,
             findings,
         )
+        return replace(made, decisions=(*self.said, *made.decisions))
 
 
 def searched_plan(looked: Looked, scratch: Path, begin: Callable[[str], Show]) -> Plan:
@@ -93,7 +99,7 @@ def plan_record(looked: Looked, plan: Plan, prediction: Prediction, cores: int) 
     from pipelines.records import to_json
 
     return {
-        "path": str(looked.path),
+        "path": str(looked.named or looked.path),
         "plan": to_json(plan),
         "prediction": {**to_json(prediction), "wall_s": round(prediction.cpu_s / cores, 1)},
     }
@@ -102,7 +108,7 @@ def plan_record(looked: Looked, plan: Plan, prediction: Prediction, cores: int) 
 def plan_sheet(looked: Looked, plan: Plan, prediction: Prediction, cores: int) -> RenderableType:
     wall = duration(prediction.cpu_s / cores)
     rows: list[tuple[str, RenderableType | None]] = [
-        (t("file", "文件"), readable(looked.path)),
+        (t("file", "文件"), readable(looked.named or looked.path)),
         (t("length", "时长"), duration(float(plan.duration_s))),
         (t("chunks", "分块"), str(len(plan.chunks))),
         (t("renditions", "成品"), t("about ", "约 ") + size(prediction.size_bytes)),

@@ -15,17 +15,22 @@ from kapok.show_colour import colour_table
 from kapok.units import duration, frame_rate, size
 from pipelines.facts import Measurement
 from pipelines.media import Inspection, MediaInfo
+from pipelines.track_choice import choice_decisions
 
 
-def inspection_sheet(path: Path, info: MediaInfo, found: Inspection) -> RenderableType:
+def inspection_sheet(
+    path: Path, info: MediaInfo, found: Inspection, said: Sequence[str] = ()
+) -> RenderableType:
     rows: list[tuple[str, RenderableType | None]] = [
         (t("file", "文件"), f"{readable(path)}  {size(info.size_bytes)}  {info.format_name}"),
+        (t("chosen", "选用"), "\n".join((*said, *choice_decisions(info)))),
         (t("picture", "画面"), _picture(info, found)),
         (t("length", "时长"), duration(float(found.duration_s))),
         (t("timecode", "时码"), info.timecode),
         (t("sound", "声音"), "\n".join(_sounds(info))),
         (t("loudness", "响度"), "\n".join(_loudness(found))),
         (t("shots", "镜头"), str(len(found.shots)) if found.shots else None),
+        (t("left out", "未采用"), "\n".join(info.left_out)),
         (t("levels", "电平"), _levels(found)),
         (t("black", "黑场"), _spans(found.black)),
         (t("freeze", "静帧"), _spans(found.freeze)),

@@ -115,9 +115,21 @@ def asset(record: Record) -> RenderableType:
             (t("file", "文件"), f"{record['file_name']}  {size(record['size_bytes'])}"),
             ("SHA-256", record["sha256"]),
             (t("source", "源"), source_line(record.get("source"))),
+            (t("programme", "节目"), _programme(record.get("source") or {})),
             (t("created", "创建时间"), moment(record["created_at"])),
             *((name, str(value)) for name, value in (record.get("metadata") or {}).items()),
         ]
+    )
+
+
+def _programme(source: Record) -> str | None:
+    """Which one is shown of a transport stream with several."""
+    if source.get("programme") is None:
+        return None
+    named = [f"{one['number']} {one['name'] or ''}".strip() for one in source["programmes"]]
+    return t(
+        f"{source['programme']} of {', '.join(named)}",
+        f"{source['programme']}（共有 {'、'.join(named)}）",
     )
 
 

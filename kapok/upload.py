@@ -35,6 +35,7 @@ class UploadRequest:
     zone: str | None = None
     scores: bool = True
     source_colour: str | None = None
+    programme: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
 
@@ -44,6 +45,7 @@ class UploadRequest:
             "ladder": self.ladder,
             "zone": self.zone,
             "source_colour": self.source_colour,
+            "programme": self.programme,
             "metadata": dict(self.metadata),
         }
         known = {name: value for name, value in wishes.items() if value}
@@ -94,6 +96,12 @@ def _stat(path: Path) -> os.stat_result:
         reason = os_reason(error)
         message = t(f"cannot read {path}: {reason}", f"无法读取 {path}（{reason}）：请检查路径")
         raise FileMissing(message) from error
+    if path.is_dir():
+        text = t(
+            f"{path} is a folder: make one file of it with `kapok wrap`, and send that",
+            f"{path} 是目录：请先用 `kapok wrap` 合为一个文件再上传",
+        )
+        raise FileMissing(text)
     if not path.is_file():
         raise FileMissing(t(f"{path} is not a file", f"{path} 不是文件：请指定文件"))
     if found.st_size == 0:

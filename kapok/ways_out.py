@@ -20,6 +20,8 @@ WAYS_OUT: Mapping[str, str] = {
     "unsupported_media": "不是能打开的媒体文件：请换成 MP4、MOV、MXF、MPEG-TS、MKV 或 WAV。",
     "truncated_media": "文件不完整：请重新拷贝或导出。",
     "no_essence": "没有可解码的画面或声音：请先在播放器中检查该文件。",
+    "incomplete_source": "来源的文件不完整或互相不符：请按下列说明重新拷贝。",
+    "no_such_programme": "没有这个节目号：请从下列节目中选择。",
     "undecodable_media": "媒体内容损坏或标注有误：请重新导出。",
     "limit_exceeded": "媒体超出限制，英文说明指出是哪一项：请拆分或重新导出后再试。",
     "unknown_profile": "没有这个编码方案或阶梯：请用 `kapok profile list` 查看后再选。",

@@ -42,6 +42,18 @@ class NoEssence(MediaError):
     code = "no_essence"
 
 
+class NoSuchProgramme(MediaError):
+    """A programme was asked for that the file does not have; the text lists those it has."""
+
+    code = "no_such_programme"
+
+
+class IncompleteSource(MediaError):
+    """Of a source that is more than one file some are missing, doubled, damaged or do not agree."""
+
+    code = "incomplete_source"
+
+
 class LimitExceeded(MediaError):
     """A limit on pixels, streams, duration, memory or CPU time was passed."""
 

@@ -134,7 +134,7 @@ def _measure(
     source: Path, pairs: tuple[Pair, ...], plan: Plan, folder: Path
 ) -> Generator[Progress, None, Scored]:
     """All pairs in one command a window; raises where it fails, for whichever of them."""
-    info = probe(source)
+    info = probe(source, plan.programme)
     (reference,) = {_reference_of(pair.rung, info) for pair in pairs}
     comparison = Comparison(source, plan, reference, pairs)
     windows = windows_of(plan, {pair.video.rate_divisor for pair in pairs}, info.format_name)

@@ -81,6 +81,7 @@ class VideoTrack:
     dolby_vision: bool = False
     hdr10_plus: bool = False
     hdr_vivid: bool = False
+    default: bool = False
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -104,12 +105,28 @@ class AudioTrack:
 
 
 @dataclass(frozen=True, slots=True)
+class Programme:
+    """One of a transport stream's: its number, its service's name, the indices of its tracks."""
+
+    number: int
+    name: str | None
+    tracks: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        return f'{self.number} "{self.name}"' if self.name else str(self.number)
+
+
+@dataclass(frozen=True, slots=True)
 class MediaInfo:
     """The answer of `probe`: the container and its tracks. Claims of the file, not yet measured.
 
     `start_s` is where ffmpeg puts time zero: the earliest start of any track on the file's clock,
     or of those that Kapok reads where the clock may jump.
     `notes` say what looks wrong, `left_out` names the tracks that no rendition is made of.
+    `video` begins with the picture that was chosen (see `pipelines.track_choice`); of several
+    `programmes`, `video` and `audio` are those of `programme` alone, which somebody may have asked
+    for.
     """
 
     format_name: str
@@ -122,10 +139,13 @@ class MediaInfo:
     start_s: Fraction = Fraction(0)
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    programmes: tuple[Programme, ...] = ()
+    programme: int | None = None
+    programme_asked: bool = False
 
     @property
     def picture(self) -> VideoTrack | None:
-        """The picture track that the plan uses: the first one that is not a cover image."""
+        """The picture track that the plan uses."""
         return self.video[0] if self.video else None
 
 

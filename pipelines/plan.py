@@ -27,6 +27,7 @@ from pipelines.plan_types import (
 )
 from pipelines.profile import Profile, Target
 from pipelines.quality_target import Targeted, with_targets
+from pipelines.track_choice import choice_decisions
 
 __all__ = [
     "AudioPlan",
@@ -86,6 +87,7 @@ def plan(
         refused=(*refused, *twins, *targeted.refused),
         chunks=chunks,
         decisions=(
+            *choice_decisions(info),
             *source.decisions,
             *colour_decisions(rungs),
             *sound_decisions(info, rungs),
@@ -98,6 +100,7 @@ def plan(
         source_field_order=inspection.scan,
         source_timecode=info.timecode,
         start_s=info.start_s,
+        programme=info.programme,
         clock_of_tracks=may_jump(info.format_name),
         clock_jumps=inspection.clock_jumps,
         choices=targeted.choices,

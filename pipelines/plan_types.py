@@ -198,7 +198,8 @@ class Plan:
     the source's, as inspected; where `constant_frame_rate` is false they are what the picture is
     resampled to. `source_colour` is complete: `decisions` say what the file left out and every
     other choice, in words. `start_s` is where ffmpeg puts time zero when it reads the picture and
-    all `audio_tracks`; with `clock_of_tracks` it depends on reading them all.
+    all `audio_tracks`; with `clock_of_tracks` it depends on reading them all. `programme` is the
+    one of a transport stream with several that all of them belong to.
     """
 
     duration_s: Fraction
@@ -217,6 +218,7 @@ class Plan:
     source_field_order: FieldOrder = "progressive"
     source_timecode: str | None = None
     start_s: Fraction = Fraction(0)
+    programme: int | None = None
     clock_of_tracks: bool = False
     clock_jumps: bool = False
     choices: tuple[Choice, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,11 @@ from pipelines.media import (
     VideoTrack,
     content_light,
 )
+from pipelines.programmes import read_programmes
 from pipelines.rates import nearest_standard_rate
 from pipelines.run import capture
 from pipelines.sandbox import active
+from pipelines.track_choice import with_choice
 
 MAX_STREAMS = 128
 MAX_DURATION_S = 7 * 24 * 3600
@@ -44,15 +47,18 @@ _CHILD = Path(__file__).with_name("probe_child.py")
 _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
 _HD_LINES = 720
+_DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 # AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
 _FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
 
 
-def probe(path: Path) -> MediaInfo:
-    """Raises `EmptyFile`, `UnsupportedMedia`, `TruncatedMedia`, `NoEssence` or `LimitExceeded`.
+def probe(path: Path, programme: int | None = None) -> MediaInfo:
+    """What the file holds; of a transport stream with several programmes, the one that is asked
+    for, else the one with the largest picture (see `pipelines.track_choice`).
 
-    Never opens another file or the network, whatever the file asks for.
+    Raises `EmptyFile`, `UnsupportedMedia`, `TruncatedMedia`, `NoEssence`, `NoSuchProgramme` or
+    `LimitExceeded`. Never opens another file or the network, whatever the file asks for.
     """
     path = path.resolve()
     if path.stat().st_size == 0:
@@ -60,12 +66,13 @@ def probe(path: Path) -> MediaInfo:
         raise EmptyFile(message)
     found = _sniff(path)
     _refuse_broken(path, found)
-    video = tuple(_video_track(path, track) for track in found["video"])
+    video, unreadable = _video_tracks(path, found["video"])
     audio = tuple(_audio_track(track) for track in found["audio"] if track["decoded"])
     if not video and not audio:
         message = "the file has neither a picture nor a sound track that can be decoded"
         raise NoEssence(message)
-    return MediaInfo(
+    tracks = (*found["video"], *found["audio"])
+    info = MediaInfo(
         format_name=found["format_name"],
         size_bytes=path.stat().st_size,
         duration_s=_fraction(found["duration_s"]),
@@ -73,10 +80,12 @@ def probe(path: Path) -> MediaInfo:
         audio=audio,
         timecode=found["timecode"],
         sandbox=active(),
-        start_s=_start_s(found, (*video[:1], *audio)),
         notes=_notes(found),
-        left_out=tuple(found["left_out"]),
+        left_out=(*found["left_out"], *unreadable),
+        programmes=read_programmes(path, tracks) if found["format_name"] == "mpegts" else (),
     )
+    chosen = with_choice(info, programme)
+    return replace(chosen, start_s=_start_s(found, (*chosen.video[:1], *chosen.audio)))
 
 
 def _start_s(found: Mapping[str, Any], tracks: Sequence[VideoTrack | AudioTrack]) -> Fraction:
@@ -84,6 +93,24 @@ def _start_s(found: Mapping[str, Any], tracks: Sequence[VideoTrack | AudioTrack]
     if may_jump(found["format_name"]):
         return min(track.start_s for track in tracks)
     return Fraction(found["start_s"])
+
+
+def _video_tracks(
+    path: Path, found: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[VideoTrack, ...], list[str]]:
+    """And the names of those without a picture that decodes, which are none beside others."""
+    read, unreadable = [], []
+    for track in found:
+        try:
+            read.append(_video_track(path, track))
+        except NoEssence:
+            if len(found) == 1:
+                raise
+            unreadable.append(f"picture track {track['index']} (no picture of it decodes)")
+    if unreadable and not read:
+        message = f"none of its {len(found)} picture tracks has a picture that decodes"
+        raise NoEssence(message)
+    return tuple(read), unreadable
 
 
 def _sniff(path: Path) -> dict[str, Any]:
@@ -173,6 +200,7 @@ def _track_by_pyav(track: Mapping[str, Any]) -> VideoTrack:
         container_frames=track["container_frames"],
         mastering_display=mastering_display(track["mastering_display"]),
         content_light=content_light(_pair(track["content_light"])),
+        default=track["default"],
         dolby_vision=track["dolby_vision"] or track["codec_tag"] in _DOLBY_VISION_TAGS,
         hdr10_plus=track["hdr10_plus"],
         hdr_vivid=track["hdr_vivid"],
@@ -194,6 +222,7 @@ def _track_by_ffmpeg(track: Mapping[str, Any], picture: FirstPicture) -> VideoTr
         field_order=picture.field_order,
         start_s=Fraction(track["start_s"]),
         container_frames=track["container_frames"],
+        default=track["default"],
     )
 
 
@@ -293,7 +322,13 @@ def _notes(found: Mapping[str, Any]) -> tuple[str, ...]:
         for track in found["video"]
         if track["decoded"] and _disagree(track["colour_of_stream"], track["colour_of_frame"])
     ]
-    return (*silent, *disputed)
+    logarithmic = [
+        f"picture track {track['index']}: its DPX header says {_DPX_LIGHT[track['dpx_transfer']]}, "
+        "which is read as if it were video: grade it first, or keep it as it is"
+        for track in found["video"]
+        if track["decoded"] and track["dpx_transfer"] in _DPX_LIGHT
+    ]
+    return (*silent, *disputed, *logarithmic)
 
 
 def _disagree(stream: Sequence[int], frame: Sequence[int]) -> bool:

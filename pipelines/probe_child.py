@@ -21,6 +21,11 @@ _MAX_PACKETS = 3000  # enough to reach a picture in a stream that starts inside 
 _MAX_PACKET_BYTES = 256 << 20
 _LAST_ENTRIES = 64  # of a sample index: the end of the file, whatever the interleaving
 _NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+# PyAV raises at a kind of side data that it has no name for, as an image's EXIF is: here it may be
+# any that nobody asks for.
+Type._missing_ = classmethod(lambda _, __: Type.SEI_UNREGISTERED)  # type: ignore[method-assign, assignment]
+_HANDLER_CHARACTERS = 40
+_DPX_TRANSFER = 801  # byte of the header, SMPTE ST 268
 _RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
 
 
@@ -66,11 +71,13 @@ def _pixels(stream: Any) -> int:
     return 0 if context is None else int(context.width * context.height)
 
 
-def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, Any]:
-    """The first picture of each stream, decoded on one thread to keep memory small."""
+def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, tuple[Any, int]]:
+    """The first picture of each stream, decoded on one thread to keep memory small; and, of a DPX,
+    what its header calls its light.
+    """
     for stream in streams:
         stream.codec_context.thread_count = 1
-    found: dict[int, Any] = {}
+    found: dict[int, tuple[Any, int]] = {}
     if not streams:
         return found
     size = 0
@@ -79,8 +86,14 @@ def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, An
         if len(found) == len(streams) or count > _MAX_PACKETS or size > _MAX_PACKET_BYTES:
             break
         if packet.stream.index not in found and (frames := _decoded(packet)):
-            found[packet.stream.index] = frames[0]
+            found[packet.stream.index] = (frames[0], _dpx_transfer(packet))
     return found
+
+
+def _dpx_transfer(packet: Any) -> int:
+    """A code of SMPTE ST 268, some of which ffmpeg has no name for; 0 of other images."""
+    head = bytes(packet)[: _DPX_TRANSFER + 1] if packet.size > _DPX_TRANSFER else b""
+    return head[_DPX_TRANSFER] if head[:4] in (b"SDPX", b"XPDS") else 0
 
 
 def _decoded(packet: Any) -> list[Any]:
@@ -90,10 +103,13 @@ def _decoded(packet: Any) -> list[Any]:
         return []  # a damaged packet: a later one may decode
 
 
-def _picture(stream: Any, frame: Any) -> dict[str, Any]:
+def _picture(stream: Any, first: tuple[Any, int] | None) -> dict[str, Any]:
     context = stream.codec_context
+    frame, dpx_transfer = first or (None, 0)
     common = {
         "index": stream.index,
+        "id": stream.id,
+        "default": bool(stream.disposition & Disposition.default),
         "decoded": frame is not None,
         "pixels": _pixels(stream),
         "rates": [_text(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate],
@@ -107,6 +123,7 @@ def _picture(stream: Any, frame: Any) -> dict[str, Any]:
         **common,
         "codec": context.codec.canonical_name,
         "codec_tag": context.codec_tag,
+        "dpx_transfer": dpx_transfer,
         "codec_profile": stream.profile,
         "width": frame.width,
         "height": frame.height,
@@ -155,7 +172,7 @@ def _light(raw: bytes | None) -> list[int] | None:
 
 def _sound(stream: Any) -> dict[str, Any]:
     context = stream.codec_context
-    common = {"index": stream.index, "decoded": False}
+    common = {"index": stream.index, "id": stream.id, "decoded": False}
     if context is None or not context.sample_rate or not context.layout.nb_channels:
         return common
     duration = stream.duration and stream.duration * stream.time_base
@@ -197,12 +214,24 @@ def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
     for stream in container.streams:
         context = stream.codec_context
         taken = stream in pictures or (stream.type == "audio" and _sound(stream)["decoded"])
-        if taken or (stream.type == "data" and stream.metadata.get("timecode")):
+        if taken or _is_timecode(stream):
             continue
         kind = kinds.get(stream.type, f"{stream.type} track")
         name = context.codec.canonical_name if context is not None else "no decoder"
-        told.append(f"{kind} {stream.index} ({name})")
+        told.append(f"{kind} {stream.index} ({name}{_handler(stream)})")
     return told
+
+
+def _is_timecode(stream: Any) -> bool:
+    """A track of timecode alone, in one sample: cameras' metadata, one a picture, have it too."""
+    return stream.type == "data" and bool(stream.metadata.get("timecode")) and stream.frames <= 1
+
+
+def _handler(stream: Any) -> str:
+    """What a camera calls its data; it may be anybody's text."""
+    text = stream.metadata.get("handler_name", "") if stream.type == "data" else ""
+    shown = "".join(character for character in text if character.isprintable()).strip()
+    return f', "{shown[:_HANDLER_CHARACTERS]}"' if shown else ""
 
 
 def _start(stream: Any) -> str:

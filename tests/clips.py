@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import av
 import numpy as np
 
 from pipelines.colour_maths import display_to_pq
@@ -121,3 +122,32 @@ def cover_art(folder: Path) -> Path:
     still = make(folder / "still.png", *generated("color=red:s=64x64"), "-frames:v", "1")
     copied = ("-map", "0", "-map", "1", "-c", "copy", "-disposition:v:1", "attached_pic")
     return make(folder / "cover.mp4", "-i", str(film), "-i", str(still), *copied)
+
+
+def two_programmes(folder: Path) -> Path:
+    """A small one (101, 440 Hz) and a larger one (102, 880 Hz) in one transport stream."""
+    small, large = "testsrc2=s=160x90:r=25:d=2", "testsrc2=s=320x180:r=25:d=2"
+    tones = ("sine=440:d=2:sample_rate=48000", "sine=880:d=2:sample_rate=48000")
+    maps = [word for stream in "0213" for word in ("-map", stream)]
+    named = (
+        *("-program", "program_num=101:title=SD-ONE:st=0:st=1"),
+        *("-program", "program_num=102:title=CCTV-4K:st=2:st=3"),
+    )
+    graphs = generated(small, large, *tones)
+    coders = ("-pix_fmt", "yuv420p", *H264, "-c:a", "mp2", "-f", "mpegts")
+    return make(folder / "two.ts", *graphs, *maps, *coders, *named)
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Of the first picture."""
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        return frame.width, frame.height
+
+
+def tone_hz(path: Path) -> float:
+    """The strongest frequency of a file's first sound track."""
+    argv = [ffmpeg(), "-nostdin", "-v", "error", "-i", str(path), "-map", "0:a:0"]
+    argv += ["-ac", "1", "-ar", "48000", "-f", "f32le", "-"]
+    heard = np.frombuffer(subprocess.run(argv, check=True, capture_output=True).stdout, "<f4")
+    return float(np.argmax(np.abs(np.fft.rfft(heard)))) * 48000 / len(heard)

@@ -22,6 +22,11 @@ class AudioTrack(Sent):
     language: str | None
 
 
+class Programme(Sent):
+    number: int
+    name: str | None
+
+
 class Source(Sent):
     """The picture and sound of the master; frames, rate and fields as they really decode.
 
@@ -50,6 +55,12 @@ class Source(Sent):
     rotation_deg: int | None = None
     colour: Colour | None = None
     dynamic_range: Literal["sdr", "hlg", "pq"] | None = None
+    programme: int | None = Field(
+        default=None, description="Which of several `programmes` all of this describes."
+    )
+    programmes: list[Programme] = Field(
+        default_factory=list, description="What a transport stream holds."
+    )
 
 
 class Inspection(Sent):

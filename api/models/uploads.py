@@ -58,6 +58,12 @@ class Recipe(Received):
         "of `colour_in_doubt`. `as-tagged` says that the tags are right after all.",
     )
 
+    programme: Annotated[int, Field(ge=1, le=65_535)] | None = Field(
+        default=None,
+        description="Of a transport stream with several: the number of the one to take. Without "
+        "it, the one with the largest picture.",
+    )
+
     @model_validator(mode="after")
     def _one_choice(self) -> Self:
         if self.ladder is not None and self.profiles is not None:

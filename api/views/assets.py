@@ -33,6 +33,8 @@ def _source(info: MediaInfo, measured: Inspection | None) -> model.Source:
         timecode=info.timecode,
         audio=[model.AudioTrack.model_validate(track) for track in info.audio],
         sandbox=info.sandbox,
+        programme=info.programme,
+        programmes=[model.Programme.model_validate(one) for one in info.programmes],
     )
     if info.picture is None:
         return source

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kapok.command import Output, online
-from kapok.commands.local import SourceColour
+from kapok.commands.local import Programme, SourceColour
 from kapok.language import t
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def encode_asset(
     profiles: Annotated[str, typer.Option(metavar="A,B")] = "",
     ladder: Annotated[str, typer.Option()] = "",
     source_colour: SourceColour = None,
+    programme: Programme = None,
     *,
     wait: Wait = False,
 ) -> None:
@@ -100,7 +101,11 @@ def encode_asset(
     from kapok.commands.upload import follow_job, names
 
     job = client.start_job(
-        asset, profiles=names(profiles), ladder=ladder or None, source_colour=source_colour
+        asset,
+        profiles=names(profiles),
+        ladder=ladder or None,
+        source_colour=source_colour,
+        programme=programme,
     )
     if wait:
         follow_job(out, client, job["id"], asset)

@@ -16,7 +16,17 @@ from pipelines.colour_types import StatedColour
 if TYPE_CHECKING:
     from kapok.local import Encoded, RungsFailed, Work
 
-File = Annotated[Path, typer.Argument(metavar="FILE")]
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help=t("Or a folder: images, IMF, MXF OP-Atom.", "或目录：图像序列、IMF、MXF OP-Atom。"),
+    ),
+]
+Rate = Annotated[
+    str,
+    typer.Option(metavar="FPS", help=t("Of images: 24, 24000/1001…", "图像序列的帧率。")),
+]
 Folder = Annotated[
     Path | None,
     typer.Option(
@@ -47,6 +57,13 @@ SourceColour = Annotated[
         help=t("What the pictures are, whatever their tags say.", "画面的真实色彩，不论标签。")
     ),
 ]
+Programme = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N",
+        help=t("Of a transport stream with several.", "TS 含多个节目时选用的节目号。"),
+    ),
+]  # fmt: skip
 SearchShare = Annotated[
     float | None,
     typer.Option(
@@ -70,10 +87,17 @@ def register(app: typer.Typer) -> None:
     command(app, "measure", t("Score one file against another.", "以参考文件评测画质。"))(measure)
 
 
-def inspect(out: Output, file: File, output: Folder = None) -> None:
+def inspect(
+    out: Output,
+    file: File,
+    output: Folder = None,
+    programme: Programme = None,
+    rate: Rate = "",
+) -> None:
     from kapok.live import step_progress
     from kapok.local import look
     from kapok.local_show import inspection_sheet
+    from kapok.local_source import one_file
     from pipelines.records import to_json
 
     end_on_sigterm()
@@ -82,10 +106,12 @@ def inspect(out: Output, file: File, output: Folder = None) -> None:
         need_folder(output)
         output = output.absolute()
     with tempfile.TemporaryDirectory(prefix="kapok-") as scratch, step_progress(out) as view:
+        one = one_file(file, rate, Path(scratch) / "source", beginner(view))
         view.begin(t("inspecting", "检查"))
-        info, found = look(file, output or Path(scratch), view)
+        info, found = look(one.path, output or Path(scratch), view, programme)
     record = {"path": str(file), "media": to_json(info), "inspection": to_json(found)}
-    out.answer(record, lambda: inspection_sheet(file, info, found))
+    record["said"] = list(one.said)
+    out.answer(record, lambda: inspection_sheet(file, info, found, one.said))
 
 
 def encode(
@@ -99,11 +125,14 @@ def encode(
     chunk_min_s: ChunkMin = None,
     source_colour: SourceColour = None,
     search_share: SearchShare = None,
+    programme: Programme = None,
+    rate: Rate = "",
 ) -> None:
     from kapok import local
     from kapok.commands.upload import names
     from kapok.live import step_progress
     from kapok.local_plan import Looked, searched_plan
+    from kapok.local_source import one_file
     from pipelines.thumbs import thumbs_in
 
     end_on_sigterm()
@@ -117,16 +146,20 @@ def encode(
     ):
         scratch = Path(folder)
         begin = beginner(view)
+        one = one_file(file, rate, scratch / "source", begin)
         view_of_it = begin(t("inspecting", "检查"))
-        images = scratch / "inspection"
-        info, found = local.look_for(file, images, view_of_it, wanted, source_colour)
-        looked_at = Looked(file, info, found, wanted, chunk_min_s, search_share, source_colour)
+        images, source = scratch / "inspection", one.path
+        info, found = local.look_for(source, images, view_of_it, wanted, source_colour, programme)
+        looked_at = Looked(
+            *(source, info, found, wanted, chunk_min_s, search_share, source_colour),
+            *(one.said, file),
+        )
         plan = searched_plan(looked_at, scratch / "search", begin)
         thumbs = thumbs_in(images, found.thumbs)
-        work = local.Work(file, plan, thumbs, output, scratch, begin, scores)
+        work = local.Work(source, plan, thumbs, output, scratch, begin, scores)
         work = local.with_parts_that_decode(work)
         made, failure = _finished(work)
-    _answer_encoded(out, work, made, failure)
+    _answer_encoded(out, file, work, made, failure)
     if failure is not None:
         raise failure
 
@@ -144,7 +177,7 @@ def _finished(work: Work) -> tuple[list[Encoded], RungsFailed | None]:
 
 
 def _answer_encoded(
-    out: Output, work: Work, made: Sequence[Encoded], failure: RungsFailed | None
+    out: Output, file: Path, work: Work, made: Sequence[Encoded], failure: RungsFailed | None
 ) -> None:
     from kapok.local_show import encoded_table
     from pipelines.records import to_json
@@ -153,7 +186,7 @@ def _answer_encoded(
     renditions = [encoded.record() for encoded in made]
     failed = [to_json(rung) for rung in failure.failed] if failure else []
     record = {
-        "path": str(work.source),
+        "path": str(file),
         "renditions": renditions,
         "failed": failed,
         "refused": refused,

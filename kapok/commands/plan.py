@@ -14,6 +14,8 @@ from kapok.commands.local import (
     File,
     Ladder,
     Profile,
+    Programme,
+    Rate,
     SearchShare,
     SourceColour,
     beginner,
@@ -34,11 +36,14 @@ def plan(
     chunk_min_s: ChunkMin = None,
     search_share: SearchShare = None,
     source_colour: SourceColour = None,
+    programme: Programme = None,
+    rate: Rate = "",
 ) -> None:
     from kapok.commands.upload import names
     from kapok.live import step_progress
     from kapok.local import chosen, look_for
     from kapok.local_plan import Looked, plan_record, plan_sheet, searched_plan
+    from kapok.local_source import one_file
     from pipelines.prediction import predict
 
     end_on_sigterm()
@@ -47,9 +52,14 @@ def plan(
     with tempfile.TemporaryDirectory(prefix="kapok-") as folder, step_progress(out) as view:
         scratch = Path(folder)
         begin = beginner(view)
+        one = one_file(file, rate, scratch / "source", begin)
         show = begin(t("inspecting", "检查"))
-        info, found = look_for(file, scratch / "inspection", show, wanted, source_colour)
-        looked = Looked(file, info, found, wanted, chunk_min_s, search_share, source_colour)
+        images, source = scratch / "inspection", one.path
+        info, found = look_for(source, images, show, wanted, source_colour, programme)
+        looked = Looked(
+            *(source, info, found, wanted, chunk_min_s, search_share, source_colour),
+            *(one.said, file),
+        )
         made = searched_plan(looked, scratch / "search", begin)
     prediction, cores = predict(made, info, found), len(os.sched_getaffinity(0))
     record = plan_record(looked, made, prediction, cores)

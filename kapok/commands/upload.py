@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kapok.command import Output, online
-from kapok.commands.local import SourceColour
+from kapok.commands.local import Programme, SourceColour
 from kapok.errors import JobFailed, Usage
 from kapok.language import t
 
@@ -75,6 +75,7 @@ def upload(
     meta: Meta = None,
     checksum_file: ChecksumFile = None,
     source_colour: SourceColour = None,
+    programme: Programme = None,
     *,
     wait: Wait = False,
     scores: Scores = True,
@@ -92,6 +93,7 @@ def upload(
             zone=zone or None,
             scores=scores,
             source_colour=source_colour,
+            programme=programme,
             metadata=pairs(meta or []),
             checksum_file=checksum_file,
             parallel=parallel,

@@ -15,6 +15,7 @@ from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, reopen
 from storage.catalogue.locks import lock_job
 from storage.catalogue.pages import Page, newest_first
 from storage.catalogue.profiles import own_profiles
+from storage.catalogue.programmes import inspected_as_asked, refuse_beside_others, refuse_retry
 from storage.catalogue.settle import SETTLED, settle_job
 from storage.catalogue.steps import NewStep, add_steps
 from storage.clock import now
@@ -108,7 +109,10 @@ def begin_ingest(session: Session, upload: Upload, actor: str) -> Job:
 def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor: str) -> Job:
     """Another job for an asset: it is planned again, and inspected only if it never was, or by a
     version of Kapok that kept no thumbnails, or not in the way that this job needs.
+
+    Raises `JobConflict` while another job works on another programme of it.
     """
+    refuse_beside_others(session, asset.id, request)
     job = create_job(
         session,
         organisation_id=asset.organisation_id,
@@ -121,6 +125,7 @@ def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor:
     plan = NewStep("plan", "plan the renditions", {})
     seen = asset.inspection or {}
     stale = "thumbs" not in seen or "source_colour" in request
+    stale = stale or not inspected_as_asked(asset, request)
     fresh = stale or _lacks_light(session, asset, request)
     add_steps(session, job, [inspect, replace(plan, after=("inspect",))] if fresh else [plan])
     assets.settle_asset(session, asset.id, actor)
@@ -192,6 +197,7 @@ def retry_job(session: Session, job: Job, actor: str) -> list[ReadyStep]:
     if job.state not in {"failed", "cancelled"}:
         raise JobConflict(f"job {job.id} is {job.state}: only a failed or cancelled one is retried")
     _need_source(session, job)
+    refuse_retry(session, job)
     session.execute(
         update(Step)
         .where(Step.job_id == job.id, Step.state.in_(("failed", "cancelled")))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import api_world
 import httpx
 
+from pipelines.media import Programme
 from pipelines.plan import plan
 from pipelines.profile import profile
 from pipelines.records import to_json
+from storage import schema
 from storage.catalogue import jobs
 from tests.pipelines.sources import UHD, described
 
@@ -33,6 +36,28 @@ def test_an_asset_shows_what_its_source_really_is(
     assert source["audio"][0]["channels"] == 6
     shot = {"start_frame": 0, "end_frame": 150, "complexity": 0.1}
     assert body["inspection"]["shots"] == [{**shot, "detail": 0.0, "coded_bytes": None}]
+
+
+def test_an_asset_shows_its_programme_and_a_job_may_choose_another(
+    org: api_world.Organisation, api: api_world.Running, admin: httpx.Client
+) -> None:
+    """The number goes into the job's request; a second programme has to wait for the first."""
+    asset = org.asset()
+    news, film = Programme(101, "News", (0, 1)), Programme(102, None, (2, 3))
+    info, _ = described(UHD)
+    info = replace(info, programmes=(news, film), programme=102)
+    with api.database.begin() as session:
+        session.get_one(schema.Asset, asset.id).media = to_json(info)
+    source = admin.get(f"/v1/assets/{asset.id}").json()["source"]
+    named = [{"number": 101, "name": "News"}, {"number": 102, "name": None}]
+    assert (source["programme"], source["programmes"]) == (102, named)
+    path = f"/v1/assets/{asset.id}/jobs"
+    begun = admin.post(path, json={"profiles": ["archive-ffv1"], "programme": 101})
+    assert begun.status_code == 202
+    assert begun.json()["request"] == {"profiles": ["archive-ffv1"], "programme": 101}
+    refused = admin.post(path, json={"profiles": ["archive-ffv1"], "programme": 102})
+    assert (refused.status_code, refused.json()["code"]) == (409, "job_conflict")
+    assert begun.json()["id"] in refused.json()["detail"]
 
 
 def ids(answer: httpx.Response) -> list[str]:

@@ -161,6 +161,8 @@ def test_wrong_fields_are_pointed_at(admin: httpx.Client) -> None:
         {"scores": "off"},
         {"scores": 0},
         {"source_colour": "purple"},
+        {"programme": 0},
+        {"programme": "101"},
         {"title": 7},
         {"profiles": "mobile-540p"},
     ],

@@ -14,7 +14,7 @@ from typing import Any
 import clips
 import pytest
 
-from kapok.errors import JOB_FAILED, exit_status
+from kapok.errors import FAILED, JOB_FAILED, exit_status
 from kapok.local import RungsFailed, Work, encode, look_for, make_plan, settle
 from pipelines.media import ContentLight
 from pipelines.thumbs import thumbs_in
@@ -290,11 +290,12 @@ def test_a_result_gets_its_name_after_its_record(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
+def test_a_folder_of_nothing_is_said_to_be_one(tmp_path: Path) -> None:
     done = kapok("inspect", tmp_path)
 
-    assert done.returncode == 4
-    assert "is a folder" in done.stderr
+    assert done.returncode == FAILED
+    assert "there are no numbered images" in done.stderr
+    assert kapok("measure", tmp_path, tmp_path).returncode == 4
 
 
 @pytest.mark.media
@@ -337,3 +338,27 @@ def test_chunks_of_a_local_encode_are_one_rendition(tmp_path: Path) -> None:
     assert len(pieces) > 1
     assert made["facts"]["frames"] == 120
     assert {score["metric"] for score in made["measurements"]} == {"vmaf", "xpsnr"}
+
+
+@pytest.mark.media
+def test_one_programme_of_a_transport_stream_is_encoded(tmp_path: Path) -> None:
+    """Pictures, sound and scores are those of the programme that was asked for."""
+    source = clips.two_programmes(tmp_path)
+    words = ("encode", source, "--programme", "101", "--profile", "mobile-540p", "-o", tmp_path)
+    record = answer(*words, "--chunk-min-s", "1")
+    (made,) = record["renditions"]
+    assert record["decisions"][0] == (
+        'programme 101 "SD-ONE" is taken (as asked) of 101 "SD-ONE", 102 "CCTV-4K"'
+    )
+    assert clips.size(Path(made["path"])) == (160, 90)
+    assert clips.tone_hz(Path(made["path"])) == pytest.approx(440, abs=2)
+    assert {score["metric"]: score["mean"] for score in made["measurements"]}["ssim"] > 0.9
+
+
+@pytest.mark.media
+def test_a_programme_that_is_not_there_is_refused_with_a_list(tmp_path: Path) -> None:
+    source = clips.two_programmes(tmp_path)
+    done = kapok("plan", source, "--programme", "5", "--lang", "zh")
+    assert done.returncode == FAILED
+    assert "没有这个节目号" in done.stderr
+    assert '101 "SD-ONE", 102 "CCTV-4K"' in done.stderr

@@ -328,6 +328,66 @@ def test_a_colour_that_a_person_states_is_looked_at_and_written_down(
     assert (queued.payload["source_colour"], queued.actor) == ("pq", "key_test")
 
 
+@pytest.mark.parametrize(
+    ("media", "asked", "first"),
+    [
+        ({"programme": 102, "programme_asked": False}, None, "plan the renditions"),
+        ({"programme": 102, "programme_asked": False}, 102, "plan the renditions"),
+        ({"programme": 102, "programme_asked": False}, 101, "inspect the source"),
+        ({"programme": 101, "programme_asked": True}, None, "inspect the source"),
+        ({"programme": 101, "programme_asked": True}, 101, "plan the renditions"),
+        ({}, 7, "inspect the source"),
+    ],
+)
+def test_another_programme_is_inspected_anew(
+    media: dict[str, object], asked: int | None, first: str, world: World
+) -> None:
+    """What was inspected for one programme tells nothing of another."""
+    asset = world.asset()
+    world.finish_all(world.jobs_of(asset)[0].id)
+
+    def again(session: Session) -> Job:
+        row = assets.get_asset(session, world.organisation_id, asset.id)
+        assets.record_inspection(session, row, media, {"thumbs": None}, "p/")
+        request = {"profiles": ["archive-ffv1"], "programme": asked}
+        return jobs.start_job(session, row, request, "key_test")
+
+    assert next(iter(world.states(world.write(again).id))) == first
+
+
+def test_an_asset_is_worked_on_for_one_programme_at_a_time(world: World) -> None:
+    """Its inspection is one, and steps that read it must find the programme of their plan."""
+    asset = world.asset()
+    first = world.jobs_of(asset)[0]
+
+    def begin(session: Session) -> Job:
+        row = assets.get_asset(session, world.organisation_id, asset.id)
+        return jobs.start_job(session, row, {"programme": 101}, "key_test")
+
+    with pytest.raises(JobConflict, match=f"job {first.id} works on another programme"):
+        world.write(begin)
+    world.fail_job_of(asset)
+    second = world.write(begin)
+    with pytest.raises(JobConflict, match=f"job {second.id} works on another programme"):
+        world.write(lambda session: jobs.retry_job(session, first, "key_test"))
+
+
+def test_a_job_is_not_retried_with_another_programmes_inspection(world: World) -> None:
+    """Its plan is of a programme that the asset was inspected for no longer."""
+    asset = world.asset()
+    job = world.jobs_of(asset)[0]
+    world.fail_job_of(asset)
+
+    def inspected_again(session: Session) -> None:
+        row = assets.get_asset(session, world.organisation_id, asset.id)
+        assets.record_inspection(session, row, {"programme": 101}, {"thumbs": None}, "p/")
+        jobs.record_plan(session, job, {"programme": 102}, [])
+
+    world.write(inspected_again)
+    with pytest.raises(JobConflict, match="inspected for another programme since"):
+        world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+
+
 def test_a_job_tells_its_story_in_events(world: World) -> None:
     """The audit trail of a failed and retried job, in order."""
     step = NewStep("encode", "encode", {})

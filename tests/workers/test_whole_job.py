@@ -104,6 +104,26 @@ def test_a_mistagged_source_waits_for_a_person(embedded: Bench, tmp_path: Path) 
     )
 
 
+def test_a_job_may_choose_the_programme(embedded: Bench, tmp_path: Path) -> None:
+    """Without a choice the largest picture is taken; a second job makes the other programme."""
+    clip, wanted = clips.two_programmes(tmp_path), {"profiles": ["mobile-540p"]}
+    first = _upload(embedded, clip, wanted)
+    embedded.service(KINDS)
+    assert embedded.settled(first, within_s=120) == "done", embedded.row(first).error
+    with embedded.database.begin() as session:
+        asset = session.get_one(Asset, embedded.row(first).asset_id)
+        second = jobs.start_job(session, asset, {**wanted, "programme": 101}, "key_test").id
+    assert embedded.settled(second, within_s=120) == "done", embedded.row(second).error
+    sizes, tones = [], []
+    for job_id in (first, second):
+        made = _made(embedded, job_id)["mobile-540p"]
+        (stored,) = embedded.settings.data.glob(f"**/{made.key}")
+        sizes.append(clips.size(stored))
+        tones.append(clips.tone_hz(stored))
+    assert sizes == [(320, 180), (160, 90)]
+    assert tones == pytest.approx([880, 440], abs=2)
+
+
 def test_a_rendition_that_cannot_be_scored_leaves_the_others_their_scores(
     embedded: Bench, tmp_path: Path
 ) -> None:

@@ -24,9 +24,9 @@ def run(context: StepContext) -> StepResult:
     images = context.folder / "images"
     images.mkdir()
     with context.fetch(source.key) as path:
-        info = probe(path)
-        context.need_scratch(IMAGES_BYTES + _thumb_bytes(info))
         request = request_of(context)
+        info = probe(path, request.get("programme"))
+        context.need_scratch(IMAGES_BYTES + _thumb_bytes(info))
         stated = request.get("source_colour")
         wanted = profiles_of(context, request, info)
         light = wants_light(believed(info, stated), wanted)

@@ -1,0 +1,100 @@
+"""Which picture and which sound of a file with several are taken, and what is said of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from pipelines.errors import NoSuchProgramme
+from pipelines.media import MediaInfo, Programme, VideoTrack
+
+_WITH_ALPHA = ("yuva", "ayuv", "gbrap", "rgba", "bgra", "argb", "abgr", "ya8", "ya16")
+
+
+def with_choice(info: MediaInfo, wanted: int | None = None) -> MediaInfo:
+    """The picture that is taken comes first; of several programmes one alone is kept, all of whose
+    tracks belong together: the `wanted` one, else the one with the largest picture.
+
+    `info` has every track that decodes. Raises `NoSuchProgramme`.
+    """
+    if wanted is not None and wanted not in [one.number for one in info.programmes]:
+        raise NoSuchProgramme(_no_such(info, wanted))
+    if not info.programmes or (wanted is None and len(info.programmes) == 1):
+        return replace(info, video=_best_first(info.video))
+    taken = _programme(info, wanted)
+    kept = replace(
+        info,
+        video=_best_first([one for one in info.video if one.index in taken.tracks]),
+        audio=tuple(track for track in info.audio if track.index in taken.tracks),
+        programme=taken.number,
+        programme_asked=wanted is not None,
+    )
+    return replace(kept, left_out=(*info.left_out, *_other_tracks(info, kept)))
+
+
+def choice_decisions(info: MediaInfo) -> tuple[str, ...]:
+    """What was chosen, and why, where there was anything to choose."""
+    told = [_programme_decision(info)] if info.programme is not None else []
+    if info.picture and len(info.video) > 1:
+        told.append(_picture_decision(info.picture, info.video[1:]))
+    if info.picture and info.picture.pix_fmt.startswith(_WITH_ALPHA):
+        told.append("the picture is partly transparent: only preservation keeps how")
+    return tuple(told)
+
+
+def _best_first(video: Sequence[VideoTrack]) -> tuple[VideoTrack, ...]:
+    """By what the file calls the default, then by raster, then by number."""
+    return tuple(sorted(video, key=lambda one: (not one.default, -_pixels(one), one.index)))
+
+
+def _pixels(track: VideoTrack) -> int:
+    return track.width * track.height
+
+
+def _programme(info: MediaInfo, wanted: int | None) -> Programme:
+    if wanted is not None:
+        return next(one for one in info.programmes if one.number == wanted)
+    return min(info.programmes, key=lambda one: (-_largest(info, one), one.number))
+
+
+def _largest(info: MediaInfo, programme: Programme) -> int:
+    sizes = [_pixels(one) for one in info.video if one.index in programme.tracks]
+    return max(sizes, default=0)
+
+
+def _other_tracks(info: MediaInfo, kept: MediaInfo) -> Iterator[str]:
+    taken = {one.index for one in kept.video} | {one.index for one in kept.audio}
+    tracks = [("picture", one.index, one.codec) for one in info.video]
+    tracks += [("sound", one.index, one.codec) for one in info.audio]
+    for kind, index, codec in tracks:
+        if index not in taken:
+            yield f"{kind} track {index} ({codec}) of another programme"
+
+
+def _no_such(info: MediaInfo, wanted: int) -> str:
+    if not info.programmes:
+        return f"the file has no programmes, so none is number {wanted}: ask for none"
+    return f"there is no programme {wanted}: choose one of {_labels(info)}"
+
+
+def _labels(info: MediaInfo) -> str:
+    return ", ".join(one.label for one in info.programmes)
+
+
+def _programme_decision(info: MediaInfo) -> str:
+    taken = next(one for one in info.programmes if one.number == info.programme)
+    why = "as asked" if info.programme_asked else "it has the largest picture"
+    if not info.video and not info.programme_asked:
+        why = "none has a picture, and it is the first"
+    return f"programme {taken.label} is taken ({why}) of {_labels(info)}"
+
+
+def _picture_decision(taken: VideoTrack, others: Sequence[VideoTrack]) -> str:
+    rivals = [one for one in others if one.default == taken.default]
+    if len(rivals) < len(others):
+        why = "the file's default" if not rivals else "the largest of the file's defaults"
+    else:
+        why = "the largest"
+    if any(_pixels(one) == _pixels(taken) for one in rivals):
+        why = "the first of equals"
+    return f"picture track {taken.index} is taken ({why}) of {len(others) + 1}"

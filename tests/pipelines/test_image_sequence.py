@@ -1,0 +1,82 @@
+"""A folder of numbered images is one source, or it is said what is wrong with it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import IncompleteSource
+from pipelines.image_sequence import ImageSequence, find_sequence, sequence_parts
+
+SCAN = ImageSequence("scan_", 7, ".dpx", 86400, 24)
+
+
+def scan(*numbers: int, size: int = 100) -> dict[str, int]:
+    return {f"scan_{number:07d}.dpx": size for number in numbers}
+
+
+def test_numbers_one_after_the_other_are_a_sequence() -> None:
+    """Whatever the order of the folder, and with what is no image beside it."""
+    files = {"notes.txt": 3, **dict(reversed(scan(*range(86400, 86424)).items()))}
+    assert find_sequence(files) == SCAN
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["9.png", "10.png", "11.png"], ImageSequence("", 1, ".png", 9, 3)),
+        (["a998.TIF", "a999.TIF", "a1000.TIF"], ImageSequence("a", 3, ".TIF", 998, 3)),
+        (["r2_0001.exr"], ImageSequence("r2_", 4, ".exr", 1, 1)),
+        (["20261129103000001.tiff"], ImageSequence("20261129", 9, ".tiff", 103000001, 1)),
+        (["100%d[*]_1.png"], ImageSequence("100%d[*]_", 1, ".png", 1, 1)),
+    ],
+)
+def test_numbers_are_the_last_digits_of_a_name(names: list[str], found: ImageSequence) -> None:
+    """With or without leading zeros; never more than ffmpeg's patterns can count."""
+    assert find_sequence(dict.fromkeys(names, 1)) == found
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({}, "no numbered images"),
+        ({"a.mov": 1, "cover.png": 1}, "no numbered images"),
+        (scan(1, 2, 5, 9, 10), r"5 images are missing between 1 and 10 \(3–4, 6–8\)"),
+        (scan(1, 999_999_999), "999999997 images are missing"),
+        (scan(*range(1, 30, 2)), r"\(2, 4, 6, 8, 10 and 9 more\)"),
+        ({**scan(1, 2), "scan_2.dpx": 100}, r"twice \(scan_0000002.dpx and scan_2.dpx\)"),
+        ({"a1.dpx": 1, "a1.DPX": 1}, "numbers are there twice"),
+        ({"a1.dpx": 1, "a2.DPX": 1}, r"names do not go on as a1.dpx does \(a2.DPX\)"),
+        ({"a01.png": 1, "a2.png": 1}, r"do not go on as a01.png does \(a01.png\)"),
+        ({"a1.png": 1, "b1.png": 1, "b2.png": 1}, r"2 sequences in it: .*a\*.png \(1\), b\*.png"),
+        ({**scan(1, 2), **scan(3, size=0)}, r"1 images are empty \(scan_0000003.dpx\)"),
+        ({**scan(1, 2), **scan(3, size=60)}, r"do not have the 100 bytes .*\(scan_0000003.dpx\)"),
+    ],
+)
+def test_what_is_wrong_is_named(files: dict[str, int], why: str) -> None:
+    """Gaps by their numbers, doubles and odd sizes by their names; a few of many."""
+    with pytest.raises(IncompleteSource, match=why):
+        find_sequence(files)
+
+
+def test_compressed_images_differ_in_size() -> None:
+    assert find_sequence({"a1.png": 5, "a2.png": 7}).count == 2
+
+
+@pytest.mark.parametrize("wanted", ["b*.png", "b_%04d.png", "b_*"])
+def test_a_pattern_takes_one_of_several_sequences(wanted: str) -> None:
+    """What else the folder holds is named as left out, and nothing of a name is a pattern."""
+    files = {"a_0001.png": 5, "b_0007.png": 6, "b_0008.png": 7, "sound.wav": 1}
+    parts = sequence_parts(Path("/reels/50%"), files, wanted, Fraction(24000, 1001))
+    (one,) = parts.inputs
+    assert one.path == "/reels/50%%/b_%04d.png"
+    assert one.options[-4:] == ("-framerate", "24000/1001", "-start_number", "7")
+    assert (parts.frames, parts.size_bytes) == (2, 13)
+    assert parts.left_out == ("a_0001.png", "sound.wav")
+
+
+def test_brackets_of_a_pattern_are_brackets() -> None:
+    files = {"a[1]_1.png": 5, "a1_1.png": 6}
+    assert sequence_parts(Path("/r"), files, "a[1]_*.png", Fraction(24)).size_bytes == 5

@@ -1,0 +1,159 @@
+"""An IMF package is read as its composition plays, and refused where it is not whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.errors import IncompleteSource, UnsupportedMedia
+from pipelines.many_files import is_many_files, parts_of
+from pipelines.probe import probe
+from pipelines.progress import finish
+from pipelines.wrap import wrap
+from tests.pipelines import imf_package
+from tests.pipelines.sources import call
+
+pytestmark = pytest.mark.media
+
+PQ = ",setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return imf_package.package(tmp_path_factory.mktemp("imf") / "feature", PQ)
+
+
+@pytest.fixture
+def package(whole: Path, tmp_path: Path) -> Path:
+    """A copy to break."""
+    return shutil.copytree(whole, tmp_path / "feature")
+
+
+def decoded(*arguments: str | Path) -> np.ndarray:
+    raw = call(*arguments, "-map", "0:v:0", "-f", "rawvideo", "-pix_fmt", "yuv422p10le", "-")
+    return np.frombuffer(raw, "<u2").reshape(-1, 320 * 180 * 2)
+
+
+def test_a_composition_becomes_one_file_frame_for_frame(whole: Path, tmp_path: Path) -> None:
+    """Frames 2 to 7 of one file, then all ten of another, with the colour that they are tagged."""
+    parts = parts_of(whole)
+    assert (parts.kind, parts.frames) == ("IMF composition CPL.xml", 16)
+    assert parts.left_out == ("MarkerSequence of the composition",)
+    made = finish(wrap(parts, tmp_path / "one.mov"))
+    info = probe(made.path)
+    assert info.picture
+    assert (info.picture.codec, info.picture.pix_fmt) == ("jpeg2000", "yuv422p10le")
+    assert (info.picture.colour.transfer, info.picture.colour.primaries) == ("smpte2084", "bt2020")
+    assert info.picture.container_frames == 16
+    (track,) = info.audio
+    assert (track.codec, track.duration_s) == ("pcm_s24le", Fraction(16, 24))
+    expected = [decoded("-i", whole / "v0.mxf")[2:8], decoded("-i", whole / "v1.mxf")]
+    assert np.array_equal(decoded("-i", made.path), np.concatenate(expected))
+
+
+def test_a_composition_may_be_named_by_its_file(package: Path) -> None:
+    """Where a package has two, one must be."""
+    other = imf_package.sequence("MainImageSequence", imf_package.resource("v1.mxf", 0, 4, 3))
+    imf_package.composition(package, "other.xml", other)
+    names = ("v0.mxf", "v1.mxf", "a0.mxf", "a1.mxf", "CPL.xml", "PKL.xml", "other.xml")
+    imf_package.asset_map(package, {name: name for name in names})
+    with pytest.raises(IncompleteSource, match=r"2 compositions: name one of \['CPL.xml', 'other"):
+        parts_of(package)
+    assert is_many_files(package / "other.xml")
+    assert parts_of(package / "other.xml").frames == 12
+
+
+def _cut_short(package: Path) -> None:
+    file = package / "v1.mxf"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def _flip(package: Path) -> None:
+    content = bytearray((package / "a0.mxf").read_bytes())
+    content[-2000] ^= 1
+    (package / "a0.mxf").write_bytes(content)
+
+
+def _unlisted(package: Path) -> None:
+    imf_package.asset_map(package, {name: name for name in ("CPL.xml", "v0.mxf", "a0.mxf")})
+
+
+def _outside(package: Path) -> None:
+    imf_package.asset_map(package, {"CPL.xml": "CPL.xml", "v0.mxf": "../../etc/passwd"})
+
+
+def _absolute(package: Path) -> None:
+    imf_package.asset_map(package, {"CPL.xml": "CPL.xml", "v0.mxf": "/etc/passwd"})
+
+
+def _address(package: Path) -> None:
+    imf_package.asset_map(package, {"CPL.xml": "http://127.0.0.1/CPL.xml"})
+
+
+def _link(package: Path) -> None:
+    (package / "v0.mxf").unlink()
+    (package / "v0.mxf").symlink_to("/etc/passwd")
+
+
+def _linked_folder(package: Path) -> None:
+    (package / ".more").symlink_to("/etc")
+    imf_package.asset_map(package, {"CPL.xml": "CPL.xml", "v0.mxf": ".more/passwd"})
+
+
+def _entities(package: Path) -> None:
+    text = (package / "CPL.xml").read_text()
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
+    (package / "CPL.xml").write_text(
+        text.replace("<CompositionPlaylist", f"{bomb}<CompositionPlaylist")
+    )
+
+
+def _no_xml(package: Path) -> None:
+    (package / "CPL.xml").write_text("only words")
+
+
+def _endless(package: Path) -> None:
+    text = (package / "CPL.xml").read_text()
+    (package / "CPL.xml").write_text(text.replace("<RepeatCount>1<", "<RepeatCount>99999999999<"))
+
+
+def _no_picture(package: Path) -> None:
+    heard = imf_package.sequence("MainAudioSequence", imf_package.resource("a0.mxf"))
+    imf_package.composition(package, "CPL.xml", heard)
+
+
+def _no_composition(package: Path) -> None:
+    imf_package.asset_map(package, {"PKL.xml": "PKL.xml"})
+
+
+@pytest.mark.parametrize(
+    ("breaks", "error", "why"),
+    [
+        (_cut_short, IncompleteSource, r"v1.mxf has \d+ bytes of \d+: copy it again"),
+        (_flip, IncompleteSource, "a0.mxf is not what the packing list says"),
+        (lambda one: (one / "a1.mxf").unlink(), IncompleteSource, "a1.mxf is missing"),
+        (_unlisted, IncompleteSource, "needs 2 track files that ASSETMAP.xml does not list"),
+        (_outside, UnsupportedMedia, "'../../etc/passwd', which is not a file of the folder"),
+        (_absolute, UnsupportedMedia, "'/etc/passwd', which is not a file of the folder"),
+        (_address, UnsupportedMedia, "which is not a file of the folder"),
+        (_link, UnsupportedMedia, "v0.mxf is a link"),
+        (_linked_folder, UnsupportedMedia, ".more/passwd is a link"),
+        (_entities, UnsupportedMedia, "CPL.xml has declarations"),
+        (_no_xml, UnsupportedMedia, "CPL.xml is not XML"),
+        (_endless, UnsupportedMedia, "RepeatCount of the package is '99999999999'"),
+        (_no_picture, UnsupportedMedia, "the composition has no picture"),
+        (_no_composition, IncompleteSource, r"no composition \(CPL\)"),
+    ],
+)
+def test_a_broken_or_hostile_package_is_refused_before_it_is_played(
+    breaks: Callable[[Path], None], error: type[Exception], why: str, package: Path
+) -> None:
+    """Nothing outside of its folder is ever opened for it."""
+    breaks(package)
+    with pytest.raises(error, match=why):
+        parts_of(package)
