@@ -8,6 +8,7 @@ from typing import Literal
 
 DynamicRange = Literal["sdr", "hlg", "pq"]
 FieldOrder = Literal["progressive", "tt", "bb"]
+Captions = Literal["cea-608", "cea-708"]  # inside the pictures, as ATSC A/53 has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class VideoTrack:
     dolby_vision: bool = False
     hdr10_plus: bool = False
     hdr_vivid: bool = False
+    captions: tuple[Captions, ...] = ()
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -104,6 +106,18 @@ class AudioTrack:
 
 
 @dataclass(frozen=True, slots=True)
+class SubtitleTrack:
+    """`text` says whether it is letters, which any container takes in its own way, or pictures."""
+
+    index: int
+    codec: str
+    text: bool
+    language: str | None = None
+    forced: bool = False
+    hearing_impaired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MediaInfo:
     """The answer of `probe`: the container and its tracks. Claims of the file, not yet measured.
 
@@ -122,6 +136,7 @@ class MediaInfo:
     start_s: Fraction = Fraction(0)
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    subtitles: tuple[SubtitleTrack, ...] = ()
 
     @property
     def picture(self) -> VideoTrack | None:

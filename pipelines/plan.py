@@ -16,6 +16,7 @@ from pipelines.plan_colour import colour_decisions
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
 from pipelines.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.plan_sound import plan_sound, sound_decisions
+from pipelines.plan_subtitles import plan_subtitles, subtitle_decisions
 from pipelines.plan_types import (
     AudioPlan,
     Chunk,
@@ -92,6 +93,7 @@ def plan(
             *_offset_decisions(source),
             *_end_decisions(source, rungs),
             *preservation_decisions(info, rungs),
+            *subtitle_decisions(info, inspection, rungs),
             *targeted.decisions,
         ),
         source_colour=source.colour,
@@ -125,6 +127,7 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
         packaged=profile.packaged,
         mux_rate_bps=profile.mux_rate_bps,
         service_name=profile.service_name,
+        subtitles=plan_subtitles(profile, source.info, source.inspection),
     )
 
 

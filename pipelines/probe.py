@@ -29,6 +29,7 @@ from pipelines.media import (
     FieldOrder,
     MasteringDisplay,
     MediaInfo,
+    SubtitleTrack,
     VideoTrack,
     content_light,
 )
@@ -44,6 +45,8 @@ _CHILD = Path(__file__).with_name("probe_child.py")
 _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
 _HD_LINES = 720
+# What ffmpeg's decoders make letters of; the others are pictures. Names are ffmpeg's.
+TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "eia_608"})
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 # AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
 _FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
@@ -76,6 +79,7 @@ def probe(path: Path) -> MediaInfo:
         start_s=_start_s(found, (*video[:1], *audio)),
         notes=_notes(found),
         left_out=tuple(found["left_out"]),
+        subtitles=tuple(_subtitle_track(track) for track in found["subtitles"]),
     )
 
 
@@ -176,6 +180,7 @@ def _track_by_pyav(track: Mapping[str, Any]) -> VideoTrack:
         dolby_vision=track["dolby_vision"] or track["codec_tag"] in _DOLBY_VISION_TAGS,
         hdr10_plus=track["hdr10_plus"],
         hdr_vivid=track["hdr_vivid"],
+        captions=tuple(track["captions"]),
     )
 
 
@@ -208,6 +213,17 @@ def _audio_track(track: Mapping[str, Any]) -> AudioTrack:
         language=_language(track["language"]),
         start_s=Fraction(track["start_s"]),
         duration_s=_fraction(track["duration_s"]),
+    )
+
+
+def _subtitle_track(track: Mapping[str, Any]) -> SubtitleTrack:
+    return SubtitleTrack(
+        index=track["index"],
+        codec=track["codec"],
+        text=track["codec"] in TEXT_CODECS,
+        language=_language(track["language"]),
+        forced=track["forced"],
+        hearing_impaired=track["hearing_impaired"],
     )
 
 

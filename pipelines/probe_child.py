@@ -21,6 +21,14 @@ _MAX_PACKETS = 3000  # enough to reach a picture in a stream that starts inside 
 _MAX_PACKET_BYTES = 256 << 20
 _LAST_ENTRIES = 64  # of a sample index: the end of the file, whatever the interleaving
 _NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+# ATSC A/53 part 4, 6.2.3: user data of type 3, which SEI (ITU-T T.35) or MPEG-2 user data carry.
+_CAPTION_MARKS = {
+    "h264": b"\xb5\x00\x31GA94\x03",
+    "hevc": b"\xb5\x00\x31GA94\x03",
+    "mpeg2video": b"\x00\x00\x01\xb2GA94\x03",
+}
+_CC_DATA, _CC_VALID = 0x40, 0x04
+_CAPTION_PACKETS, _CAPTION_BYTES = 250, 64 << 20  # [P] some seconds
 _RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
 
 
@@ -45,6 +53,7 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
     pictures = [s for s in container.streams.video if not s.disposition & _NOT_PICTURES]
     decodable = [s for s in pictures if 0 < _pixels(s) <= max_pixels]
     frames = _first_frames(container, decodable)
+    captions = _captions(container, decodable[:1])
     return {
         "format_name": container.format.name,
         "start_s": _text(Fraction(container.start_time or 0, av.time_base)),
@@ -54,8 +63,9 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
         "streams": len(container.streams),
         "last_byte": _last_byte(container),
         "timecode": _timecode(container),
-        "video": [_picture(s, frames.get(s.index)) for s in pictures],
+        "video": [_picture(s, frames.get(s.index), captions) for s in pictures],
         "audio": [_sound(s) for s in container.streams.audio],
+        "subtitles": [_subtitle(s) for s in container.streams.subtitles if s.codec_context],
         "left_out": _left_out(container, pictures),
     }
 
@@ -90,7 +100,40 @@ def _decoded(packet: Any) -> list[Any]:
         return []  # a damaged packet: a later one may decode
 
 
-def _picture(stream: Any, frame: Any) -> dict[str, Any]:
+def _captions(container: InputContainer, streams: list[Any]) -> list[str]:
+    """Kinds of captions in the pictures that follow the first ones: encoders write some in each.
+
+    Found by their mark in the coded pictures, which needs no decoding.
+    """
+    found: set[str] = set()
+    size = 0
+    if not streams or streams[0].codec_context.codec.canonical_name not in _CAPTION_MARKS:
+        return []
+    mark = _CAPTION_MARKS[streams[0].codec_context.codec.canonical_name]
+    for count, packet in enumerate(container.demux(streams)):
+        size += packet.size
+        if count > _CAPTION_PACKETS or size > _CAPTION_BYTES:
+            break
+        found.update(caption_kinds(bytes(packet), mark))
+    return sorted(found)
+
+
+def caption_kinds(coded: bytes, mark: bytes) -> set[str]:
+    """Which captions are in one coded picture, by its `cc_data` (ANSI/CTA-708-E, 4.3)."""
+    at = coded.find(mark)
+    if at < 0:
+        return set()
+    start = at + len(mark)
+    # Emulation prevention, ITU-T H.264 7.4.1.1, of at most 31 triplets and their header.
+    told = coded[start : start + 160].replace(b"\0\0\3", b"\0\0")
+    if len(told) < 2 or not told[0] & _CC_DATA:
+        return set()
+    triplets = [told[2 + 3 * n : 5 + 3 * n] for n in range(told[0] & 31)]
+    valid = [one[0] & 3 for one in triplets if len(one) == 3 and one[0] & _CC_VALID]
+    return {"cea-608" if kind < 2 else "cea-708" for kind in valid}
+
+
+def _picture(stream: Any, frame: Any, captions: list[str]) -> dict[str, Any]:
     context = stream.codec_context
     common = {
         "index": stream.index,
@@ -116,6 +159,7 @@ def _picture(stream: Any, frame: Any) -> dict[str, Any]:
         "interlaced": frame.interlaced_frame,
         "colour_of_stream": _colour_codes(context),
         "colour_of_frame": _colour_codes(frame),
+        "captions": captions,
         **side_data(frame),
     }
 
@@ -174,6 +218,16 @@ def _sound(stream: Any) -> dict[str, Any]:
     }
 
 
+def _subtitle(stream: Any) -> dict[str, Any]:
+    return {
+        "index": stream.index,
+        "codec": stream.codec_context.codec.canonical_name,
+        "language": stream.language,
+        "forced": bool(stream.disposition & Disposition.forced),
+        "hearing_impaired": bool(stream.disposition & Disposition.hearing_impaired),
+    }
+
+
 def _coded_bits(context: Any) -> int | None:
     """What lossless codecs say in their headers; `None` where one does not."""
     if context.format.name.startswith(("flt", "dbl")):
@@ -191,12 +245,15 @@ def _coded_bits(context: Any) -> int | None:
 
 
 def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
-    """Names of the tracks that are neither picture nor decodable sound; a timecode is carried."""
+    """Names of the tracks that are neither picture nor decodable sound or subtitles; a timecode is
+    carried.
+    """
     kinds = {"video": "cover image", "audio": "sound track", "subtitle": "subtitle track"}
     told = []
     for stream in container.streams:
         context = stream.codec_context
         taken = stream in pictures or (stream.type == "audio" and _sound(stream)["decoded"])
+        taken = taken or (stream.type == "subtitle" and context is not None)
         if taken or (stream.type == "data" and stream.metadata.get("timecode")):
             continue
         kind = kinds.get(stream.type, f"{stream.type} track")

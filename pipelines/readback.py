@@ -96,6 +96,13 @@ class SoundReading:
 
 
 @dataclass(frozen=True, slots=True)
+class SubtitleReading:
+    codec: str
+    language: str | None
+    forced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """`others` are the kinds of all other streams, but for the timecode tracks of MP4 and MXF.
 
@@ -107,6 +114,7 @@ class Reading:
     sounds: tuple[SoundReading, ...]
     timecode: str | None = None
     others: tuple[str, ...] = ()
+    subtitles: tuple[SubtitleReading, ...] = ()
     transport: Transport | None = None
 
 
@@ -124,6 +132,7 @@ def read_back(path: Path) -> Reading:
         sounds=tuple(_sound(stream, zero_s) for stream in sounds),
         timecode=_timecode([*streams, found.get("format", {})]),
         others=tuple(_others(streams, pictures[1:])),
+        subtitles=tuple(_subtitle(one) for one in streams if one["codec_type"] == "subtitle"),
         transport=read_transport(path) if in_transport else None,
     )
 
@@ -153,7 +162,7 @@ def _others(
     yield from ("picture" for _ in pictures)
     for stream in streams:
         if (
-            stream["codec_type"] not in ("video", "audio")
+            stream["codec_type"] not in ("video", "audio", "subtitle")
             and stream.get("codec_tag_string") != "tmcd"
         ):
             yield stream["codec_type"]
@@ -220,6 +229,14 @@ def _sound(stream: Mapping[str, Any], zero_s: Fraction | None) -> SoundReading:
         or None,
         language=stream.get("tags", {}).get("language"),
         start_s=_start_s(stream) - (zero_s or 0),
+    )
+
+
+def _subtitle(stream: Mapping[str, Any]) -> SubtitleReading:
+    return SubtitleReading(
+        codec=stream["codec_name"],
+        language=stream.get("tags", {}).get("language"),
+        forced=bool(stream.get("disposition", {}).get("forced")),
     )
 
 
