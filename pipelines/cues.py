@@ -37,7 +37,7 @@ def read_srt(text: str) -> list[Cue]:
     """The cues of a SubRip file as ffmpeg writes it; a blank line inside a cue ends nothing."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     heads = list(_HEAD.finditer(text))
-    ends = [head.start() for head in heads[1:]] + [len(text)]
+    ends = [*(head.start() for head in heads), len(text)][1:]
     return [
         Cue(
             _seconds(*head.groups()[:5]),

@@ -175,9 +175,19 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
     length_s = planned.frames / planned.frame_rate
     if found.duration_s is not None and abs(found.duration_s - length_s) > _ROUNDING_S:
         yield f"the picture lasts {float(found.duration_s):.3f} s, {float(length_s):.3f} s planned"
+    yield from _caption_faults(planned, found)
     yield from _colour_faults(rung, planned, found)
     yield from _level_faults(planned, found)
     yield from _hdr10_faults(planned, found)
+
+
+def _caption_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
+    """A copy may have more kinds than its first seconds show, and so may what was made of them."""
+    if set(planned.captions) - set(found.captions) or bool(planned.captions) != bool(
+        found.captions
+    ):
+        file, plan = (", ".join(kinds) or "none" for kinds in (found.captions, planned.captions))
+        yield f"captions in the pictures are {file}, {plan} planned"
 
 
 def _colour_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> Iterator[str]:

@@ -99,7 +99,7 @@ def _told(track: SubtitleTrack, rungs: Sequence[Rung], why: str | None) -> str:
     if any(rung.packaged and _carries(rung, track) for rung in rungs):
         words.append("WebVTT in the HLS and DASH package")
     if lacking:
-        words.append(f"left out of {', '.join(lacking)}, which have no place for it")
+        words.append(f"left out of {', '.join(lacking)}")
     return f"{_named(track)}: {'; '.join(words)}"
 
 
@@ -127,7 +127,7 @@ def _no_place(track: SubtitleTrack) -> str:
 
 
 def _captions_told(captions: Sequence[Captions], rungs: Sequence[Rung]) -> Iterator[str]:
-    named = " and ".join(captions).upper()
+    named = " and ".join(one.upper() for one in captions)
     carried = [rung.profile for rung in rungs if _video(rung).captions]
     if carried:
         yield f"captions ({named}) are carried inside the pictures of {', '.join(carried)}"

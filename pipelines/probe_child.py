@@ -53,7 +53,7 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
     pictures = [s for s in container.streams.video if not s.disposition & _NOT_PICTURES]
     decodable = [s for s in pictures if 0 < _pixels(s) <= max_pixels]
     frames = _first_frames(container, decodable)
-    captions = _captions(container, decodable[:1])
+    captions = captions_in(container, decodable[:1])
     return {
         "format_name": container.format.name,
         "start_s": _text(Fraction(container.start_time or 0, av.time_base)),
@@ -100,16 +100,17 @@ def _decoded(packet: Any) -> list[Any]:
         return []  # a damaged packet: a later one may decode
 
 
-def _captions(container: InputContainer, streams: list[Any]) -> list[str]:
-    """Kinds of captions in the pictures that follow the first ones: encoders write some in each.
+def captions_in(container: InputContainer, streams: list[Any]) -> list[str]:
+    """Kinds of captions in the next coded pictures of a stream: encoders write some in each.
 
-    Found by their mark in the coded pictures, which needs no decoding.
+    Found by their mark, which needs no decoding.
     """
     found: set[str] = set()
     size = 0
-    if not streams or streams[0].codec_context.codec.canonical_name not in _CAPTION_MARKS:
+    codec = streams[0].codec_context.codec.canonical_name if streams else ""
+    mark = _CAPTION_MARKS.get(codec)
+    if mark is None:
         return []
-    mark = _CAPTION_MARKS[streams[0].codec_context.codec.canonical_name]
     for count, packet in enumerate(container.demux(streams)):
         size += packet.size
         if count > _CAPTION_PACKETS or size > _CAPTION_BYTES:

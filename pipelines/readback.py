@@ -24,7 +24,7 @@ from pipelines.media import (
 )
 from pipelines.mp4_boxes import PictureEntry, picture_entry
 from pipelines.probe import mastering_display
-from pipelines.probe_child import side_data
+from pipelines.probe_child import captions_in, side_data
 from pipelines.rates import nearest_standard_rate
 from pipelines.run import capture
 from pipelines.tools import ffprobe
@@ -69,6 +69,7 @@ class PictureReading:
     content_light: ContentLight | None
     dynamic_metadata: str | None = None
     hdr10_in_stream: Hdr10 | None = None
+    captions: tuple[str, ...] = ()
 
     def rate_that_means(self, planned: Fraction) -> Fraction | None:
         """What the file says of its rate, if it can only mean the planned one.
@@ -207,7 +208,15 @@ def _picture(path: Path, stream: Mapping[str, Any], zero_s: Fraction | None) -> 
         content_light=_light(held.get("Content light level metadata")),
         dynamic_metadata="hdr_vivid" if any("Vivid" in kind for kind in held) else None,
         hdr10_in_stream=_stream_hdr10(path) if stream["codec_name"] in _WITH_SEI else None,
+        captions=_captions(path),
     )
+
+
+def _captions(path: Path) -> tuple[str, ...]:
+    """Kinds of captions in the coded pictures, where their codec has a place for them."""
+    with av.open(str(path)) as container:
+        assert isinstance(container, InputContainer)
+        return tuple(captions_in(container, [container.streams.video[0]]))
 
 
 def _pix_fmt(path: Path, stream: Mapping[str, Any]) -> str:
