@@ -28,6 +28,7 @@ from pipelines.plan_types import (
 )
 from pipelines.profile import Profile, Target
 from pipelines.quality_target import Targeted, with_targets
+from pipelines.timecode import timecode_decisions
 
 __all__ = [
     "AudioPlan",
@@ -105,6 +106,7 @@ def plan(
         choices=targeted.choices,
         findings=findings,
     )
+    resolved = replace(resolved, decisions=(*resolved.decisions, *timecode_decisions(resolved)))
     copied = any(rung.video.copied for rung in rungs if rung.video)
     why = why_one_chunk(info, inspection) or ("a stream copy is not divided" if copied else None)
     return in_one_piece(resolved, why) if len(chunks) > 1 and why else resolved

@@ -7,8 +7,10 @@ codes, fractions as text); `pipelines.probe` gives them their names.
 from __future__ import annotations
 
 import json
+import re
 import struct
 import sys
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -62,7 +64,7 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
         else _text(Fraction(container.duration, av.time_base)),
         "streams": len(container.streams),
         "last_byte": _last_byte(container),
-        "timecode": _timecode(container),
+        "timecode": _timecode(container) or _timecode_of(decodable[:1], frames),
         "video": [_picture(s, frames.get(s.index), captions) for s in pictures],
         "audio": [_sound(s) for s in container.streams.audio],
         "subtitles": [_subtitle(s) for s in container.streams.subtitles if s.codec_context],
@@ -282,8 +284,50 @@ def _last_entries(entries: Any) -> list[Any]:
 
 
 def _timecode(container: InputContainer) -> str | None:
+    """Matroska's tags are in capitals."""
     places = [s.metadata for s in container.streams] + [container.metadata]
-    return next((place["timecode"] for place in places if place.get("timecode")), None)
+    named = [{key.lower(): value for key, value in place.items()} for place in places]
+    return next((place["timecode"] for place in named if place.get("timecode")), None)
+
+
+def _timecode_of(streams: list[Any], frames: Mapping[int, Any]) -> str | None:
+    """What the first picture itself says; zero is what encoders write that know none."""
+    frame = frames.get(streams[0].index) if streams else None
+    if frame is None:
+        return None
+    held = {data.type: bytes(data) for data in frame.side_data}
+    rate = streams[0].average_rate or Fraction(25)
+    said = gop_timecode(held.get(Type.GOP_TIMECODE)) or st12_timecode(
+        held.get(Type.S12M_TIMECODE), rate
+    )
+    return said if said and re.search("[1-9]", said) else None
+
+
+def gop_timecode(raw: bytes | None) -> str | None:
+    """The 25 bits of a group of pictures header (ISO/IEC 13818-2, 6.3.8)."""
+    if raw is None or len(raw) < 4:
+        return None
+    (bits,) = struct.unpack_from("=I", raw)
+    hour, minute, second = bits >> 19 & 31, bits >> 13 & 63, bits >> 6 & 63
+    return f"{hour:02}:{minute:02}:{second:02}{';' if bits >> 24 & 1 else ':'}{bits & 63:02}"
+
+
+def st12_timecode(raw: bytes | None, rate: Fraction) -> str | None:
+    """SMPTE ST 12-1 in BCD, as decoders give an SEI's: above 30 a second a bit tells the two
+    frames of a number apart (ST 12-1, 12.2), at 50 another one than at 60.
+    """
+    count, bits = struct.unpack_from("=2I", raw) if raw and len(raw) >= 8 else (0, 0)
+    if not count:
+        return None
+    hour, minute, second = _bcd(bits & 63), _bcd(bits >> 8 & 127), _bcd(bits >> 16 & 127)
+    frame = _bcd(bits >> 24 & 63)
+    if rate > 30:
+        frame = 2 * frame + (bits >> (7 if rate == 50 else 23) & 1)
+    return f"{hour:02}:{minute:02}:{second:02}{';' if bits >> 30 & 1 else ':'}{frame:02}"
+
+
+def _bcd(bits: int) -> int:
+    return 10 * (bits >> 4) + (bits & 15)
 
 
 def _text(value: Any) -> str:

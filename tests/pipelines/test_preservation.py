@@ -226,4 +226,4 @@ def test_every_track_that_is_left_out_is_named(tmp_path: Path) -> None:
     decisions = plan(info, seen, [profile("archive-ffv1")]).decisions
     told = [text for text in decisions if text.endswith("is in no rendition")]
     assert [text.split(" (")[0] for text in told] == ["picture track 1", "attachment track 4"]
-    assert info.subtitles == (SubtitleTrack(3, "subrip", text=True),)
+    assert info.subtitles == (SubtitleTrack(3, "ass", text=True),)

@@ -24,8 +24,8 @@ from pipelines.profile import Profile, profile
 from pipelines.progress import finish
 from pipelines.readback import picture_start_s, read_back
 from pipelines.run import capture
-from pipelines.subtitles import encode_subtitles
 from pipelines.tools import ffprobe
+from tests.pipelines.made import made_of
 from tests.pipelines.sources import HD, call, described, planned, verified
 from tests.pipelines.subtitle_samples import captioned, letters_as_pictures, subtitled, words
 
@@ -53,27 +53,6 @@ def small(chosen: Profile) -> Profile:
     """At the raster of the samples."""
     assert chosen.video is not None
     return replace(chosen, video=replace(chosen.video, width=320, height=180))
-
-
-def made_of(
-    source: Path, folder: Path, profiles: Sequence[Profile]
-) -> tuple[Plan, dict[str, Path]]:
-    """Every rendition of the source, each of which has been verified."""
-    made = planned(source, profiles, folder)
-    (chunk,) = made.chunks
-    pictures = finish(encode_chunk(source, made, chunk, folder)).files
-    sounds = finish(encode_audio(source, made, folder)).files
-    texts = finish(encode_subtitles(source, made, folder)).files
-    files = {}
-    for rung in made.rungs:
-        tracks = [sounds[one.key] for one in rung.audio] + [
-            texts[one.key] for one in rung.subtitles
-        ]
-        out = folder / f"out.{rung.profile}.{rung.container}"
-        finish(join(rung, [pictures[rung.profile]], tracks, out, made))
-        verified(out, rung, made, source)
-        files[rung.profile] = out
-    return made, files
 
 
 def cues(path: Path, position: int = 0) -> list[Cue]:
