@@ -289,7 +289,7 @@ def _encode_all(work: Work) -> dict[str, Pieces]:
     for rung in plan.rungs:
         mine = [chunk for chunk in chunks if rung.profile in chunk.files]
         heard = (sound.argv,) if rung.audio else ()
-        read = (text.argv,) if rung.subtitles else ()
+        read = text.commands if rung.subtitles else ()
         pictures = tuple(chunk.files[rung.profile] for chunk in mine)
         tracks = (
             *(sound.files[track.key] for track in rung.audio),

@@ -107,7 +107,10 @@ class AudioTrack:
 
 @dataclass(frozen=True, slots=True)
 class SubtitleTrack:
-    """`text` says whether it is letters, which any container takes in its own way, or pictures."""
+    """`text` says whether it is letters, which any container takes in its own way, or pictures.
+
+    `file` is set for a file of its own beside the master.
+    """
 
     index: int
     codec: str
@@ -115,6 +118,7 @@ class SubtitleTrack:
     language: str | None = None
     forced: bool = False
     hearing_impaired: bool = False
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

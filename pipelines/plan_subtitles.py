@@ -22,9 +22,10 @@ def plan_subtitles(
     profile: Profile, info: MediaInfo, inspection: Inspection
 ) -> tuple[SubtitlePlan, ...]:
     """The subtitles of one rung in the source's order; tracks without a place are not there."""
-    if profile.video is None or why_no_clock(inspection):
+    if profile.video is None:
         return ()
-    made = (_planned(profile.container, track) for track in info.subtitles)
+    timed = [one for one in info.subtitles if one.file or not why_no_clock(inspection)]
+    made = (_planned(profile.container, track) for track in timed)
     return tuple(one for one in made if one is not None)
 
 
@@ -32,7 +33,7 @@ def _planned(container: Container, track: SubtitleTrack) -> SubtitlePlan | None:
     match container:
         case "mp4" | "mov" if track.text:
             return _subtitle(track, "mov_text", "mp4")
-        case "mkv" if track.codec in _IN_MATROSKA:
+        case "mkv" if track.codec in _IN_MATROSKA and track.file is None:
             return _subtitle(track, track.codec, "mkv")
         case "mkv" if track.text:
             return _subtitle(track, "subrip", "mkv")
@@ -52,6 +53,7 @@ def _subtitle(track: SubtitleTrack, codec: str, suffix: str) -> SubtitlePlan:
         language=three_letters(track.language),
         forced=track.forced,
         hearing_impaired=track.hearing_impaired,
+        file=track.file,
     )
 
 
@@ -115,7 +117,7 @@ def _named(track: SubtitleTrack) -> str:
     marks = [track.language or "", "forced" if track.forced else ""]
     marks.append("for the hard of hearing" if track.hearing_impaired else "")
     said = ", ".join([track.codec, *(mark for mark in marks if mark)])
-    return f"subtitle track {track.index} ({said})"
+    return f"subtitle {'file' if track.file else f'track {track.index}'} ({said})"
 
 
 def _no_place(track: SubtitleTrack) -> str:

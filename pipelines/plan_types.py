@@ -115,7 +115,7 @@ class AudioPlan:
 
 @dataclass(frozen=True, slots=True)
 class SubtitlePlan:
-    """One subtitle track of a rendition, from the source's stream `track`.
+    """One subtitle track of a rendition, from the source's stream `track`, or from a `file`.
 
     `key` names the encode as in `AudioPlan`, `suffix` the container that keeps it until the join.
     """
@@ -128,10 +128,12 @@ class SubtitlePlan:
     language: str | None = None
     forced: bool = False
     hearing_impaired: bool = False
+    file: str | None = None
 
     @property
     def copied(self) -> bool:
-        return self.suffix == "mkv" and self.codec == self.source_codec
+        """Whether the source's packets are taken as they are."""
+        return self.file is None and self.suffix == "mkv" and self.codec == self.source_codec
 
 
 @dataclass(frozen=True, slots=True)

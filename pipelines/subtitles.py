@@ -27,16 +27,17 @@ from pipelines.run import run
 from pipelines.tools import ffmpeg
 
 _DRAWN = frozenset({"ass", "ssa"})
+_DEMUXERS = {"subrip": "srt", "webvtt": "webvtt", "ass": "ass"}
 _MUXERS = {"mp4": "mp4", "mkv": "matroska"}
 _PLAIN = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedSubtitles:
-    """`files` by `SubtitlePlan.key`: one track each, from zero; `argv` read the source."""
+    """`files` by `SubtitlePlan.key`: one track each, from zero; `commands` read their sources."""
 
     files: dict[str, Path]
-    argv: tuple[str, ...]
+    commands: tuple[tuple[str, ...], ...]
 
 
 def encode_subtitles(
@@ -50,19 +51,26 @@ def encode_subtitles(
     tracks = distinct_subtitles(plan)
     if not tracks:
         return EncodedSubtitles({}, ())
-    reading = run(
-        _reading(source, plan, tracks, folder),
-        readable=[source],
-        writable=[folder],
-        total_s=float(plan.duration_s),
-    )
-    finished = yield from part(reading, 0.0, 0.9, "reading the subtitles")
+    commands = []
+    inside = {key: track for key, track in tracks.items() if track.file is None}
+    if inside:
+        reading = run(
+            _reading(source, plan, inside, folder),
+            readable=[source],
+            writable=[folder],
+            total_s=float(plan.duration_s),
+        )
+        finished = yield from part(reading, 0.0, 0.9, "reading the subtitles")
+        commands.append(finished.argv)
+    for key, track in tracks.items():
+        if track.file is not None:
+            commands.append((yield from _read_file(key, track, Path(track.file), folder)))
     made = [(key, track) for key, track in tracks.items() if not track.copied]
     for number, (key, track) in enumerate(made):
         start, end = 0.9 + 0.1 * number / len(made), 0.9 + 0.1 * (number + 1) / len(made)
         yield from part(_made(key, track, plan, folder), start, end, "writing the subtitles")
     files = {key: folder / f"{key}.{track.suffix}" for key, track in tracks.items()}
-    return EncodedSubtitles(files, finished.argv)
+    return EncodedSubtitles(files, tuple(commands))
 
 
 def distinct_subtitles(plan: Plan) -> dict[str, SubtitlePlan]:
@@ -81,11 +89,26 @@ def _reading(
             ends = {rung.container for rung in plan.rungs if track in rung.subtitles}
             argv += ["-c", "copy", "-bsf:s", _shifted(plan, ends=ends == {"ts"})]
             argv += [*_PLAIN, "-f", "matroska", str(folder / f"{key}.mkv")]
-        elif track.source_codec in _DRAWN:
-            argv += ["-c", "copy", "-f", "ass", str(folder / f"{key}.read.ass")]
         else:
-            argv += ["-c", "srt", "-f", "srt", str(folder / f"{key}.read.srt")]
+            argv += _taken(key, track, folder)
     return argv
+
+
+def _read_file(
+    key: str, track: SubtitlePlan, file: Path, folder: Path
+) -> Generator[Progress, None, tuple[str, ...]]:
+    """Of a file beside the master, as `_reading` leaves it."""
+    argv = [ffmpeg(), "-v", "warning", "-y", "-f", _DEMUXERS[track.source_codec]]
+    argv += ["-i", str(file), "-map", "0:s:0", *_taken(key, track, folder)]
+    finished = yield from run(argv, readable=[file], writable=[folder])
+    return finished.argv
+
+
+def _taken(key: str, track: SubtitlePlan, folder: Path) -> list[str]:
+    """ASS as it is, for its drawings; all else as SubRip."""
+    if track.source_codec in _DRAWN:
+        return ["-c", "copy", "-f", "ass", str(folder / f"{key}.read.ass")]
+    return ["-c", "srt", "-f", "srt", str(folder / f"{key}.read.srt")]
 
 
 def _shifted(plan: Plan, *, ends: bool) -> str:
@@ -111,7 +134,8 @@ def _made(
             ["-f", "ass", "-i", str(plain), "-c", "srt", "-f", "srt", str(read)], folder
         )
     cues = read_srt(read.read_text("utf-8", "replace"))
-    cues = in_place(cues, plan.first_picture_s, plan.duration_s)
+    zero_s = plan.first_picture_s if track.file is None else Fraction(0)
+    cues = in_place(cues, zero_s, plan.duration_s)
     placed = folder / f"{key}.srt"
     placed.write_text(srt(one_at_a_time(cues) if track.suffix == "mp4" else cues), "utf-8")
     out = folder / f"{key}.{track.suffix}"

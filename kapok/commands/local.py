@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,6 +57,15 @@ SearchShare = Annotated[
         ),
     ),
 ]  # fmt: skip
+Subtitles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subtitles", metavar="LANG:FILE",
+        help=t(
+            "SubRip, WebVTT or ASS beside the file.", "文件之外的 SubRip、WebVTT 或 ASS 字幕。"
+        ),
+    ),
+]  # fmt: skip
 Reference = Annotated[
     Path, typer.Argument(metavar="REF", help=t("The original.", "参考（原片）。"))
 ]
@@ -99,11 +109,13 @@ def encode(
     chunk_min_s: ChunkMin = None,
     source_colour: SourceColour = None,
     search_share: SearchShare = None,
+    subtitles: Subtitles = None,
 ) -> None:
     from kapok import local
     from kapok.commands.upload import names
     from kapok.live import step_progress
     from kapok.local_plan import Looked, searched_plan
+    from kapok.local_subtitles import sidecars
     from pipelines.thumbs import thumbs_in
 
     end_on_sigterm()
@@ -116,10 +128,12 @@ def encode(
         step_progress(out) as view,
     ):
         scratch = Path(folder)
+        beside = sidecars(subtitles or [], scratch / "sidecars")
         begin = beginner(view)
         view_of_it = begin(t("inspecting", "检查"))
         images = scratch / "inspection"
         info, found = local.look_for(file, images, view_of_it, wanted, source_colour)
+        info = replace(info, subtitles=(*info.subtitles, *beside))
         looked_at = Looked(file, info, found, wanted, chunk_min_s, search_share, source_colour)
         plan = searched_plan(looked_at, scratch / "search", begin)
         thumbs = thumbs_in(images, found.thumbs)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from pipelines.audio import encode_audio
-from pipelines.cues import Cue, read_srt
+from pipelines.cues import Cue, read_srt, srt
 from pipelines.encode import encode_chunk
-from pipelines.errors import VerificationFailed
+from pipelines.errors import UnsupportedMedia, VerificationFailed
 from pipelines.join import join
 from pipelines.media import SubtitleTrack
 from pipelines.package import package
@@ -24,6 +24,8 @@ from pipelines.profile import Profile, profile
 from pipelines.progress import finish
 from pipelines.readback import picture_start_s, read_back
 from pipelines.run import capture
+from pipelines.sidecar import read_sidecar
+from pipelines.subtitles import encode_subtitles
 from pipelines.tools import ffprobe
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import HD, call, described, planned, verified
@@ -301,6 +303,86 @@ def test_captions_in_the_pictures_outlive_the_encode(name: str, tmp_path: Path) 
     finish(package([(rung, out)], folder, made.duration_s))
     assert 'INSTREAM-ID="CC1"' in (folder / "master.m3u8").read_text()
     assert "cea-608" in (folder / "manifest.mpd").read_text()
+
+
+SIDECAR = "1\n00:00:01,000 --> 00:00:02,000\n木棉 <i>kapok</i>\n"
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gbk", "gb18030"])
+def test_a_file_beside_the_master_is_read_whatever_its_letters(
+    encoding: str, tmp_path: Path
+) -> None:
+    """Its times are counted from the first picture, whatever the clock of the master says."""
+    path = tmp_path / "film.srt"
+    path.write_bytes(SIDECAR.replace("\n", "\r\n").encode(encoding))
+    track = read_sidecar(path, "zh", 0, tmp_path)
+    assert (track.codec, track.language, track.text) == ("subrip", "zh", True)
+    info, seen = described(HD, first_picture_s=Fraction(3600))
+    made = plan(replace(info, subtitles=(track,)), seen, [MOBILE, ARCHIVE])
+    files = finish(encode_subtitles(tmp_path / "no master is read", made, tmp_path)).files
+    assert sorted(path.suffix for path in files.values()) == [".mkv", ".mp4"]
+    for file in files.values():
+        assert cues(file) == [Cue(Fraction(1), Fraction(2), "木棉 <i>kapok</i>")]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("WEBVTT\n\n00:01.000 --> 00:02.000\n木棉 <i>kapok</i>\n", "webvtt"),
+        (
+            (
+                "[Script Info]\nScriptType: v4.00+\n[Events]\nFormat: Layer, Start, End, Style, "
+                "Name, MarginL, MarginR, MarginV, Effect, Text\n"
+                "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,木棉 {\\i1}kapok{\\i0}\n"
+            ),
+            "ass",
+        ),
+    ],
+)
+def test_webvtt_and_ass_are_told_by_what_they_begin_with(
+    text: str, codec: str, tmp_path: Path
+) -> None:
+    """Whatever the name says."""
+    path = tmp_path / "film.txt"
+    path.write_text(text, "utf-8")
+    track = read_sidecar(path, "zh", 3, tmp_path)
+    assert track.codec == codec
+    info, seen = described(HD)
+    made = plan(replace(info, subtitles=(track,)), seen, [MOBILE])
+    (file,) = finish(encode_subtitles(path, made, tmp_path)).files.values()
+    assert cues(file) == [Cue(Fraction(1), Fraction(2), "木棉 <i>kapok</i>")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"", "neither SubRip, WebVTT nor ASS: convert it first"),
+        (b"just words", "neither SubRip, WebVTT nor ASS"),
+        (b"\x00\x01\xff\xff", "neither UTF-8, UTF-16 nor GB 18030: save it as UTF-8"),
+        (b"\xff\xfea", "neither UTF-8, UTF-16 nor GB 18030"),
+    ],
+)
+def test_what_is_no_subtitle_file_is_refused(raw: bytes, why: str, tmp_path: Path) -> None:
+    """With the way out."""
+    path = tmp_path / "a.srt"
+    path.write_bytes(raw)
+    with pytest.raises(UnsupportedMedia, match=why):
+        read_sidecar(path, "zh", 0, tmp_path)
+
+
+@pytest.mark.media
+def test_ten_thousand_cues_are_carried(tmp_path: Path) -> None:
+    """Each at its time; ten hours of film have no more."""
+    path = tmp_path / "long.srt"
+    made_cues = [Cue(Fraction(n * 3), Fraction(n * 3 + 2), f"cue {n}") for n in range(10_000)]
+    path.write_text(srt(made_cues), "utf-8")
+    track = read_sidecar(path, "zh", 0, tmp_path)
+    info, seen = described(HD, frames=25 * 30_000)
+    made = plan(replace(info, subtitles=(track,)), seen, [MOBILE])
+    (file,) = finish(encode_subtitles(path, made, tmp_path)).files.values()
+    assert cues(file) == made_cues
 
 
 @pytest.mark.media

@@ -21,7 +21,7 @@ def run(context: StepContext) -> StepResult:
         text = context.follow(encode_subtitles(path, plan, context.folder), start=0.9, end=0.99)
     files = {**sound.files, **text.files}
     keys = {key: context.put(file, context.work, file.name) for key, file in files.items()}
-    return StepResult(result={"files": keys, "also": [text.argv]}, command=sound.argv)
+    return StepResult(result={"files": keys, "also": text.commands}, command=sound.argv)
 
 
 def scratch_bytes(plan: Plan) -> int:
