@@ -6,7 +6,8 @@ written as the rung's container has them. Pictures of letters are copied, packet
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+import re
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,12 +22,15 @@ from pipelines.cues import (
     webvtt,
     without_drawings,
 )
+from pipelines.errors import UnsupportedMedia
 from pipelines.plan_types import Plan, SubtitlePlan
 from pipelines.progress import Progress, part
 from pipelines.run import run
 from pipelines.tools import ffmpeg
 
 _DRAWN = frozenset({"ass", "ssa"})
+_FOREIGN = re.compile("Invalid UTF-8 in decoded subtitles|Unable to recode subtitle event")
+_FAULTY = re.compile(r"#0:(\d+)/\w+ .*Error decoding subtitles")
 _DEMUXERS = {"subrip": "srt", "webvtt": "webvtt", "ass": "ass"}
 _MUXERS = {"mp4": "mp4", "mkv": "matroska"}
 _PLAIN = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
@@ -54,14 +58,8 @@ def encode_subtitles(
     commands = []
     inside = {key: track for key, track in tracks.items() if track.file is None}
     if inside:
-        reading = run(
-            _reading(source, plan, inside, folder),
-            readable=[source],
-            writable=[folder],
-            total_s=float(plan.duration_s),
-        )
-        finished = yield from part(reading, 0.0, 0.9, "reading the subtitles")
-        commands.append(finished.argv)
+        reading = _read(source, plan, inside, folder)
+        commands.append((yield from part(reading, 0.0, 0.9, "reading the subtitles")))
     for key, track in tracks.items():
         if track.file is not None:
             commands.append((yield from _read_file(key, track, Path(track.file), folder)))
@@ -78,11 +76,43 @@ def distinct_subtitles(plan: Plan) -> dict[str, SubtitlePlan]:
     return {one.key: one for rung in plan.rungs for one in rung.subtitles}
 
 
-def _reading(
+def _read(
     source: Path, plan: Plan, tracks: Mapping[str, SubtitlePlan], folder: Path
+) -> Generator[Progress, None, tuple[str, ...]]:
+    """Once more where letters are not UTF-8, which ffmpeg would leave out: as GB 18030 then.
+
+    Raises `UnsupportedMedia` where they are not that either.
+    """
+    foreign: frozenset[int] = frozenset()
+    while True:
+        finished = yield from run(
+            _reading(source, plan, tracks, folder, foreign),
+            readable=[source],
+            writable=[folder],
+            total_s=float(plan.duration_s),
+        )
+        if not _FOREIGN.search(finished.log_tail):
+            return finished.argv
+        told = frozenset(int(number) for number in _FAULTY.findall(finished.log_tail))
+        if told <= foreign:
+            raise UnsupportedMedia(
+                f"the letters of subtitle track {', '.join(map(str, sorted(told)))} are neither "
+                "UTF-8 nor GB 18030: repair the track, or leave it out of the master"
+            )
+        foreign |= told
+
+
+def _reading(
+    source: Path,
+    plan: Plan,
+    tracks: Mapping[str, SubtitlePlan],
+    folder: Path,
+    foreign: Collection[int],
 ) -> list[str]:
     """One command on the file's own clock: what is copied is ready after it."""
-    argv = [ffmpeg(), "-v", "warning", "-y", "-copyts", *INPUT_GUARDS, "-i", str(source)]
+    argv = [ffmpeg(), "-v", "warning", "-y", "-copyts", "-max_error_rate", "1", *INPUT_GUARDS]
+    argv += [word for number in sorted(foreign) for word in (f"-sub_charenc:{number}", "GB18030")]
+    argv += ["-i", str(source)]
     for key, track in tracks.items():
         argv += ["-map", f"0:{track.track}"]
         if track.copied:

@@ -373,6 +373,31 @@ def test_what_is_no_subtitle_file_is_refused(raw: bytes, why: str, tmp_path: Pat
 
 
 @pytest.mark.media
+def test_a_track_whose_letters_are_gbk_loses_no_cue(tmp_path: Path) -> None:
+    """Ffmpeg leaves such cues out; UTF-8 beside it stays what it is."""
+    foreign = tmp_path / "gbk.srt"
+    foreign.write_bytes(SIDECAR.encode("gbk"))
+    source = subtitled(tmp_path / "a.mkv", [words(tmp_path / "a.srt", LINES[1:2])], "-c:s", "copy")
+    both = tmp_path / "both.mkv"
+    call("-i", source, "-i", foreign, "-map", "0", "-map", "1", "-c", "copy", both)
+    made = planned(both, [MOBILE], tmp_path)
+    first, second = finish(encode_subtitles(both, made, tmp_path)).files.values()
+    assert cues(first) == [Cue(Fraction(2), Fraction(3), "第二")]
+    assert cues(second) == [Cue(Fraction(1), Fraction(2), "木棉 <i>kapok</i>")]
+
+
+@pytest.mark.media
+def test_letters_that_nobody_can_read_are_no_empty_track(tmp_path: Path) -> None:
+    """The step says which track it is."""
+    broken = tmp_path / "a.srt"
+    broken.write_bytes(b"1\n00:00:01,000 --> 00:00:02,000\n\xff\xff\xff words\n")
+    source = subtitled(tmp_path / "a.mkv", [broken], "-c:s", "copy")
+    made = planned(source, [MOBILE], tmp_path)
+    with pytest.raises(UnsupportedMedia, match="subtitle track 2 are neither UTF-8 nor GB 18030"):
+        finish(encode_subtitles(source, made, tmp_path))
+
+
+@pytest.mark.media
 def test_ten_thousand_cues_are_carried(tmp_path: Path) -> None:
     """Each at its time; ten hours of film have no more."""
     path = tmp_path / "long.srt"
