@@ -22,6 +22,7 @@ from pipelines.progress import Progress
 if TYPE_CHECKING:
     from pipelines.facts import Measurement, RenditionFacts
     from pipelines.measure import Scored, Scores
+    from pipelines.subtitles import EncodedSubtitles
     from pipelines.thumbs import Thumbs
 
 T = TypeVar("T")
@@ -198,7 +199,7 @@ class Pieces:
     """The encoded streams of one rung and the commands that made them."""
 
     pictures: tuple[Path, ...]
-    sounds: tuple[Path, ...]
+    tracks: tuple[Path, ...]
     commands: tuple[tuple[str, ...], ...]
 
 
@@ -287,15 +288,29 @@ def _encode_all(work: Work) -> dict[str, Pieces]:
         chunks.append(follow(encoding, work.begin(title)))
     title = t("encoding sound", "编码声音")
     sound = follow(encode_audio(work.source, plan, work.folder("audio")), work.begin(title))
+    text = _subtitles(work)
     made = {}
     for rung in plan.rungs:
         mine = [chunk for chunk in chunks if rung.profile in chunk.files]
         heard = (sound.argv,) if rung.audio else ()
+        read = text.commands if rung.subtitles else ()
         pictures = tuple(chunk.files[rung.profile] for chunk in mine)
-        sounds = tuple(sound.files[track.key] for track in rung.audio)
-        commands = (*(chunk.argv for chunk in mine), *heard)
-        made[rung.profile] = Pieces(pictures, sounds, commands)
+        tracks = (
+            *(sound.files[track.key] for track in rung.audio),
+            *(text.files[track.key] for track in rung.subtitles),
+        )
+        commands = (*(chunk.argv for chunk in mine), *heard, *read)
+        made[rung.profile] = Pieces(pictures, tracks, commands)
     return made
+
+
+def _subtitles(work: Work) -> EncodedSubtitles:
+    from pipelines.subtitles import EncodedSubtitles, encode_subtitles
+
+    if not any(rung.subtitles for rung in work.plan.rungs):
+        return EncodedSubtitles({}, ())
+    reading = encode_subtitles(work.source, work.plan, work.folder("subtitles"))
+    return follow(reading, work.begin(t("encoding subtitles", "编码字幕")))
 
 
 def _verified(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
@@ -305,7 +320,7 @@ def _verified(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
 
     made = work.scratch / f"{rung.profile}.{rung.container}"
     title = t(f"joining {rung.profile}", f"封装 {rung.profile}")
-    joining = join(rung, pieces.pictures, pieces.sounds, made, work.plan)
+    joining = join(rung, pieces.pictures, pieces.tracks, made, work.plan)
     joined = follow(joining, work.begin(title))
     title = t(f"verifying {rung.profile}", f"校验 {rung.profile}")
     verifying = verify(made, rung, work.plan, work.source, work.thumbs)

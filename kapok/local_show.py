@@ -14,7 +14,7 @@ from kapok.names import readable
 from kapok.show_colour import colour_table
 from kapok.units import duration, frame_rate, size
 from pipelines.facts import Measurement
-from pipelines.media import Inspection, MediaInfo
+from pipelines.media import Inspection, MediaInfo, SubtitleTrack
 from pipelines.track_choice import choice_decisions
 
 
@@ -29,6 +29,8 @@ def inspection_sheet(
         (t("timecode", "时码"), info.timecode),
         (t("sound", "声音"), "\n".join(_sounds(info))),
         (t("loudness", "响度"), "\n".join(_loudness(found))),
+        (t("subtitles", "字幕"), "\n".join(_subtitles(info))),
+        (t("captions", "隐藏字幕"), ", ".join(info.picture.captions) if info.picture else None),
         (t("shots", "镜头"), str(len(found.shots)) if found.shots else None),
         (t("left out", "未采用"), "\n".join(info.left_out)),
         (t("levels", "电平"), _levels(found)),
@@ -64,6 +66,20 @@ def _sounds(info: MediaInfo) -> list[str]:
         f"{track.codec} {track.channels}ch {track.sample_rate_hz} Hz {track.language or ''}".strip()
         for track in info.audio
     ]
+
+
+def _subtitles(info: MediaInfo) -> list[str]:
+    return [_subtitle(track) for track in info.subtitles]
+
+
+def _subtitle(track: SubtitleTrack) -> str:
+    words = {
+        t("text", "文本") if track.text else t("pictures", "图形"): True,
+        track.language or "": track.language is not None,
+        t("forced", "强制"): track.forced,
+        t("for the hard of hearing", "听障"): track.hearing_impaired,
+    }
+    return "  ".join([track.codec, *(word for word, holds in words.items() if holds)])
 
 
 def _loudness(found: Inspection) -> list[str]:

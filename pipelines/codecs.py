@@ -21,6 +21,7 @@ STREAM_TYPES: Mapping[str, int] = MappingProxyType(
         "aac": 0x0F,
         "ac3": 0x81,
         "eac3": 0x87,
+        "dvb_subtitle": 0x06,  # private data, told apart by a descriptor (ETSI EN 300 743)
     }
 )
 _420, _422 = ("yuv420p", "yuv420p10le"), ("yuv422p", "yuv422p10le")

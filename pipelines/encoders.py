@@ -83,7 +83,7 @@ def _h264(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
         "rc-lookahead": video.lookahead_frames,
         "sc_threshold": 0,  # key frames at the same moments in every rung
         "flags": "+cgop",
-        "a53cc": 0,
+        "a53cc": int(bool(video.captions)),
         "x264-params": f"zones=0,0,b={_LIKE_LATER['h264']}" if chunk.inside else None,
         "video_track_timescale": timescale(video.frame_rate),
     }
@@ -95,7 +95,7 @@ def _avc_intra(video: VideoPlan) -> dict[str, Any]:
         "preset": video.preset,
         "g": 1,
         "x264-params": "avcintra-class=300:avcintra-flavor=sony",
-        "a53cc": 0,
+        "a53cc": int(bool(video.captions)),
     }
 
 
@@ -123,6 +123,7 @@ def _hevc(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
         "x265-params": ":".join(
             f"{name}={value}" for name, value in words.items() if value is not None
         ),
+        "a53cc": int(bool(video.captions)),
         "dolbyvision": 0,
         "tag:v": "hvc1",  # Apple's players refuse hev1
         "video_track_timescale": timescale(video.frame_rate),

@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.codecs import STREAM_TYPES
 from pipelines.decoded import Decoded, DecodedPicture, DecodedSound
 from pipelines.join import SERVICE
+from pipelines.languages import three_letters
 from pipelines.media import Colour
 from pipelines.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.readback import PictureReading, Reading, SoundReading
@@ -56,11 +57,30 @@ def signalling_faults(rung: Rung, reading: Reading, plan: Plan) -> list[str]:
     faults += _transport_faults(rung, reading)
     if len(reading.sounds) != len(rung.audio):
         faults.append(f"{len(reading.sounds)} audio tracks, {len(rung.audio)} planned")
+    faults += _subtitle_faults(rung, reading)
     for position, (planned, found) in enumerate(zip(rung.audio, reading.sounds, strict=False)):
         faults += [
             f"audio track {position}: {fault}" for fault in _sound_faults(rung, planned, found)
         ]
     return faults
+
+
+def _subtitle_faults(rung: Rung, reading: Reading) -> Iterator[str]:
+    """By number, order, codec and language; a transport stream knows no forced ones."""
+    if len(reading.subtitles) != len(rung.subtitles):
+        yield f"{len(reading.subtitles)} subtitle tracks, {len(rung.subtitles)} planned"
+        return
+    for position, (planned, found) in enumerate(
+        zip(rung.subtitles, reading.subtitles, strict=True)
+    ):
+        wanted = {
+            "codec": (planned.codec, found.codec),
+            "language": (planned.language, three_letters(found.language)),
+            "forced": (planned.forced and rung.container != "ts", found.forced),
+        }
+        for name, (plan, file) in wanted.items():
+            if plan != file:
+                yield f"subtitle track {position}: {name} is {file}, {plan} planned"
 
 
 def decoding_faults(rung: Rung, plan: Plan, decoded: Decoded) -> list[str]:
@@ -106,7 +126,11 @@ def _transport_faults(rung: Rung, reading: Reading) -> Iterator[str]:
     if found is None:
         yield "it is no transport stream"
         return
-    codecs = [*([rung.video.codec] if rung.video else []), *(track.codec for track in rung.audio)]
+    codecs = [
+        *([rung.video.codec] if rung.video else []),
+        *(track.codec for track in rung.audio),
+        *(track.codec for track in rung.subtitles),
+    ]
     types = [STREAM_TYPES[codec] for codec in codecs]
     if list(found.stream_types) != types:
         yield f"stream types are {_hex(found.stream_types)}, {_hex(types)} planned"
@@ -151,9 +175,19 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
     length_s = planned.frames / planned.frame_rate
     if found.duration_s is not None and abs(found.duration_s - length_s) > _ROUNDING_S:
         yield f"the picture lasts {float(found.duration_s):.3f} s, {float(length_s):.3f} s planned"
+    yield from _caption_faults(planned, found)
     yield from _colour_faults(rung, planned, found)
     yield from _level_faults(planned, found)
     yield from _hdr10_faults(planned, found)
+
+
+def _caption_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
+    """A copy may have more kinds than its first seconds show, and so may what was made of them."""
+    if set(planned.captions) - set(found.captions) or bool(planned.captions) != bool(
+        found.captions
+    ):
+        file, plan = (", ".join(kinds) or "none" for kinds in (found.captions, planned.captions))
+        yield f"captions in the pictures are {file}, {plan} planned"
 
 
 def _colour_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> Iterator[str]:

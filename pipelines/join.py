@@ -31,9 +31,9 @@ _WITHOUT_PRIMING = r"noise=drop=lt(pts\,0)"  # without an amount it only drops
 
 
 def join(
-    rung: Rung, chunks: Sequence[Path], audio: Sequence[Path], out: Path, plan: Plan
+    rung: Rung, chunks: Sequence[Path], tracks: Sequence[Path], out: Path, plan: Plan
 ) -> Generator[Progress, None, Finished]:
-    """Write `out` from the rung's chunks in order and its sound files, one a track.
+    """Write `out` from the rung's chunks in order and its sound and subtitle files, one a track.
 
     A list of the chunks is written beside `out` when there are several.
     """
@@ -42,8 +42,8 @@ def join(
         listing.write_text(concat_list(chunks))
     return (
         yield from run(
-            [ffmpeg(), *join_arguments(rung, chunks, listing, audio, out, plan)],
-            readable=[*chunks, *audio],
+            [ffmpeg(), *join_arguments(rung, chunks, listing, tracks, out, plan)],
+            readable=[*chunks, *tracks],
             writable=[out.parent],
             total_s=float(plan.duration_s),
         )
@@ -60,7 +60,7 @@ def join_arguments(
     rung: Rung,
     chunks: Sequence[Path],
     listing: Path | None,
-    audio: Sequence[Path],
+    tracks: Sequence[Path],
     out: Path,
     plan: Plan,
 ) -> list[str]:
@@ -70,23 +70,36 @@ def join_arguments(
         arguments += ["-f", "concat", "-safe", "0", "-i", str(listing)]
     else:
         arguments += [word for chunk in chunks for word in ("-i", str(chunk))]
-    arguments += [word for track in audio for word in ("-i", str(track))]
+    arguments += [word for track in tracks for word in ("-i", str(track))]
     if chunks:
         arguments += ["-map", "0:v:0"]
-    first_sound = 1 if chunks else 0
-    for position in range(len(audio)):
-        arguments += ["-map", f"{first_sound + position}:a:0"]
+    first_track = 1 if chunks else 0
+    for position in range(len(tracks)):
+        kind = "a" if position < len(rung.audio) else "s"
+        arguments += ["-map", f"{first_track + position}:{kind}:0"]
     arguments += ["-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1"]
     arguments += ["-fflags", "+bitexact"]  # the same chunks give the same bytes
     if rung.video is not None:
         arguments += _picture_arguments(rung, rung.video, plan, seams=listing is not None)
     for position, track in enumerate(rung.audio):
         arguments += [f"-metadata:s:a:{position}", f"language={track.language or 'und'}"]
+    arguments += _subtitle_arguments(rung)
     if rung.container in _WITH_AN_INDEX:
         arguments += ["-movflags", "+faststart"]
     if rung.container == "ts":
         arguments += _transport_arguments(rung)
     return [*arguments, "-f", _MUXER[rung.container], "-y", str(out)]
+
+
+def _subtitle_arguments(rung: Rung) -> list[str]:
+    """Languages, and whom each is for: nobody sees one that is not forced without asking."""
+    arguments: list[str] = []
+    for position, track in enumerate(rung.subtitles):
+        marks = ("forced", track.forced), ("hearing_impaired", track.hearing_impaired)
+        said = "+".join(name for name, holds in marks if holds)
+        arguments += [f"-metadata:s:s:{position}", f"language={track.language or 'und'}"]
+        arguments += [f"-disposition:s:{position}", said or "0"]
+    return arguments
 
 
 def _transport_arguments(rung: Rung) -> list[str]:

@@ -31,7 +31,13 @@ def _pairs(text: str) -> dict[str, str]:
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
+_SHORT = {three: two for two, three in _pairs(_TWO_LETTERS).items()}
 _TERMINOLOGIC = {**_pairs(_TWO_LETTERS), **_pairs(_BIBLIOGRAPHIC)}
+
+
+def shortest(code: str) -> str:
+    """As BCP 47, and so HLS and DASH, want an ISO 639-2/T code: two letters where there are two."""
+    return _SHORT.get(code, code)
 
 
 def three_letters(tag: str | None) -> str | None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipelines.plan_types import Rung
+from pipelines.languages import shortest
+from pipelines.plan_types import Rung, SubtitlePlan
 
 _ALIGNED_S = 0.002  # playlists round to milliseconds
 _LENGTH_S = 0.1
@@ -39,6 +40,16 @@ def package_faults(hls: Path, dash: Path, rungs: Sequence[Rung], duration_s: flo
     if missing:
         return missing
     return [*_hls_faults(hls, rungs, duration_s), *_dash_faults(dash, rungs, duration_s)]
+
+
+def packaged_subtitles(rungs: Sequence[Rung]) -> tuple[SubtitlePlan, ...]:
+    """Those that every variant shares: of the first rung that has the most."""
+    return max((rung.subtitles for rung in rungs), key=len, default=())
+
+
+def has_captions(rungs: Sequence[Rung]) -> bool:
+    """Whether players may find CEA-608 in the pictures."""
+    return any(rung.video and "cea-608" in rung.video.captions for rung in rungs)
 
 
 def read_master(path: Path) -> tuple[list[Variant], list[Path]]:
@@ -81,6 +92,7 @@ def _hls_faults(master: Path, rungs: Sequence[Rung], duration_s: float) -> Itera
             yield from _variant_faults(rung, found)
     if any(rung.audio for rung in rungs) and not all("AUDIO" in v.attributes for v in variants):
         yield "HLS has a variant without the sound"
+    yield from _hls_text_faults(master, rungs, variants)
     playlists = [variant.playlist for variant in variants]
     lengths = {
         path.parent.name: read_playlist(path).durations_s for path in playlists if path.is_file()
@@ -88,6 +100,34 @@ def _hls_faults(master: Path, rungs: Sequence[Rung], duration_s: float) -> Itera
     yield from _alignment_faults("HLS", lengths)
     for path in dict.fromkeys([*playlists, *named]):
         yield from _playlist_faults(path, duration_s)
+
+
+def _hls_text_faults(
+    master: Path, rungs: Sequence[Rung], variants: Sequence[Variant]
+) -> Iterator[str]:
+    planned = packaged_subtitles(rungs)
+    media = [
+        _attributes(line.partition(":")[2])
+        for line in master.read_text().splitlines()
+        if line.startswith("#EXT-X-MEDIA:")
+    ]
+    said = [
+        (one.get("LANGUAGE"), one.get("FORCED") == "YES")
+        for one in media
+        if one.get("TYPE") == "SUBTITLES"
+    ]
+    wanted = [(_language(one), one.forced) for one in planned]
+    if said != wanted:
+        yield f"HLS says subtitles {said}, {wanted} planned"
+    if planned and not all("SUBTITLES" in variant.attributes for variant in variants):
+        yield "HLS has a variant without the subtitles"
+    captions = any(one.get("TYPE") == "CLOSED-CAPTIONS" for one in media)
+    if captions != has_captions(rungs):
+        yield f"HLS says {'' if captions else 'no '}closed captions, other than planned"
+
+
+def _language(track: SubtitlePlan) -> str | None:
+    return shortest(track.language) if track.language else None
 
 
 def _variant_faults(rung: Rung, found: Variant) -> Iterator[str]:
@@ -148,6 +188,14 @@ def _dash_faults(manifest: Path, rungs: Sequence[Rung], duration_s: float) -> It
         for name, timeline in _timeline(representation)
     }
     pictures = [rung.profile for rung in rungs if rung.video]
+    said = [
+        one.get("lang")
+        for one in root.iter(f"{_MPD}AdaptationSet")
+        if one.get("contentType") == "text"
+    ]
+    languages = [_language(track) for track in packaged_subtitles(rungs)]
+    if sorted(said, key=str) != sorted(languages, key=str):  # the packager sorts them its own way
+        yield f"DASH says subtitles {said}, {languages} planned"
     missing = [profile for profile in pictures if profile not in timelines]
     if missing:
         yield f"DASH has no representation for {', '.join(missing)}"

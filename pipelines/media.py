@@ -8,6 +8,7 @@ from typing import Literal
 
 DynamicRange = Literal["sdr", "hlg", "pq"]
 FieldOrder = Literal["progressive", "tt", "bb"]
+Captions = Literal["cea-608", "cea-708"]  # inside the pictures, as ATSC A/53 has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class VideoTrack:
     hdr10_plus: bool = False
     hdr_vivid: bool = False
     default: bool = False
+    captions: tuple[Captions, ...] = ()
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -118,6 +120,22 @@ class Programme:
 
 
 @dataclass(frozen=True, slots=True)
+class SubtitleTrack:
+    """`text` says whether it is letters, which any container takes in its own way, or pictures.
+
+    `file` is set for a file of its own beside the master.
+    """
+
+    index: int
+    codec: str
+    text: bool
+    language: str | None = None
+    forced: bool = False
+    hearing_impaired: bool = False
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MediaInfo:
     """The answer of `probe`: the container and its tracks. Claims of the file, not yet measured.
 
@@ -125,8 +143,8 @@ class MediaInfo:
     or of those that Kapok reads where the clock may jump.
     `notes` say what looks wrong, `left_out` names the tracks that no rendition is made of.
     `video` begins with the picture that was chosen (see `pipelines.track_choice`); of several
-    `programmes`, `video` and `audio` are those of `programme` alone, which somebody may have asked
-    for.
+    `programmes`, `video`, `audio` and `subtitles` are those of `programme` alone, which somebody
+    may have asked for.
     """
 
     format_name: str
@@ -142,6 +160,7 @@ class MediaInfo:
     programmes: tuple[Programme, ...] = ()
     programme: int | None = None
     programme_asked: bool = False
+    subtitles: tuple[SubtitleTrack, ...] = ()
 
     @property
     def picture(self) -> VideoTrack | None:

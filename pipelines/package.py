@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.errors import VerificationFailed
 from pipelines.facts import PackageFiles
-from pipelines.manifests import package_faults
-from pipelines.plan_types import AudioPlan, Rung
+from pipelines.manifests import has_captions, package_faults, packaged_subtitles
+from pipelines.plan_types import AudioPlan, Rung, SubtitlePlan
 from pipelines.progress import Progress
 from pipelines.run import run
+from pipelines.subtitles import write_webvtt
 from pipelines.tools import packager
 
 HLS, DASH = "master.m3u8", "manifest.mpd"
+_FROM_ZERO_MS = str(2**31 - 1)  # else subtitles that begin late would be taken for late times
+# RFC 8216bis, 4.4.6.1: what a track for the deaf describes.
+_FOR_THE_DEAF = (
+    "public.accessibility.transcribes-spoken-dialog;public.accessibility.describes-music-and-sound"
+)
 SEGMENT_S = 2  # [P] two GOPs: a seek is quick, and a request is worth its round trip
 
 
@@ -28,9 +34,10 @@ def package(
     """
     with TemporaryDirectory(prefix="kapok-package-") as links:
         linked, out = _without_commas(renditions, folder, Path(links))
+        letters = yield from _letters(linked, Fraction(duration_s), Path(links))
         yield from run(
-            [packager(), *packager_arguments(linked, out)],
-            readable=[path for _, path in linked],
+            [packager(), *packager_arguments(linked, out, letters)],
+            readable=[*(path for _, path in linked), *letters],
             writable=[out],
         )
     _make_one_sound_the_default(folder / HLS)
@@ -56,6 +63,19 @@ def _without_commas(
     return linked, out
 
 
+def _letters(
+    renditions: Sequence[tuple[Rung, Path]], length_s: Fraction, folder: Path
+) -> Generator[Progress, None, list[Path]]:
+    """WebVTT of each subtitle track, taken out of a rendition that has been verified."""
+    tracks = packaged_subtitles([rung for rung, _ in renditions])
+    files = []
+    for position in range(len(tracks)):
+        source = next(path for rung, path in renditions if rung.subtitles == tracks)
+        files.append(folder / f"subtitles-{position + 1}.vtt")
+        yield from write_webvtt(source.resolve(), position, length_s, files[-1])
+    return files
+
+
 def _make_one_sound_the_default(master: Path) -> None:
     """The packager finds a default by its language, so that sound without one never is."""
     if master.is_file():
@@ -64,8 +84,14 @@ def _make_one_sound_the_default(master: Path) -> None:
             master.write_text(text.replace("DEFAULT=NO", "DEFAULT=YES", 1))
 
 
-def packager_arguments(renditions: Sequence[tuple[Rung, Path]], folder: Path) -> list[str]:
-    """The arguments of the one packager that makes both manifests over the same segments."""
+def packager_arguments(
+    renditions: Sequence[tuple[Rung, Path]], folder: Path, letters: Sequence[Path] = ()
+) -> list[str]:
+    """The arguments of the one packager that makes both manifests over the same segments.
+
+    Only subtitles, of which `letters` has the WebVTT files, are segments of two kinds: HLS wants
+    WebVTT, and DASH players want it in MP4.
+    """
     streams = [_picture(rung, path, folder) for rung, path in renditions if rung.video]
     sound = best_sound(renditions)
     language = None
@@ -74,8 +100,13 @@ def packager_arguments(renditions: Sequence[tuple[Rung, Path]], folder: Path) ->
         tracks = [at for at, track in enumerate(rung.audio) if track.codec == rung.audio[0].codec]
         streams += [_sound(rung, at, path, folder) for at in tracks]
         language = rung.audio[0].language
+    rungs = [rung for rung, _ in renditions]
+    for at, (track, file) in enumerate(zip(packaged_subtitles(rungs), letters, strict=True)):
+        streams += _subtitles(track, f"subtitles-{at + 1}", file, folder)
     return [
         *streams,
+        *(("--default_text_zero_bias_ms", _FROM_ZERO_MS) if letters else ()),
+        *(("--closed_captions", "channel=CC1,name=CC1") if has_captions(rungs) else ()),
         *("--segment_duration", str(SEGMENT_S)),
         "--generate_static_live_mpd",  # segment templates alone would make a dynamic one
         *("--mpd_output", str(folder / DASH)),
@@ -119,6 +150,26 @@ def _sound(rung: Rung, position: int, path: Path, folder: Path) -> str:
     )
 
 
+def _subtitles(track: SubtitlePlan, name: str, path: Path, folder: Path) -> list[str]:
+    common = {
+        **({"language": track.language} if track.language else {}),
+        **({"forced_subtitle": "1"} if track.forced else {}),
+        **({"dash_roles": "caption"} if track.hearing_impaired else {}),
+    }
+    hls = {
+        "in": str(path),
+        "stream": "text",
+        "segment_template": str(folder / name / "$Number%05d$.vtt"),
+        "playlist_name": f"{name}/index.m3u8",
+        "hls_group_id": "subtitles",
+        "hls_name": name,
+        "hls_only": "1",
+        **({"hls_characteristics": _FOR_THE_DEAF} if track.hearing_impaired else {}),
+        **common,
+    }
+    return [_joined(hls), _descriptor(path, "text", folder / name, dash_only="1", **common)]
+
+
 def _descriptor(path: Path, stream: str, folder: Path, **names: str) -> str:
     fields = {
         "in": str(path),
@@ -127,4 +178,8 @@ def _descriptor(path: Path, stream: str, folder: Path, **names: str) -> str:
         "segment_template": str(folder / "$Number%05d$.m4s"),
         **names,
     }
+    return _joined(fields)
+
+
+def _joined(fields: Mapping[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in fields.items())

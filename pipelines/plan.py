@@ -16,6 +16,7 @@ from pipelines.plan_colour import colour_decisions
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
 from pipelines.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.plan_sound import plan_sound, sound_decisions
+from pipelines.plan_subtitles import plan_subtitles, subtitle_decisions
 from pipelines.plan_types import (
     AudioPlan,
     Chunk,
@@ -27,6 +28,7 @@ from pipelines.plan_types import (
 )
 from pipelines.profile import Profile, Target
 from pipelines.quality_target import Targeted, with_targets
+from pipelines.timecode import timecode_decisions
 from pipelines.track_choice import choice_decisions
 
 __all__ = [
@@ -94,6 +96,7 @@ def plan(
             *_offset_decisions(source),
             *_end_decisions(source, rungs),
             *preservation_decisions(info, rungs),
+            *subtitle_decisions(info, inspection, rungs),
             *targeted.decisions,
         ),
         source_colour=source.colour,
@@ -106,6 +109,7 @@ def plan(
         choices=targeted.choices,
         findings=findings,
     )
+    resolved = replace(resolved, decisions=(*resolved.decisions, *timecode_decisions(resolved)))
     copied = any(rung.video.copied for rung in rungs if rung.video)
     why = why_one_chunk(info, inspection) or ("a stream copy is not divided" if copied else None)
     return in_one_piece(resolved, why) if len(chunks) > 1 and why else resolved
@@ -128,6 +132,7 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
         packaged=profile.packaged,
         mux_rate_bps=profile.mux_rate_bps,
         service_name=profile.service_name,
+        subtitles=plan_subtitles(profile, source.info, source.inspection),
     )
 
 

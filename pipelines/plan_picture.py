@@ -22,6 +22,7 @@ from pipelines.plan_colour import (
     static_metadata,
 )
 from pipelines.plan_copied import why_no_copy
+from pipelines.plan_subtitles import plan_captions
 from pipelines.plan_types import VideoPlan
 from pipelines.profile import Profile, VideoProfile
 from pipelines.source_colour import complete_colour
@@ -140,6 +141,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         mastering_display=display,
         content_light=light,
         burnt_in_timecode=wanted.burnt_in_timecode,
+        captions=plan_captions(wanted, source.picture, source.inspection, source.frame_rate, rate),
         colour_decision=decide(conversion, source.colour, colour, source.picture),
     )
 
@@ -180,6 +182,7 @@ def _as_it_is(
         untouched,
         gop_frames=source.frames,
         dynamic_metadata=wanted.dynamic_metadata,
+        captions=picture.captions,
         colour_decision=replace(untouched.colour_decision, dropped=()),
     )
 

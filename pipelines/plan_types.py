@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from pipelines.colour_types import ColourDecision, Conversion
-from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
+from pipelines.media import Captions, Colour, ContentLight, FieldOrder, MasteringDisplay
 from pipelines.profile import AudioCodec, Container, Target, VideoCodec
 
 _UNKNOWN = Colour()
@@ -58,6 +58,7 @@ class VideoPlan:
     repacked: bool = False
     colour_decision: ColourDecision | None = None
     dynamic_metadata: Literal["hdr_vivid"] | None = None
+    captions: tuple[Captions, ...] = ()
 
     @property
     def copied(self) -> bool:
@@ -114,6 +115,29 @@ class AudioPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class SubtitlePlan:
+    """One subtitle track of a rendition, from the source's stream `track`, or from a `file`.
+
+    `key` names the encode as in `AudioPlan`, `suffix` the container that keeps it until the join.
+    """
+
+    key: str
+    codec: str
+    suffix: str
+    track: int
+    source_codec: str
+    language: str | None = None
+    forced: bool = False
+    hearing_impaired: bool = False
+    file: str | None = None
+
+    @property
+    def copied(self) -> bool:
+        """Whether the source's packets are taken as they are."""
+        return self.file is None and self.suffix == "mkv" and self.codec == self.source_codec
+
+
+@dataclass(frozen=True, slots=True)
 class Rung:
     """One rendition to be made: `profile` is unique in a plan and names its files."""
 
@@ -125,6 +149,7 @@ class Rung:
     packaged: bool
     mux_rate_bps: int | None = None
     service_name: str | None = None
+    subtitles: tuple[SubtitlePlan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

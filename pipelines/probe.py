@@ -30,6 +30,7 @@ from pipelines.media import (
     FieldOrder,
     MasteringDisplay,
     MediaInfo,
+    SubtitleTrack,
     VideoTrack,
     content_light,
 )
@@ -48,6 +49,8 @@ _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
 _HD_LINES = 720
 _DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
+# What ffmpeg's decoders make letters of; the others are pictures. Names are ffmpeg's.
+TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "eia_608"})
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 # AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
 _FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
@@ -71,7 +74,7 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
     if not video and not audio:
         message = "the file has neither a picture nor a sound track that can be decoded"
         raise NoEssence(message)
-    tracks = (*found["video"], *found["audio"])
+    tracks = (*found["video"], *found["audio"], *found["subtitles"])
     info = MediaInfo(
         format_name=found["format_name"],
         size_bytes=path.stat().st_size,
@@ -83,6 +86,7 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
         notes=_notes(found),
         left_out=(*found["left_out"], *unreadable),
         programmes=read_programmes(path, tracks) if found["format_name"] == "mpegts" else (),
+        subtitles=tuple(_subtitle_track(track) for track in found["subtitles"]),
     )
     chosen = with_choice(info, programme)
     return replace(chosen, start_s=_start_s(found, (*chosen.video[:1], *chosen.audio)))
@@ -204,6 +208,7 @@ def _track_by_pyav(track: Mapping[str, Any]) -> VideoTrack:
         dolby_vision=track["dolby_vision"] or track["codec_tag"] in _DOLBY_VISION_TAGS,
         hdr10_plus=track["hdr10_plus"],
         hdr_vivid=track["hdr_vivid"],
+        captions=tuple(track["captions"]),
     )
 
 
@@ -237,6 +242,17 @@ def _audio_track(track: Mapping[str, Any]) -> AudioTrack:
         language=_language(track["language"]),
         start_s=Fraction(track["start_s"]),
         duration_s=_fraction(track["duration_s"]),
+    )
+
+
+def _subtitle_track(track: Mapping[str, Any]) -> SubtitleTrack:
+    return SubtitleTrack(
+        index=track["index"],
+        codec=track["codec"],
+        text=track["codec"] in TEXT_CODECS,
+        language=_language(track["language"]),
+        forced=track["forced"],
+        hearing_impaired=track["hearing_impaired"],
     )
 
 

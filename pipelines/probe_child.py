@@ -7,8 +7,10 @@ codes, fractions as text); `pipelines.probe` gives them their names.
 from __future__ import annotations
 
 import json
+import re
 import struct
 import sys
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -26,6 +28,14 @@ _NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
 Type._missing_ = classmethod(lambda _, __: Type.SEI_UNREGISTERED)  # type: ignore[method-assign, assignment]
 _HANDLER_CHARACTERS = 40
 _DPX_TRANSFER = 801  # byte of the header, SMPTE ST 268
+# ATSC A/53 part 4, 6.2.3: user data of type 3, which SEI (ITU-T T.35) or MPEG-2 user data carry.
+_CAPTION_MARKS = {
+    "h264": b"\xb5\x00\x31GA94\x03",
+    "hevc": b"\xb5\x00\x31GA94\x03",
+    "mpeg2video": b"\x00\x00\x01\xb2GA94\x03",
+}
+_CC_DATA, _CC_VALID = 0x40, 0x04
+_CAPTION_PACKETS, _CAPTION_BYTES = 250, 64 << 20  # [P] some seconds
 _RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
 
 
@@ -50,6 +60,7 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
     pictures = [s for s in container.streams.video if not s.disposition & _NOT_PICTURES]
     decodable = [s for s in pictures if 0 < _pixels(s) <= max_pixels]
     frames = _first_frames(container, decodable)
+    captions = captions_in(container, decodable)
     return {
         "format_name": container.format.name,
         "start_s": _text(Fraction(container.start_time or 0, av.time_base)),
@@ -58,9 +69,10 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
         else _text(Fraction(container.duration, av.time_base)),
         "streams": len(container.streams),
         "last_byte": _last_byte(container),
-        "timecode": _timecode(container),
-        "video": [_picture(s, frames.get(s.index)) for s in pictures],
+        "timecode": _timecode(container) or _timecode_of(decodable[:1], frames),
+        "video": [_picture(s, frames.get(s.index), captions.get(s.index, set())) for s in pictures],
         "audio": [_sound(s) for s in container.streams.audio],
+        "subtitles": [_subtitle(s) for s in container.streams.subtitles if s.codec_context],
         "left_out": _left_out(container, pictures),
     }
 
@@ -103,7 +115,44 @@ def _decoded(packet: Any) -> list[Any]:
         return []  # a damaged packet: a later one may decode
 
 
-def _picture(stream: Any, first: tuple[Any, int] | None) -> dict[str, Any]:
+def captions_in(container: InputContainer, streams: list[Any]) -> dict[int, set[str]]:
+    """Kinds of captions in the next coded pictures of each stream: encoders write some in each.
+
+    Found by their mark, which needs no decoding.
+    """
+    marks = {
+        stream.index: mark
+        for stream in streams
+        if (mark := _CAPTION_MARKS.get(stream.codec_context.codec.canonical_name))
+    }
+    found: dict[int, set[str]] = {index: set() for index in marks}
+    size = 0
+    if not marks:
+        return found
+    for count, packet in enumerate(container.demux([s for s in streams if s.index in marks])):
+        size += packet.size
+        if count > _CAPTION_PACKETS or size > _CAPTION_BYTES:
+            break
+        found[packet.stream.index] |= caption_kinds(bytes(packet), marks[packet.stream.index])
+    return found
+
+
+def caption_kinds(coded: bytes, mark: bytes) -> set[str]:
+    """Which captions are in one coded picture, by its `cc_data` (ANSI/CTA-708-E, 4.3)."""
+    at = coded.find(mark)
+    if at < 0:
+        return set()
+    start = at + len(mark)
+    # Emulation prevention, ITU-T H.264 7.4.1.1, of at most 31 triplets and their header.
+    told = coded[start : start + 160].replace(b"\0\0\3", b"\0\0")
+    if len(told) < 2 or not told[0] & _CC_DATA:
+        return set()
+    triplets = [told[2 + 3 * n : 5 + 3 * n] for n in range(told[0] & 31)]
+    valid = [one[0] & 3 for one in triplets if len(one) == 3 and one[0] & _CC_VALID]
+    return {"cea-608" if kind < 2 else "cea-708" for kind in valid}
+
+
+def _picture(stream: Any, first: tuple[Any, int] | None, captions: set[str]) -> dict[str, Any]:
     context = stream.codec_context
     frame, dpx_transfer = first or (None, 0)
     common = {
@@ -133,6 +182,7 @@ def _picture(stream: Any, first: tuple[Any, int] | None) -> dict[str, Any]:
         "interlaced": frame.interlaced_frame,
         "colour_of_stream": _colour_codes(context),
         "colour_of_frame": _colour_codes(frame),
+        "captions": sorted(captions),
         **side_data(frame),
     }
 
@@ -191,6 +241,17 @@ def _sound(stream: Any) -> dict[str, Any]:
     }
 
 
+def _subtitle(stream: Any) -> dict[str, Any]:
+    return {
+        "index": stream.index,
+        "id": stream.id,
+        "codec": stream.codec_context.codec.canonical_name,
+        "language": stream.language,
+        "forced": bool(stream.disposition & Disposition.forced),
+        "hearing_impaired": bool(stream.disposition & Disposition.hearing_impaired),
+    }
+
+
 def _coded_bits(context: Any) -> int | None:
     """What lossless codecs say in their headers; `None` where one does not."""
     if context.format.name.startswith(("flt", "dbl")):
@@ -208,12 +269,15 @@ def _coded_bits(context: Any) -> int | None:
 
 
 def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
-    """Names of the tracks that are neither picture nor decodable sound; a timecode is carried."""
+    """Names of the tracks that are neither picture nor decodable sound or subtitles; a timecode is
+    carried.
+    """
     kinds = {"video": "cover image", "audio": "sound track", "subtitle": "subtitle track"}
     told = []
     for stream in container.streams:
         context = stream.codec_context
         taken = stream in pictures or (stream.type == "audio" and _sound(stream)["decoded"])
+        taken = taken or (stream.type == "subtitle" and context is not None)
         if taken or _is_timecode(stream):
             continue
         kind = kinds.get(stream.type, f"{stream.type} track")
@@ -253,8 +317,50 @@ def _last_entries(entries: Any) -> list[Any]:
 
 
 def _timecode(container: InputContainer) -> str | None:
+    """Matroska's tags are in capitals."""
     places = [s.metadata for s in container.streams] + [container.metadata]
-    return next((place["timecode"] for place in places if place.get("timecode")), None)
+    named = [{key.lower(): value for key, value in place.items()} for place in places]
+    return next((place["timecode"] for place in named if place.get("timecode")), None)
+
+
+def _timecode_of(streams: list[Any], frames: Mapping[int, tuple[Any, int]]) -> str | None:
+    """What the first picture itself says; zero is what encoders write that know none."""
+    if not streams or streams[0].index not in frames:
+        return None
+    frame, _ = frames[streams[0].index]
+    held = {data.type: bytes(data) for data in frame.side_data}
+    rate = streams[0].average_rate or Fraction(25)
+    said = gop_timecode(held.get(Type.GOP_TIMECODE)) or st12_timecode(
+        held.get(Type.S12M_TIMECODE), rate
+    )
+    return said if said and re.search("[1-9]", said) else None
+
+
+def gop_timecode(raw: bytes | None) -> str | None:
+    """The 25 bits of a group of pictures header (ISO/IEC 13818-2, 6.3.8)."""
+    if raw is None or len(raw) < 4:
+        return None
+    (bits,) = struct.unpack_from("=I", raw)
+    hour, minute, second = bits >> 19 & 31, bits >> 13 & 63, bits >> 6 & 63
+    return f"{hour:02}:{minute:02}:{second:02}{';' if bits >> 24 & 1 else ':'}{bits & 63:02}"
+
+
+def st12_timecode(raw: bytes | None, rate: Fraction) -> str | None:
+    """SMPTE ST 12-1 in BCD, as decoders give an SEI's: above 30 a second a bit tells the two
+    frames of a number apart (ST 12-1, 12.2), at 50 another one than at 60.
+    """
+    count, bits = struct.unpack_from("=2I", raw) if raw and len(raw) >= 8 else (0, 0)
+    if not count:
+        return None
+    hour, minute, second = _bcd(bits & 63), _bcd(bits >> 8 & 127), _bcd(bits >> 16 & 127)
+    frame = _bcd(bits >> 24 & 63)
+    if rate > 30:
+        frame = 2 * frame + (bits >> (7 if rate == 50 else 23) & 1)
+    return f"{hour:02}:{minute:02}:{second:02}{';' if bits >> 30 & 1 else ':'}{frame:02}"
+
+
+def _bcd(bits: int) -> int:
+    return 10 * (bits >> 4) + (bits & 15)
 
 
 def _text(value: Any) -> str:

@@ -24,7 +24,7 @@ from pipelines.media import (
 )
 from pipelines.mp4_boxes import PictureEntry, picture_entry
 from pipelines.probe import mastering_display
-from pipelines.probe_child import side_data
+from pipelines.probe_child import captions_in, side_data
 from pipelines.rates import nearest_standard_rate
 from pipelines.run import capture
 from pipelines.tools import ffprobe
@@ -69,6 +69,7 @@ class PictureReading:
     content_light: ContentLight | None
     dynamic_metadata: str | None = None
     hdr10_in_stream: Hdr10 | None = None
+    captions: tuple[str, ...] = ()
 
     def rate_that_means(self, planned: Fraction) -> Fraction | None:
         """What the file says of its rate, if it can only mean the planned one.
@@ -96,6 +97,13 @@ class SoundReading:
 
 
 @dataclass(frozen=True, slots=True)
+class SubtitleReading:
+    codec: str
+    language: str | None
+    forced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """`others` are the kinds of all other streams, but for the timecode tracks of MP4 and MXF.
 
@@ -107,6 +115,7 @@ class Reading:
     sounds: tuple[SoundReading, ...]
     timecode: str | None = None
     others: tuple[str, ...] = ()
+    subtitles: tuple[SubtitleReading, ...] = ()
     transport: Transport | None = None
 
 
@@ -124,6 +133,7 @@ def read_back(path: Path) -> Reading:
         sounds=tuple(_sound(stream, zero_s) for stream in sounds),
         timecode=_timecode([*streams, found.get("format", {})]),
         others=tuple(_others(streams, pictures[1:])),
+        subtitles=tuple(_subtitle(one) for one in streams if one["codec_type"] == "subtitle"),
         transport=read_transport(path) if in_transport else None,
     )
 
@@ -153,7 +163,7 @@ def _others(
     yield from ("picture" for _ in pictures)
     for stream in streams:
         if (
-            stream["codec_type"] not in ("video", "audio")
+            stream["codec_type"] not in ("video", "audio", "subtitle")
             and stream.get("codec_tag_string") != "tmcd"
         ):
             yield stream["codec_type"]
@@ -198,7 +208,16 @@ def _picture(path: Path, stream: Mapping[str, Any], zero_s: Fraction | None) -> 
         content_light=_light(held.get("Content light level metadata")),
         dynamic_metadata="hdr_vivid" if any("Vivid" in kind for kind in held) else None,
         hdr10_in_stream=_stream_hdr10(path) if stream["codec_name"] in _WITH_SEI else None,
+        captions=_captions(path),
     )
+
+
+def _captions(path: Path) -> tuple[str, ...]:
+    """Kinds of captions in the coded pictures, where their codec has a place for them."""
+    with av.open(str(path)) as container:
+        assert isinstance(container, InputContainer)
+        picture = container.streams.video[0]
+        return tuple(sorted(captions_in(container, [picture]).get(picture.index, ())))
 
 
 def _pix_fmt(path: Path, stream: Mapping[str, Any]) -> str:
@@ -220,6 +239,14 @@ def _sound(stream: Mapping[str, Any], zero_s: Fraction | None) -> SoundReading:
         or None,
         language=stream.get("tags", {}).get("language"),
         start_s=_start_s(stream) - (zero_s or 0),
+    )
+
+
+def _subtitle(stream: Mapping[str, Any]) -> SubtitleReading:
+    return SubtitleReading(
+        codec=stream["codec_name"],
+        language=stream.get("tags", {}).get("language"),
+        forced=bool(stream.get("disposition", {}).get("forced")),
     )
 
 

@@ -63,6 +63,24 @@ def rung_timecode(plan: Plan, rung: Rung) -> str | None:
     return str(start) if start else None
 
 
+def timecode_decisions(plan: Plan) -> list[str]:
+    """Where the source's timecode goes, in words."""
+    if plan.source_timecode is None:
+        return []
+    pictures = [rung for rung in plan.rungs if rung.video is not None]
+    kept: dict[str, list[str]] = {}
+    lost = []
+    for rung in pictures:
+        if (start := rung_timecode(plan, rung)) is None:
+            lost.append(rung.profile)
+        else:
+            kept.setdefault(start, []).append(rung.profile)
+    told = [f"{start} in {', '.join(names)}" for start, names in kept.items()]
+    if lost:
+        told.append(f"left out of {', '.join(lost)}")
+    return [f"timecode {plan.source_timecode}: {'; '.join(told)}"] if told else []
+
+
 def _without_dropped(number: int, rate: int) -> int:
     """ST 12-1: the first two of every 30 numbers are left out each minute but every tenth."""
     minutes = number // (60 * rate)

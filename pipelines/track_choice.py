@@ -26,6 +26,7 @@ def with_choice(info: MediaInfo, wanted: int | None = None) -> MediaInfo:
         info,
         video=_best_first([one for one in info.video if one.index in taken.tracks]),
         audio=tuple(track for track in info.audio if track.index in taken.tracks),
+        subtitles=tuple(track for track in info.subtitles if track.index in taken.tracks),
         programme=taken.number,
         programme_asked=wanted is not None,
     )
@@ -63,12 +64,16 @@ def _largest(info: MediaInfo, programme: Programme) -> int:
 
 
 def _other_tracks(info: MediaInfo, kept: MediaInfo) -> Iterator[str]:
-    taken = {one.index for one in kept.video} | {one.index for one in kept.audio}
-    tracks = [("picture", one.index, one.codec) for one in info.video]
-    tracks += [("sound", one.index, one.codec) for one in info.audio]
-    for kind, index, codec in tracks:
+    taken = {index for _, index, _ in _tracks(kept)}
+    for kind, index, codec in _tracks(info):
         if index not in taken:
             yield f"{kind} track {index} ({codec}) of another programme"
+
+
+def _tracks(info: MediaInfo) -> Iterator[tuple[str, int, str]]:
+    yield from (("picture", one.index, one.codec) for one in info.video)
+    yield from (("sound", one.index, one.codec) for one in info.audio)
+    yield from (("subtitle", one.index, one.codec) for one in info.subtitles)
 
 
 def _no_such(info: MediaInfo, wanted: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from api.models.common import Colour, Link, Metadata, Rational, Received, Seconds, Sent, Text
-from pipelines.media import Levels, Loudness, Shot, Span
+from pipelines.media import Captions, Levels, Loudness, Shot, Span
 
 AssetState = Literal["processing", "ready", "failed", "cancelled"]
 
@@ -27,6 +27,14 @@ class Programme(Sent):
     name: str | None
 
 
+class SubtitleTrack(Sent):
+    codec: str
+    text: bool = Field(description="Letters, or else pictures of letters.")
+    language: str | None
+    forced: bool
+    hearing_impaired: bool
+
+
 class Source(Sent):
     """The picture and sound of the master; frames, rate and fields as they really decode.
 
@@ -37,6 +45,12 @@ class Source(Sent):
     duration_s: float | None
     timecode: str | None
     audio: list[AudioTrack]
+    subtitles: list[SubtitleTrack] = Field(
+        default_factory=list, description="Tracks of their own, in the file's order."
+    )
+    captions: list[Captions] = Field(
+        default_factory=list, description="Inside the pictures, as ATSC A/53 has them."
+    )
     sandbox: str = Field(description="What confined the tools that read this file.")
     codec: str | None = None
     width: int | None = Field(

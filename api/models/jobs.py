@@ -10,8 +10,9 @@ from pydantic import ConfigDict, Field
 from api.models.common import Colour, Failure, Rational, Seconds, Sent
 from api.models.uploads import Recipe
 from pipelines.colour_types import ColourDecision
+from pipelines.media import Captions
 from pipelines.plan import AudioPlan, Chunk, Refusal
-from pipelines.plan_types import Choice
+from pipelines.plan_types import Choice, SubtitlePlan
 
 JobState = Literal["queued", "running", "cancelling", "done", "failed", "cancelled"]
 StepState = Literal["waiting", "ready", "running", "done", "failed", "cancelled"]
@@ -42,6 +43,7 @@ class VideoPlan(Sent):
     gop_frames: int
     burnt_in_timecode: bool
     lossless: bool
+    captions: tuple[Captions, ...] = ()
     colour_decision: ColourDecision | None = Field(
         default=None, description="Kept, or converted by which methods with which numbers."
     )
@@ -54,6 +56,7 @@ class Rung(Sent):
     video: VideoPlan | None
     audio: tuple[AudioPlan, ...]
     packaged: bool
+    subtitles: tuple[SubtitlePlan, ...] = ()
 
 
 class Plan(Sent):

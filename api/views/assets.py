@@ -32,6 +32,8 @@ def _source(info: MediaInfo, measured: Inspection | None) -> model.Source:
         duration_s=None if duration_s is None else float(duration_s),
         timecode=info.timecode,
         audio=[model.AudioTrack.model_validate(track) for track in info.audio],
+        subtitles=[model.SubtitleTrack.model_validate(track) for track in info.subtitles],
+        captions=list(info.picture.captions) if info.picture else [],
         sandbox=info.sandbox,
         programme=info.programme,
         programmes=[model.Programme.model_validate(one) for one in info.programmes],

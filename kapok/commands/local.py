@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,6 +74,15 @@ SearchShare = Annotated[
         ),
     ),
 ]  # fmt: skip
+Subtitles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subtitles", metavar="LANG:FILE",
+        help=t(
+            "SubRip, WebVTT or ASS beside the file.", "文件之外的 SubRip、WebVTT 或 ASS 字幕。"
+        ),
+    ),
+]  # fmt: skip
 Reference = Annotated[
     Path, typer.Argument(metavar="REF", help=t("The original.", "参考（原片）。"))
 ]
@@ -127,12 +137,14 @@ def encode(
     search_share: SearchShare = None,
     programme: Programme = None,
     rate: Rate = "",
+    subtitles: Subtitles = None,
 ) -> None:
     from kapok import local
     from kapok.commands.upload import names
     from kapok.live import step_progress
     from kapok.local_plan import Looked, searched_plan
     from kapok.local_source import one_file
+    from kapok.local_subtitles import sidecars
     from pipelines.thumbs import thumbs_in
 
     end_on_sigterm()
@@ -145,11 +157,13 @@ def encode(
         step_progress(out) as view,
     ):
         scratch = Path(folder)
+        beside = sidecars(subtitles or [], scratch / "sidecars")
         begin = beginner(view)
         one = one_file(file, rate, scratch / "source", begin)
         view_of_it = begin(t("inspecting", "检查"))
         images, source = scratch / "inspection", one.path
         info, found = local.look_for(source, images, view_of_it, wanted, source_colour, programme)
+        info = replace(info, subtitles=(*info.subtitles, *beside))
         looked_at = Looked(
             *(source, info, found, wanted, chunk_min_s, search_share, source_colour),
             *(one.said, file),

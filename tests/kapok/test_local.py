@@ -17,6 +17,7 @@ import pytest
 from kapok.errors import FAILED, JOB_FAILED, exit_status
 from kapok.local import RungsFailed, Work, encode, look_for, make_plan, settle
 from pipelines.media import ContentLight
+from pipelines.readback import read_back
 from pipelines.thumbs import thumbs_in
 from pipelines.tools import ffmpeg
 from sample_media.generate import generate
@@ -95,6 +96,25 @@ def test_a_colour_in_doubt_is_resolved_on_the_command_line(tmp_path: Path) -> No
     assert "master_peak_cd_m2 4000" in made.stdout
     wrong = kapok(*words, "--source-colour", "purple")
     assert wrong.returncode == 2
+
+
+@pytest.mark.media
+def test_subtitle_files_beside_a_file_come_along(clip: Path, tmp_path: Path) -> None:
+    """In the order in which they are named; what is wrong with one is said before the work."""
+    chinese, english = tmp_path / "zh:a.srt", tmp_path / "en.srt"
+    chinese.write_bytes("1\n00:00:00,200 --> 00:00:00,800\n木棉\n".encode("gbk"))
+    english.write_text("1\n00:00:00,200 --> 00:00:00,800\nkapok\n")
+    encoding = ("encode", clip, "--profile", "mobile-540p", "--no-scores", "-o", tmp_path / "out")
+    given = ("--subtitles", f"zh:{chinese}", "--subtitles", f"en:{english}")
+    record = answer(*encoding, *given)
+    (made,) = record["renditions"]
+    tracks = [(one.codec, one.language) for one in read_back(Path(made["path"])).subtitles]
+    assert tracks == [("mov_text", "zho"), ("mov_text", "eng")]
+    assert [text for text in record["decisions"] if text.startswith("subtitle file (subrip, zh)")]
+    wrong = kapok(*encoding, "--subtitles", english)
+    assert wrong.returncode == 2
+    assert "LANGUAGE:FILE" in wrong.stderr
+    assert kapok(*encoding, "--subtitles", "zh:nowhere.srt").returncode == 4
 
 
 @pytest.mark.media

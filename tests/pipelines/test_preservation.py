@@ -18,6 +18,7 @@ from pipelines.errors import VerificationFailed
 from pipelines.facts import Verified
 from pipelines.join import join
 from pipelines.lossless_formats import REPACKED
+from pipelines.media import SubtitleTrack
 from pipelines.plan import Plan, plan
 from pipelines.probe import probe
 from pipelines.profile import profile
@@ -214,7 +215,7 @@ def test_one_changed_sample_of_the_sound_is_not_lossless(tmp_path: Path) -> None
 
 
 def test_every_track_that_is_left_out_is_named(tmp_path: Path) -> None:
-    """A second picture, subtitles, an attachment: none goes without a word."""
+    """A second picture, an attachment: none goes without a word, and subtitles are kept."""
     words = tmp_path / "a.srt"
     words.write_text("1\n00:00:00,000 --> 00:00:00,300\nhello\n")
     opened = (*generated(PICTURE, PICTURE, NOISE), "-i", str(words))
@@ -224,8 +225,5 @@ def test_every_track_that_is_left_out_is_named(tmp_path: Path) -> None:
     info, seen = probe(source), described(None, [STEREO])[1]
     decisions = plan(info, seen, [profile("archive-ffv1")]).decisions
     told = [text for text in decisions if text.endswith("is in no rendition")]
-    assert [text.split(" (")[0] for text in told] == [
-        "picture track 1",
-        "subtitle track 3",
-        "attachment track 4",
-    ]
+    assert [text.split(" (")[0] for text in told] == ["picture track 1", "attachment track 4"]
+    assert info.subtitles == (SubtitleTrack(3, "ass", text=True),)

@@ -199,7 +199,7 @@ def test_a_track_that_nobody_planned_is_refused(source: Path, tmp_path: Path) ->
     path = tmp_path / "more.mp4"
     maps = ("-map", "0", "-map", "1", "-c", "copy", "-c:s", "mov_text")
     handmade.call("-i", right, "-i", words, *maps, path)
-    assert "there is a subtitle track, none is planned" in refusal(path, source)
+    assert "1 subtitle tracks, 0 planned" in refusal(path, source)
 
 
 def test_the_bits_of_flac_are_compared(source: Path, tmp_path: Path) -> None:

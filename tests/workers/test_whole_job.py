@@ -20,16 +20,19 @@ from uploaded import clip as _clip
 from uploaded import uploaded as _upload
 
 from pipelines.errors import DiskFull
+from pipelines.readback import read_back
 from pipelines.tools import ffmpeg
 from storage.catalogue import jobs, packages, publications, renditions, zones
 from storage.objects import ObjectStore, never
 from storage.objects_local import LocalStore
 from storage.schema import Asset, Rendition, Upload
+from tests.pipelines.subtitle_samples import subtitled, words
 from workers.engine import Engine
 from workers.kinds import KINDS
 from workers.sweeper import Sweeper
 
 pytestmark = [pytest.mark.media, pytest.mark.slow]
+CUE = ("00:00:01,000", "00:00:01,500", "木棉")
 
 
 def test_an_upload_becomes_verified_renditions_and_a_publication(
@@ -122,6 +125,26 @@ def test_a_job_may_choose_the_programme(embedded: Bench, tmp_path: Path) -> None
         tones.append(clips.tone_hz(stored))
     assert sizes == [(320, 180), (160, 90)]
     assert tones == pytest.approx([880, 440], abs=2)
+
+
+def test_subtitles_come_with_their_renditions(embedded: Bench, tmp_path: Path) -> None:
+    """Encoded once, joined, packaged; and the rendition's record has the command that read them."""
+    texts = [words(tmp_path / f"{name}.srt", [CUE]) for name in ("zh", "en")]
+    languages = ("-metadata:s:s:0", "language=chi", "-metadata:s:s:1", "language=eng")
+    master = subtitled(tmp_path / "a.mkv", texts, "-c:s", "copy", *languages, seconds=2)
+    job_id = _upload(embedded, master, {"profiles": ["mobile-540p"], "scores": False})
+    embedded.service(KINDS)
+    assert embedded.settled(job_id, within_s=120) == "done", embedded.row(job_id).error
+    (made,) = _made(embedded, job_id).values()
+    assert any(command[-3:-1] == ["-f", "srt"] for command in made.commands)
+    (stored,) = embedded.settings.data.glob(f"**/{made.key}")
+    said = [(one.codec, one.language) for one in read_back(stored).subtitles]
+    assert said == [("mov_text", "zho"), ("mov_text", "eng")]
+    with embedded.database.read() as session:
+        asset_id = str(embedded.row(job_id).asset_id)
+        (package,) = packages.list_packages(session, embedded.organisation_id, asset_id)
+    playlist = embedded.objects.read_bytes(f"{package.prefix}{package.hls}", 1 << 20).decode()
+    assert playlist.count("TYPE=SUBTITLES") == 2
 
 
 def test_a_rendition_that_cannot_be_scored_leaves_the_others_their_scores(

@@ -1,4 +1,4 @@
-"""Encode the sound: once for the whole source, every distinct encode in one pass."""
+"""Encode the sound and the subtitles: once for the whole source, every distinct track in a pass."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from pipelines.audio import encode_audio
 from pipelines.plan import AudioPlan, Plan
+from pipelines.subtitles import encode_subtitles
 from workers.context import StepContext, StepResult
 from workers.steps.inputs import plan_of, source_of
 
@@ -16,9 +17,11 @@ def run(context: StepContext) -> StepResult:
     source, plan = source_of(context), plan_of(context)
     context.need_scratch(scratch_bytes(plan))
     with context.fetch(source.key) as path:
-        encoded = context.follow(encode_audio(path, plan, context.folder), end=0.99)
-    keys = {key: context.put(file, context.work, file.name) for key, file in encoded.files.items()}
-    return StepResult(result={"files": keys}, command=encoded.argv)
+        sound = context.follow(encode_audio(path, plan, context.folder), end=0.9)
+        text = context.follow(encode_subtitles(path, plan, context.folder), start=0.9, end=0.99)
+    files = {**sound.files, **text.files}
+    keys = {key: context.put(file, context.work, file.name) for key, file in files.items()}
+    return StepResult(result={"files": keys, "also": text.commands}, command=sound.argv)
 
 
 def scratch_bytes(plan: Plan) -> int:

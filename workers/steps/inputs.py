@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -133,7 +133,7 @@ class Made:
     """What a finished encode or audio step stored: keys by profile or by audio key."""
 
     files: Mapping[str, str]
-    command: tuple[str, ...]
+    commands: tuple[tuple[str, ...], ...]
 
 
 def made_by(context: StepContext, kind: str) -> list[Made]:
@@ -143,6 +143,11 @@ def made_by(context: StepContext, kind: str) -> list[Made]:
         rows = jobs.job_steps(session, context.step.job_id)
         done = [row for row in rows if row.kind == kind and row.state == "done"]
         done.sort(key=lambda row: int(row.payload.get("chunk", {}).get("index", 0)))
-        return [Made((row.result or {})["files"], tuple(row.command or ())) for row in done]
+        return [_made(row.result or {}, row.command or ()) for row in done]
 
     return context.read(query)
+
+
+def _made(result: Mapping[str, Any], command: Sequence[str]) -> Made:
+    commands = (command, *result.get("also", ()))
+    return Made(result["files"], tuple(tuple(argv) for argv in commands if argv))

@@ -35,7 +35,7 @@ def run(context: StepContext) -> StepResult:
     with context.fetch(source.key) as original, source_thumbs(context) as thumbs:
         verified = context.follow(verify(out, rung, plan, original, thumbs), start=JOINED)
     key = context.put(out, f"assets/{source.asset_id}/renditions/{rendition.id}", out.name)
-    commands = [made.command for made in _used(rung, chunks, sound)]
+    commands = [argv for made in _used(rung, chunks, sound) for argv in made.commands]
     commands += [joined.argv, *verified.commands]
     proofs = [to_json(proof) for proof in verified.proofs]
 
@@ -62,15 +62,16 @@ def run(context: StepContext) -> StepResult:
 def _fetch_parts(
     context: StepContext, stack: ExitStack, rung: Rung, chunks: list[Made], sound: list[Made]
 ) -> tuple[list[Path], list[Path]]:
-    """Local paths of the rung's chunks in order, and of its sound, one a track."""
+    """Local paths of the rung's chunks in order, and of its sound and subtitles, one a track."""
     picture_keys = [made.files[rung.profile] for made in chunks] if rung.video else []
-    sound_keys = [sound[0].files[audio.key] for audio in rung.audio]
+    keys = [*(track.key for track in rung.audio), *(track.key for track in rung.subtitles)]
+    sound_keys = [sound[0].files[key] for key in keys]
     pictures = [stack.enter_context(context.fetch(key)) for key in picture_keys]
     return pictures, [stack.enter_context(context.fetch(key)) for key in sound_keys]
 
 
 def _used(rung: Rung, chunks: list[Made], sound: list[Made]) -> list[Made]:
-    return [*(chunks if rung.video else []), *(sound if rung.audio else [])]
+    return [*(chunks if rung.video else []), *(sound if rung.audio or rung.subtitles else [])]
 
 
 def failed(session: Session, step: Claimed, error: Mapping[str, Any]) -> None:

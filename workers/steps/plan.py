@@ -119,8 +119,9 @@ def _encode_steps(made: Plan) -> Iterator[NewStep]:
         for chunk in made.chunks:
             name = f"encode chunk {chunk.index + 1} of {count}"
             yield NewStep("encode", name, {"chunk": asdict(chunk)})
-    if any(rung.audio for rung in made.rungs):
-        yield NewStep("audio", "encode the sound", {})
+    if any(rung.audio or rung.subtitles for rung in made.rungs):
+        sounds = any(rung.audio for rung in made.rungs)
+        yield NewStep("audio", "encode the sound" if sounds else "encode the subtitles", {})
 
 
 def _join_step(profile: str, encodes: list[NewStep]) -> NewStep:

@@ -1,0 +1,111 @@
+"""Sources with subtitles and captions: what no encoder here writes is written byte by byte."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.pipelines.sources import call
+
+PICTURE = "testsrc2=s=320x180:r={rate}:d={seconds}"
+X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p")
+
+
+def words(path: Path, cues: Sequence[tuple[str, str, str]]) -> Path:
+    """A SubRip file; times as `00:00:02,000`."""
+    text = "\n".join(
+        f"{number}\n{start} --> {end}\n{said}\n"
+        for number, (start, end, said) in enumerate(cues, 1)
+    )
+    path.write_text(text, "utf-8")
+    return path
+
+
+def subtitled(out: Path, texts: Sequence[Path], *options: str, seconds: float = 4) -> Path:
+    """Four seconds of picture and sound at 25 fps with those subtitle files, in order."""
+    picture = PICTURE.format(rate=25, seconds=seconds)
+    inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=r=48000:d={seconds}"]
+    inputs += [word for path in texts for word in ("-i", str(path))]
+    maps = [word for number in range(2 + len(texts)) for word in ("-map", str(number))]
+    call(*inputs, *maps, *X264, "-c:a", "aac", *options, "-y", out)
+    return out
+
+
+def letters_as_pictures(path: Path, spans: Sequence[tuple[float, float]]) -> Path:
+    """A Presentation Graphic Stream: one bar on the screen from each start to its end."""
+    made = b""
+    for number, (start_s, end_s) in enumerate(spans):
+        made += _shown(start_s, 2 * number) + _hidden(end_s, 2 * number + 1)
+    path.write_bytes(made)
+    return path
+
+
+_WIDTH, _HEIGHT = 48, 16  # of the bar
+_WINDOW = struct.pack(">BBHHHH", 1, 0, 100, 150, _WIDTH, _HEIGHT)
+
+
+def _segment(at_s: float, kind: int, body: bytes) -> bytes:
+    return b"PG" + struct.pack(">IIBH", round(at_s * 90_000), 0, kind, len(body)) + body
+
+
+def _shown(at_s: float, number: int) -> bytes:
+    screen = struct.pack(">HHBHBBBB", 320, 180, 0x10, number, 0x80, 0, 0, 1)
+    placed = screen + struct.pack(">HBBHH", 0, 0, 0, 100, 150)
+    line = bytes([0, 0x80 | _WIDTH, 1, 0, 0])
+    bar = struct.pack(">HH", _WIDTH, _HEIGHT) + line * _HEIGHT
+    object_ = struct.pack(">HBB", 0, 0, 0xC0) + len(bar).to_bytes(3, "big") + bar
+    palette = bytes([0, 0, 1, 235, 128, 128, 255])
+    parts = ((0x16, placed), (0x17, _WINDOW), (0x14, palette), (0x15, object_), (0x80, b""))
+    return b"".join(_segment(at_s, kind, body) for kind, body in parts)
+
+
+def _hidden(at_s: float, number: int) -> bytes:
+    screen = struct.pack(">HHBHBBBB", 320, 180, 0x10, number, 0, 0, 0, 0)
+    parts = ((0x16, screen), (0x17, _WINDOW), (0x80, b""))
+    return b"".join(_segment(at_s, kind, body) for kind, body in parts)
+
+
+def captioned(out: Path, rate: str, frames: int, said: Sequence[tuple[int, str]]) -> Path:
+    """H.264 with CEA-608 pop-on captions in every picture; each is loaded from a frame on, two
+    letters a frame, and then shown.
+    """
+    bare = out.with_suffix(".264")
+    picture = PICTURE.format(rate=rate, seconds=60)
+    coded = ("-bf", "0", "-x264-params", "slices=1:threads=1:aud=0", "-f", "h264")
+    call("-f", "lavfi", "-i", picture, "-frames:v", str(frames), *X264, *coded, "-y", bare)
+    pairs = [(0, 0)] * frames
+    for first, text in said:
+        for offset, pair in enumerate(_popped_on(text)):
+            pairs[first + offset] = pair
+    bare.write_bytes(_with_captions(bare.read_bytes(), pairs))
+    sound = ("-f", "lavfi", "-i", "sine=r=48000")
+    call("-r", rate, "-i", bare, *sound, "-shortest", "-c:v", "copy", "-c:a", "aac", "-y", out)
+    return out
+
+
+def _popped_on(text: str) -> list[tuple[int, int]]:
+    """Resume loading, erase, row 15, the letters, and end of caption (CTA-608-E, 8.3)."""
+    begin = [(0x14, 0x20)] * 2 + [(0x14, 0x2E)] * 2 + [(0x14, 0x70)] * 2
+    even = text + " " * (len(text) % 2)
+    letters = [(ord(even[at]), ord(even[at + 1])) for at in range(0, len(even), 2)]
+    return [*begin, *letters, (0x14, 0x2F), (0x14, 0x2F)]
+
+
+def _with_captions(stream: bytes, pairs: Sequence[tuple[int, int]]) -> bytes:
+    """A message before each picture, which is one slice."""
+    start, made, count = b"\0\0\0\1", b"", 0
+    for unit in stream.replace(start, b"\0\0\1").replace(b"\0\0\1", start).split(start)[1:]:
+        if unit[0] & 0x1F in (1, 5):
+            made += start + _message(pairs[count])
+            count += 1
+        made += start + unit
+    assert count == len(pairs), "one slice a picture"
+    return made
+
+
+def _message(pair: tuple[int, int]) -> bytes:
+    """SEI of type 4 (ITU-T H.264, D.1.6) around ATSC A/53's `cc_data`; nothing to escape in it."""
+    first, second = (letter | (0 if letter.bit_count() % 2 else 0x80) for letter in pair)
+    told = b"\xb5\x00\x31GA94\x03" + bytes([0xC1, 0xFF, 0xFC, first, second, 0xFF])
+    return b"\x06\x04" + bytes([len(told)]) + told + b"\x80"

@@ -1,0 +1,96 @@
+"""Cues are put in their place exactly, and nothing in their text becomes something else."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+
+import pytest
+
+from pipelines.cues import (
+    MOST_AT_ONCE,
+    Cue,
+    in_place,
+    one_at_a_time,
+    read_srt,
+    srt,
+    webvtt,
+    without_drawings,
+)
+from pipelines.errors import LimitExceeded
+
+
+def cue(start_ms: int, end_ms: int, text: str = "words") -> Cue:
+    return Cue(Fraction(start_ms, 1000), Fraction(end_ms, 1000), text)
+
+
+def test_what_is_written_is_read() -> None:
+    """Hours, milliseconds and several lines."""
+    cues = [cue(2000, 3040, "你好\nHello"), cue(36_000_001, 36_000_500, "<i>late</i>")]
+    assert read_srt(srt(cues)) == cues
+
+
+def test_a_blank_line_inside_a_cue_does_not_end_it() -> None:
+    """Some authors separate two speakers so; the line itself cannot be kept."""
+    text = (
+        "1\n00:00:01,000 --> 00:00:02,000\nfirst\n\nsecond\n\n2\n00:00:03,000 --> 00:00:04,000\nx\n"
+    )
+    assert read_srt(text) == [cue(1000, 2000, "first\nsecond"), cue(3000, 4000, "x")]
+
+
+def test_cues_are_counted_from_the_first_picture() -> None:
+    """What began before it begins with it, what ends after the last ends with it."""
+    cues = [cue(9_000, 9_900), cue(9_500, 10_500, "early"), cue(12_000, 13_000, "two seconds")]
+    cues += [cue(17_000, 20_000, "last"), cue(30_000, 31_000, "after the end")]
+    assert in_place(cues, Fraction(10), Fraction(8)) == [
+        cue(0, 500, "early"),
+        cue(2000, 3000, "two seconds"),
+        cue(7000, 8000, "last"),
+    ]
+
+
+def test_cues_without_length_or_text_are_not_there() -> None:
+    """They would show nothing, and a muxer would trip over them."""
+    cues = [cue(1000, 1000), cue(2000, 1500), cue(3000, 4000, ""), cue(5000, 6000, "kept")]
+    assert in_place(cues, Fraction(0), Fraction(8)) == [cue(5000, 6000, "kept")]
+
+
+def test_overlapping_cues_are_shown_together() -> None:
+    """MP4 holds one at any moment; ffmpeg alone would cut the first one short."""
+    assert one_at_a_time([cue(4000, 5500, "one"), cue(5000, 6000, "two")]) == [
+        cue(4000, 5000, "one"),
+        cue(5000, 5500, "one\ntwo"),
+        cue(5500, 6000, "two"),
+    ]
+
+
+def test_ten_thousand_cues_at_once_take_seconds_at_most() -> None:
+    """Hostile, and still in order: the screen shows the first few."""
+    cues = [cue(n, 100_000, f"cue {n}") for n in range(10_000)]
+    began = time.monotonic()
+    shown = one_at_a_time(cues)
+    assert time.monotonic() - began < 20
+    assert len(shown) == 10_000
+    assert shown[-1].text.splitlines() == [f"cue {n}" for n in range(MOST_AT_ONCE)]
+
+
+def test_a_cue_that_no_player_would_take_is_refused() -> None:
+    """By its time, so that it can be found."""
+    with pytest.raises(LimitExceeded, match=r"at 2\.000 s has 90000 letters: repair"):
+        in_place([cue(2000, 3000, "x" * 90_000)], Fraction(0), Fraction(8))
+
+
+def test_webvtt_keeps_emphasis_and_escapes_everything_else() -> None:
+    """`<line>` is somebody's word; a player would swallow it as a tag."""
+    text = '<font color="#ff0000">{\\an8}<b>red</b></font> a < b & <line> --> c'
+    shown = "<b>red</b> a &lt; b &amp; &lt;line&gt; --&gt; c"
+    assert webvtt([cue(2000, 3500, text)]) == (
+        f"WEBVTT\n\n00:00:02.000 --> 00:00:03.500\n{shown}\n"
+    )
+
+
+def test_drawings_of_ass_are_no_words() -> None:
+    """Their coordinates would be shown as text."""
+    head = "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,"
+    ass = f"[Events]\n{head}a, b{{\\p1}}m 0 0 l 5 5{{\\p0}}c\n{head}{{\\an7\\p1}}m 0 0 l 9 9\n"
+    assert without_drawings(ass) == f"[Events]\n{head}a, bc\n{head}\n"

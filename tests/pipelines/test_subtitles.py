@@ -1,0 +1,432 @@
+"""Subtitles and captions reach every rendition that has a place for them, at their time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.audio import encode_audio
+from pipelines.cues import Cue, read_srt, srt
+from pipelines.encode import encode_chunk
+from pipelines.errors import UnsupportedMedia, VerificationFailed
+from pipelines.join import join
+from pipelines.media import SubtitleTrack
+from pipelines.package import package
+from pipelines.plan import Chunk, Plan, Rung, plan
+from pipelines.probe import probe
+from pipelines.profile import Profile, profile
+from pipelines.progress import finish
+from pipelines.readback import picture_start_s, read_back
+from pipelines.run import capture
+from pipelines.sidecar import read_sidecar
+from pipelines.subtitles import encode_subtitles
+from pipelines.tools import ffprobe
+from tests.pipelines.made import made_of
+from tests.pipelines.sources import HD, call, described, planned, verified
+from tests.pipelines.subtitle_samples import captioned, letters_as_pictures, subtitled, words
+
+FRAME_S = Fraction(1, 25)
+ZH = SubtitleTrack(2, "subrip", text=True, language="zh-Hans")
+EN = SubtitleTrack(3, "ass", text=True, language="en", forced=True)
+DVB = SubtitleTrack(4, "dvb_subtitle", text=False, language="chi", hearing_impaired=True)
+MOBILE = profile("mobile-540p")
+ARCHIVE = profile("archive-ffv1")
+HD_TS = profile("hd-avc-sdr-ts")
+MAIN = ("mobile-540p", "archive-ffv1")
+
+
+def resolved(*names: str, subtitles: Sequence[SubtitleTrack] = (), **inspected: Any) -> Plan:
+    info, seen = described(HD, **inspected)
+    return plan(replace(info, subtitles=tuple(subtitles)), seen, [profile(name) for name in names])
+
+
+def told(made: Plan) -> list[str]:
+    """What the plan says of subtitles and captions."""
+    return [text for text in made.decisions if text.startswith(("subtitle", "captions"))]
+
+
+def small(chosen: Profile) -> Profile:
+    """At the raster of the samples."""
+    assert chosen.video is not None
+    return replace(chosen, video=replace(chosen.video, width=320, height=180))
+
+
+def cues(path: Path, position: int = 0) -> list[Cue]:
+    return read_srt(call("-i", path, "-map", f"0:s:{position}", "-f", "srt", "-").decode())
+
+
+def streams(path: Path) -> list[tuple[str, str | None, bool]]:
+    """Codec, language and whether it is forced, of every subtitle track, by ffprobe."""
+    return [(one.codec, one.language, one.forced) for one in read_back(path).subtitles]
+
+
+def test_letters_go_into_mp4_and_mkv_in_order() -> None:
+    """Each in its container's own way, both languages, and the plan says so."""
+    made = resolved(*MAIN, subtitles=(ZH, EN))
+    mobile, archive = made.rungs
+    seen = [(one.codec, one.language, one.forced) for one in mobile.subtitles]
+    assert seen == [("mov_text", "zho", False), ("mov_text", "eng", True)]
+    assert [(one.codec, one.copied) for one in archive.subtitles] == [
+        ("subrip", True),
+        ("ass", True),
+    ]
+    assert told(made)[0] == (
+        "subtitle track 2 (subrip, zh-Hans): made mov_text in mobile-540p; copied as subrip in "
+        "archive-ffv1; WebVTT in the HLS and DASH package"
+    )
+
+
+def test_pictures_of_letters_are_copied_or_left_out() -> None:
+    """DVB subtitles have a place in transport streams and Matroska; the rest is named."""
+    made = resolved("hd-avc-sdr-ts", "mobile-540p", "archive-ffv1", subtitles=(ZH, DVB))
+    kept = {rung.profile: [one.codec for one in rung.subtitles] for rung in made.rungs}
+    assert kept == {
+        "hd-avc-sdr-ts": ["dvb_subtitle"],
+        "mobile-540p": ["mov_text"],
+        "archive-ffv1": ["subrip", "dvb_subtitle"],
+    }
+    assert told(made)[1] == (
+        "subtitle track 4 (dvb_subtitle, chi, for the hard of hearing): copied as dvb_subtitle in "
+        "hd-avc-sdr-ts, archive-ffv1; left out of mobile-540p"
+    )
+
+
+def test_what_nothing_here_turns_into_letters_is_in_no_mp4() -> None:
+    """Nobody finds it missing without a word."""
+    made = resolved("mobile-540p", subtitles=(replace(DVB, codec="hdmv_pgs_subtitle"),))
+    assert made.rungs[0].subtitles == ()
+    (text,) = told(made)
+    assert text == (
+        "subtitle track 4 (hdmv_pgs_subtitle, chi, for the hard of hearing) is in no rendition: "
+        "pictures of letters cannot be turned into letters here"
+    )
+
+
+def test_a_clock_that_jumps_carries_no_subtitles() -> None:
+    """After the jump nobody knows when they are due."""
+    made = resolved("mobile-540p", subtitles=(ZH,), clock_jumps=True)
+    assert made.rungs[0].subtitles == ()
+    assert told(made)[0].endswith("is in no rendition: the file's clock jumps")
+
+
+def test_captions_stay_in_pictures_of_the_sources_rate_alone() -> None:
+    """H.264 and HEVC have a place for them, FFV1 has none, and half of the frames has half."""
+    for rate, carried in ((Fraction(30000, 1001), True), (Fraction(60000, 1001), False)):
+        picture = replace(HD, frame_rate=rate, captions=("cea-608", "cea-708"))
+        info, seen = described(picture)
+        made = plan(info, seen, [MOBILE, ARCHIVE])
+        found = {rung.profile: bool(rung.video and rung.video.captions) for rung in made.rungs}
+        assert found == {"mobile-540p": carried, "archive-ffv1": False}
+        lost = "archive-ffv1" if carried else "mobile-540p, archive-ffv1"
+        assert f"captions (CEA-608 and CEA-708) are left out of {lost}" in told(made)[-1]
+
+
+LINES = [
+    ("00:00:01,000", "00:00:02,000", "一 & <b>two</b> < three"),
+    ("00:00:02,000", "00:00:03,000", "第二"),
+    ("00:00:02,500", "00:00:03,500", "over it"),
+    ("00:00:09,000", "00:00:10,000", "after the end"),
+]
+SHOWN = [
+    Cue(Fraction(1), Fraction(2), "一 & <b>two</b> < three"),
+    Cue(Fraction(2), Fraction(5, 2), "第二"),
+    Cue(Fraction(5, 2), Fraction(3), "第二\nover it"),
+    Cue(Fraction(3), Fraction(7, 2), "over it"),
+]
+LANGUAGES = ("-metadata:s:s:0", "language=chi", "-metadata:s:s:1", "language=eng")
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("plain.mkv", ("-c:s", "copy")),
+        ("late.mkv", ("-c:s", "copy", "-output_ts_offset", "37.48")),
+        ("plain.mp4", ("-c:s", "mov_text", "-bf", "3")),
+    ],
+)
+def test_two_languages_are_shown_at_their_time(
+    name: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    """In order, whatever the clock of the file begins with; in MP4, Matroska and the package."""
+    texts = [words(tmp_path / "zh.srt", LINES), words(tmp_path / "en.srt", LINES[1:2])]
+    forced = ("-disposition:s:1", "forced")
+    source = subtitled(tmp_path / name, texts, *options, *LANGUAGES, *forced)
+    made, files = made_of(source, tmp_path, [MOBILE, ARCHIVE])
+    mobile = files["mobile-540p"]
+    assert streams(mobile) == [("mov_text", "zho", False), ("mov_text", "eng", True)]
+    if name != "plain.mp4":  # whose muxer has cut what overlaps
+        assert cues(mobile) == SHOWN
+        assert [text for text in cues(files["archive-ffv1"]) if text.start_s == 9] != []
+    assert cues(mobile, 1) == [Cue(Fraction(2), Fraction(3), "第二")]
+    assert [codec for codec, *_ in streams(files["archive-ffv1"])] == ["subrip", "subrip"]
+    folder = tmp_path / "package"
+    folder.mkdir()
+    finish(package([(made.rung("mobile-540p"), mobile)], folder, made.duration_s))
+    master = (folder / "master.m3u8").read_text()
+    assert master.index('LANGUAGE="zh",NAME="subtitles-1"') < master.index('LANGUAGE="en"')
+    segment = (folder / "subtitles-2" / "00002.vtt").read_text()
+    assert "00:00:02.000 --> 00:00:03.000" in segment
+    assert (folder / "subtitles-1" / "00002.m4s").is_file()
+    assert '<AdaptationSet id="' in (folder / "manifest.mpd").read_text()
+
+
+@pytest.mark.media
+def test_an_edit_list_moves_picture_and_subtitles_alike(tmp_path: Path) -> None:
+    """A clip that was cut without an encode: the cue stays on the frame that it was on."""
+    text = words(tmp_path / "zh.srt", [("00:00:03,000", "00:00:03,400", "三")])
+    whole = subtitled(tmp_path / "whole.mp4", [text], "-c:s", "mov_text", "-bf", "2", seconds=5)
+    source = tmp_path / "cut.mp4"
+    call("-ss", "1.4", "-i", whole, "-map", "0", "-c", "copy", "-y", source)
+    made, files = made_of(source, tmp_path, [MOBILE])
+    (cue,) = cues(files["mobile-540p"])
+    # The source's own time of the cue, counted from its first picture.
+    expected = cues(source)[0].start_s - made.first_picture_s
+    assert abs(cue.start_s - expected) <= FRAME_S
+
+
+@pytest.mark.media
+def test_an_empty_track_stays_empty(tmp_path: Path) -> None:
+    """It was planned, so it is there, and neither muxer nor packager stumbles over it."""
+    text = words(tmp_path / "zh.srt", [("00:00:30,000", "00:00:31,000", "far away")])
+    source = subtitled(tmp_path / "a.mkv", [text], "-c:s", "copy", *LANGUAGES[:2])
+    made, files = made_of(source, tmp_path, [MOBILE])
+    assert cues(files["mobile-540p"]) == []
+    assert streams(files["mobile-540p"]) == [("mov_text", "zho", False)]
+    folder = tmp_path / "package"
+    folder.mkdir()
+    finish(package([(made.rungs[0], files["mobile-540p"])], folder, made.duration_s))
+    assert (folder / "subtitles-1" / "00002.vtt").read_text().strip() == "WEBVTT"
+
+
+@pytest.mark.media
+def test_ass_keeps_its_styles_in_preservation_and_its_words_elsewhere(tmp_path: Path) -> None:
+    """Drawings are no words."""
+    ass = tmp_path / "a.ass"
+    head = "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,"
+    ass.write_text(
+        "[Script Info]\nScriptType: v4.00+\n[V4+ Styles]\n"
+        "Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, "
+        "BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, "
+        "BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding\n"
+        "Style: Default,Arial,20,&HFFFFFF,&HFF,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,9,9,9,1\n"
+        "[Events]\n"
+        "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+        f"{head}{{\\c&H0000FF&}}红色{{\\p1}}m 0 0 l 100 0{{\\p0}} 字\n"
+    )
+    source = subtitled(tmp_path / "a.mkv", [ass], "-c:s", "copy")
+    _, files = made_of(source, tmp_path, [MOBILE, ARCHIVE])
+    (cue,) = cues(files["mobile-540p"])
+    assert (cue.start_s, cue.end_s) == (1, 2)
+    assert "红色 字" in cue.text.replace("</font>", "")
+    assert "m 0 0" not in cue.text
+    kept = call("-i", files["archive-ffv1"], "-map", "0:s", "-c", "copy", "-f", "ass", "-").decode()
+    assert "{\\p1}m 0 0 l 100 0{\\p0}" in kept
+
+
+@pytest.mark.media
+def test_dvb_subtitles_of_a_late_stream_are_copied_in_their_place(tmp_path: Path) -> None:
+    """A transport stream that begins after an hour: a bar that comes at 1.000 s comes there."""
+    sup = letters_as_pictures(tmp_path / "a.sup", [(1, 2), (3, 3.5)])
+    bitmap = tmp_path / "dvb.mkv"
+    call("-fix_sub_duration", "-copyts", "-i", sup, "-map", "0", "-c:s", "dvbsub", bitmap)
+    kept = ("-c:s", "copy", "-c:a", "mp2", *LANGUAGES[:2], "-output_ts_offset", "3600")
+    source = subtitled(tmp_path / "a.ts", [bitmap], *kept)
+    info = probe(source)
+    assert info.subtitles == (SubtitleTrack(2, "dvb_subtitle", text=False, language="chi"),)
+    stream = replace(small(HD_TS), mux_rate_bps=9_000_000)
+    made, files = made_of(source, tmp_path, [stream, MOBILE])
+    assert [codec for codec, *_ in streams(files["hd-avc-sdr-ts"])] == ["dvb_subtitle"]
+    starts = shown_at(files["hd-avc-sdr-ts"])
+    assert abs(starts[0] - 1) < FRAME_S
+    assert abs(starts[2] - 3) < FRAME_S
+    assert made.rung("mobile-540p").subtitles == ()
+
+
+@pytest.mark.media
+def test_pictures_of_letters_are_preserved_in_matroska(tmp_path: Path) -> None:
+    """Packet by packet, at their times."""
+    sup = letters_as_pictures(tmp_path / "a.sup", [(1, 2), (3, 3.5)])
+    source = subtitled(tmp_path / "a.mkv", [sup], "-c:s", "copy", *LANGUAGES[:2])
+    _, files = made_of(source, tmp_path, [ARCHIVE])
+    assert streams(files["archive-ffv1"]) == [("hdmv_pgs_subtitle", "zho", False)]
+    assert shown_at(files["archive-ffv1"]) == shown_at(source)
+
+
+def shown_at(path: Path) -> list[float]:
+    """Times of the subtitle packets after the first picture."""
+    wanted = ("-show_packets", "-select_streams", "s:0", "-show_entries", "packet=pts_time")
+    argv = [ffprobe(), "-v", "error", *wanted, "-of", "json", str(path)]
+    found = json.loads(capture(argv, readable=[path]).stdout)["packets"]
+    return [float(one["pts_time"]) - float(picture_start_s(path)) for one in found]
+
+
+def captions(path: Path) -> list[Cue]:
+    """What a decoder of captions finds in the pictures."""
+    graph = f"movie={path}[out0+subcc]"
+    return read_srt(call("-f", "lavfi", "-i", graph, "-map", "0:s", "-f", "srt", "-").decode())
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
+def test_captions_in_the_pictures_outlive_the_encode(name: str, tmp_path: Path) -> None:
+    """Word by word at the same frames, through scaling and B-frames, and over a seam."""
+    said = [(5, "HELLO WORLD"), (60, "SECOND ONE")]
+    source = captioned(tmp_path / name, "30000/1001", 120, said)
+    assert probe(source).video[0].captions == ("cea-608",)
+    made = planned(source, [MOBILE], tmp_path)
+    (rung,) = made.rungs
+    assert rung.video is not None
+    assert rung.video.captions == ("cea-608",)
+    parts = []
+    for chunk in (Chunk(0, 0, 60), Chunk(1, 60, 120)):
+        folder = tmp_path / str(chunk.index)
+        folder.mkdir()
+        parts.append(finish(encode_chunk(source, made, chunk, folder)).files[rung.profile])
+    sounds = finish(encode_audio(source, made, tmp_path)).files
+    out = tmp_path / "out.mp4"
+    finish(join(rung, parts, [sounds[one.key] for one in rung.audio], out, made))
+    verified(out, rung, made, source)
+    kept, true = captions(out), captions(source)
+    assert [cue.text for cue in kept] == [cue.text for cue in true]
+    assert "HELLO WORLD" in kept[0].text
+    for mine, theirs in zip(kept[:-1], true[:-1], strict=True):
+        assert abs(mine.start_s - theirs.start_s) < Fraction(1, 30)
+    folder = tmp_path / "package"
+    folder.mkdir()
+    finish(package([(rung, out)], folder, made.duration_s))
+    assert 'INSTREAM-ID="CC1"' in (folder / "master.m3u8").read_text()
+    assert "cea-608" in (folder / "manifest.mpd").read_text()
+
+
+SIDECAR = "1\n00:00:01,000 --> 00:00:02,000\n木棉 <i>kapok</i>\n"
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gbk", "gb18030"])
+def test_a_file_beside_the_master_is_read_whatever_its_letters(
+    encoding: str, tmp_path: Path
+) -> None:
+    """Its times are counted from the first picture, whatever the clock of the master says."""
+    path = tmp_path / "film.srt"
+    path.write_bytes(SIDECAR.replace("\n", "\r\n").encode(encoding))
+    track = read_sidecar(path, "zh", 0, tmp_path)
+    assert (track.codec, track.language, track.text) == ("subrip", "zh", True)
+    info, seen = described(HD, first_picture_s=Fraction(3600))
+    made = plan(replace(info, subtitles=(track,)), seen, [MOBILE, ARCHIVE])
+    files = finish(encode_subtitles(tmp_path / "no master is read", made, tmp_path)).files
+    assert sorted(path.suffix for path in files.values()) == [".mkv", ".mp4"]
+    for file in files.values():
+        assert cues(file) == [Cue(Fraction(1), Fraction(2), "木棉 <i>kapok</i>")]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("WEBVTT\n\n00:01.000 --> 00:02.000\n木棉 <i>kapok</i>\n", "webvtt"),
+        (
+            (
+                "[Script Info]\nScriptType: v4.00+\n[Events]\nFormat: Layer, Start, End, Style, "
+                "Name, MarginL, MarginR, MarginV, Effect, Text\n"
+                "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,木棉 {\\i1}kapok{\\i0}\n"
+            ),
+            "ass",
+        ),
+    ],
+)
+def test_webvtt_and_ass_are_told_by_what_they_begin_with(
+    text: str, codec: str, tmp_path: Path
+) -> None:
+    """Whatever the name says."""
+    path = tmp_path / "film.txt"
+    path.write_text(text, "utf-8")
+    track = read_sidecar(path, "zh", 3, tmp_path)
+    assert track.codec == codec
+    info, seen = described(HD)
+    made = plan(replace(info, subtitles=(track,)), seen, [MOBILE])
+    (file,) = finish(encode_subtitles(path, made, tmp_path)).files.values()
+    assert cues(file) == [Cue(Fraction(1), Fraction(2), "木棉 <i>kapok</i>")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"", "neither SubRip, WebVTT nor ASS: convert it first"),
+        (b"just words", "neither SubRip, WebVTT nor ASS"),
+        (b"\x00\x01\xff\xff", "neither UTF-8, UTF-16 nor GB 18030: save it as UTF-8"),
+        (b"\xff\xfea", "neither UTF-8, UTF-16 nor GB 18030"),
+    ],
+)
+def test_what_is_no_subtitle_file_is_refused(raw: bytes, why: str, tmp_path: Path) -> None:
+    """With the way out."""
+    path = tmp_path / "a.srt"
+    path.write_bytes(raw)
+    with pytest.raises(UnsupportedMedia, match=why):
+        read_sidecar(path, "zh", 0, tmp_path)
+
+
+@pytest.mark.media
+def test_a_track_whose_letters_are_gbk_loses_no_cue(tmp_path: Path) -> None:
+    """Ffmpeg leaves such cues out; UTF-8 beside it stays what it is."""
+    foreign = tmp_path / "gbk.srt"
+    foreign.write_bytes(SIDECAR.encode("gbk"))
+    source = subtitled(tmp_path / "a.mkv", [words(tmp_path / "a.srt", LINES[1:2])], "-c:s", "copy")
+    both = tmp_path / "both.mkv"
+    call("-i", source, "-i", foreign, "-map", "0", "-map", "1", "-c", "copy", both)
+    made = planned(both, [MOBILE], tmp_path)
+    first, second = finish(encode_subtitles(both, made, tmp_path)).files.values()
+    assert cues(first) == [Cue(Fraction(2), Fraction(3), "第二")]
+    assert cues(second) == [Cue(Fraction(1), Fraction(2), "木棉 <i>kapok</i>")]
+
+
+@pytest.mark.media
+def test_letters_that_nobody_can_read_are_no_empty_track(tmp_path: Path) -> None:
+    """The step says which track it is."""
+    broken = tmp_path / "a.srt"
+    broken.write_bytes(b"1\n00:00:01,000 --> 00:00:02,000\n\xff\xff\xff words\n")
+    source = subtitled(tmp_path / "a.mkv", [broken], "-c:s", "copy")
+    made = planned(source, [MOBILE], tmp_path)
+    with pytest.raises(UnsupportedMedia, match="subtitle track 2 are neither UTF-8 nor GB 18030"):
+        finish(encode_subtitles(source, made, tmp_path))
+
+
+@pytest.mark.media
+def test_ten_thousand_cues_are_carried(tmp_path: Path) -> None:
+    """Each at its time; ten hours of film have no more."""
+    path = tmp_path / "long.srt"
+    made_cues = [Cue(Fraction(n * 3), Fraction(n * 3 + 2), f"cue {n}") for n in range(10_000)]
+    path.write_text(srt(made_cues), "utf-8")
+    track = read_sidecar(path, "zh", 0, tmp_path)
+    info, seen = described(HD, frames=25 * 30_000)
+    made = plan(replace(info, subtitles=(track,)), seen, [MOBILE])
+    (file,) = finish(encode_subtitles(path, made, tmp_path)).files.values()
+    assert cues(file) == made_cues
+
+
+@pytest.mark.media
+def test_a_rendition_that_lost_its_subtitles_or_captions_is_refused(tmp_path: Path) -> None:
+    """Or has them in another language or order."""
+    texts = [words(tmp_path / f"{n}.srt", LINES[:1]) for n in range(2)]
+    source = subtitled(tmp_path / "a.mkv", texts, "-c:s", "copy", *LANGUAGES)
+    made, files = made_of(source, tmp_path, [MOBILE])
+    (rung,) = made.rungs
+    swapped = replace(rung, subtitles=rung.subtitles[::-1])
+    for wanted, fault in (
+        (replace(rung, subtitles=rung.subtitles[:1]), "2 subtitle tracks, 1 planned"),
+        (swapped, "subtitle track 0: language is zho, eng planned"),
+        (with_captions(rung), "captions in the pictures are none, cea-608 planned"),
+    ):
+        with pytest.raises(VerificationFailed, match=fault):
+            verified(files["mobile-540p"], wanted, made, source)
+
+
+def with_captions(rung: Rung) -> Rung:
+    assert rung.video is not None
+    return replace(rung, video=replace(rung.video, captions=("cea-608",)))

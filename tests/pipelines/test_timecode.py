@@ -1,0 +1,174 @@
+"""The source's start timecode is found wherever it stands, and said wherever there is a place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipelines.cache_files import timecode_font_file
+from pipelines.errors import VerificationFailed
+from pipelines.join import join
+from pipelines.plan import plan
+from pipelines.probe import probe
+from pipelines.probe_child import gop_timecode, st12_timecode
+from pipelines.profile import profile
+from pipelines.progress import finish
+from pipelines.readback import read_back
+from pipelines.timecode import rung_timecode
+from tests.pipelines import handmade
+from tests.pipelines.handmade import PLAN, RUNG, VIDEO
+from tests.pipelines.made import made_of
+from tests.pipelines.sources import HD, call, described, luma, verified
+
+NTSC, NTSC_60 = Fraction(30000, 1001), Fraction(60000, 1001)
+PICTURE = "testsrc2=s=320x180:r={}:d=1"
+X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+
+@pytest.mark.parametrize(
+    ("source_rate", "said", "rate", "kept"),
+    [
+        (Fraction(25), "10:00:00:12", Fraction(25), "10:00:00:12"),
+        (Fraction(25), "10:00:00:12", Fraction(50), "10:00:00:24"),
+        (Fraction(50), "10:00:00:24", Fraction(25), "10:00:00:12"),
+        (Fraction(60), "10:00:00:59", Fraction(30), "10:00:00:29"),
+        (NTSC, "10:01:00;02", NTSC, "10:01:00;02"),
+        (NTSC, "10:01:00:02", NTSC, "10:01:00:02"),
+        (NTSC_60, "10:01:00;04", NTSC, "10:01:00;02"),
+        (NTSC, "10:01:00;02", NTSC_60, "10:01:00;04"),
+        (Fraction(30), "10:01:00;02", Fraction(30), "10:01:00:02"),
+        (Fraction(25), "10:01:00;02", Fraction(25), "10:01:00:02"),
+    ],
+)
+def test_a_rung_counts_at_its_own_rate(
+    source_rate: Fraction, said: str, rate: Fraction, kept: str
+) -> None:
+    """Frames are scaled, hours to seconds stay; drop-frame is for 30000/1001 and its double."""
+    rung = replace(RUNG, video=replace(VIDEO, frame_rate=rate))
+    made = replace(PLAN, source_timecode=said, frame_rate=source_rate)
+    assert rung_timecode(made, rung) == kept
+
+
+def test_the_plan_says_where_the_timecode_goes() -> None:
+    """A transport stream has no place for it."""
+    picture = replace(HD, frame_rate=Fraction(50))
+    info, seen = described(picture, timecode="10:00:00:24")
+    names = ("hd-avc-sdr", "hd-avc-sdr-ts", "mobile-720p")
+    made = plan(info, seen, [profile(name) for name in names])
+    assert made.decisions[-1] == (
+        "timecode 10:00:00:24: 10:00:00:24 in hd-avc-sdr; 10:00:00:12 in mobile-720p; "
+        "left out of hd-avc-sdr-ts"
+    )
+
+
+def test_headers_of_groups_and_sei_are_read_as_the_standards_have_them() -> None:
+    """Drop-frame flags too; at 50 and 60 a bit tells the frames of one number apart."""
+    assert gop_timecode(bytes.fromhex("04305001")) == "10:01:00;04"
+    fields = 0x10 | 0x01 << 8 | 0x59 << 16 | 0x12 << 24
+    words = (1).to_bytes(4, "little")
+    assert st12_timecode(words + fields.to_bytes(4, "little"), Fraction(25)) == "10:01:59:12"
+    dropped = (fields | 1 << 30).to_bytes(4, "little")
+    assert st12_timecode(words + dropped, NTSC) == "10:01:59;12"
+    second = (fields | 1 << 7).to_bytes(4, "little")
+    assert st12_timecode(words + second, Fraction(50)) == "10:01:59:25"
+    assert st12_timecode(bytes(8), Fraction(25)) is None
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mov", X264),
+        ("a.mxf", ("-c:v", "mpeg2video", "-b:v", "2M")),
+        ("a.ts", ("-c:v", "mpeg2video", "-b:v", "2M")),
+        ("a.mkv", X264),
+    ],
+)
+def test_a_drop_frame_timecode_is_found_and_kept(
+    name: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Of a track, a package, a group of pictures or a tag; in MP4, Matroska and the proxy."""
+    source = tmp_path / name
+    picture = ("-f", "lavfi", "-i", PICTURE.format(NTSC))
+    call(*picture, *options, "-timecode", "10:01:00;04", source)
+    assert probe(source).timecode == "10:01:00;04"
+    profiles = [profile("mobile-540p"), profile("archive-ffv1"), profile("review-proxy")]
+    made, files = made_of(source, tmp_path, profiles)
+    assert {read_back(path).timecode for path in files.values()} == {"10:01:00;04"}
+    other = replace(made, source_timecode="10:01:00:04")
+    with pytest.raises(VerificationFailed, match="timecode is 10:01:00;04, 10:01:00:04 planned"):
+        verified(files["mobile-540p"], made.rung("mobile-540p"), other, source)
+
+
+@pytest.mark.media
+def test_a_timecode_in_sei_is_found(tmp_path: Path) -> None:
+    """HEVC's time code message (ITU-T H.265, D.2.27), which no encoder here writes."""
+    source = tmp_path / "a.265"
+    x265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:info=0")
+    call("-f", "lavfi", "-i", PICTURE.format(25), *x265, "-f", "hevc", source)
+    bits = "01" + "1" + "0" + "00000" + "1" + "0" + "0" + f"{7:09b}"
+    bits += f"{59:06b}{58:06b}{9:05b}" + "00000"
+    payload = int(bits.ljust(48, "0"), 2).to_bytes(6, "big")
+    message = b"\0\0\0\1\x4e\x01" + bytes([136, len(payload)]) + payload + b"\x80"
+    stream = source.read_bytes()
+    starts = [at for at in range(len(stream) - 4) if stream[at : at + 3] == b"\0\0\1"]
+    first = next(at for at in starts if stream[at + 3] >> 1 & 63 < 32)
+    zero = first - 1 if stream[first - 1] == 0 else first
+    source.write_bytes(stream[:zero] + message + stream[zero:])
+    assert probe(source).timecode == "09:58:59:07"
+
+
+@pytest.mark.media
+def test_an_encoder_that_knows_no_timecode_says_zero(tmp_path: Path) -> None:
+    """Which is no timecode: every MPEG-2 file has a header for it."""
+    source = tmp_path / "a.ts"
+    call("-f", "lavfi", "-i", PICTURE.format(25), "-c:v", "mpeg2video", source)
+    assert probe(source).timecode is None
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("container", ["mxf", "mov"])
+@pytest.mark.parametrize(
+    ("rate", "said"), [(NTSC_60, "10:01:00;04"), (Fraction(50), "09:59:58:49")]
+)
+def test_post_production_files_keep_it_too(
+    container: str, rate: Fraction, said: str, tmp_path: Path
+) -> None:
+    """In the track of MXF's material package and of QuickTime."""
+    made = replace(handmade.plan_at(rate), source_timecode=said)
+    (rung,) = made.rungs
+    rung = replace(rung, container=container, audio=())  # type: ignore[arg-type]  # by parameter
+    source = handmade.make_source(tmp_path, rate)
+    codec = ("-c:v", "prores_ks") if container == "mov" else ("-c:v", "mpeg2video", "-q:v", "2")
+    chunks = handmade.encode_parts(source, tmp_path, codec, (0,), container)
+    out = tmp_path / f"out.{container}"
+    finish(join(rung, chunks, [], out, made))
+    assert read_back(out).timecode == said
+
+
+@pytest.mark.media
+def test_the_review_proxy_begins_with_the_sources_timecode(tmp_path: Path) -> None:
+    """Its first and last pictures are those on which just these digits are drawn."""
+    source = tmp_path / "grey.mov"
+    grey = ("-f", "lavfi", "-i", "color=gray:s=640x360:r=30000/1001")
+    call(*grey, "-frames:v", "12", *X264, "-timecode", "10:00:59;20", source)
+    _, files = made_of(source, tmp_path, [profile("review-proxy")])
+    frames = luma(files["review-proxy"], 640, 360).astype(int)
+    for number, digits in ((0, r"10\:00\:59;20"), (10, r"10\:01\:00;02")):
+        expected = drawn(tmp_path / f"{number}.mkv", grey, digits)
+        assert np.abs(frames[number] - expected).mean() < 1
+        assert np.abs(frames[number + 1] - expected).max() > 60
+
+
+def drawn(path: Path, picture: tuple[str, ...], digits: str) -> NDArray[np.signedinteger]:
+    """The same picture with a text that does not count."""
+    look = "fontsize=18:fontcolor=white:borderw=2:bordercolor=black:x=(w-tw)/2:y=h-th-18"
+    text = f"drawtext=fontfile={timecode_font_file()}:text='{digits}':{look}"
+    lossless = ("-c:v", "ffv1", "-pix_fmt", "yuv420p")
+    call(*picture, "-frames:v", "1", "-vf", text, *lossless, path)
+    return luma(path, 640, 360)[0].astype(int)
