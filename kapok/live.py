@@ -22,7 +22,7 @@ from rich.progress import (
 from kapok.command import Output
 from kapok.language import t
 from kapok.names import visible
-from kapok.show import PlainConsole, folded
+from kapok.show import PlainConsole, folded, waits
 from kapok.transfer import Transfer
 from kapok.units import duration, size
 from pipelines.progress import Progress as Step
@@ -96,12 +96,22 @@ class JobView:
 
     def __call__(self, job: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
         steps = folded(steps)
+        self._say_why_it_waits(job)
         if self._bars is None:
             self._lines(job, steps)
             return
         self._bar("job", self._title, job.get("progress_share"), job.get("eta_s"), "")
         for step in steps:
             self._step_bar(step)
+
+    def _say_why_it_waits(self, job: Mapping[str, Any]) -> None:
+        for text in map(waits, job.get("waiting") or ()):
+            if self._seen.get(text) != "waiting":
+                self._seen[text] = "waiting"
+                if self._bars is None:
+                    self._out.note(text)
+                else:
+                    self._bars.console.print(visible(text), style="yellow", markup=False)
 
     def _step_bar(self, step: Mapping[str, Any]) -> None:
         if step["state"] == "running":

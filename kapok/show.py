@@ -198,9 +198,19 @@ def job(record: Record, steps: Sequence[Record]) -> RenderableType:
             (t("state", "状态"), state(record["state"])),
             (t("asset", "素材"), record["asset_id"]),
             (t("error", "错误"), f"{error['code']}: {error['detail']}" if error else None),
+            (t("waits", "等待"), "\n".join(map(waits, record.get("waiting") or [])) or None),
         ]
     )
     return Group(head, step_table(steps), refusals(record.get("refused") or []))
+
+
+def waits(waiting: Record) -> str:
+    """What stands still, for lack of a worker, and why."""
+    count, profiles = waiting["steps"], ", ".join(waiting["profiles"])
+    return t(
+        f"{count} steps wait for a worker that can do {profiles}: {waiting['reason']}",
+        f"{count} 个步骤在等待能做 {profiles} 的工作进程：{waiting['reason']}",
+    )
 
 
 def folded(steps: Sequence[Record]) -> list[Record]:

@@ -13,11 +13,11 @@ from pipelines import sound_mix, tools
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.plan import AudioPlan, Plan
 from pipelines.plan_loudness import Level
+from pipelines.sound_clock import HOLE_S
 from pipelines.sound_codecs import encoder, muxer, sample_fmt, suffix
 from pipelines.sound_mix import Filter
 
 _SOXR_BITS = 28  # soxr's very high quality: below the noise of 24 bits
-_HOLE_S = 0.03  # shorter jumps of the time stamps are rounding or jitter; longer ones are filled
 # A downmix is not scaled down: by 0.41, for the worst case, programmes would be 7.7 dB too quiet.
 # Without a loudness to reach, the few peaks that then exceed GY/T 282's -2 dBTP are limited.
 _DOWNMIX_LIMIT = 0.7943  # -2 dBFS
@@ -140,7 +140,7 @@ def _aligned(stream: Any, rate_hz: int, plan: Plan) -> Any:
         **{"async": 1},
         first_pts=0,
         min_comp=1 / (4 * rate_hz),  # the default would leave up to 1 ms at the start
-        min_hard_comp=_HOLE_S,
+        min_hard_comp=float(HOLE_S),
     )
     return in_place.filter("aresample", rate_hz, resampler="soxr", precision=_SOXR_BITS)
 

@@ -66,7 +66,7 @@ def why_one_chunk(info: MediaInfo, inspection: Inspection) -> str | None:
         "its time stamps do not tell which frame is which": not inspection.steady_stamps,
         "the size or the pixel format changes": not inspection.constant_raster,
         "the file asks players to turn its picture": bool(picture and picture.rotation_deg),
-        f"parts of {info.format_name} are not read": CUT_FORMATS.isdisjoint(
+        f"parts of {info.format_name} files are not read": CUT_FORMATS.isdisjoint(
             info.format_name.split(",")
         ),
         f"parts of {picture and picture.codec} are not read": bool(

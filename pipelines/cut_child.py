@@ -154,4 +154,7 @@ def _tick_s(stream: Any) -> Fraction:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except av.error.FFmpegError as error:  # its words end up in a plan: no traceback
+        sys.exit(error.strerror)

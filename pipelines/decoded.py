@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.lossless import HASHED, FrameHashes
 from pipelines.loudness import EBUR128, read_loudness
 from pipelines.plan_types import Rung
 from pipelines.progress import Progress
@@ -59,12 +60,16 @@ class Packets:
 
 @dataclass(frozen=True, slots=True)
 class DecodedPicture:
-    """`ticks` are presentation times in units of `tick_s`, in the order that frames come out."""
+    """`ticks` are presentation times in units of `tick_s`, in the order that frames come out.
+
+    `hashes` are the MD5s of the frames of which they were asked for.
+    """
 
     ticks: NDArray[np.int64]
     tick_s: Fraction
     packets: Packets
     thumbs: Pictures
+    hashes: Mapping[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +95,12 @@ def decode(
     tracks: Sequence[Track],
     numbers: Sequence[int],
     spans: Sequence[Span],
+    hashed: Sequence[int] = (),
 ) -> Generator[Progress, None, Decoded]:
     """Decode all of a rendition; the first damaged packet ends it with the error of `run`.
 
     `tracks` are the sound tracks that the file really has, `numbers` the frames to keep as
-    thumbnails. Times are counted from the first picture.
+    thumbnails, `hashed` those to hash. Times are counted from the first picture.
     """
     frames = rung.video.frames if rung.video else None
     tags = readable_tags(rung.video.colour) if rung.video else ""
@@ -102,7 +108,9 @@ def decode(
         picture, _ = yield from _decode_some(path, frames, (), numbers, spans, tags)
         _, sounds = yield from _decode_some(path, None, tracks, (), spans)
     else:
-        picture, sounds = yield from _decode_some(path, frames, tracks, numbers, spans, tags)
+        picture, sounds = yield from _decode_some(
+            path, frames, tracks, numbers, spans, tags, hashed
+        )
     return Decoded(picture, sounds)
 
 
@@ -113,12 +121,16 @@ def _decode_some(
     numbers: Sequence[int],
     spans: Sequence[Span],
     tags: str = "",
+    hashed: Sequence[int] = (),
 ) -> Generator[Progress, None, tuple[DecodedPicture | None, tuple[DecodedSound, ...]]]:
     taken = {name: bytearray() for name in ("stamps", "packets", "thumbs")}
     listeners = [_Listener(track, spans) for track in tracks]
     # Ffmpeg counts from the first of the streams that it reads.
     late_s = -min([track.start_s for track in tracks] + ([] if frames is None else [Fraction(0)]))
     outputs = [] if frames is None else _picture_outputs(numbers, tags)
+    hashes = FrameHashes()
+    if hashed:
+        outputs += ["-map", "0:v:0", "-vf", chosen(hashed), *HASHED, "pipe:hashes"]
     for track in tracks:
         outputs += _sound_outputs(track, late_s)
     yield from run(
@@ -131,11 +143,15 @@ def _decode_some(
         total_frames=frames,
         taps={
             **{name: data.extend for name, data in taken.items()},
+            "hashes": hashes.feed,
             **{name: tap for listener in listeners for name, tap in listener.taps().items()},
         },
     )
     sounds = tuple(listener.heard() for listener in listeners)
-    return (None if frames is None else _picture(taken, numbers, late_s)), sounds
+    if frames is None:
+        return None, sounds
+    found = dict(zip(sorted(hashed), hashes.of_frames, strict=False))
+    return replace(_picture(taken, numbers, late_s), hashes=found), sounds
 
 
 def _picture_outputs(numbers: Sequence[int], tags: str) -> list[str]:
@@ -170,6 +186,7 @@ def _picture(
         tick_s=tick_s,
         packets=_packets(taken["packets"].decode(), late_s),
         thumbs=pictures_of(bytes(taken["thumbs"]), sorted(numbers)),
+        hashes={},
     )
 
 

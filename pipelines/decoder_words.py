@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 
 _JUMP = re.compile(r"timestamp discontinuity", re.IGNORECASE)
+_DAMAGED = "corrupt decoded frame"  # of a picture: what was missing is made up
+_OF_OUTPUTS = "to muxer in stream"  # about the order of stamps, which `frame_times` judges
 
 
 class DecoderWords:
-    """Takes a log at `level+warning`; only errors count as damage."""
+    """Takes a log at `repeat+level+warning`; only errors count as damage."""
 
     def __init__(self) -> None:
         self._rest = b""
-        self._errors = 0
         self._first = ""
+        self.errors = 0
+        self.damaged_pictures = 0
         self.jumps = False
         self.too_large = False
 
@@ -24,7 +27,7 @@ class DecoderWords:
 
     def findings(self) -> tuple[str, ...]:
         told = {
-            f"the decoder reported {self._errors} errors, first: {self._first}": self._errors > 0,
+            f"the decoder reported {self.errors} errors, first: {self._first}": self.errors > 0,
             "the clock of the file jumps: its parts were recorded or cut together": self.jumps,
         }
         return tuple(text for text, holds in told.items() if holds)
@@ -32,7 +35,8 @@ class DecoderWords:
     def _line(self, line: str) -> None:
         self.too_large = self.too_large or "exceeds specified max pixel count" in line
         self.jumps = self.jumps or bool(_JUMP.search(line))
+        self.damaged_pictures += line.endswith(_DAMAGED)
         who, _, said = line.rpartition("] [error] ")
-        if said and who.startswith("["):  # what has no speaker is a banner
+        if said and who.startswith("[") and _OF_OUTPUTS not in said:  # no speaker: a banner
             self._first = self._first or re.sub(r" @ 0x[0-9a-f]+", "", f"{who}] {said}")
-            self._errors += 1
+            self.errors += 1

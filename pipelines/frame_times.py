@@ -73,6 +73,12 @@ class FrameTimes:
         """Whether no stamp is later than the first."""
         return len(self._ticks) > 1 and max(self._ticks) <= self._ticks[0]
 
+    @property
+    def back_s(self) -> Fraction:
+        """How far the stamps go back, all steps together; pictures are decoded in their order."""
+        steps = np.diff(np.array(self._ticks, np.int64))
+        return int(-steps[steps < 0].sum()) * self._tick_s
+
     def timing(self, claimed_rate: Fraction) -> Timing:
         """Needs at least one frame; `claimed_rate` decides where the stamps are too coarse."""
         if self._unknown or self.stands_still:  # without a clock only the file's claim is left

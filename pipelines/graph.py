@@ -130,6 +130,17 @@ def lay_out(plan: Plan, folder: Path) -> list[_Branch]:
     return branches
 
 
+def grown_from(plan: Plan, profile: str) -> tuple[Rung, ...]:
+    """The rungs that the picture of this one needs: itself, and what it is scaled from."""
+    branches, files = lay_out(plan, Path()), chunk_files(plan, Path())
+    at = next(n for n, branch in enumerate(branches) if branch.path == files[profile])
+    needed = {branches[at].path}
+    while (parent := branches[at].parent) is not None:
+        at = parent
+        needed.add(branches[at].path)
+    return tuple(rung for rung in plan.rungs if rung.video and files[rung.profile] in needed)
+
+
 def deinterlaced(stream: Any, plan: Plan) -> Any:
     """One progressive frame for each interlaced one, in the field order that was inspected."""
     parity = "bff" if plan.source_field_order == "bb" else "tff"

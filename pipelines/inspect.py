@@ -78,6 +78,8 @@ def inspect(
         mixes=tuple(mix.loudness() for mix in mixes),
         audio_end_s=tuple(sound.end_s(info.start_s) for sound in sounds),
         clock_jumps=words.jumps,
+        decoder_errors=words.errors,
+        damaged_pictures=words.damaged_pictures,
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
         findings=_findings(info, seen, sounds, words),
     )

@@ -71,7 +71,7 @@ def picture_taps(
 
 def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path) -> list[str]:
     """The argv; `pipe:NAME` are the taps that `inspect` listens to. `folder` gets the images."""
-    argv = [ffmpeg(), "-v", "level+warning", *INPUT_GUARDS, "-i", str(path)]
+    argv = [ffmpeg(), "-v", "repeat+level+warning", *INPUT_GUARDS, "-i", str(path)]
     if info.picture and taps:
         argv += _picture_outputs(info.picture, taps, folder)
     for number, track in enumerate(info.audio):

@@ -15,10 +15,10 @@ from pipelines.run import run
 from pipelines.tools import ffmpeg
 
 # Without -noautoscale a frame of another raster would be scaled to the first one's, and hashed.
-_FRAMES = ("-noautoscale", "-fps_mode", "passthrough", "-f", "framehash", "-hash", "md5")
+HASHED = ("-noautoscale", "-fps_mode", "passthrough", "-f", "framehash", "-hash", "md5")
 
 
-class _Hashes:
+class FrameHashes:
     """The last column of ffmpeg's framehash, line by line."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ def prove(
     source: Path, rendition: Path, rung: Rung, plan: Plan
 ) -> Generator[Progress, None, Proof]:
     """Decode both files whole, picture and sound: a `framemd5` measurement, equal or not."""
-    ours, theirs = _Hashes(), _Hashes()
+    ours, theirs = FrameHashes(), FrameHashes()
     said = _MetadataHashes(plan)
     sounds = [_SoundHashes(at, track) for at, track in enumerate(rung.audio) if track.lossless]
     assert rung.video is not None, "a lossless rung has a picture"
@@ -82,8 +82,8 @@ def prove(
 def _hashed(video: VideoPlan) -> tuple[str, ...]:
     """Repacked samples are hashed in one order, or equal ones would differ."""
     if not video.repacked and video.pix_fmt not in HASHED_AS:
-        return _FRAMES
-    return ("-pix_fmt", HASHED_AS.get(video.pix_fmt, video.pix_fmt), *_FRAMES)
+        return HASHED
+    return ("-pix_fmt", HASHED_AS.get(video.pix_fmt, video.pix_fmt), *HASHED)
 
 
 class _MetadataHashes:

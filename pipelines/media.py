@@ -262,6 +262,8 @@ class Inspection:
     `field_order`, which is what the stream says. `light` is that of a PQ rendition, measured where
     one was wanted whose source does not say it, with the source taken as `light_colour`.
     `colour_in_doubt` says why the tags cannot be true.
+    `damaged_pictures` were made up in part by the decoder, one of whose `decoder_errors` each may
+    be; `stamps_back_s` is how far the picture's stamps go back, all steps together.
     """
 
     duration_s: Fraction
@@ -273,6 +275,9 @@ class Inspection:
     first_picture_s: Fraction = Fraction(0)
     audio_start_s: tuple[Fraction, ...] = ()
     audio_holes: tuple[int, ...] = ()
+    decoder_errors: int = 0
+    damaged_pictures: int = 0
+    stamps_back_s: Fraction = Fraction(0)
     clock_jumps: bool = False
     audio_end_s: tuple[Fraction, ...] = ()
     field_order: FieldOrder = "progressive"

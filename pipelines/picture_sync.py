@@ -22,6 +22,7 @@ _CLEARLY = 0.8
 _MOST = 0.5
 _CODED = 2.0  # times what the source itself changes: coded worse than that, no frame is told apart
 _MANY, _NEARLY_ALL, _A_LITTLE = 8, 0.8, 0.95
+_SUSPECTS = 24
 _AS_USUAL = 1.5  # times the usual distance: a picture that fits nowhere well is not misplaced
 
 
@@ -60,7 +61,38 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
         if look.alien
         or (look.elsewhere and look.distance <= _AS_USUAL * usual and look.planned > usual)
     ]
+    if not wrong:
+        wrong = _from_afar(video, rendition, true, looks, usual)
     return [_told(number, place, video.rate_divisor) for number, place in wrong[:3]]
+
+
+def _from_afar(
+    video: VideoPlan, rendition: Pictures, true: Pictures, looks: Mapping[int, _Look], usual: float
+) -> list[tuple[int, int]]:
+    """The frames that plainly show one of another place, as those of a swapped chunk do.
+
+    Of a programme with one set all pictures look alike, and nothing near them need fit better. Only
+    those that fit worst are looked at: each is compared with all that is known of the source.
+    """
+    suspects = [number for number, look in looks.items() if look.planned > usual]
+    suspects = sorted(suspects, key=lambda number: -looks[number].planned)[:_SUSPECTS]
+    found = []
+    for number in sorted(suspects):
+        shown, planned = _local_contrast(rendition[number]), number * video.rate_divisor
+        distance = {at: float(np.mean((shown - picture) ** 2)) for at, picture in true.items()}
+        best = min(distance, key=lambda at: distance[at])
+        fits = distance[best] <= _AS_USUAL * usual
+        if fits and _clearly_nearer(distance, best, planned, true):
+            found.append((number, best))
+    return found
+
+
+def _clearly_nearer(distance: Mapping[int, float], best: int, planned: int, true: Pictures) -> bool:
+    moved = float(np.mean((true[best] - true[planned]) ** 2))
+    clear = distance[best] < min(_CLEARLY * distance[planned], _CODED * moved)
+    # Another frame's picture would be nearer to that frame by all that lies between the two; one
+    # that its coder filled up from its neighbour, for want of bits, only by a part of it.
+    return clear and distance[planned] - distance[best] > _MOST * moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +127,7 @@ def _look(picture: NDArray[np.float32], planned: int, true: Pictures, slack: int
         if place in true
     }
     best = min(distance, key=lambda place: distance[place])
-    moved = float(np.mean((true[best] - true[planned]) ** 2))
-    clear = distance[best] < min(_CLEARLY * distance[planned], _CODED * moved)
-    # Another frame's picture would be nearer to that frame by all that lies between the two; one
-    # that its coder filled up from its neighbour, for want of bits, only by a part of it.
-    clear = clear and distance[planned] - distance[best] > _MOST * moved
+    clear = _clearly_nearer(distance, best, planned, true)
     alien = distance[best] > _structure(true[planned])  # a correlation below one half
     elsewhere = abs(best - planned) > slack and clear
     gain = distance[best] / distance[planned] if distance[planned] else 1.0

@@ -96,6 +96,7 @@ class PictureWatch:
             frame_rate=timing.frame_rate,
             constant_frame_rate=timing.constant,
             steady_stamps=timing.steady,
+            stamps_back_s=self._times.back_s,
             first_picture_s=self._zero_s + timing.first_s,
             field_order=fields.order,
             seen_field_order=fields.seen,

@@ -13,6 +13,7 @@ from pipelines.colour_types import StatedColour
 from pipelines.containers import may_jump
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan_colour import colour_decisions
+from pipelines.plan_damage import damage_decisions
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
 from pipelines.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.plan_sound import plan_sound, sound_decisions
@@ -91,6 +92,7 @@ def plan(
         decisions=(
             *choice_decisions(info),
             *source.decisions,
+            *damage_decisions(source, rungs),
             *colour_decisions(rungs),
             *sound_decisions(info, rungs),
             *_offset_decisions(source),

@@ -31,6 +31,7 @@ SMALLEST_SIDE = 16
 # 25 also takes 30000/1001 and 30, and 50 takes 60: a profile keeps its frame rate family.
 FAMILY = Fraction(121, 100)
 AVC_INTRA_RATES = (Fraction(50), Fraction(60000, 1001))  # of class 300, as x264 knows them
+_BACK_FRAMES = 2  # [P] a splice may overlap by so much; more, and pictures would be lost
 _ASPECT_TOLERANCE = Fraction(1, 100)  # 1088 coded lines of 1080 and rounded pixel aspects
 
 
@@ -99,6 +100,13 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
             "raster_changes",
             "the size or the pixel format of the pictures changes within the source, and every "
             "rung has one: cut the source there and upload the parts",
+        )
+    if source.inspection.stamps_back_s * source.picture.frame_rate > _BACK_FRAMES:
+        back_s = float(source.inspection.stamps_back_s)
+        raise Refused(
+            "time_stamps_go_back",
+            f"the time stamps of the pictures go back by {back_s:.2f} s in all, so that nothing "
+            "says when they are shown: write the file again with even time stamps",
         )
     if (why := in_doubt(source.colour_in_doubt)) is not None:
         raise Refused(*why)
@@ -201,6 +209,12 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
             "variable_frame_rate",
             "the frame rate varies, and an even one would repeat or drop frames of the master: "
             "keep the source file",
+        )
+    if damaged := source.inspection.damaged_pictures:
+        raise Refused(
+            "damaged_pictures",
+            f"some pictures ({damaged}) cannot be decoded whole, and what a decoder makes up for "
+            "them is not the master: keep the source file",
         )
     if picture.rotation_deg:
         raise Refused(

@@ -44,6 +44,8 @@ MAX_STREAMS = 128
 MAX_DURATION_S = 7 * 24 * 3600
 
 _MOV_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
+# SMPTE ST 377-1, RFC 8794 (EBML).
+_SIGNATURES = {"MXF": bytes.fromhex("060e2b34020501010d010201"), "MKV": b"\x1a\x45\xdf\xa3"}
 _CHILD = Path(__file__).with_name("probe_child.py")
 _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
@@ -131,7 +133,7 @@ def _refuse_broken(path: Path, found: Mapping[str, Any]) -> None:
         message = "the file ends before its index (moov): upload it again, whole"
         raise TruncatedMedia(message)
     if "error" in found:
-        raise UnsupportedMedia(_why_unopened(log, found["error"]))
+        raise UnsupportedMedia(_why_unopened(path, log, found["error"]))
     if "external track" in log:
         message = "the file keeps its essence in other files: upload a self-contained file"
         raise UnsupportedMedia(message)
@@ -153,10 +155,19 @@ def _looks_like_mov(path: Path) -> bool:
         return file.read(8)[4:] in _MOV_BOXES
 
 
-def _why_unopened(log: str, error: str) -> str:
+def _why_unopened(path: Path, log: str, error: str) -> str:
     if "whitelist" in log:
         return "it is a playlist, a script or a format that Kapok does not open: upload the media"
+    if kind := _signature(path):
+        return f"it begins as {kind}, but its structure is damaged ({error}): write the file again"
     return f"it is not media ({error}): upload MP4, MOV, MXF, MPEG-TS, MKV, WAV or the like"
+
+
+def _signature(path: Path) -> str | None:
+    """What its first bytes say that it is."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    return next((kind for kind, words in _SIGNATURES.items() if head.startswith(words)), None)
 
 
 def _video_track(path: Path, track: Mapping[str, Any]) -> VideoTrack:

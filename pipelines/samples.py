@@ -16,6 +16,7 @@ from pipelines.kept import identity, kept_or
 from pipelines.plan_types import AudioPlan, Plan
 from pipelines.progress import Progress
 from pipelines.run import run
+from pipelines.sound_clock import HOLE_S
 from pipelines.sound_levels import Levels, LevelTrack
 from pipelines.sound_mix import FIRST_PAIR
 from pipelines.tools import ffmpeg
@@ -25,7 +26,7 @@ Sound = NDArray[np.float32]  # (samples, channels)
 SOUND_RATE_HZ = 8000
 # Gaps are filled with silence and nothing is stretched, so sample n is at n ÷ 8000 s.
 SOUND_FILTER = (
-    f"aresample={SOUND_RATE_HZ}:async=1:first_pts=0:min_comp=0.0005:min_hard_comp=0.03"
+    f"aresample={SOUND_RATE_HZ}:async=1:first_pts=0:min_comp=0.0005:min_hard_comp={float(HOLE_S)}"
     ",aformat=sample_fmts=flt"
 )
 

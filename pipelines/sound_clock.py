@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-_HOLE_S = Fraction(1, 20)  # shorter steps are the rounding of containers and codec delays
+# [P] Shorter steps of the stamps are rounding and jitter, longer ones are filled: one lost block of
+# AAC, MP2, AC-3 or Opus at 48 kHz (20 to 32 ms) moves what follows by half a frame.
+HOLE_S = Fraction(3, 200)
 
 
 class SoundClock:
@@ -32,6 +34,6 @@ class SoundClock:
     def _block(self, at_s: Fraction, lasts_s: Fraction) -> None:
         if self.start_s is None:
             self.start_s = at_s
-        elif self._next is not None and abs(at_s - self._next) > _HOLE_S:
+        elif self._next is not None and abs(at_s - self._next) > HOLE_S:
             self.holes.append(at_s)
         self._next = at_s + lasts_s

@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
@@ -40,6 +41,7 @@ from pipelines.samples import (
     source_tracks,
     together,
 )
+from pipelines.seams import seam_faults, seam_frames
 from pipelines.sound_levels import Levels, gain_between, level_faults
 from pipelines.sound_sync import sound_faults
 from pipelines.thumbs import Pictures, Thumbs, picture_places, source_pictures
@@ -71,6 +73,10 @@ def verify(
     if not faults:  # a file of another shape has no places to compare
         looking = _source_faults(rung, plan, source, thumbs, decoded, spans)
         faults = yield from part(looking, 0.6, 0.7, "comparing with the source")
+    if not faults and decoded.picture and decoded.picture.hashes:
+        with TemporaryDirectory(prefix="seams-", dir=path.parent) as folder:
+            again = seam_faults(rung, plan, source, decoded.picture.hashes, Path(folder))
+            faults = yield from part(again, 0.7, 0.7, "encoding the seams again")
     _refuse(rung, faults)
     proofs = yield from part(_proofs(path, rung, plan, source), 0.7, 0.95, "proving every frame")
     _refuse(rung, [f"not lossless: {fault}" for proof in proofs for fault in proof.faults])
@@ -112,7 +118,8 @@ def _decode(
     ]
     numbers = rung_frames(rung.video, picture_places(plan)) if rung.video else []
     video = None if reading.picture is None else rung.video
-    return (yield from decode(path, replace(rung, video=video), tracks, numbers, spans))
+    seams = seam_frames(video, plan) if video else ()
+    return (yield from decode(path, replace(rung, video=video), tracks, numbers, spans, seams))
 
 
 def _track(position: int, channels: int, planned: AudioPlan) -> Track:

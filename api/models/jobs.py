@@ -86,6 +86,14 @@ class JobSummary(Sent):
     finished_at: datetime | None
 
 
+class Waiting(Sent):
+    """Steps that no living worker can do."""
+
+    profiles: tuple[str, ...]
+    reason: str
+    steps: int
+
+
 class Job(JobSummary):
     progress_share: float = Field(
         ge=0, le=1, description="Of the whole job, weighted by what steps cost."
@@ -96,6 +104,10 @@ class Job(JobSummary):
     plan: Plan | None
     refused: tuple[Refusal, ...] = Field(
         description="Profiles that this source cannot honestly meet."
+    )
+    waiting: tuple[Waiting, ...] = Field(
+        description="Why steps that are ready do not begin: nobody who lives can do their "
+        "profiles. They go on as soon as a worker that can is started."
     )
 
 

@@ -15,6 +15,7 @@ from api.models.common import Page
 from api.pages import Cursor, Limit, page
 from api.views.jobs import accepted, job
 from storage.catalogue import jobs
+from storage.catalogue.waiting import waiting_steps
 from storage.clock import now
 from workers.broker import send_ready
 
@@ -42,7 +43,8 @@ def show_job(job_id: str, backend: BackendDep, caller: Reader) -> model.Job:
     """The job with its plan, what was refused and why, and how far it is."""
     with backend.database.read() as session:
         row = jobs.get_job(session, caller.organisation_id, job_id)
-        return job(row, jobs.job_steps(session, row.id), now(session))
+        waiting = waiting_steps(session, row.id, backend.settings.beat_s)
+        return job(row, jobs.job_steps(session, row.id), now(session), waiting)
 
 
 @router.get("/{job_id}/steps")

@@ -10,6 +10,7 @@ from api.models import jobs as model
 from pipelines.plan import Plan
 from pipelines.records import from_json
 from storage import schema
+from storage.catalogue.waiting import Waiting
 
 # What a step of each kind costs beside the others: seconds of the demo's UHD programme on 2 cores
 # (encode 211, join 13 a rendition, inspect 13, plan 6, the rest below 3), halved; to measure the
@@ -29,7 +30,9 @@ USUAL = ("fixity", "inspect", "plan", "encode", "audio", "package", *["join"] * 
 BEFORE_PLAN = {"fixity", "inspect", "plan"}  # `plan` adds all other steps
 
 
-def job(row: schema.Job, steps: Sequence[schema.Step], now: datetime) -> model.Job:
+def job(
+    row: schema.Job, steps: Sequence[schema.Step], now: datetime, waiting: Sequence[Waiting]
+) -> model.Job:
     plan = from_json(Plan, row.plan) if row.plan else None
     share = progress_share(steps)
     return model.Job(
@@ -38,6 +41,7 @@ def job(row: schema.Job, steps: Sequence[schema.Step], now: datetime) -> model.J
         eta_s=None if row.finished_at else eta_s(share, steps, now),
         plan=model.Plan.model_validate(plan) if plan else None,
         refused=plan.refused if plan else (),
+        waiting=tuple(model.Waiting.model_validate(one) for one in waiting),
     )
 
 

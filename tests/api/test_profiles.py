@@ -12,7 +12,9 @@ from api_world import Organisation, Running
 from api.models.profiles import PROFILE_EXAMPLE
 from pipelines.profile import load_profiles, read_profile
 from pipelines.profile_key import profile_key
-from storage.catalogue import workers
+from pipelines.records import to_json
+from storage.catalogue import steps, workers
+from storage.catalogue.steps import NewStep
 from storage.catalogue.workers import Verdict
 
 HEVC, AVC = "cn4k-hevc-hlg", "mobile-540p"
@@ -208,3 +210,32 @@ def test_a_repeated_post_makes_one_profile(admin: httpx.Client) -> None:
     again = admin.post("/v1/profiles", json={"toml": TOML}, headers=headers)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.headers["idempotency-replayed"] == "true"
+
+
+def waits(client: httpx.Client, job_id: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = client.get(f"/v1/jobs/{job_id}").json()["waiting"]
+    return found
+
+
+def test_a_job_says_that_nobody_who_lives_can_do_its_steps(
+    api: Running, admin: httpx.Client, org: Organisation
+) -> None:
+    """Which profile and why, whether nobody serves or everybody lacks the tool."""
+    job = org.job_of(org.asset())
+    keys = {name: profile_key(load_profiles()[name]) for name in (HEVC, AVC)}
+    with api.database.begin() as session:
+        definitions = {key: to_json(load_profiles()[name]) for name, key in keys.items()}
+        workers.keep_definitions(session, definitions)
+        needs = [(keys[HEVC],), (keys[HEVC],), (keys[AVC],)]
+        new = [NewStep("encode", f"chunk {at}", {}, needs=one) for at, one in enumerate(needs)]
+        steps.add_steps(session, job, new)
+    nobody = "no worker lives that takes such steps: start one"
+    assert waits(admin, job.id) == [
+        {"profiles": [HEVC], "reason": nobody, "steps": 2},
+        {"profiles": [AVC], "reason": nobody, "steps": 1},
+    ]
+    with worker(api, "one", cn4k_hevc_hlg=WHY, mobile_540p=None):
+        told = {"profiles": [HEVC], "reason": f"{HEVC}: {WHY}", "steps": 2}
+        assert waits(admin, job.id) == [told]
+        with worker(api, "two", cn4k_hevc_hlg=None):
+            assert waits(admin, job.id) == []

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from real_service import Service
+from rich.console import Console
 from shell import kapok
 
 from kapok.command import Output
 from kapok.live import job_progress, transfers
-from kapok.show import folded
+from kapok.show import folded, job
 from kapok.transfer import Transfer
 
 TITLE = "Tape 7 [/b] side A [restored] :tape: \x1b[31mred\x9b"
@@ -84,6 +85,22 @@ def test_a_bar_shows_a_step_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "join [/b]" in screen.getvalue()
     assert "[/i] \ufffd[2J" in screen.getvalue()
+
+
+def test_a_job_that_nobody_can_go_on_with_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """`kapok job watch` and `kapok job show`: which profile, and what its workers lack."""
+    waiting = {"profiles": ["uhd-vvc"], "reason": "uhd-vvc: no libvvenc", "steps": 3}
+    record = {"id": "job_1", "state": "running", "asset_id": None, "waiting": [waiting]}
+    told = "3 steps wait for a worker that can do uhd-vvc: uhd-vvc: no libvvenc"
+
+    with job_progress(Output(), "job") as view:
+        view(record, [])
+        view(record, [])
+    assert capsys.readouterr().err == f"{told}\n"
+
+    screen = Console(file=io.StringIO(), width=120)
+    screen.print(job(record, []))
+    assert told in screen.file.getvalue()  # type: ignore[attr-defined]
 
 
 def chunk(number: int, state: str, share: float | None = None) -> dict[str, Any]:

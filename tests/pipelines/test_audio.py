@@ -524,7 +524,7 @@ def test_the_whole_command_of_one_stereo_track() -> None:
     )
     graph = (
         "[0:1]asetpts=PTS-1.500000000/TB[s0];"
-        "[s0]aresample=async=1:first_pts=0:min_comp=5.208333333333333e-06:min_hard_comp=0.03[s1];"
+        "[s0]aresample=async=1:first_pts=0:min_comp=5.208333333333333e-06:min_hard_comp=0.015[s1];"
         "[s1]aresample=48000:precision=28:resampler=soxr[s2];"
         "[s2]aformat=channel_layouts=stereo[s3];[s3]apad[s4];"
         "[s4]atrim=end_sample=192000[s5];[s5]asetpts=N/SR/TB[s6]"

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from pipelines.join import join
-from pipelines.plan import Rung
+from pipelines.memory import encode_bytes
+from pipelines.plan import Chunk, Plan, Rung
 from pipelines.records import to_json
+from pipelines.seams import encoded_again, seam_frames
 from pipelines.tools import versions
 from pipelines.verify import verify
 from storage.catalogue import renditions
 from storage.catalogue.steps import Claimed
 from workers.context import StepContext, StepResult
-from workers.steps.inputs import Made, made_by, plan_of, renditions_of, source_of, source_thumbs
+from workers.steps.inputs import (
+    Made,
+    made_by,
+    picture_of,
+    plan_of,
+    renditions_of,
+    source_of,
+    source_thumbs,
+)
 
 JOINED = 0.2  # share of the step's time; verifying decodes the rendition, joining only copies
 
@@ -32,7 +42,11 @@ def run(context: StepContext) -> StepResult:
         pictures, tracks = _fetch_parts(context, stack, rung, chunks, sound)
         context.need_scratch(sum(path.stat().st_size for path in (*pictures, *tracks)))
         joined = context.follow(join(rung, pictures, tracks, out, plan), end=JOINED)
-    with context.fetch(source.key) as original, source_thumbs(context) as thumbs:
+    with (
+        context.fetch(source.key) as original,
+        source_thumbs(context) as thumbs,
+        _memory(context, plan, rung),
+    ):
         verified = context.follow(verify(out, rung, plan, original, thumbs), start=JOINED)
     key = context.put(out, f"assets/{source.asset_id}/renditions/{rendition.id}", out.name)
     commands = [argv for made in _used(rung, chunks, sound) for argv in made.commands]
@@ -57,6 +71,16 @@ def run(context: StepContext) -> StepResult:
         command=joined.argv,
         log_tail=joined.log_tail,
     )
+
+
+def _memory(context: StepContext, plan: Plan, rung: Rung) -> AbstractContextManager[None]:
+    """What it takes to encode frames beside the seams again, where that is done."""
+    seams = seam_frames(rung.video, plan) if rung.video else ()
+    if not seams:
+        return nullcontext()
+    again, pair = encoded_again(rung, plan), Chunk(0, seams[0], seams[1] + 1)
+    cores = context.settings.cores
+    return context.memory(encode_bytes(picture_of(context), again, pair, cores))
 
 
 def _fetch_parts(
