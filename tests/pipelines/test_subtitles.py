@@ -15,6 +15,7 @@ from pipelines.audio import encode_audio
 from pipelines.cues import Cue, read_srt, srt
 from pipelines.encode import encode_chunk
 from pipelines.errors import UnsupportedMedia, VerificationFailed
+from pipelines.expectations import signalling_faults
 from pipelines.join import join
 from pipelines.media import SubtitleTrack
 from pipelines.package import package
@@ -27,6 +28,7 @@ from pipelines.run import capture
 from pipelines.sidecar import read_sidecar
 from pipelines.subtitles import encode_subtitles
 from pipelines.tools import ffprobe
+from tests.pipelines import handmade
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import HD, call, described, planned, verified
 from tests.pipelines.subtitle_samples import captioned, letters_as_pictures, subtitled, words
@@ -178,17 +180,44 @@ def test_two_languages_are_shown_at_their_time(
 
 
 @pytest.mark.media
-def test_an_edit_list_moves_picture_and_subtitles_alike(tmp_path: Path) -> None:
-    """A clip that was cut without an encode: the cue stays on the frame that it was on."""
-    text = words(tmp_path / "zh.srt", [("00:00:03,000", "00:00:03,400", "三")])
-    whole = subtitled(tmp_path / "whole.mp4", [text], "-c:s", "mov_text", "-bf", "2", seconds=5)
-    source = tmp_path / "cut.mp4"
-    call("-ss", "1.4", "-i", whole, "-map", "0", "-c", "copy", "-y", source)
-    made, files = made_of(source, tmp_path, [MOBILE])
-    (cue,) = cues(files["mobile-540p"])
-    # The source's own time of the cue, counted from its first picture.
-    expected = cues(source)[0].start_s - made.first_picture_s
-    assert abs(cue.start_s - expected) <= FRAME_S
+def test_quicktime_says_languages_in_its_own_codes(tmp_path: Path) -> None:
+    """Its table has "chi" and no "zho", and no code at all for Cantonese."""
+    source = handmade.make_source(tmp_path)
+    text = words(tmp_path / "a.srt", LINES[:1])
+    call("-i", text, "-c:s", "mov_text", tmp_path / "text.mp4")
+    picture, sound = tmp_path / "picture.mov", tmp_path / "sound.mov"
+    prores = ("-c:v", "prores_ks", "-vf", handmade.TAGS, "-pix_fmt", "yuv422p10le")
+    call("-i", source, "-an", *prores, picture)
+    call("-i", source, "-vn", "-c:a", "pcm_s24le", sound)
+    planned_text = resolved("mobile-540p", subtitles=(ZH,)).rungs[0].subtitles[0]
+    rung = replace(
+        handmade.RUNG,
+        container="mov",
+        video=replace(handmade.VIDEO, codec="prores"),
+        audio=(replace(handmade.STEREO, codec="pcm", bit_depth=24),) * 2,
+        subtitles=(planned_text, replace(planned_text, language="yue", forced=True)),
+    )
+    out = tmp_path / "out.mov"
+    tracks = [sound, sound, tmp_path / "text.mp4", tmp_path / "text.mp4"]
+    finish(join(rung, [picture], tracks, out, handmade.PLAN))
+    assert [one.language for one in read_back(out).sounds] == ["chi", "chi"]
+    # QuickTime's text has no mark for forced ones.
+    assert streams(out) == [("mov_text", "chi", False), ("mov_text", None, False)]
+    faults = signalling_faults(rung, read_back(out), handmade.PLAN)
+    assert [fault for fault in faults if "language" in fault or "subtitle" in fault] == []
+
+
+@pytest.mark.media
+def test_an_edit_list_moves_no_cue(tmp_path: Path) -> None:
+    """A clip that was cut without an encode: its first ten pictures are not shown."""
+    whole, cut, source = (tmp_path / name for name in ("whole.mp4", "cut.mp4", "a.mp4"))
+    subtitled(whole, [], "-bf", "2")
+    call("-ss", "1.4", "-i", whole, "-c", "copy", cut)
+    text = words(tmp_path / "a.srt", [("00:00:01,600", "00:00:02,000", "三")])
+    maps = ("-map", "0", "-map", "1", "-c", "copy", "-c:s", "mov_text")
+    call("-i", cut, "-i", text, *maps, source)
+    _, files = made_of(source, tmp_path, [MOBILE])
+    assert cues(files["mobile-540p"]) == [Cue(Fraction(8, 5), Fraction(2), "三")]
 
 
 @pytest.mark.media
