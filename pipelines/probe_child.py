@@ -109,8 +109,8 @@ def captions_in(container: InputContainer, streams: list[Any]) -> list[str]:
     """
     found: set[str] = set()
     size = 0
-    codec = streams[0].codec_context.codec.canonical_name if streams else ""
-    mark = _CAPTION_MARKS.get(codec)
+    context = streams[0].codec_context if streams else None
+    mark = None if context is None else _CAPTION_MARKS.get(context.codec.canonical_name)
     if mark is None:
         return []
     for count, packet in enumerate(container.demux(streams)):
