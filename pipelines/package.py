@@ -17,7 +17,11 @@ from pipelines.subtitles import write_webvtt
 from pipelines.tools import packager
 
 HLS, DASH = "master.m3u8", "manifest.mpd"
-_FROM_ZERO_MS = str(2**31 - 1)  # else subtitles that begin late would be taken for late times
+_LETTERS = (
+    # Else subtitles that begin late would be taken for late times.
+    *("--default_text_zero_bias_ms", str(2**31 - 1)),
+    *("--default_text_language", "zxx"),  # none: they are not shown unasked, as the sound is played
+)
 # RFC 8216bis, 4.4.6.1: what a track for the deaf describes.
 _FOR_THE_DEAF = (
     "public.accessibility.transcribes-spoken-dialog;public.accessibility.describes-music-and-sound"
@@ -80,8 +84,10 @@ def _make_one_sound_the_default(master: Path) -> None:
     """The packager finds a default by its language, so that sound without one never is."""
     if master.is_file():
         text = master.read_text()
-        if "DEFAULT=YES" not in text:
-            master.write_text(text.replace("DEFAULT=NO", "DEFAULT=YES", 1))
+        sound = [line for line in text.splitlines() if "TYPE=AUDIO" in line]
+        if sound and not any("DEFAULT=YES" in line for line in sound):
+            first = sound[0].replace("DEFAULT=NO", "DEFAULT=YES")
+            master.write_text(text.replace(sound[0], first, 1))
 
 
 def packager_arguments(
@@ -105,7 +111,7 @@ def packager_arguments(
         streams += _subtitles(track, f"subtitles-{at + 1}", file, folder)
     return [
         *streams,
-        *(("--default_text_zero_bias_ms", _FROM_ZERO_MS) if letters else ()),
+        *(_LETTERS if letters else ()),
         *(("--closed_captions", "channel=CC1,name=CC1") if has_captions(rungs) else ()),
         *("--segment_duration", str(SEGMENT_S)),
         "--generate_static_live_mpd",  # segment templates alone would make a dynamic one

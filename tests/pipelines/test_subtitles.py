@@ -221,6 +221,24 @@ def test_an_edit_list_moves_no_cue(tmp_path: Path) -> None:
 
 
 @pytest.mark.media
+@pytest.mark.parametrize("language", ["chi", None], ids=["one language", "no language"])
+def test_no_subtitle_is_shown_unasked(language: str | None, tmp_path: Path) -> None:
+    """Sound has a default track; subtitles of its language are no default for that."""
+    tags = ("-metadata:s:a:0", f"language={language}") if language else ()
+    text = words(tmp_path / "a.srt", LINES[:1])
+    source = subtitled(tmp_path / "a.mkv", [text], "-c:s", "copy", *LANGUAGES[:2], *tags)
+    made, files = made_of(source, tmp_path, [MOBILE])
+    for rung in (made.rungs[0], replace(made.rungs[0], audio=())):
+        folder = tmp_path / f"package-{len(rung.audio)}"
+        folder.mkdir()
+        finish(package([(rung, files["mobile-540p"])], folder, made.duration_s))
+        lines = (folder / "master.m3u8").read_text().splitlines()
+        media = [line for line in lines if line.startswith("#EXT-X-MEDIA")]
+        defaults = ["DEFAULT=YES" in line for line in media]
+        assert defaults == ([True, False] if rung.audio else [False])
+
+
+@pytest.mark.media
 def test_an_empty_track_stays_empty(tmp_path: Path) -> None:
     """It was planned, so it is there, and neither muxer nor packager stumbles over it."""
     text = words(tmp_path / "zh.srt", [("00:00:30,000", "00:00:31,000", "far away")])
