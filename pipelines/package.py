@@ -9,7 +9,12 @@ from tempfile import TemporaryDirectory
 
 from pipelines.errors import VerificationFailed
 from pipelines.facts import PackageFiles
-from pipelines.manifests import has_captions, package_faults, packaged_subtitles
+from pipelines.manifests import (
+    has_captions,
+    package_faults,
+    packaged_subtitles,
+    read_playlist,
+)
 from pipelines.plan_types import AudioPlan, Rung, SubtitlePlan
 from pipelines.progress import Progress
 from pipelines.run import run
@@ -45,6 +50,8 @@ def package(
             writable=[out],
         )
     _make_one_sound_the_default(folder / HLS)
+    for playlist in folder.glob("subtitles-*/index.m3u8"):
+        _end_with_the_picture(playlist, Fraction(duration_s))
     rungs = [rung for rung, _ in renditions]
     faults = package_faults(folder / HLS, folder / DASH, rungs, float(duration_s))
     if faults:
@@ -88,6 +95,14 @@ def _make_one_sound_the_default(master: Path) -> None:
         if sound and not any("DEFAULT=YES" in line for line in sound):
             first = sound[0].replace("DEFAULT=NO", "DEFAULT=YES")
             master.write_text(text.replace(sound[0], first, 1))
+
+
+def _end_with_the_picture(playlist: Path, length_s: Fraction) -> None:
+    """The packager says of every segment of letters that it is a whole one, of the last too."""
+    head, mark, tail = playlist.read_text().rpartition("#EXTINF:")
+    said, _, rest = tail.partition(",")
+    over_s = sum(read_playlist(playlist).durations_s) - float(length_s)
+    playlist.write_text(f"{head}{mark}{float(said) - over_s:.3f},{rest}")
 
 
 def packager_arguments(

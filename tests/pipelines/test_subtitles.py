@@ -17,6 +17,7 @@ from pipelines.encode import encode_chunk
 from pipelines.errors import UnsupportedMedia, VerificationFailed
 from pipelines.expectations import signalling_faults
 from pipelines.join import join
+from pipelines.manifests import read_playlist
 from pipelines.media import SubtitleTrack
 from pipelines.package import package
 from pipelines.plan import Chunk, Plan, Rung, plan
@@ -159,7 +160,8 @@ def test_two_languages_are_shown_at_their_time(
     """In order, whatever the clock of the file begins with; in MP4, Matroska and the package."""
     texts = [words(tmp_path / "zh.srt", LINES), words(tmp_path / "en.srt", LINES[1:2])]
     forced = ("-disposition:s:1", "forced")
-    source = subtitled(tmp_path / name, texts, *options, *LANGUAGES, *forced)
+    # No whole number of segments.
+    source = subtitled(tmp_path / name, texts, *options, *LANGUAGES, *forced, seconds=5.2)
     made, files = made_of(source, tmp_path, [MOBILE, ARCHIVE])
     mobile = files["mobile-540p"]
     assert streams(mobile) == [("mov_text", "zho", False), ("mov_text", "eng", True)]
@@ -176,6 +178,10 @@ def test_two_languages_are_shown_at_their_time(
     segment = (folder / "subtitles-2" / "00002.vtt").read_text()
     assert "00:00:02.000 --> 00:00:03.000" in segment
     assert (folder / "subtitles-1" / "00002.m4s").is_file()
+    letters, pictures = (
+        read_playlist(folder / name / "index.m3u8") for name in ("subtitles-1", "mobile-540p")
+    )
+    assert letters.durations_s == pictures.durations_s == (2, 2, 1.2)
     assert '<AdaptationSet id="' in (folder / "manifest.mpd").read_text()
 
 
