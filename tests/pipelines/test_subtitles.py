@@ -94,6 +94,9 @@ def test_pictures_of_letters_are_copied_or_left_out() -> None:
         "mobile-540p": ["mov_text"],
         "archive-ffv1": ["subrip", "dvb_subtitle"],
     }
+    stream, archive = made.rungs[0].subtitles[0], made.rungs[2].subtitles[1]
+    assert (stream.stream, archive.stream) == (True, False)
+    assert stream.key != archive.key
     assert told(made)[1] == (
         "subtitle track 4 (dvb_subtitle, chi, for the hard of hearing): copied as dvb_subtitle in "
         "hd-avc-sdr-ts, archive-ffv1; left out of mobile-540p"
