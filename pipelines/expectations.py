@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.codecs import STREAM_TYPES
 from pipelines.decoded import Decoded, DecodedPicture, DecodedSound
 from pipelines.join import SERVICE
-from pipelines.languages import three_letters
+from pipelines.languages import in_file
 from pipelines.media import Colour
 from pipelines.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.readback import PictureReading, Reading, SoundReading
@@ -37,6 +37,7 @@ _SAMPLE_ENTRIES = {
     "vvc": ("vvc1",),
     "prores": ("apco", "apcs", "apcn", "apch"),
 }
+_KNOWS_FORCED = ("mp4", "mkv")
 _CLOCK_GAP_S = 0.0405  # rounding included; ETSI TR 101 154, 4.1.5.3
 _CLOCK_JITTER_S = 500e-9  # ISO/IEC 13818-1, 2.4.2.2
 _MUX_RATE_SLACK = 1e-5
@@ -66,7 +67,7 @@ def signalling_faults(rung: Rung, reading: Reading, plan: Plan) -> list[str]:
 
 
 def _subtitle_faults(rung: Rung, reading: Reading) -> Iterator[str]:
-    """By number, order, codec and language; a transport stream knows no forced ones."""
+    """By number, order, codec and language, and forced ones where there is a mark for them."""
     if len(reading.subtitles) != len(rung.subtitles):
         yield f"{len(reading.subtitles)} subtitle tracks, {len(rung.subtitles)} planned"
         return
@@ -75,8 +76,8 @@ def _subtitle_faults(rung: Rung, reading: Reading) -> Iterator[str]:
     ):
         wanted = {
             "codec": (planned.codec, found.codec),
-            "language": (planned.language, three_letters(found.language)),
-            "forced": (planned.forced and rung.container != "ts", found.forced),
+            "language": (in_file(planned.language, rung.container), found.language or "und"),
+            "forced": (planned.forced and rung.container in _KNOWS_FORCED, found.forced),
         }
         for name, (plan, file) in wanted.items():
             if plan != file:
@@ -261,7 +262,8 @@ def _sound_faults(rung: Rung, planned: AudioPlan, found: SoundReading) -> Iterat
         yield f"samples have {found.bit_depth} bits, {planned.bit_depth} planned"
     # MP4 holds no other codes than these.
     if rung.container != "mxf" and re.fullmatch("[a-z]{3}", planned.language or "und"):
-        wanted_language, language = planned.language or "und", found.language or "und"
+        wanted_language = in_file(planned.language, rung.container)
+        language = found.language or "und"
         if wanted_language != language:
             yield f"language is {language}, {wanted_language} planned"
     yield from _layout_faults(rung, planned, found)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipelines.encoders import mastering_words
+from pipelines.languages import in_file
 from pipelines.plan_types import Plan, Rung, VideoPlan
 from pipelines.profile import Container
 from pipelines.progress import Progress
@@ -82,7 +83,8 @@ def join_arguments(
     if rung.video is not None:
         arguments += _picture_arguments(rung, rung.video, plan, seams=listing is not None)
     for position, track in enumerate(rung.audio):
-        arguments += [f"-metadata:s:a:{position}", f"language={track.language or 'und'}"]
+        language = in_file(track.language, rung.container)
+        arguments += [f"-metadata:s:a:{position}", f"language={language}"]
     arguments += _subtitle_arguments(rung)
     if rung.container in _WITH_AN_INDEX:
         arguments += ["-movflags", "+faststart"]
@@ -97,7 +99,8 @@ def _subtitle_arguments(rung: Rung) -> list[str]:
     for position, track in enumerate(rung.subtitles):
         marks = ("forced", track.forced), ("hearing_impaired", track.hearing_impaired)
         said = "+".join(name for name, holds in marks if holds)
-        arguments += [f"-metadata:s:s:{position}", f"language={track.language or 'und'}"]
+        language = in_file(track.language, rung.container)
+        arguments += [f"-metadata:s:s:{position}", f"language={language}"]
         arguments += [f"-disposition:s:{position}", said or "0"]
     return arguments
 

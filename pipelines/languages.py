@@ -24,6 +24,17 @@ _BIBLIOGRAPHIC = """
 alb sqi arm hye baq eus bur mya chi zho cze ces dut nld fre fra geo kat ger deu gre ell ice isl
 mac mkd mao mri may msa per fas rum ron slo slk tib bod wel cym
 """
+# What ffmpeg writes into a QuickTime file, whose table knows some of either list (measured with
+# ffmpeg 9): of all others it writes nothing.
+_QUICKTIME_CODES = """
+alb amh ara arm asm aym aze baq bel ben bul bur cat ces chi dan dut dzo eng epo est fin fra geo ger
+gre grn guj heb hin hun ice ind ita jav jpn kan kas kaz khm kin kir kor kur lao lat lav lit mac mal
+mar may mlg mlt mon nep nor nya ori orm per pol por pus que ron run rus san sin slk slv snd som spa
+swa tam tat tel tgk tgl tha tib tir tuk tur uig ukr urd uzb vie wel yid
+"""
+
+
+_IN_QUICKTIME = frozenset(_QUICKTIME_CODES.split())
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -32,12 +43,24 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 _SHORT = {three: two for two, three in _pairs(_TWO_LETTERS).items()}
+_QUICKTIME = {
+    code: other
+    for other, code in [*_pairs(_BIBLIOGRAPHIC).items(), *((one, one) for one in _IN_QUICKTIME)]
+    if other in _IN_QUICKTIME
+}
 _TERMINOLOGIC = {**_pairs(_TWO_LETTERS), **_pairs(_BIBLIOGRAPHIC)}
 
 
 def shortest(code: str) -> str:
     """As BCP 47, and so HLS and DASH, want an ISO 639-2/T code: two letters where there are two."""
     return _SHORT.get(code, code)
+
+
+def in_file(code: str | None, container: str) -> str:
+    """What a container says of a language: QuickTime's table has "chi" and no "zho"."""
+    if code is None:
+        return "und"
+    return _QUICKTIME.get(code, "und") if container == "mov" else code
 
 
 def three_letters(tag: str | None) -> str | None:

@@ -9,7 +9,12 @@ from tempfile import TemporaryDirectory
 
 from pipelines.errors import VerificationFailed
 from pipelines.facts import PackageFiles
-from pipelines.manifests import has_captions, package_faults, packaged_subtitles
+from pipelines.manifests import (
+    has_captions,
+    package_faults,
+    packaged_subtitles,
+    read_playlist,
+)
 from pipelines.plan_types import AudioPlan, Rung, SubtitlePlan
 from pipelines.progress import Progress
 from pipelines.run import run
@@ -17,7 +22,11 @@ from pipelines.subtitles import write_webvtt
 from pipelines.tools import packager
 
 HLS, DASH = "master.m3u8", "manifest.mpd"
-_FROM_ZERO_MS = str(2**31 - 1)  # else subtitles that begin late would be taken for late times
+_LETTERS = (
+    # Else subtitles that begin late would be taken for late times.
+    *("--default_text_zero_bias_ms", str(2**31 - 1)),
+    *("--default_text_language", "zxx"),  # none: they are not shown unasked, as the sound is played
+)
 # RFC 8216bis, 4.4.6.1: what a track for the deaf describes.
 _FOR_THE_DEAF = (
     "public.accessibility.transcribes-spoken-dialog;public.accessibility.describes-music-and-sound"
@@ -41,6 +50,8 @@ def package(
             writable=[out],
         )
     _make_one_sound_the_default(folder / HLS)
+    for playlist in folder.glob("subtitles-*/index.m3u8"):
+        _end_with_the_picture(playlist, Fraction(duration_s))
     rungs = [rung for rung, _ in renditions]
     faults = package_faults(folder / HLS, folder / DASH, rungs, float(duration_s))
     if faults:
@@ -80,8 +91,18 @@ def _make_one_sound_the_default(master: Path) -> None:
     """The packager finds a default by its language, so that sound without one never is."""
     if master.is_file():
         text = master.read_text()
-        if "DEFAULT=YES" not in text:
-            master.write_text(text.replace("DEFAULT=NO", "DEFAULT=YES", 1))
+        sound = [line for line in text.splitlines() if "TYPE=AUDIO" in line]
+        if sound and not any("DEFAULT=YES" in line for line in sound):
+            first = sound[0].replace("DEFAULT=NO", "DEFAULT=YES")
+            master.write_text(text.replace(sound[0], first, 1))
+
+
+def _end_with_the_picture(playlist: Path, length_s: Fraction) -> None:
+    """The packager says of every segment of letters that it is a whole one, of the last too."""
+    head, mark, tail = playlist.read_text().rpartition("#EXTINF:")
+    said, _, rest = tail.partition(",")
+    over_s = sum(read_playlist(playlist).durations_s) - float(length_s)
+    playlist.write_text(f"{head}{mark}{float(said) - over_s:.3f},{rest}")
 
 
 def packager_arguments(
@@ -105,7 +126,7 @@ def packager_arguments(
         streams += _subtitles(track, f"subtitles-{at + 1}", file, folder)
     return [
         *streams,
-        *(("--default_text_zero_bias_ms", _FROM_ZERO_MS) if letters else ()),
+        *(_LETTERS if letters else ()),
         *(("--closed_captions", "channel=CC1,name=CC1") if has_captions(rungs) else ()),
         *("--segment_duration", str(SEGMENT_S)),
         "--generate_static_live_mpd",  # segment templates alone would make a dynamic one

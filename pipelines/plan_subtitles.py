@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from pipelines.languages import three_letters
@@ -38,7 +39,8 @@ def _planned(container: Container, track: SubtitleTrack) -> SubtitlePlan | None:
         case "mkv" if track.text:
             return _subtitle(track, "subrip", "mkv")
         case "ts" if track.codec == "dvb_subtitle":
-            return _subtitle(track, track.codec, "mkv")
+            kept = _subtitle(track, track.codec, "mkv")
+            return replace(kept, key=f"{kept.key}_stream", stream=True)
         case _:
             return None
 

@@ -119,6 +119,7 @@ class SubtitlePlan:
     """One subtitle track of a rendition, from the source's stream `track`, or from a `file`.
 
     `key` names the encode as in `AudioPlan`, `suffix` the container that keeps it until the join.
+    Of a copy nothing is cut, but for a `stream`, which ends with its picture.
     """
 
     key: str
@@ -130,6 +131,7 @@ class SubtitlePlan:
     forced: bool = False
     hearing_impaired: bool = False
     file: str | None = None
+    stream: bool = False
 
     @property
     def copied(self) -> bool:

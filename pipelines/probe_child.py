@@ -123,7 +123,8 @@ def captions_in(container: InputContainer, streams: list[Any]) -> dict[int, set[
     marks = {
         stream.index: mark
         for stream in streams
-        if (mark := _CAPTION_MARKS.get(stream.codec_context.codec.canonical_name))
+        if (context := stream.codec_context) is not None
+        and (mark := _CAPTION_MARKS.get(context.codec.canonical_name))
     }
     found: dict[int, set[str]] = {index: set() for index in marks}
     size = 0

@@ -21,14 +21,14 @@ def read_sidecar(path: Path, language: str, number: int, folder: Path) -> Subtit
     """
     if path.stat().st_size > _MOST_BYTES:
         raise LimitExceeded(f"{path.name} is larger than 32 MiB: give one subtitle file a language")
-    text = _decoded(path)
+    text = decoded(path)
     codec = _codec(path, text)
     kept = folder / f"sidecar-{number}.txt"
     kept.write_text(text, "utf-8")
     return SubtitleTrack(FIRST_INDEX + number, codec, text=True, language=language, file=str(kept))
 
 
-def _decoded(path: Path) -> str:
+def decoded(path: Path) -> str:
     """By its byte order mark, else UTF-8, else GB 18030, which holds GBK and GB 2312."""
     raw = path.read_bytes()
     marked = next((name for mark, name in _BYTE_ORDER if raw.startswith(mark)), None)

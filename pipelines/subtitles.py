@@ -26,6 +26,7 @@ from pipelines.errors import UnsupportedMedia
 from pipelines.plan_types import Plan, SubtitlePlan
 from pipelines.progress import Progress, part
 from pipelines.run import run
+from pipelines.sidecar import decoded
 from pipelines.tools import ffmpeg
 
 _DRAWN = frozenset({"ass", "ssa"})
@@ -116,8 +117,7 @@ def _reading(
     for key, track in tracks.items():
         argv += ["-map", f"0:{track.track}"]
         if track.copied:
-            ends = {rung.container for rung in plan.rungs if track in rung.subtitles}
-            argv += ["-c", "copy", "-bsf:s", _shifted(plan, ends=ends == {"ts"})]
+            argv += ["-c", "copy", "-bsf:s", _shifted(plan, ends=track.stream)]
             argv += [*_PLAIN, "-f", "matroska", str(folder / f"{key}.mkv")]
         else:
             argv += _taken(key, track, folder)
@@ -159,7 +159,7 @@ def _made(
     read = folder / f"{key}.read.srt"
     if track.source_codec in _DRAWN:
         drawn, plain = folder / f"{key}.read.ass", folder / f"{key}.plain.ass"
-        plain.write_text(without_drawings(drawn.read_text("utf-8", "replace")), "utf-8")
+        plain.write_text(without_drawings(decoded(drawn)), "utf-8")
         yield from _call(
             ["-f", "ass", "-i", str(plain), "-c", "srt", "-f", "srt", str(read)], folder
         )

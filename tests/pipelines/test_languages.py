@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.languages import three_letters
+from pipelines.languages import in_file, three_letters
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,21 @@ from pipelines.languages import three_letters
 def test_a_tag_becomes_its_terminologic_code(tag: str | None, code: str | None) -> None:
     """Region and script go, bibliographic codes are exchanged, nonsense is no language."""
     assert three_letters(tag) == code
+
+
+@pytest.mark.parametrize(
+    ("code", "container", "said"),
+    [
+        ("zho", "mp4", "zho"),
+        ("zho", "mov", "chi"),
+        ("fra", "mov", "fra"),
+        ("mri", "mov", "und"),
+        ("yue", "mov", "und"),
+        (None, "mkv", "und"),
+    ],
+)
+def test_a_container_says_languages_in_its_own_codes(
+    code: str | None, container: str, said: str
+) -> None:
+    """QuickTime's table is older than ISO 639-2's terminologic codes."""
+    assert in_file(code, container) == said

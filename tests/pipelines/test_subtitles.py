@@ -15,7 +15,9 @@ from pipelines.audio import encode_audio
 from pipelines.cues import Cue, read_srt, srt
 from pipelines.encode import encode_chunk
 from pipelines.errors import UnsupportedMedia, VerificationFailed
+from pipelines.expectations import signalling_faults
 from pipelines.join import join
+from pipelines.manifests import read_playlist
 from pipelines.media import SubtitleTrack
 from pipelines.package import package
 from pipelines.plan import Chunk, Plan, Rung, plan
@@ -27,6 +29,7 @@ from pipelines.run import capture
 from pipelines.sidecar import read_sidecar
 from pipelines.subtitles import encode_subtitles
 from pipelines.tools import ffprobe
+from tests.pipelines import handmade
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import HD, call, described, planned, verified
 from tests.pipelines.subtitle_samples import captioned, letters_as_pictures, subtitled, words
@@ -91,6 +94,9 @@ def test_pictures_of_letters_are_copied_or_left_out() -> None:
         "mobile-540p": ["mov_text"],
         "archive-ffv1": ["subrip", "dvb_subtitle"],
     }
+    stream, archive = made.rungs[0].subtitles[0], made.rungs[2].subtitles[1]
+    assert (stream.stream, archive.stream) == (True, False)
+    assert stream.key != archive.key
     assert told(made)[1] == (
         "subtitle track 4 (dvb_subtitle, chi, for the hard of hearing): copied as dvb_subtitle in "
         "hd-avc-sdr-ts, archive-ffv1; left out of mobile-540p"
@@ -157,7 +163,8 @@ def test_two_languages_are_shown_at_their_time(
     """In order, whatever the clock of the file begins with; in MP4, Matroska and the package."""
     texts = [words(tmp_path / "zh.srt", LINES), words(tmp_path / "en.srt", LINES[1:2])]
     forced = ("-disposition:s:1", "forced")
-    source = subtitled(tmp_path / name, texts, *options, *LANGUAGES, *forced)
+    # No whole number of segments.
+    source = subtitled(tmp_path / name, texts, *options, *LANGUAGES, *forced, seconds=5.2)
     made, files = made_of(source, tmp_path, [MOBILE, ARCHIVE])
     mobile = files["mobile-540p"]
     assert streams(mobile) == [("mov_text", "zho", False), ("mov_text", "eng", True)]
@@ -174,21 +181,70 @@ def test_two_languages_are_shown_at_their_time(
     segment = (folder / "subtitles-2" / "00002.vtt").read_text()
     assert "00:00:02.000 --> 00:00:03.000" in segment
     assert (folder / "subtitles-1" / "00002.m4s").is_file()
+    letters, pictures = (
+        read_playlist(folder / name / "index.m3u8") for name in ("subtitles-1", "mobile-540p")
+    )
+    assert letters.durations_s == pictures.durations_s == (2, 2, 1.2)
     assert '<AdaptationSet id="' in (folder / "manifest.mpd").read_text()
 
 
 @pytest.mark.media
-def test_an_edit_list_moves_picture_and_subtitles_alike(tmp_path: Path) -> None:
-    """A clip that was cut without an encode: the cue stays on the frame that it was on."""
-    text = words(tmp_path / "zh.srt", [("00:00:03,000", "00:00:03,400", "三")])
-    whole = subtitled(tmp_path / "whole.mp4", [text], "-c:s", "mov_text", "-bf", "2", seconds=5)
-    source = tmp_path / "cut.mp4"
-    call("-ss", "1.4", "-i", whole, "-map", "0", "-c", "copy", "-y", source)
+def test_quicktime_says_languages_in_its_own_codes(tmp_path: Path) -> None:
+    """Its table has "chi" and no "zho", and no code at all for Cantonese."""
+    source = handmade.make_source(tmp_path)
+    text = words(tmp_path / "a.srt", LINES[:1])
+    call("-i", text, "-c:s", "mov_text", tmp_path / "text.mp4")
+    picture, sound = tmp_path / "picture.mov", tmp_path / "sound.mov"
+    prores = ("-c:v", "prores_ks", "-vf", handmade.TAGS, "-pix_fmt", "yuv422p10le")
+    call("-i", source, "-an", *prores, picture)
+    call("-i", source, "-vn", "-c:a", "pcm_s24le", sound)
+    planned_text = resolved("mobile-540p", subtitles=(ZH,)).rungs[0].subtitles[0]
+    rung = replace(
+        handmade.RUNG,
+        container="mov",
+        video=replace(handmade.VIDEO, codec="prores"),
+        audio=(replace(handmade.STEREO, codec="pcm", bit_depth=24),) * 2,
+        subtitles=(planned_text, replace(planned_text, language="yue", forced=True)),
+    )
+    out = tmp_path / "out.mov"
+    tracks = [sound, sound, tmp_path / "text.mp4", tmp_path / "text.mp4"]
+    finish(join(rung, [picture], tracks, out, handmade.PLAN))
+    assert [one.language for one in read_back(out).sounds] == ["chi", "chi"]
+    # QuickTime's text has no mark for forced ones.
+    assert streams(out) == [("mov_text", "chi", False), ("mov_text", None, False)]
+    faults = signalling_faults(rung, read_back(out), handmade.PLAN)
+    assert [fault for fault in faults if "language" in fault or "subtitle" in fault] == []
+
+
+@pytest.mark.media
+def test_an_edit_list_moves_no_cue(tmp_path: Path) -> None:
+    """A clip that was cut without an encode: its first ten pictures are not shown."""
+    whole, cut, source = (tmp_path / name for name in ("whole.mp4", "cut.mp4", "a.mp4"))
+    subtitled(whole, [], "-bf", "2")
+    call("-ss", "1.4", "-i", whole, "-c", "copy", cut)
+    text = words(tmp_path / "a.srt", [("00:00:01,600", "00:00:02,000", "三")])
+    maps = ("-map", "0", "-map", "1", "-c", "copy", "-c:s", "mov_text")
+    call("-i", cut, "-i", text, *maps, source)
+    _, files = made_of(source, tmp_path, [MOBILE])
+    assert cues(files["mobile-540p"]) == [Cue(Fraction(8, 5), Fraction(2), "三")]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("language", ["chi", None], ids=["one language", "no language"])
+def test_no_subtitle_is_shown_unasked(language: str | None, tmp_path: Path) -> None:
+    """Sound has a default track; subtitles of its language are no default for that."""
+    tags = ("-metadata:s:a:0", f"language={language}") if language else ()
+    text = words(tmp_path / "a.srt", LINES[:1])
+    source = subtitled(tmp_path / "a.mkv", [text], "-c:s", "copy", *LANGUAGES[:2], *tags)
     made, files = made_of(source, tmp_path, [MOBILE])
-    (cue,) = cues(files["mobile-540p"])
-    # The source's own time of the cue, counted from its first picture.
-    expected = cues(source)[0].start_s - made.first_picture_s
-    assert abs(cue.start_s - expected) <= FRAME_S
+    for rung in (made.rungs[0], replace(made.rungs[0], audio=())):
+        folder = tmp_path / f"package-{len(rung.audio)}"
+        folder.mkdir()
+        finish(package([(rung, files["mobile-540p"])], folder, made.duration_s))
+        lines = (folder / "master.m3u8").read_text().splitlines()
+        media = [line for line in lines if line.startswith("#EXT-X-MEDIA")]
+        defaults = ["DEFAULT=YES" in line for line in media]
+        assert defaults == ([True, False] if rung.audio else [False])
 
 
 @pytest.mark.media
