@@ -40,7 +40,10 @@ def believed(info: MediaInfo, stated: StatedColour | None) -> MediaInfo:
     """The source with the colour that a person states; its range stays what the file says."""
     if stated is None or stated == "as-tagged" or info.picture is None:
         return info
-    colour = replace(_COLOURS[stated], range=info.picture.colour.range or "tv")
+    colour = _COLOURS[stated]
+    if info.picture.is_rgb:
+        colour = replace(colour, matrix="gbr", range="pc")
+    colour = replace(colour, range=info.picture.colour.range or colour.range)
     return replace(info, video=(replace(info.picture, colour=colour), *info.video[1:]))
 
 

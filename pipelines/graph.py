@@ -376,8 +376,8 @@ def _output(stream: Any, branch: _Branch, made: _Chunked) -> Any:
         if made.part:  # which has lost what only the container said
             shape = video.sample_aspect_ratio
             stream = stream.filter("setsar", f"{shape.numerator}/{shape.denominator}")
-        if video.repacked:
-            stream = stream.filter("format", video.pix_fmt)
+        if video.repacked:  # which drops the matrix and range of grey
+            stream = signal(stream.filter("format", video.pix_fmt), video.colour)
         stream = stream.filter("setfield", mode=_FIELD_MODES[video.field_order])
     options = {
         "fps_mode": "passthrough",  # a dropped frame would misalign every metric

@@ -86,6 +86,10 @@ class VideoTrack:
     captions: tuple[Captions, ...] = ()
 
     @property
+    def is_rgb(self) -> bool:
+        return self.pix_fmt.startswith(("gbr", "rgb", "bgr", "0rgb", "0bgr", "argb", "abgr"))
+
+    @property
     def display_size(self) -> tuple[int, int]:
         """Width and height in square pixels after rotation, both even."""
         width = max(2, round(self.width * self.sample_aspect_ratio / 2) * 2)

@@ -17,6 +17,7 @@ _SD_LINES = {
 _ODD_MATRICES = frozenset(
     {"ycgco", "bt2020c", "smpte2085", "chroma-derived-nc", "chroma-derived-c", "ictcp"}
 )
+_SCANS = frozenset({"dpx", "tiff", "exr"})  # their grey begins at code 0, as R'G'B' does
 _ODD_TRANSFERS = frozenset({"bt1361e", "smpte428", "log100", "log316"})
 
 
@@ -25,18 +26,19 @@ def complete_colour(picture: VideoTrack) -> Colour:
     said = picture.colour
     if said.dynamic_range != "sdr":
         assumed = Colour("bt2020", said.transfer, "bt2020nc", "tv")
-    elif picture.pix_fmt.startswith(("gbr", "rgb", "bgr", "0rgb", "0bgr", "argb", "abgr")):
+    elif picture.is_rgb:
         assumed = Colour("bt709", "bt709", "gbr", "pc")
     else:
         family = _family(picture)
         transfer = {"bt709": "bt709", "bt2020": "bt2020-10"}.get(family, "smpte170m")
         matrix = "bt2020nc" if family == "bt2020" else family
         assumed = Colour(family, transfer, matrix, "tv")
+    grey_scan = picture.codec in _SCANS and picture.pix_fmt.startswith(("gray", "ya"))
     return Colour(
         said.primaries or assumed.primaries,
         said.transfer or assumed.transfer,
-        said.matrix or assumed.matrix,
-        said.range or assumed.range,
+        said.matrix or ("gbr" if picture.is_rgb else assumed.matrix),
+        said.range or ("pc" if picture.is_rgb or grey_scan else assumed.range),
     )
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,12 @@ from uploaded import clip as _clip
 from uploaded import uploaded as _upload
 
 from pipelines.errors import DiskFull
+from pipelines.many_files import parts_of
+from pipelines.progress import finish
 from pipelines.readback import read_back
 from pipelines.tools import ffmpeg
+from pipelines.wrap import wrap
+from sample_media.generate import generate
 from storage.catalogue import jobs, packages, publications, renditions, zones
 from storage.objects import ObjectStore, never
 from storage.objects_local import LocalStore
@@ -145,6 +150,20 @@ def test_subtitles_come_with_their_renditions(embedded: Bench, tmp_path: Path) -
         (package,) = packages.list_packages(session, embedded.organisation_id, asset_id)
     playlist = embedded.objects.read_bytes(f"{package.prefix}{package.hls}", 1 << 20).decode()
     assert playlist.count("TYPE=SUBTITLES") == 2
+
+
+def test_an_uploaded_sequence_is_preserved(embedded: Bench, tmp_path: Path) -> None:
+    """The one file that is made of a folder of images is a master like any other."""
+    scan = generate("dpx_sequence", tmp_path, seconds=1, height=96)
+    one = finish(wrap(parts_of(scan, Fraction(24)), tmp_path / "scan.mov")).path
+    job_id = _upload(embedded, one, {"profiles": ["archive-ffv1"]})
+    embedded.service(KINDS)
+    assert embedded.settled(job_id, within_s=240) == "done", embedded.row(job_id).error
+    made = _made(embedded, job_id)["archive-ffv1"]
+    with embedded.database.read() as session:
+        (proof,) = renditions.measurements(session, made.id)
+    assert (made.state, proof.metric) == ("ready", "framemd5")
+    assert (made.rung["video"]["frames"], made.rung["video"]["pix_fmt"]) == (24, "gbrp10le")
 
 
 def test_a_rendition_that_cannot_be_scored_leaves_the_others_their_scores(
