@@ -51,8 +51,11 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
     source, made = info.picture, other.picture
     if source is None or made is None or inspection.frame_rate is None:
         raise NotComparable(t("both files need a picture", "两个文件都必须有画面"))
-    divisor = _divisor(inspection.frame_rate, made.frame_rate)
-    expected = -(-inspection.frames // divisor)
+    deinterlace = inspection.scan != "progressive" and made.field_order not in ("tt", "bb")
+    each_field = deinterlace and made.frame_rate == 2 * inspection.frame_rate
+    pictures = 2 if each_field else 1
+    divisor = _divisor(inspection.frame_rate * pictures, made.frame_rate)
+    expected = -(-inspection.frames * pictures // divisor)
     if frames != expected:
         raise NotComparable(
             t(
@@ -60,7 +63,9 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
                 f"帧数为 {frames}，应为 {expected}：两个文件的画面不对应",
             )
         )
-    video = _video_plan(source, made, inspection, divisor, frames)
+    video = replace(
+        _video_plan(source, made, divisor, frames), deinterlace=deinterlace, each_field=each_field
+    )
     rung = Rung("comparison", 1, "mp4", video, (), packaged=False)
     return Plan(
         duration_s=inspection.duration_s,
@@ -95,11 +100,8 @@ def _divisor(reference: Fraction, made: Fraction) -> int:
     return ratio.numerator
 
 
-def _video_plan(
-    source: VideoTrack, made: VideoTrack, inspection: Inspection, divisor: int, frames: int
-) -> VideoPlan:
+def _video_plan(source: VideoTrack, made: VideoTrack, divisor: int, frames: int) -> VideoPlan:
     conversion = _conversion(source, made)
-    deinterlace = inspection.scan != "progressive" and made.field_order not in ("tt", "bb")
     before = complete_colour(source)
     after = target_colour(conversion, before)
     return VideoPlan(
@@ -114,7 +116,6 @@ def _video_plan(
         conversion=conversion,
         field_order=made.field_order or "progressive",
         sample_aspect_ratio=made.sample_aspect_ratio,
-        deinterlace=deinterlace,
         rate_divisor=divisor,
         colour_decision=decide(conversion, before, after, source),
     )

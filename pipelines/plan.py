@@ -13,6 +13,7 @@ from pipelines.colour_types import StatedColour
 from pipelines.containers import may_jump
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan_colour import colour_decisions
+from pipelines.plan_fields import field_decisions
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
 from pipelines.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.plan_sound import plan_sound, sound_decisions
@@ -27,6 +28,7 @@ from pipelines.plan_types import (
 )
 from pipelines.profile import Profile, Target
 from pipelines.quality_target import Targeted, with_targets
+from pipelines.rates import least_multiple
 
 __all__ = [
     "AudioPlan",
@@ -87,6 +89,7 @@ def plan(
         chunks=chunks,
         decisions=(
             *source.decisions,
+            *field_decisions(inspection, rungs),
             *colour_decisions(rungs),
             *sound_decisions(info, rungs),
             *_offset_decisions(source),
@@ -188,10 +191,11 @@ def _with_targets(
 def _with_common_key_frames(rungs: Sequence[Rung]) -> tuple[Rung, ...]:
     """Key frames at the same moments in every rung, so that a player can change between them.
 
-    A rung that keeps every n-th source frame can only have one where n divides the frame number.
+    A rung that keeps every n-th source frame can only have one where n divides the frame number,
+    one of fields also between two frames.
     """
     encoded = [rung.video for rung in rungs if rung.video and not rung.video.lossless]
-    step = math.lcm(*(video.rate_divisor for video in encoded))
+    step = least_multiple(video.stride for video in encoded)
     return tuple(
         replace(rung, video=_with_key_frames(rung.video, step))
         if rung.video and not rung.video.lossless
@@ -200,16 +204,16 @@ def _with_common_key_frames(rungs: Sequence[Rung]) -> tuple[Rung, ...]:
     )
 
 
-def _with_key_frames(video: VideoPlan, step: int) -> VideoPlan:
-    source_frames = max(1, round(video.gop_frames * video.rate_divisor / step)) * step
-    return replace(video, gop_frames=source_frames // video.rate_divisor)
+def _with_key_frames(video: VideoPlan, step: Fraction) -> VideoPlan:
+    source_frames = max(1, round(video.gop_frames * video.stride / step)) * step
+    return replace(video, gop_frames=int(source_frames / video.stride))
 
 
 def _chunks(source: Source, rungs: Sequence[Rung], least_s: float) -> tuple[Chunk, ...]:
     if source.picture is None:
         return ()
     encoded = [rung.video for rung in rungs if rung.video and not rung.video.lossless]
-    gops = [video.gop_frames * video.rate_divisor for video in encoded]
+    gops = [math.ceil(video.gop_frames * video.stride) for video in encoded]
     return chunks_of(
         source.inspection.shots,
         source.frames,

@@ -113,8 +113,11 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     colour = target_colour(conversion, source.colour)
     measured = light_as(source.colour, source.inspection)
     display, light = static_metadata(conversion, colour, source.picture, measured)
-    divisor = rate_divisor(source.frame_rate, wanted)
-    rate = source.frame_rate / divisor
+    deinterlace = source.inspection.scan != "progressive"
+    each_field = deinterlace and _takes_each_field(source.frame_rate, wanted)
+    full_rate = source.frame_rate * (2 if each_field else 1)
+    divisor = rate_divisor(full_rate, wanted)
+    rate = full_rate / divisor
     _refuse_other_rates(profile, wanted, rate)
     return VideoPlan(
         codec=wanted.codec,
@@ -122,13 +125,14 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         width=width,
         height=height,
         frame_rate=rate,
-        frames=-(-source.frames // divisor),
+        frames=-(-source.frames * (2 if each_field else 1) // divisor),
         pix_fmt=wanted.pix_fmt or source.picture.pix_fmt,
         colour=colour,
         conversion=conversion,
         field_order="progressive",
-        deinterlace=source.inspection.scan != "progressive",
+        deinterlace=deinterlace,
         rate_divisor=divisor,
+        each_field=each_field,
         preset=wanted.preset,
         crf=wanted.crf,
         max_bitrate_bps=wanted.max_bitrate_bps,
@@ -156,6 +160,10 @@ def _refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) 
             f"{profile.name} has no frame size for {_shown(rate)} fps, only for "
             f"{' and '.join(map(str, AVC_INTRA_RATES))}: choose another profile",
         )
+
+
+def _takes_each_field(frame_rate: Fraction, wanted: VideoProfile) -> bool:
+    return wanted.fields == "each" and rate_divisor(2 * frame_rate, wanted) == 1
 
 
 def rate_divisor(rate: Fraction, wanted: VideoProfile) -> int:
@@ -266,17 +274,9 @@ def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspecti
         if tagged is None
     ]
     rate = inspection.frame_rate
-    hidden = inspection.field_order == "progressive"
-    said_scan = "flagged as progressive, but interlaced" if hidden else "interlaced"
     facts = {
         f"the source does not say its colour in full: taken as {', '.join(gaps)}": bool(gaps),
         f"the frame rate varies: resampled to an even {rate}": not inspection.constant_frame_rate,
-        f"{said_scan}: progressive rungs are made by bwdif, one frame a frame": (
-            inspection.scan != "progressive"
-        ),
-        "flagged as interlaced, but all its pictures are progressive (PsF): not deinterlaced": (
-            inspection.field_order != "progressive" and inspection.scan == "progressive"
-        ),
         f"turned by {picture.rotation_deg} degrees, as the file asks": picture.rotation_deg != 0,
         f"pixels of aspect {picture.sample_aspect_ratio} become square, except in preservation": (
             picture.sample_aspect_ratio != 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -42,7 +43,8 @@ class VideoPlan:
     field_order: FieldOrder
     sample_aspect_ratio: Fraction = Fraction(1)
     deinterlace: bool = False
-    rate_divisor: int = 1  # keep every n-th source frame
+    rate_divisor: int = 1  # keep every n-th frame
+    each_field: bool = False  # a frame for each field: twice the source's
     preset: str | None = None
     crf: float | None = None
     max_bitrate_bps: int | None = None
@@ -62,6 +64,19 @@ class VideoPlan:
     def copied(self) -> bool:
         """Whether the source's own stream is taken as it is, and nothing is encoded."""
         return self.encoder == "copy"
+
+    @property
+    def stride(self) -> Fraction:
+        """Frames of the source from one frame of this to the next."""
+        return self.rate_divisor * (Fraction(1, 2) if self.each_field else Fraction(1))
+
+    def frame_at(self, source_frame: int) -> int:
+        """The first frame that shows no earlier frame of the source."""
+        return math.ceil(source_frame / self.stride)
+
+    def shown_by(self, frame: int) -> int:
+        """The frame of the source that a frame shows, or whose field."""
+        return math.floor(frame * self.stride)
 
 
 @dataclass(frozen=True, slots=True)

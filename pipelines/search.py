@@ -287,7 +287,7 @@ def _uncapped(rung: Rung) -> Rung:
 def _gop_frames(rungs: Sequence[Rung]) -> int:
     """Of the source: of every rung a whole GOP, in which key frames have their usual share."""
     videos = [rung.video for rung in rungs if rung.video]
-    return max(video.gop_frames * video.rate_divisor for video in videos)
+    return max(math.ceil(video.gop_frames * video.stride) for video in videos)
 
 
 def _step(rungs: Sequence[Rung]) -> int:
@@ -308,7 +308,7 @@ def _sample_cpu_s(
         each = [model.cpu_s_a_frame(_crf(rung), kind, shape) for kind in kinds]
         across, down = reference_of(video, picture.display_size).raster
         frame_s = 2 * model.mean_of(each, kinds) + model.score_cpu_s(across * down)
-        total += length / video.rate_divisor * frame_s
+        total += float(length / video.stride) * frame_s
     return total
 
 

@@ -1,0 +1,43 @@
+"""What becomes of fields, in words: which rungs get a frame of each, and which of two. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.media import FieldOrder, Inspection
+from pipelines.plan_types import Rung
+
+_FIRST: dict[FieldOrder, str] = {"tt": "top", "bb": "bottom"}
+
+
+def field_decisions(inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
+    """What the pictures were found to be where they have fields or are flagged so, and what follows
+    from that.
+    """
+    claimed, scan = inspection.field_order, inspection.scan
+    if scan == "progressive":
+        psf = "flagged as interlaced, but its pictures are progressive (PsF): not deinterlaced"
+        return [psf] if claimed != "progressive" and rungs else []
+    made = [
+        f"a frame for {what} in {', '.join(names)}"
+        for what, each_field in (("each field", True), ("two fields", False))
+        if (names := _deinterlaced(rungs, each_field=each_field))
+    ]
+    return [f"{_said(claimed, scan)}: deinterlaced by bwdif, {', '.join(made)}"] if made else []
+
+
+def _said(claimed: FieldOrder, scan: FieldOrder) -> str:
+    first = f"the {_FIRST[scan]} field first"
+    if claimed == "progressive":
+        return f"flagged as progressive, but interlaced, {first}"
+    if claimed != scan:
+        return f"flagged as interlaced with the {_FIRST[claimed]} field first, but {first}"
+    return f"interlaced, {first}"
+
+
+def _deinterlaced(rungs: Sequence[Rung], *, each_field: bool) -> list[str]:
+    return [
+        rung.profile
+        for rung in rungs
+        if rung.video and rung.video.deinterlace and rung.video.each_field == each_field
+    ]
