@@ -16,6 +16,7 @@ from pipelines.errors import KapokError
 from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.plan_colour import conversion_between, decide
+from pipelines.pulldown import film_frames, film_rate
 from pipelines.source_colour import complete_colour
 
 if TYPE_CHECKING:
@@ -53,9 +54,14 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         raise NotComparable(t("both files need a picture", "两个文件都必须有画面"))
     deinterlace = inspection.scan != "progressive" and made.field_order not in ("tt", "bb")
     each_field = deinterlace and made.frame_rate == 2 * inspection.frame_rate
-    pictures = 2 if each_field else 1
-    divisor = _divisor(inspection.frame_rate * pictures, made.frame_rate)
-    expected = -(-inspection.frames * pictures // divisor)
+    rate, count = inspection.frame_rate, inspection.frames
+    film = inspection.pulldown if made.frame_rate == film_rate(rate) else None
+    if film is not None:
+        rate, count, deinterlace = film_rate(rate), film_frames(film, count), False
+    if each_field:
+        rate, count = 2 * rate, 2 * count
+    divisor = _divisor(rate, made.frame_rate)
+    expected = -(-count // divisor)
     if frames != expected:
         raise NotComparable(
             t(
@@ -64,7 +70,10 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
             )
         )
     video = replace(
-        _video_plan(source, made, divisor, frames), deinterlace=deinterlace, each_field=each_field
+        _video_plan(source, made, divisor, frames),
+        deinterlace=deinterlace,
+        each_field=each_field,
+        pulldown=film is not None,
     )
     rung = Rung("comparison", 1, "mp4", video, (), packaged=False)
     return Plan(
@@ -82,6 +91,7 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         decisions=(),
         source_colour=complete_colour(source),
         source_field_order=inspection.scan,
+        source_pulldown=film,
         source_timecode=info.timecode,
         start_s=info.start_s,
         clock_jumps=inspection.clock_jumps,

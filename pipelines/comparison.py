@@ -58,7 +58,8 @@ class Window:
 
     def of(self, video: VideoPlan) -> range:
         """The frames of a rung that show them."""
-        return range(video.frame_at(self.start_frame), video.frame_at(self.end_frame))
+        end = min(video.frames, video.frame_at(self.end_frame))
+        return range(video.frame_at(self.start_frame), end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def windows_of(plan: Plan, strides: Collection[Fraction], format_name: str) -> t
     frames = ceil(plan.frames / slowest)
     if frames <= WHOLE_FRAMES:
         return (Window(0, plan.frames, seek=False),)
-    sure = plan.constant_frame_rate and not plan.clock_jumps
+    sure = plan.constant_frame_rate and not (plan.clock_jumps or plan.source_pulldown)
     if not sure or _SEEKABLE.isdisjoint(format_name.split(",")):
         return (Window(0, ceil(WHOLE_FRAMES * slowest), seek=False),)
     # Every rung has the source's frames 0, shared, 2 × shared …
@@ -154,7 +155,8 @@ def _reference(comparison: Comparison, window: Window) -> Any:
     plan, stride = comparison.plan, comparison.stride
     assert plan.frame_rate is not None, "only a plan with pictures is measured"
     first, end = window.start_frame, window.end_frame
-    zero_s, rate, apart = plan.first_picture_s, plan.frame_rate, made_apart(stride)
+    zero_s, rate = plan.first_picture_s, plan.frame_rate
+    apart = made_apart(comparison.reference, stride)
     span = _span(zero_s, rate, first, end, apart) if window.seek else None
     pictures = _opened(comparison.source, span, guarded=True)[str(plan.video_track)]
     made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, span)

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from pipelines.media import FieldOrder
+from pipelines.pulldown import RATES as PULLDOWN_RATES
 
 # Above the lines of BT.709's 1080i there is no interlaced format.
 MAX_INTERLACED_HEIGHT = 1152
 # A strip of full height, because the fields are its lines, in a quarter of the frames: enough to
-# know, at a tenth of the cost.
-IDET = r"select='lt(mod(n\,200)\,50)',crop=w='min(iw,320)':h=ih,idet"
+# know, at a tenth of the cost. All of them at the rates of pulldown, whose cadence may break.
+_SOME = r"select='lt(mod(n\,200)\,50)',"
+_STRIP = "crop=w='min(iw,320)':h=ih,idet"
 
 _ENOUGH_SHARE = 0.3  # of the frames must show a difference between their fields
 _CLEAR_SHARE = 0.8  # of those must agree before anything is said
 _ONE_ORDER_SHARE = 0.9  # of interlaced ones begin with one field; patterns deceive both ways alike
 _PURE_SHARE = 0.98  # progressive, before what is flagged as interlaced is left as it is
 _INTERLACED_HEIGHTS = frozenset({480, 486, 512, 576, 608, 1080, 1088})
+
+
+def idet(frame_rate: Fraction) -> str:
+    """The filters whose metadata tell what the fields are."""
+    return _STRIP if frame_rate in PULLDOWN_RATES else f"{_SOME}{_STRIP}"
 
 
 @dataclass(frozen=True, slots=True)

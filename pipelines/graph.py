@@ -27,6 +27,7 @@ from pipelines.cut import PART_STARTS_S
 from pipelines.encoders import Seams, encoder_options, timescale
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.profile import Container
+from pipelines.pulldown import film
 from pipelines.timecode import timecode_at
 
 _MUXER = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "mxf": "mxf", "ts": "mpegts"}
@@ -208,7 +209,7 @@ def _can_give(giver: VideoPlan, video: VideoPlan) -> bool:
     large = giver.width >= video.width and giver.height >= video.height
     deep = _bits(giver.pix_fmt) >= _bits(video.pix_fmt)
     often = (video.stride / giver.stride).denominator == 1
-    fields = giver.deinterlace == video.deinterlace
+    fields = (giver.deinterlace, giver.pulldown) == (video.deinterlace, video.pulldown)
     return same_colour and unspoilt and large and deep and often and fields
 
 
@@ -316,6 +317,9 @@ def _picture(stream: Any, giver: VideoPlan | None, video: VideoPlan, made: _Chun
     if giver is None:
         if video.each_field and made.part:
             stream = _on_the_grid(stream, plan)
+        if video.pulldown:
+            assert plan.source_pulldown and plan.frame_rate, "without them nothing is reversed"  # noqa: PT018
+            stream = film(stream, plan.source_pulldown, plan.frame_rate)
         if video.deinterlace and not video.lossless:
             stream = deinterlaced(stream, plan, each_field=video.each_field)
         stream = _of_chunk(stream, made, pictures=2 if video.each_field else 1)

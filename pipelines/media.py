@@ -208,6 +208,16 @@ class KeptThumbs:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulldown:
+    """Film in 2:3 fields (`pipelines.pulldown`): which field comes first, and the place of the
+    first frame among the five of a cycle, from 0.
+    """
+
+    first: FieldOrder
+    phase: int
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """What one decode of the source measured. `frames` and times are what really decodes.
 
@@ -220,9 +230,10 @@ class Inspection:
     `clock_jumps` says that the clock begins anew somewhere: times after
     that are ffmpeg's corrected ones. With `constant_raster` width, height and pixel format of all
     frames are those of the first. `seen_field_order` is set where the pictures plainly contradict
-    `field_order`, which is what the stream says. `light` is that of a PQ rendition, measured where
-    one was wanted whose source does not say it, with the source taken as `light_colour`.
-    `colour_in_doubt` says why the tags cannot be true.
+    `field_order`, which is what the stream says. `pulldown` is set of film in one unbroken cadence,
+    `pulldown_broken` where it changes or is not everywhere. `light` is that of a PQ rendition,
+    measured where one was wanted whose source does not say it, with the source taken as
+    `light_colour`. `colour_in_doubt` says why the tags cannot be true.
     """
 
     duration_s: Fraction
@@ -238,6 +249,8 @@ class Inspection:
     audio_end_s: tuple[Fraction, ...] = ()
     field_order: FieldOrder = "progressive"
     seen_field_order: FieldOrder | None = None
+    pulldown: Pulldown | None = None
+    pulldown_broken: bool = False
     shots: tuple[Shot, ...] = ()
     black: tuple[Span, ...] = ()
     freeze: tuple[Span, ...] = ()

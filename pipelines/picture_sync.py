@@ -44,9 +44,9 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
     Local contrast is compared, which tone mapping and fades hardly change. A picture that is as
     near to its planned frame as others are to theirs is not misplaced, whatever else it resembles:
     tone mapping takes the last frames of a fade to black further than the source goes. A resampled
-    source (variable frame rate) may be one frame off by rounding.
+    source (variable frame rate) may be one frame off by rounding, and film may be by its pulldown.
     """
-    slack = 0 if plan.constant_frame_rate else 1
+    slack = 0 if plan.constant_frame_rate and not video.pulldown else 1
     true = {number: _local_contrast(picture) for number, picture in source.items()}
     looks = {
         number: look

@@ -99,6 +99,7 @@ def plan(
         ),
         source_colour=source.colour,
         source_field_order=inspection.scan,
+        source_pulldown=inspection.pulldown,
         source_timecode=info.timecode,
         start_s=info.start_s,
         clock_of_tracks=may_jump(info.format_name),
@@ -106,9 +107,16 @@ def plan(
         choices=targeted.choices,
         findings=findings,
     )
-    copied = any(rung.video.copied for rung in rungs if rung.video)
-    why = why_one_chunk(info, inspection) or ("a stream copy is not divided" if copied else None)
+    why = why_one_chunk(info, inspection) or _why_undivided(rungs)
     return in_one_piece(resolved, why) if len(chunks) > 1 and why else resolved
+
+
+def _why_undivided(rungs: Sequence[Rung]) -> str | None:
+    pictures = [rung.video for rung in rungs if rung.video]
+    if any(video.copied for video in pictures):
+        return "a stream copy is not divided"
+    film = any(video.pulldown for video in pictures)
+    return "frames of film are counted from the first" if film else None
 
 
 def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> Rung:

@@ -15,15 +15,26 @@ def field_decisions(inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
     from that.
     """
     claimed, scan = inspection.field_order, inspection.scan
+    if film := [rung.profile for rung in rungs if rung.video and rung.video.pulldown]:
+        seen = "film in 2:3 fields, in one cadence from the first frame to the last"
+        return [f"{seen}: the pulldown is reversed in {', '.join(film)}, four frames for five"]
+    if not any(rung.video and not rung.video.lossless for rung in rungs):
+        return []
     if scan == "progressive":
         psf = "flagged as interlaced, but its pictures are progressive (PsF): not deinterlaced"
-        return [psf] if claimed != "progressive" and rungs else []
+        return [psf] if claimed != "progressive" else []
     made = [
         f"a frame for {what} in {', '.join(names)}"
         for what, each_field in (("each field", True), ("two fields", False))
         if (names := _deinterlaced(rungs, each_field=each_field))
     ]
-    return [f"{_said(claimed, scan)}: deinterlaced by bwdif, {', '.join(made)}"] if made else []
+    told = [f"{_said(claimed, scan)}: deinterlaced by bwdif, {', '.join(made)}"] if made else []
+    if inspection.pulldown_broken and made:
+        told.append(
+            "parts of it are film in 2:3 fields, but not all, or its cadence breaks: the pulldown "
+            "is not reversed"
+        )
+    return told
 
 
 def _said(claimed: FieldOrder, scan: FieldOrder) -> str:

@@ -24,6 +24,7 @@ from pipelines.plan_colour import (
 from pipelines.plan_copied import why_no_copy
 from pipelines.plan_types import VideoPlan
 from pipelines.profile import Profile, VideoProfile
+from pipelines.pulldown import film_frames, film_rate
 from pipelines.source_colour import complete_colour
 
 SMALLEST_SIDE = 16
@@ -113,11 +114,9 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     colour = target_colour(conversion, source.colour)
     measured = light_as(source.colour, source.inspection)
     display, light = static_metadata(conversion, colour, source.picture, measured)
-    deinterlace = source.inspection.scan != "progressive"
-    each_field = deinterlace and _takes_each_field(source.frame_rate, wanted)
-    full_rate = source.frame_rate * (2 if each_field else 1)
-    divisor = rate_divisor(full_rate, wanted)
-    rate = full_rate / divisor
+    motion = _motion(wanted, source)
+    divisor = rate_divisor(motion.rate, wanted)
+    rate = motion.rate / divisor
     _refuse_other_rates(profile, wanted, rate)
     return VideoPlan(
         codec=wanted.codec,
@@ -125,14 +124,15 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         width=width,
         height=height,
         frame_rate=rate,
-        frames=-(-source.frames * (2 if each_field else 1) // divisor),
+        frames=-(-motion.frames // divisor),
         pix_fmt=wanted.pix_fmt or source.picture.pix_fmt,
         colour=colour,
         conversion=conversion,
         field_order="progressive",
-        deinterlace=deinterlace,
+        deinterlace=motion.deinterlace,
         rate_divisor=divisor,
-        each_field=each_field,
+        each_field=motion.each_field,
+        pulldown=motion.pulldown,
         preset=wanted.preset,
         crf=wanted.crf,
         max_bitrate_bps=wanted.max_bitrate_bps,
@@ -162,8 +162,27 @@ def _refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) 
         )
 
 
-def _takes_each_field(frame_rate: Fraction, wanted: VideoProfile) -> bool:
-    return wanted.fields == "each" and rate_divisor(2 * frame_rate, wanted) == 1
+@dataclass(frozen=True, slots=True)
+class _Motion:
+    """The frames that are made of the source's fields, before any is left out."""
+
+    rate: Fraction
+    frames: int
+    deinterlace: bool = False
+    each_field: bool = False
+    pulldown: bool = False
+
+
+def _motion(wanted: VideoProfile, source: Source) -> _Motion:
+    """Film as it was before its pulldown, the moments of fields where the profile wants them."""
+    rate, frames, pulldown = source.frame_rate, source.frames, source.inspection.pulldown
+    if pulldown is not None:
+        return _Motion(film_rate(rate), film_frames(pulldown, frames), pulldown=True)
+    if source.inspection.scan == "progressive":
+        return _Motion(rate, frames)
+    if wanted.fields == "each" and rate_divisor(2 * rate, wanted) == 1:
+        return _Motion(2 * rate, 2 * frames, deinterlace=True, each_field=True)
+    return _Motion(rate, frames, deinterlace=True)
 
 
 def rate_divisor(rate: Fraction, wanted: VideoProfile) -> int:

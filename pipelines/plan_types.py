@@ -8,10 +8,11 @@ from fractions import Fraction
 from typing import Literal
 
 from pipelines.colour_types import ColourDecision, Conversion
-from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay
+from pipelines.media import Colour, ContentLight, FieldOrder, MasteringDisplay, Pulldown
 from pipelines.profile import AudioCodec, Container, Target, VideoCodec
 
 _UNKNOWN = Colour()
+FILM_STRIDE = Fraction(5, 4)  # frames of video for one of film, by 2:3 pulldown
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class VideoPlan:
     deinterlace: bool = False
     rate_divisor: int = 1  # keep every n-th frame
     each_field: bool = False  # a frame for each field: twice the source's
+    pulldown: bool = False  # 2:3, which is reversed: four frames for five of the source
     preset: str | None = None
     crf: float | None = None
     max_bitrate_bps: int | None = None
@@ -68,6 +70,8 @@ class VideoPlan:
     @property
     def stride(self) -> Fraction:
         """Frames of the source from one frame of this to the next."""
+        if self.pulldown:
+            return FILM_STRIDE * self.rate_divisor
         return self.rate_divisor * (Fraction(1, 2) if self.each_field else Fraction(1))
 
     def frame_at(self, source_frame: int) -> int:
@@ -229,6 +233,7 @@ class Plan:
     decisions: tuple[str, ...]
     source_colour: Colour = _UNKNOWN
     source_field_order: FieldOrder = "progressive"
+    source_pulldown: Pulldown | None = None
     source_timecode: str | None = None
     start_s: Fraction = Fraction(0)
     clock_of_tracks: bool = False

@@ -13,7 +13,8 @@ from pipelines.colour import conversion_filters, numbers_of, tables_of
 from pipelines.colour_types import Conversion, Parameters
 from pipelines.graph import deinterlaced, resampled, with_timecode
 from pipelines.metrics import comparison_raster
-from pipelines.plan_types import Plan, VideoPlan
+from pipelines.plan_types import FILM_STRIDE, Plan, VideoPlan
+from pipelines.pulldown import film
 from pipelines.samples import Span
 
 
@@ -28,13 +29,15 @@ class Reference:
     raster: tuple[int, int]
     conversion: Conversion
     deinterlace: bool
+    pulldown: bool = False
     numbers: Parameters = ()
 
 
 def reference_of(video: VideoPlan, display: tuple[int, int]) -> Reference:
     """`display` is the source's size."""
     raster = comparison_raster(video, display)
-    return Reference(raster, video.conversion, video.deinterlace, numbers_of(video))
+    numbers = numbers_of(video)
+    return Reference(raster, video.conversion, video.deinterlace, video.pulldown, numbers)
 
 
 def reference_pictures(
@@ -49,9 +52,12 @@ def reference_pictures(
 
     `span` cuts the source's frames by their times.
     """
-    apart = made_apart(stride)
+    apart = made_apart(reference, stride)
     if not plan.constant_frame_rate:
         pictures = resampled(pictures, plan)
+    if reference.pulldown:
+        assert plan.source_pulldown and plan.frame_rate, "without them nothing is reversed"  # noqa: PT018
+        pictures = film(pictures, plan.source_pulldown, plan.frame_rate)
     if reference.deinterlace:
         pictures = deinterlaced(pictures, plan, each_field=apart < 1)
     if span is not None:
@@ -64,9 +70,9 @@ def reference_pictures(
     return conversion_filters(pictures, conversion, numbers, plan.source_colour, pix_fmt)
 
 
-def made_apart(stride: Fraction) -> Fraction:
-    """How far pictures are apart before any of them is left out."""
-    return Fraction(1, stride.denominator)
+def made_apart(reference: Reference, stride: Fraction) -> Fraction:
+    """How far pictures are apart, in frames of the source, before any of them is left out."""
+    return FILM_STRIDE if reference.pulldown else Fraction(1, stride.denominator)
 
 
 def rung_pictures(

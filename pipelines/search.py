@@ -107,7 +107,8 @@ def sampling_of(made: Plan, info: MediaInfo, inspection: Inspection, share: floa
     rungs = tuple(rung for rung in made.rungs if rung.profile in {c.profile for c in made.choices})
     if not share:
         return replace(_NONE, limited="nothing was probed: the search has no share of the time")
-    if (why := why_one_chunk(info, inspection)) is not None:
+    film = "frames of film are counted from the first" if inspection.pulldown else None
+    if (why := why_one_chunk(info, inspection) or film) is not None:
         return replace(_NONE, limited=f"nothing was probed: {why}")
     assert made.frame_rate is not None and info.picture is not None, "looked at before"  # noqa: PT018
     budget_s = share * encode_cpu_s(made, info, inspection)
