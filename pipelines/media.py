@@ -230,10 +230,11 @@ class Inspection:
     `clock_jumps` says that the clock begins anew somewhere: times after
     that are ffmpeg's corrected ones. With `constant_raster` width, height and pixel format of all
     frames are those of the first. `seen_field_order` is set where the pictures plainly contradict
-    `field_order`, which is what the stream says. `pulldown` is set of film in one unbroken cadence,
-    `pulldown_broken` where it changes or is not everywhere. `light` is that of a PQ rendition,
-    measured where one was wanted whose source does not say it, with the source taken as
-    `light_colour`. `colour_in_doubt` says why the tags cannot be true.
+    `field_order`, which is what the stream says; with `mixed_fields` some are interlaced and some
+    are not. `pulldown` is set of film in one unbroken cadence, `pulldown_broken` where it changes
+    or is not everywhere. `light` is that of a PQ rendition, measured where one was wanted whose
+    source does not say it, with the source taken as `light_colour`. `colour_in_doubt` says why the
+    tags cannot be true.
     """
 
     duration_s: Fraction
@@ -249,6 +250,7 @@ class Inspection:
     audio_end_s: tuple[Fraction, ...] = ()
     field_order: FieldOrder = "progressive"
     seen_field_order: FieldOrder | None = None
+    mixed_fields: bool = False
     pulldown: Pulldown | None = None
     pulldown_broken: bool = False
     shots: tuple[Shot, ...] = ()

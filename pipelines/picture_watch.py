@@ -103,6 +103,7 @@ class PictureWatch:
             first_picture_s=self._zero_s + timing.first_s,
             field_order=fields.order,
             seen_field_order=fields.seen,
+            mixed_fields=fields.mixed and cadence.pulldown is None,
             pulldown=cadence.pulldown,
             pulldown_broken=cadence.broken,
             shots=shots,

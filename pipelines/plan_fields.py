@@ -21,6 +21,8 @@ def field_decisions(inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
     if not any(rung.video and not rung.video.lossless for rung in rungs):
         return []
     if scan == "progressive":
+        if inspection.mixed_fields:
+            return ["flagged as progressive, but some of its pictures look interlaced: left so"]
         psf = "flagged as interlaced, but its pictures are progressive (PsF): not deinterlaced"
         return [psf] if claimed != "progressive" else []
     made = [
@@ -29,6 +31,8 @@ def field_decisions(inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
         if (names := _deinterlaced(rungs, each_field=each_field))
     ]
     told = [f"{_said(claimed, scan)}: deinterlaced by bwdif, {', '.join(made)}"] if made else []
+    if inspection.mixed_fields and made:
+        told.append("some of its pictures are progressive: they are deinterlaced like the others")
     if inspection.pulldown_broken and made:
         told.append(
             "parts of it are film in 2:3 fields, but not all, or its cadence breaks: the pulldown "

@@ -264,3 +264,52 @@ def test_a_profile_says_what_becomes_of_fields() -> None:
         if (video := profile(name).video) and video.fields == "each"
     }
     assert each == {"hd-avc-sdr"}
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("scan", "flag", "claimed", "expected", "words"),
+    [
+        (
+            "tff",
+            "bff",
+            "bb",
+            "tt",
+            "flagged as interlaced with the bottom field first, but the top",
+        ),
+        (
+            "bff",
+            "tff",
+            "tt",
+            "bb",
+            "flagged as interlaced with the top field first, but the bottom",
+        ),
+        ("tff", "prog", "progressive", "tt", "flagged as progressive, but interlaced, the top"),
+        (None, "tff", "tt", "progressive", "(PsF): not deinterlaced"),
+        ("half", "tff", "tt", "tt", "some of its pictures are progressive: they are deinterlaced"),
+        ("half", "prog", "progressive", "progressive", "some of its pictures look interlaced"),
+    ],
+)
+def test_the_order_of_fields_is_found_out(
+    scan: str | None, flag: str, claimed: str, expected: str, words: str, tmp_path: Path
+) -> None:
+    """Whatever the stream says of itself; and the plan tells what was found."""
+    moving = "mandelbrot=s=96x288:start_scale=0.05:end_pts=20"  # fine patterns deceive idet
+    fast, slow = (
+        f"{moving}:r={rate},trim=end_frame={rate * 6 // 5},scale=192:576" for rate in (50, 25)
+    )
+    weave = f"{fast},interlace=scan={'tff' if scan == 'half' else scan}:lowpass=off"
+    graph = {
+        None: f"{slow},{tagged(flag)}",
+        "half": f"{weave}[a];{slow}[b];[a][b]concat,{tagged(flag)}",
+    }.get(scan, f"{weave},{tagged(flag)}")
+    tape = tmp_path / "tape.mkv"
+    call("-filter_complex", graph, "-map", "[v]", "-c:v", "ffv1", "-field_order", claimed, tape)
+    made = planned(tape, [profile("mobile-540p")], tmp_path)
+    video = picture_of(made, "mobile-540p")
+    assert (made.source_field_order, video.deinterlace) == (expected, expected != "progressive")
+    assert any(words in text for text in made.decisions), made.decisions
+
+
+def tagged(flag: str) -> str:
+    return f"format=yuv420p,setfield={flag}[v]"
