@@ -182,7 +182,7 @@ def _worst_dip(made: Plan, apart: Scored, whole: Scored) -> float:
     assert video is not None, "a rung with a picture"
     dips = []
     for _, chunk in pairwise(made.chunks):
-        at = -(-chunk.start_frame // video.rate_divisor)
+        at = video.frame_at(chunk.start_frame)
         around = range(max(0, at - BESIDE), min(len(apart.vmaf), at + BESIDE))
         dips.append(statistics.fmean(whole.vmaf[n] - apart.vmaf[n] for n in around))
     return max(dips, default=0.0)

@@ -16,6 +16,7 @@ from pipelines.errors import KapokError
 from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.plan_colour import conversion_between, decide
+from pipelines.pulldown import film_frames, film_rate
 from pipelines.source_colour import complete_colour
 
 if TYPE_CHECKING:
@@ -51,8 +52,16 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
     source, made = info.picture, other.picture
     if source is None or made is None or inspection.frame_rate is None:
         raise NotComparable(t("both files need a picture", "两个文件都必须有画面"))
-    divisor = _divisor(inspection.frame_rate, made.frame_rate)
-    expected = -(-inspection.frames // divisor)
+    deinterlace = inspection.scan != "progressive" and made.field_order not in ("tt", "bb")
+    each_field = deinterlace and made.frame_rate == 2 * inspection.frame_rate
+    rate, count = inspection.frame_rate, inspection.frames
+    film = inspection.pulldown if made.frame_rate == film_rate(rate) else None
+    if film is not None:
+        rate, count, deinterlace = film_rate(rate), film_frames(film, count), False
+    if each_field:
+        rate, count = 2 * rate, 2 * count
+    divisor = _divisor(rate, made.frame_rate)
+    expected = -(-count // divisor)
     if frames != expected:
         raise NotComparable(
             t(
@@ -60,7 +69,12 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
                 f"帧数为 {frames}，应为 {expected}：两个文件的画面不对应",
             )
         )
-    video = _video_plan(source, made, inspection, divisor, frames)
+    video = replace(
+        _video_plan(source, made, divisor, frames),
+        deinterlace=deinterlace,
+        each_field=each_field,
+        pulldown=film is not None,
+    )
     rung = Rung("comparison", 1, "mp4", video, (), packaged=False)
     return Plan(
         duration_s=inspection.duration_s,
@@ -77,6 +91,7 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         decisions=(),
         source_colour=complete_colour(source),
         source_field_order=inspection.scan,
+        source_pulldown=film,
         source_timecode=info.timecode,
         start_s=info.start_s,
         clock_jumps=inspection.clock_jumps,
@@ -95,11 +110,8 @@ def _divisor(reference: Fraction, made: Fraction) -> int:
     return ratio.numerator
 
 
-def _video_plan(
-    source: VideoTrack, made: VideoTrack, inspection: Inspection, divisor: int, frames: int
-) -> VideoPlan:
+def _video_plan(source: VideoTrack, made: VideoTrack, divisor: int, frames: int) -> VideoPlan:
     conversion = _conversion(source, made)
-    deinterlace = inspection.scan != "progressive" and made.field_order not in ("tt", "bb")
     before = complete_colour(source)
     after = target_colour(conversion, before)
     return VideoPlan(
@@ -114,7 +126,6 @@ def _video_plan(
         conversion=conversion,
         field_order=made.field_order or "progressive",
         sample_aspect_ratio=made.sample_aspect_ratio,
-        deinterlace=deinterlace,
         rate_divisor=divisor,
         colour_decision=decide(conversion, before, after, source),
     )

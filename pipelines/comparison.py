@@ -11,7 +11,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, gcd, lcm
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,12 @@ from pipelines.containers import GUARD_OPTIONS
 from pipelines.graph import split
 from pipelines.metrics import Metric, metrics_for
 from pipelines.plan_types import Plan, Rung, VideoPlan
+from pipelines.rates import greatest_divisor, least_multiple
 from pipelines.readback import picture_start_s
 from pipelines.reference import (
     Reference,
     between,
+    made_apart,
     reference_files,
     reference_pictures,
     rung_pictures,
@@ -56,8 +58,8 @@ class Window:
 
     def of(self, video: VideoPlan) -> range:
         """The frames of a rung that show them."""
-        divisor = video.rate_divisor
-        return range(self.start_frame // divisor, -(-self.end_frame // divisor))
+        end = min(video.frames, video.frame_at(self.end_frame))
+        return range(video.frame_at(self.start_frame), end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,9 @@ class Comparison:
     only: str | None = None  # a metric's name, where not all of them are wanted
 
     @property
-    def divisor(self) -> int:
-        """Of the source's frames, those that any pair needs."""
-        return gcd(*(pair.video.rate_divisor for pair in self.pairs))
+    def stride(self) -> Fraction:
+        """How far the pictures that any pair needs are apart, in frames of the source."""
+        return greatest_divisor(pair.video.stride for pair in self.pairs)
 
     @property
     def files(self) -> list[Path]:
@@ -108,22 +110,23 @@ class Comparison:
         return tuple(one for one in found if self.only in (None, one.name))
 
 
-def windows_of(plan: Plan, divisors: Collection[int], format_name: str) -> tuple[Window, ...]:
+def windows_of(plan: Plan, strides: Collection[Fraction], format_name: str) -> tuple[Window, ...]:
     """All frames, or contiguous windows spread over a long programme.
 
     Long is what the slowest rung calls long, and its frames are counted: faster ones have more.
     """
-    slowest = max(divisors)
-    frames = -(-plan.frames // slowest)
+    slowest = max(strides)
+    frames = ceil(plan.frames / slowest)
     if frames <= WHOLE_FRAMES:
         return (Window(0, plan.frames, seek=False),)
-    sure = plan.constant_frame_rate and not plan.clock_jumps
+    sure = plan.constant_frame_rate and not (plan.clock_jumps or plan.source_pulldown)
     if not sure or _SEEKABLE.isdisjoint(format_name.split(",")):
-        return (Window(0, WHOLE_FRAMES * slowest, seek=False),)
-    shared = lcm(*divisors)  # every rung has the source's frames 0, shared, 2 × shared …
-    last = (frames - WINDOW_FRAMES) * slowest // shared
+        return (Window(0, ceil(WHOLE_FRAMES * slowest), seek=False),)
+    # Every rung has the source's frames 0, shared, 2 × shared …
+    shared = least_multiple([*strides, Fraction(1)]).numerator
+    last = int((frames - WINDOW_FRAMES) * slowest / shared)
     starts = [last * at // (WINDOWS - 1) * shared for at in range(WINDOWS)]
-    length = WINDOW_FRAMES * slowest
+    length = ceil(WINDOW_FRAMES * slowest)
     return tuple(Window(at, min(at + length, plan.frames), seek=True) for at in starts)
 
 
@@ -149,13 +152,15 @@ def taps_of(number: int) -> tuple[str, str]:
 
 
 def _reference(comparison: Comparison, window: Window) -> Any:
-    plan, divisor = comparison.plan, comparison.divisor
+    plan, stride = comparison.plan, comparison.stride
     assert plan.frame_rate is not None, "only a plan with pictures is measured"
     first, end = window.start_frame, window.end_frame
-    span = _span(plan.first_picture_s, plan.frame_rate, first, end) if window.seek else None
+    zero_s, rate = plan.first_picture_s, plan.frame_rate
+    apart = made_apart(comparison.reference, stride)
+    span = _span(zero_s, rate, first, end, apart) if window.seek else None
     pictures = _opened(comparison.source, span, guarded=True)[str(plan.video_track)]
-    made = reference_pictures(pictures, plan, comparison.reference, divisor, PIX_FMT, span)
-    return made.filter("trim", end_frame=ceil((end - first) / divisor))
+    made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, span)
+    return made.filter("trim", end_frame=ceil((end - first) / stride))
 
 
 def _compared(
@@ -164,7 +169,7 @@ def _compared(
     """One pair, scored, and its two sides to be counted."""
     frames, metrics = window.of(pair.video), comparison.metrics(pair)
     true = rung_pictures(
-        true, comparison.plan, pair.video, comparison.reference, comparison.divisor, frames.start
+        true, comparison.plan, pair.video, comparison.reference, comparison.stride, frames.start
     )
     copies = split(_on_one_clock(true, pair), len(metrics) + 1)
     seen = _seen(comparison, pair, frames, seek=window.seek).filter("trim", end_frame=len(frames))
@@ -220,9 +225,13 @@ def _opened(path: Path, span: Span | None, *, guarded: bool) -> Any:
     return graph.input(str(path), **options)
 
 
-def _span(zero_s: Fraction, rate: Fraction, first: int, end: int) -> Span:
-    """The time of frames first … end - 1, with half a frame to spare on both sides."""
-    return Span(zero_s + (first - Fraction(1, 2)) / rate, zero_s + (end - Fraction(1, 2)) / rate)
+def _span(
+    zero_s: Fraction, rate: Fraction, first: int, end: int, apart: Fraction = Fraction(1)
+) -> Span:
+    """The time of frames first … end - 1, with half a picture to spare on both sides; pictures are
+    `apart` frames from each other.
+    """
+    return Span(zero_s + (first - apart / 2) / rate, zero_s + (end - apart / 2) / rate)
 
 
 def _vmaf_threads(pairs: int) -> int:

@@ -183,5 +183,4 @@ def _first_output_frames(plan: Plan, chunk: Chunk) -> int:
 
 def frames_of(video: VideoPlan, chunk: Chunk) -> int:
     """How many frames of a rung show frames of the chunk."""
-    first, end = (-(-at // video.rate_divisor) for at in (chunk.start_frame, chunk.end_frame))
-    return end - first
+    return video.frame_at(chunk.end_frame) - video.frame_at(chunk.start_frame)

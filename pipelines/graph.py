@@ -27,6 +27,7 @@ from pipelines.cut import PART_STARTS_S
 from pipelines.encoders import Seams, encoder_options, timescale
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.profile import Container
+from pipelines.pulldown import film
 from pipelines.timecode import timecode_at
 
 _MUXER = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "mxf": "mxf", "ts": "mpegts"}
@@ -34,6 +35,7 @@ _LOOK_SIZE = (32, 32)
 _FIELD_MODES = {"progressive": "prog", "tt": "tff", "bb": "bff"}
 # Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.
 _SCALER = "bicubic+accurate_rnd"
+_FINE = 1000  # ticks of a clock on which any rate's frames are whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +143,14 @@ def grown_from(plan: Plan, profile: str) -> tuple[Rung, ...]:
     return tuple(rung for rung in plan.rungs if rung.video and files[rung.profile] in needed)
 
 
-def deinterlaced(stream: Any, plan: Plan) -> Any:
-    """One progressive frame for each interlaced one, in the field order that was inspected."""
+def deinterlaced(stream: Any, plan: Plan, *, each_field: bool) -> Any:
+    """A progressive frame for each interlaced one, or two, in the field order that was inspected.
+
+    The first of two is the one that there would be alone.
+    """
     parity = "bff" if plan.source_field_order == "bb" else "tff"
-    return stream.filter("bwdif", mode="send_frame", parity=parity, deint="all")
+    mode = "send_field" if each_field else "send_frame"
+    return stream.filter("bwdif", mode=mode, parity=parity, deint="all")
 
 
 def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 0) -> Any:
@@ -195,11 +201,11 @@ def _copies(source: Path, plan: Plan, folder: Path) -> list[Any]:
     return outputs
 
 
-def _heaviest_first(rung: Rung) -> tuple[int, int, int]:
+def _heaviest_first(rung: Rung) -> tuple[bool, int, Fraction]:
     """Lossless rungs lead: nothing can be taken from them, and they take the bare decode."""
     video = rung.video
     assert video is not None, "only rungs with a picture are sorted"
-    return (not video.lossless, -video.width * video.height, video.rate_divisor)
+    return (not video.lossless, -video.width * video.height, video.stride)
 
 
 def _parent(video: VideoPlan, branches: Sequence[_Branch]) -> int | None:
@@ -213,13 +219,13 @@ def _can_give(giver: VideoPlan, video: VideoPlan) -> bool:
     unspoilt = giver.lossless is video.lossless is False and not giver.burnt_in_timecode
     large = giver.width >= video.width and giver.height >= video.height
     deep = _bits(giver.pix_fmt) >= _bits(video.pix_fmt)
-    often = video.rate_divisor % giver.rate_divisor == 0
-    fields = giver.deinterlace == video.deinterlace
+    often = (video.stride / giver.stride).denominator == 1
+    fields = (giver.deinterlace, giver.pulldown) == (video.deinterlace, video.pulldown)
     return same_colour and unspoilt and large and deep and often and fields
 
 
-def _load(video: VideoPlan) -> tuple[int, bool]:
-    pixels = video.width * video.height // video.rate_divisor
+def _load(video: VideoPlan) -> tuple[Fraction, bool]:
+    pixels = video.width * video.height / video.stride
     return (pixels, video.conversion == "none")  # of two equals, the converted one saves more
 
 
@@ -239,25 +245,39 @@ def _decoded(source: Path, made: _Chunked) -> Any:
     return stream if plan.constant_frame_rate else resampled(stream, plan)
 
 
-def _of_chunk(stream: Any, made: _Chunked) -> Any:
-    """The chunk's frames alone, on an even grid from zero."""
+def _of_chunk(stream: Any, made: _Chunked, pictures: int = 1) -> Any:
+    """The chunk's frames alone, on an even grid from zero; `pictures` come of each one."""
     plan, chunk = made.plan, made.chunk
     if made.whole:
         return stream
+    first, end = chunk.start_frame * pictures, chunk.end_frame * pictures
     if not made.part:
-        cut = stream.filter("trim", start_frame=chunk.start_frame, end_frame=chunk.end_frame)
-        return _from_zero(cut)
+        return _from_zero(stream.filter("trim", start_frame=first, end_frame=end))
     assert plan.frame_rate is not None, "a plan with a picture has a rate"
+    rate = plan.frame_rate * pictures
     # Half a frame early, since the part's stamps may be rounded. The end is found by its time too:
     # a frame that is lost must be missing in the count, and not be replaced by one of the next.
-    start_s = PART_STARTS_S - 1 / plan.frame_rate / 2
-    end_s = start_s + (chunk.end_frame - chunk.start_frame) / plan.frame_rate
+    start_s = PART_STARTS_S - 1 / rate / 2
+    end_s = start_s + (end - first) / rate
     return (
         stream.filter("trim", start=f"{float(start_s):.6f}", end=f"{float(end_s):.6f}")
-        .filter("settb", _rational(1 / plan.frame_rate))
+        .filter("settb", _rational(1 / rate))
         .filter("setpts", "N")
-        .filter("fps", fps=_rational(plan.frame_rate))  # changes no frame, and tells the encoders
+        .filter("fps", fps=_rational(rate))  # changes no frame, and tells the encoders
     )
+
+
+def _on_the_grid(stream: Any, plan: Plan) -> Any:
+    """A part's frames at whole frames from where its chunk begins.
+
+    A field's time is the middle between two stamps, and may be as far from the next field's as they
+    are from where they should be.
+    """
+    assert plan.frame_rate is not None, "a plan with a picture has a rate"
+    over, under = plan.frame_rate.numerator * _FINE, plan.frame_rate.denominator * _FINE
+    zero = PART_STARTS_S * over
+    number = f"round((T-{PART_STARTS_S})*{_rational(plan.frame_rate)})"
+    return stream.filter("settb", f"1/{over}").filter("setpts", f"{zero}+{number}*{under}")
 
 
 def resampled(stream: Any, plan: Plan) -> Any:
@@ -306,12 +326,18 @@ def _picture(stream: Any, giver: VideoPlan | None, video: VideoPlan, made: _Chun
     """
     plan = made.plan
     if giver is None:
+        if video.each_field and made.part:
+            stream = _on_the_grid(stream, plan)
+        if video.pulldown:
+            assert plan.source_pulldown and plan.frame_rate, "without them nothing is reversed"  # noqa: PT018
+            stream = film(stream, plan.source_pulldown, plan.frame_rate)
         if video.deinterlace and not video.lossless:
-            stream = deinterlaced(stream, plan)
-        stream = _of_chunk(stream, made)
+            stream = deinterlaced(stream, plan, each_field=video.each_field)
+        stream = _of_chunk(stream, made, pictures=2 if video.each_field else 1)
     if video.lossless:
         return stream
-    stream = _fewer(stream, giver.rate_divisor if giver else 1, video.rate_divisor, made.chunk)
+    have = giver.stride if giver else video.stride / video.rate_divisor
+    stream = _fewer(stream, have, video.stride, made.chunk)
     if giver is None or (giver.width, giver.height) != (video.width, video.height):
         stream = stream.filter("scale", video.width, video.height, flags=_SCALER)
         stream = stream.filter("setsar", 1)
@@ -343,15 +369,17 @@ def _rest(giver: VideoPlan, video: VideoPlan) -> Conversion:
     return "none" if giver.conversion == video.conversion else video.conversion
 
 
-def _fewer(stream: Any, have: int, wanted: int, chunk: Chunk) -> Any:
-    """Of every `have`-th source frame keep every `wanted`-th, counted from the source's first."""
+def _fewer(stream: Any, have: Fraction, wanted: Fraction, chunk: Chunk) -> Any:
+    """Of pictures that are `have` source frames apart keep those that are `wanted` apart, counted
+    from the source's first.
+    """
     if have == wanted:
         return stream
     first_kept = -(-chunk.start_frame // wanted) * wanted
-    skipped = (first_kept - -(-chunk.start_frame // have) * have) // have
+    skipped = int((first_kept - -(-chunk.start_frame // have) * have) / have)
     if skipped:
         stream = _from_zero(stream.filter("trim", start_frame=skipped))
-    return stream.filter("framestep", wanted // have)
+    return stream.filter("framestep", int(wanted / have))
 
 
 def _seams(made: _Chunked) -> Seams:
@@ -368,8 +396,7 @@ def _from_zero(stream: Any) -> Any:
 def _output(stream: Any, branch: _Branch, made: _Chunked) -> Any:
     video, plan, chunk = branch.video, made.plan, made.chunk
     if video.burnt_in_timecode:
-        first_frame = -(-chunk.start_frame // video.rate_divisor)
-        stream = with_timecode(stream, plan, video, first_frame)
+        stream = with_timecode(stream, plan, video, video.frame_at(chunk.start_frame))
     if video.lossless:
         stream = signal(stream, video.colour)
         # The frames' own flags are missing where the source says nothing of its fields.

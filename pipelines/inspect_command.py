@@ -12,7 +12,7 @@ from pipelines.colour import lut_file, to_709, to_table
 from pipelines.colour_methods import parameters_of
 from pipelines.colour_types import Conversion
 from pipelines.containers import INPUT_GUARDS
-from pipelines.fields import IDET, MAX_INTERLACED_HEIGHT
+from pipelines.fields import MAX_INTERLACED_HEIGHT, idet
 from pipelines.loudness import EBUR128
 from pipelines.media import AudioTrack, MediaInfo, VideoTrack
 from pipelines.plan_sound import default_mixes
@@ -147,7 +147,8 @@ def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
         chains += light.chains(picture, _escaped(table) if table else None)
     if taps.fields:
         branches.append("d")
-        chains.append(rf"[d]{IDET},metadata=print:file='pipe\:fields',nullsink")
+        looked = idet(picture.frame_rate)
+        chains.append(rf"[d]{looked},metadata=print:file='pipe\:fields',nullsink")
     split = "".join(f"[{branch}]" for branch in branches)
     tags = readable_tags(complete_colour(picture))
     return ";".join([f"[0:{picture.index}]{tags}split={len(branches)}{split}", *chains])

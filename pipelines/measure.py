@@ -137,7 +137,7 @@ def _measure(
     info = probe(source, plan.programme)
     (reference,) = {_reference_of(pair.rung, info) for pair in pairs}
     comparison = Comparison(source, plan, reference, pairs)
-    windows = windows_of(plan, {pair.video.rate_divisor for pair in pairs}, info.format_name)
+    windows = windows_of(plan, {pair.video.stride for pair in pairs}, info.format_name)
     readings = [_Reading(pair, comparison.metrics(pair), folder) for pair in pairs]
     commands: list[tuple[str, ...]] = []
     for at, window in enumerate(windows):

@@ -251,6 +251,16 @@ class KeptThumbs:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulldown:
+    """Film in 2:3 fields (`pipelines.pulldown`): which field comes first, and the place of the
+    first frame among the five of a cycle, from 0.
+    """
+
+    first: FieldOrder
+    phase: int
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """What one decode of the source measured. `frames` and times are what really decodes.
 
@@ -263,11 +273,13 @@ class Inspection:
     `clock_jumps` says that the clock begins anew somewhere: times after
     that are ffmpeg's corrected ones. With `constant_raster` width, height and pixel format of all
     frames are those of the first. `seen_field_order` is set where the pictures plainly contradict
-    `field_order`, which is what the stream says. `light` is that of a PQ rendition, measured where
-    one was wanted whose source does not say it, with the source taken as `light_colour`.
-    `colour_in_doubt` says why the tags cannot be true.
-    `damaged_pictures` were made up in part by the decoder, one of whose `decoder_errors` each may
-    be; `stamps_back_s` is how far the picture's stamps go back, all steps together.
+    `field_order`, which is what the stream says; with `mixed_fields` some are interlaced and some
+    are not. `pulldown` is set of film in one unbroken cadence, `pulldown_broken` where it changes
+    or is not everywhere. `light` is that of a PQ rendition, measured where one was wanted whose
+    source does not say it, with the source taken as `light_colour`. `colour_in_doubt` says why the
+    tags cannot be true. `damaged_pictures` were made up in part by the decoder, one of whose
+    `decoder_errors` each may be; `stamps_back_s` is how far the picture's stamps go back, all steps
+    together.
     """
 
     duration_s: Fraction
@@ -286,6 +298,9 @@ class Inspection:
     audio_end_s: tuple[Fraction, ...] = ()
     field_order: FieldOrder = "progressive"
     seen_field_order: FieldOrder | None = None
+    mixed_fields: bool = False
+    pulldown: Pulldown | None = None
+    pulldown_broken: bool = False
     shots: tuple[Shot, ...] = ()
     black: tuple[Span, ...] = ()
     freeze: tuple[Span, ...] = ()

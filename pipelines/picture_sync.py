@@ -31,8 +31,10 @@ def rung_frames(video: VideoPlan, windows: Iterable[Window]) -> list[int]:
     numbers = {
         number
         for window in windows
-        for number in range(-(-window.start_frame // video.rate_divisor), video.frames)
-        if number * video.rate_divisor < window.end_frame
+        for number in range(
+            video.frame_at(window.start_frame),
+            min(video.frames, video.frame_at(window.end_frame)),
+        )
     }
     return sorted(numbers)
 
@@ -43,17 +45,17 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
     Local contrast is compared, which tone mapping and fades hardly change. A picture that is as
     near to its planned frame as others are to theirs is not misplaced, whatever else it resembles:
     tone mapping takes the last frames of a fade to black further than the source goes. A resampled
-    source (variable frame rate) may be one frame off by rounding.
+    source (variable frame rate) may be one frame off by rounding, and film may be by its pulldown.
     """
-    slack = 0 if plan.constant_frame_rate else 1
+    slack = 0 if plan.constant_frame_rate and not video.pulldown else 1
     true = {number: _local_contrast(picture) for number, picture in source.items()}
     looks = {
         number: look
         for number, picture in rendition.items()
-        if (look := _look(picture, number * video.rate_divisor, true, slack)) is not None
+        if (look := _look(picture, video.shown_by(number), true, slack)) is not None
     }
-    if together := _moved_together(looks, video.rate_divisor, slack):
-        return [_told(number, looks[number].place, video.rate_divisor) for number in together[:3]]
+    if together := _moved_together(looks, video, slack):
+        return [_told(number, looks[number].place, video) for number in together[:3]]
     usual = float(np.median([look.distance for look in looks.values()])) if looks else 0.0
     wrong = [
         (number, look.place)
@@ -63,7 +65,7 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
     ]
     if not wrong:
         wrong = _from_afar(video, rendition, true, looks, usual)
-    return [_told(number, place, video.rate_divisor) for number, place in wrong[:3]]
+    return [_told(number, place, video) for number, place in wrong[:3]]
 
 
 def _from_afar(
@@ -78,7 +80,7 @@ def _from_afar(
     suspects = sorted(suspects, key=lambda number: -looks[number].planned)[:_SUSPECTS]
     found = []
     for number in sorted(suspects):
-        shown, planned = _local_contrast(rendition[number]), number * video.rate_divisor
+        shown, planned = _local_contrast(rendition[number]), video.shown_by(number)
         distance = {at: float(np.mean((shown - picture) ** 2)) for at, picture in true.items()}
         best = min(distance, key=lambda at: distance[at])
         fits = distance[best] <= _AS_USUAL * usual
@@ -107,10 +109,11 @@ class _Look:
     alien: bool
 
 
-def _told(number: int, found: int, divisor: int) -> str:
-    if found == number * divisor:
+def _told(number: int, found: int, video: VideoPlan) -> str:
+    planned = video.shown_by(number)
+    if found == planned:
         return f"frame {number} does not look like the source"
-    return f"frame {number} shows source frame {found}, planned {number * divisor}"
+    return f"frame {number} shows source frame {found}, planned {planned}"
 
 
 def _look(picture: NDArray[np.float32], planned: int, true: Pictures, slack: int) -> _Look | None:
@@ -135,9 +138,9 @@ def _look(picture: NDArray[np.float32], planned: int, true: Pictures, slack: int
     return _Look(place, distance[best], distance[planned], gain, elsewhere, alien)
 
 
-def _moved_together(looks: Mapping[int, _Look], divisor: int, slack: int) -> list[int]:
+def _moved_together(looks: Mapping[int, _Look], video: VideoPlan, slack: int) -> list[int]:
     """The frames that are off, where nearly all are by the same number: noise alone is not that."""
-    offsets = {number: look.place - number * divisor for number, look in looks.items()}
+    offsets = {number: look.place - video.shown_by(number) for number, look in looks.items()}
     (offset, count), *_ = Counter(offsets.values()).most_common(1) or [(0, 0)]
     same = [number for number in offsets if offsets[number] == offset]
     if abs(offset) <= slack or count < max(_MANY, _NEARLY_ALL * len(looks)):

@@ -25,6 +25,8 @@ from pipelines.media import (
     Storyboard,
     VideoTrack,
 )
+from pipelines.pulldown import RATES as PULLDOWN_RATES
+from pipelines.pulldown import Cadence, FieldRepeats
 from pipelines.raster_watch import TAPS, StripSizes, first_change
 from pipelines.raw_frames import Frame, RawFrames
 from pipelines.shots import ShotFinder
@@ -62,6 +64,7 @@ class PictureWatch:
         self._scores = posters.PosterScores()
         self._meter = LevelMeter(self.taps.levels_depth, full_range=picture.colour.range == "pc")
         self._fields = LogTail()
+        self._repeats = FieldRepeats()
         self._strips = (StripSizes(), StripSizes())
         self._frames = 0
 
@@ -78,7 +81,7 @@ class PictureWatch:
             made[peak] = RawFrames(light.peak_shape(self._picture), self._light.take_peak).feed
             made[average] = RawFrames(light.AVERAGE, self._light.take_average).feed
         if self.taps.fields:
-            made["fields"] = self._fields.feed
+            made["fields"] = self._take_fields
         return made
 
     def inspection(self, folder: Path) -> Inspection:
@@ -89,6 +92,7 @@ class PictureWatch:
         timing = self._times.timing(self._picture.frame_rate)
         shots = self._measured(self._shots.shots(), folder)
         fields = judge_fields(self._picture.field_order, self._picture.height, self._fields.text())
+        cadence = self._cadence(timing)
         change = first_change(*self._strips)
         return Inspection(
             duration_s=timing.duration_s,
@@ -100,6 +104,9 @@ class PictureWatch:
             first_picture_s=self._zero_s + timing.first_s,
             field_order=fields.order,
             seen_field_order=fields.seen,
+            mixed_fields=fields.mixed and cadence.pulldown is None,
+            pulldown=cadence.pulldown,
+            pulldown_broken=cadence.broken,
             shots=shots,
             black=_spans(self._shots.black(), timing, _MIN_BLACK_S),
             freeze=_spans(self._shots.still(), timing, _MIN_FREEZE_S),
@@ -114,7 +121,7 @@ class PictureWatch:
             findings=tuple(
                 finding
                 for finding in (
-                    fields.finding,
+                    None if cadence.pulldown else fields.finding,
                     _changing(change),
                     self._odd_colour(),
                     doubt,
@@ -123,6 +130,14 @@ class PictureWatch:
                 if finding
             ),
         )
+
+    def _take_fields(self, block: bytes) -> None:
+        self._fields.feed(block)
+        self._repeats.feed(block)
+
+    def _cadence(self, timing: Timing) -> Cadence:
+        even = timing.constant and timing.frame_rate in PULLDOWN_RATES
+        return self._repeats.cadence() if even else Cadence()
 
     def _doubt(self) -> str | None:
         return colour_doubt(replace(self._picture, colour=self._tagged), self._meter.luma)

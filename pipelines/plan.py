@@ -14,6 +14,7 @@ from pipelines.containers import may_jump
 from pipelines.media import Inspection, MediaInfo
 from pipelines.plan_colour import colour_decisions
 from pipelines.plan_damage import damage_decisions
+from pipelines.plan_fields import field_decisions
 from pipelines.plan_picture import Refused, Source, plan_picture, understand
 from pipelines.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.plan_sound import plan_sound, sound_decisions
@@ -29,6 +30,7 @@ from pipelines.plan_types import (
 )
 from pipelines.profile import Profile, Target
 from pipelines.quality_target import Targeted, with_targets
+from pipelines.rates import least_multiple
 from pipelines.timecode import timecode_decisions
 from pipelines.track_choice import choice_decisions
 
@@ -93,6 +95,7 @@ def plan(
             *choice_decisions(info),
             *source.decisions,
             *damage_decisions(source, rungs),
+            *field_decisions(inspection, rungs),
             *colour_decisions(rungs),
             *sound_decisions(info, rungs),
             *_offset_decisions(source),
@@ -103,6 +106,7 @@ def plan(
         ),
         source_colour=source.colour,
         source_field_order=inspection.scan,
+        source_pulldown=inspection.pulldown,
         source_timecode=info.timecode,
         start_s=info.start_s,
         programme=info.programme,
@@ -112,9 +116,16 @@ def plan(
         findings=findings,
     )
     resolved = replace(resolved, decisions=(*resolved.decisions, *timecode_decisions(resolved)))
-    copied = any(rung.video.copied for rung in rungs if rung.video)
-    why = why_one_chunk(info, inspection) or ("a stream copy is not divided" if copied else None)
+    why = why_one_chunk(info, inspection) or _why_undivided(rungs)
     return in_one_piece(resolved, why) if len(chunks) > 1 and why else resolved
+
+
+def _why_undivided(rungs: Sequence[Rung]) -> str | None:
+    pictures = [rung.video for rung in rungs if rung.video]
+    if any(video.copied for video in pictures):
+        return "a stream copy is not divided"
+    film = any(video.pulldown for video in pictures)
+    return "frames of film are counted from the first" if film else None
 
 
 def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> Rung:
@@ -198,10 +209,11 @@ def _with_targets(
 def _with_common_key_frames(rungs: Sequence[Rung]) -> tuple[Rung, ...]:
     """Key frames at the same moments in every rung, so that a player can change between them.
 
-    A rung that keeps every n-th source frame can only have one where n divides the frame number.
+    A rung that keeps every n-th source frame can only have one where n divides the frame number,
+    one of fields also between two frames.
     """
     encoded = [rung.video for rung in rungs if rung.video and not rung.video.lossless]
-    step = math.lcm(*(video.rate_divisor for video in encoded))
+    step = least_multiple(video.stride for video in encoded)
     return tuple(
         replace(rung, video=_with_key_frames(rung.video, step))
         if rung.video and not rung.video.lossless
@@ -210,16 +222,16 @@ def _with_common_key_frames(rungs: Sequence[Rung]) -> tuple[Rung, ...]:
     )
 
 
-def _with_key_frames(video: VideoPlan, step: int) -> VideoPlan:
-    source_frames = max(1, round(video.gop_frames * video.rate_divisor / step)) * step
-    return replace(video, gop_frames=source_frames // video.rate_divisor)
+def _with_key_frames(video: VideoPlan, step: Fraction) -> VideoPlan:
+    source_frames = max(1, round(video.gop_frames * video.stride / step)) * step
+    return replace(video, gop_frames=int(source_frames / video.stride))
 
 
 def _chunks(source: Source, rungs: Sequence[Rung], least_s: float) -> tuple[Chunk, ...]:
     if source.picture is None:
         return ()
     encoded = [rung.video for rung in rungs if rung.video and not rung.video.lossless]
-    gops = [video.gop_frames * video.rate_divisor for video in encoded]
+    gops = [math.ceil(video.gop_frames * video.stride) for video in encoded]
     return chunks_of(
         source.inspection.shots,
         source.frames,

@@ -25,6 +25,7 @@ from pipelines.plan_copied import why_no_copy
 from pipelines.plan_subtitles import plan_captions
 from pipelines.plan_types import VideoPlan
 from pipelines.profile import Profile, VideoProfile
+from pipelines.pulldown import film_frames, film_rate
 from pipelines.source_colour import complete_colour
 
 SMALLEST_SIDE = 16
@@ -122,8 +123,9 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     colour = target_colour(conversion, source.colour)
     measured = light_as(source.colour, source.inspection)
     display, light = static_metadata(conversion, colour, source.picture, measured)
-    divisor = rate_divisor(source.frame_rate, wanted)
-    rate = source.frame_rate / divisor
+    motion = _motion(wanted, source)
+    divisor = rate_divisor(motion.rate, wanted)
+    rate = motion.rate / divisor
     _refuse_other_rates(profile, wanted, rate)
     return VideoPlan(
         codec=wanted.codec,
@@ -131,13 +133,15 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         width=width,
         height=height,
         frame_rate=rate,
-        frames=-(-source.frames // divisor),
+        frames=-(-motion.frames // divisor),
         pix_fmt=wanted.pix_fmt or source.picture.pix_fmt,
         colour=colour,
         conversion=conversion,
         field_order="progressive",
-        deinterlace=source.inspection.scan != "progressive",
+        deinterlace=motion.deinterlace,
         rate_divisor=divisor,
+        each_field=motion.each_field,
+        pulldown=motion.pulldown,
         preset=wanted.preset,
         crf=wanted.crf,
         max_bitrate_bps=wanted.max_bitrate_bps,
@@ -167,6 +171,29 @@ def _refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) 
             f"{profile.name} has no frame size for {_shown(rate)} fps, only for "
             f"{' and '.join(map(str, AVC_INTRA_RATES))}: choose another profile",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Motion:
+    """The frames that are made of the source's fields, before any is left out."""
+
+    rate: Fraction
+    frames: int
+    deinterlace: bool = False
+    each_field: bool = False
+    pulldown: bool = False
+
+
+def _motion(wanted: VideoProfile, source: Source) -> _Motion:
+    """Film as it was before its pulldown, the moments of fields where the profile wants them."""
+    rate, frames, pulldown = source.frame_rate, source.frames, source.inspection.pulldown
+    if pulldown is not None:
+        return _Motion(film_rate(rate), film_frames(pulldown, frames), pulldown=True)
+    if source.inspection.scan == "progressive":
+        return _Motion(rate, frames)
+    if wanted.fields == "each" and rate_divisor(2 * rate, wanted) == 1:
+        return _Motion(2 * rate, 2 * frames, deinterlace=True, each_field=True)
+    return _Motion(rate, frames, deinterlace=True)
 
 
 def rate_divisor(rate: Fraction, wanted: VideoProfile) -> int:
@@ -284,17 +311,9 @@ def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspecti
         if tagged is None
     ]
     rate = inspection.frame_rate
-    hidden = inspection.field_order == "progressive"
-    said_scan = "flagged as progressive, but interlaced" if hidden else "interlaced"
     facts = {
         f"the source does not say its colour in full: taken as {', '.join(gaps)}": bool(gaps),
         f"the frame rate varies: resampled to an even {rate}": not inspection.constant_frame_rate,
-        f"{said_scan}: progressive rungs are made by bwdif, one frame a frame": (
-            inspection.scan != "progressive"
-        ),
-        "flagged as interlaced, but all its pictures are progressive (PsF): not deinterlaced": (
-            inspection.field_order != "progressive" and inspection.scan == "progressive"
-        ),
         f"turned by {picture.rotation_deg} degrees, as the file asks": picture.rotation_deg != 0,
         f"pixels of aspect {picture.sample_aspect_ratio} become square, except in preservation": (
             picture.sample_aspect_ratio != 1

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
 from pipelines.colour_types import ColourDecision, Conversion
-from pipelines.media import Captions, Colour, ContentLight, FieldOrder, MasteringDisplay
+from pipelines.media import Captions, Colour, ContentLight, FieldOrder, MasteringDisplay, Pulldown
 from pipelines.profile import AudioCodec, Container, Target, VideoCodec
 
 _UNKNOWN = Colour()
+FILM_STRIDE = Fraction(5, 4)  # frames of video for one of film, by 2:3 pulldown
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,9 @@ class VideoPlan:
     field_order: FieldOrder
     sample_aspect_ratio: Fraction = Fraction(1)
     deinterlace: bool = False
-    rate_divisor: int = 1  # keep every n-th source frame
+    rate_divisor: int = 1  # keep every n-th frame
+    each_field: bool = False  # a frame for each field: twice the source's
+    pulldown: bool = False  # 2:3, which is reversed: four frames for five of the source
     preset: str | None = None
     crf: float | None = None
     max_bitrate_bps: int | None = None
@@ -64,6 +68,21 @@ class VideoPlan:
     def copied(self) -> bool:
         """Whether the source's own stream is taken as it is, and nothing is encoded."""
         return self.encoder == "copy"
+
+    @property
+    def stride(self) -> Fraction:
+        """Frames of the source from one frame of this to the next."""
+        if self.pulldown:
+            return FILM_STRIDE * self.rate_divisor
+        return self.rate_divisor * (Fraction(1, 2) if self.each_field else Fraction(1))
+
+    def frame_at(self, source_frame: int) -> int:
+        """The first frame that shows no earlier frame of the source."""
+        return math.ceil(source_frame / self.stride)
+
+    def shown_by(self, frame: int) -> int:
+        """The frame of the source that a frame shows, or whose field."""
+        return math.floor(frame * self.stride)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +262,7 @@ class Plan:
     decisions: tuple[str, ...]
     source_colour: Colour = _UNKNOWN
     source_field_order: FieldOrder = "progressive"
+    source_pulldown: Pulldown | None = None
     source_timecode: str | None = None
     start_s: Fraction = Fraction(0)
     programme: int | None = None

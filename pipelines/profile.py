@@ -24,6 +24,7 @@ Container = Literal["mp4", "mkv", "m4a", "ts", "mxf", "mov"]
 Fit = Literal["exact", "inside", "source"]
 Certainty = Literal["V", "?", "P"]
 FromSdr = Literal["refuse", "map"]
+Fields = Literal["pairs", "each"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class VideoProfile:
     """`fit`: `exact` needs that raster and never upscales; `inside` fits without upscaling;
     `source` keeps raster, rate, fields, sampling and colour untouched (preservation). What keeps
     `dynamic_metadata` needs it in the source, and the encoder `copy`.
+    `fields`: of an interlaced source `pairs` makes a frame of two fields, `each` a frame of each
+    where `max_frame_rate` allows so many.
     `from_sdr` is `refuse` where HLG or PQ stands for a real HDR master.
     With a `target`, `crf` is for where nothing can be predicted. `lookahead_frames` are held in
     memory before the first one is coded; `None` leaves them to the preset.
@@ -77,6 +80,7 @@ class VideoProfile:
     level: str | None = None
     codec_profile: str | None = None
     burnt_in_timecode: bool = False
+    fields: Fields = "pairs"
     from_sdr: FromSdr = "refuse"
     target: Target | None = None
     dynamic_metadata: Literal["hdr_vivid"] | None = None

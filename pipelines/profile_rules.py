@@ -34,6 +34,7 @@ _LOUDNESS = {
     "tolerance_lu": (0.1, 10),
     "max_true_peak_dbtp": (-20, 0),
 }
+_FIELDS_FPS = 50  # of 1080i25, the fewest of an interlaced format
 _UHD_FPS, _HD_FPS = 50, Fraction(24000, 1001)
 # Nominal-format rule for UHD labels (STANDARDS.md): the raster that each word promises.
 _LABELS = {"4k": (3840, 2160), "8k": (7680, 4320)}
@@ -135,6 +136,9 @@ def _video_faults(video: Table) -> Iterator[str]:
     most, least = (_number(video.get(f"{which}_frame_rate")) for which in ("max", "min"))
     if most is not None and least is not None and most < least:
         yield _is("video.max_frame_rate", video["max_frame_rate"], f"at least {least}")
+    if video.get("fields") == "each" and most is not None and most < _FIELDS_FPS:
+        may = f"pairs where video.max_frame_rate is below {_FIELDS_FPS}, the fields of a second"
+        yield _is("video.fields", "each", may)
     yield from _within(video, "video.gop_s", *_GOP_S)
     yield from _lookahead_faults(video)
     yield from _cap_faults(video)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from fractions import Fraction
 
 STANDARD_RATES = (
@@ -22,3 +24,17 @@ def nearest_standard_rate(rate: Fraction) -> Fraction:
     if abs(nearest - rate) <= nearest * _TOLERANCE:
         return nearest
     return rate.limit_denominator(1001)
+
+
+def least_multiple(steps: Iterable[Fraction]) -> Fraction:
+    """The smallest step that is a whole number of each; 1 of none."""
+    all_steps = list(steps)
+    over = math.lcm(*(step.numerator for step in all_steps))
+    return Fraction(over, math.gcd(*(step.denominator for step in all_steps)) or 1)
+
+
+def greatest_divisor(steps: Iterable[Fraction]) -> Fraction:
+    """The largest step of which each is a whole number."""
+    all_steps = list(steps)
+    over = math.gcd(*(step.numerator for step in all_steps))
+    return Fraction(over, math.lcm(*(step.denominator for step in all_steps)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from pipelines.colour import conversion_filters, numbers_of, tables_of
 from pipelines.colour_types import Conversion, Parameters
 from pipelines.graph import deinterlaced, resampled, with_timecode
 from pipelines.metrics import comparison_raster
-from pipelines.plan_types import Plan, VideoPlan
+from pipelines.plan_types import FILM_STRIDE, Plan, VideoPlan
+from pipelines.pulldown import film
 from pipelines.samples import Span
 
 
@@ -20,35 +22,47 @@ from pipelines.samples import Span
 class Reference:
     """The pictures that rungs are compared with; rungs with equal ones share them.
 
-    Only rate and burnt-in timecode are a rung's own: they branch off from these pictures.
+    Only rate and burnt-in timecode are a rung's own: they branch off from these pictures, which are
+    one a field where any of the rungs is.
     """
 
     raster: tuple[int, int]
     conversion: Conversion
     deinterlace: bool
+    pulldown: bool = False
     numbers: Parameters = ()
 
 
 def reference_of(video: VideoPlan, display: tuple[int, int]) -> Reference:
     """`display` is the source's size."""
     raster = comparison_raster(video, display)
-    return Reference(raster, video.conversion, video.deinterlace, numbers_of(video))
+    numbers = numbers_of(video)
+    return Reference(raster, video.conversion, video.deinterlace, video.pulldown, numbers)
 
 
 def reference_pictures(
-    pictures: Any, plan: Plan, reference: Reference, divisor: int, pix_fmt: str, span: Span | None
+    pictures: Any,
+    plan: Plan,
+    reference: Reference,
+    stride: Fraction,
+    pix_fmt: str,
+    span: Span | None,
 ) -> Any:
-    """Nodes from the source's frames to the reference's, of which every `divisor`-th is made.
+    """Nodes from the source's frames to the reference's, which are `stride` of them apart.
 
     `span` cuts the source's frames by their times.
     """
+    apart = made_apart(reference, stride)
     if not plan.constant_frame_rate:
         pictures = resampled(pictures, plan)
+    if reference.pulldown:
+        assert plan.source_pulldown and plan.frame_rate, "without them nothing is reversed"  # noqa: PT018
+        pictures = film(pictures, plan.source_pulldown, plan.frame_rate)
     if reference.deinterlace:
-        pictures = deinterlaced(pictures, plan)
+        pictures = deinterlaced(pictures, plan, each_field=apart < 1)
     if span is not None:
         pictures = between(pictures, span)
-    pictures = _every(pictures, divisor).filter(
+    pictures = _every(pictures, stride / apart).filter(
         "scale", *reference.raster, flags="bicubic+accurate_rnd"
     )
     pictures = pictures.filter("setsar", 1)
@@ -56,14 +70,19 @@ def reference_pictures(
     return conversion_filters(pictures, conversion, numbers, plan.source_colour, pix_fmt)
 
 
+def made_apart(reference: Reference, stride: Fraction) -> Fraction:
+    """How far pictures are apart, in frames of the source, before any of them is left out."""
+    return FILM_STRIDE if reference.pulldown else Fraction(1, stride.denominator)
+
+
 def rung_pictures(
-    pictures: Any, plan: Plan, video: VideoPlan, reference: Reference, divisor: int, first: int
+    pictures: Any, plan: Plan, video: VideoPlan, reference: Reference, stride: Fraction, first: int
 ) -> Any:
-    """What one rung is compared with, of every `divisor`-th frame: its rate and its timecode.
+    """What one rung is compared with, of pictures `stride` apart: its rate and its timecode.
 
     `first` is the rung's frame that comes first.
     """
-    pictures = _every(pictures, video.rate_divisor // divisor)
+    pictures = _every(pictures, video.stride / stride)
     if video.burnt_in_timecode:  # in both, so that it does not count as a fault of the encoder
         width, height = reference.raster
         shown = replace(video, width=width, height=height)
@@ -78,8 +97,8 @@ def reference_files(videos: Sequence[VideoPlan]) -> list[Path]:
     return [*files, timecode_font_file()] if burnt_in else files
 
 
-def _every(pictures: Any, count: int) -> Any:
-    return pictures if count == 1 else pictures.filter("framestep", count)
+def _every(pictures: Any, count: Fraction) -> Any:
+    return pictures if count == 1 else pictures.filter("framestep", int(count))
 
 
 def between(pictures: Any, span: Span) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 from pipelines.cut import LocalFile
@@ -28,7 +29,7 @@ def seam_frames(video: VideoPlan, plan: Plan) -> tuple[int, ...]:
     """The frames of a rendition beside its seams, where they have one encode only."""
     if video.codec not in _FRAME_BY_FRAME:
         return ()
-    seams = (chunk.start_frame // video.rate_divisor for chunk in plan.chunks[1:])
+    seams = (video.frame_at(chunk.start_frame) for chunk in plan.chunks[1:])
     return tuple(sorted({number for seam in seams for number in (seam - 1, seam)}))
 
 
@@ -52,7 +53,7 @@ def seam_faults(
         share = (number / len(seams), (number + 1) / len(seams))
         again = _again(alone, rung, source, chunk.start_frame, own)
         true = yield from part(again, *share, f"seam {number + 1} of {len(seams)}")
-        seam = chunk.start_frame // rung.video.rate_divisor
+        seam = rung.video.frame_at(chunk.start_frame)
         faults += [
             f"frame {at} beside a seam is not what one piece gives"
             for at, hashed in zip((seam - 1, seam), true, strict=True)
@@ -66,10 +67,11 @@ def _again(
 ) -> Generator[Progress, None, list[bytes]]:
     """The MD5 of the rung's last frame before the seam and of its first one after."""
     assert rung.video is not None, "only a picture has seams"
-    beside = rung.video.rate_divisor
+    beside = ceil(rung.video.stride)
     pair = Chunk(0, seam - beside, seam + beside)
     encoded = yield from encode(LocalFile(source), plan, pair, folder)
     path, hashes = encoded.files[rung.profile], FrameHashes()
     argv = [ffmpeg(), "-v", "error", "-i", str(path), "-map", "0:v:0", *HASHED, "pipe:hashes"]
     yield from run(argv, readable=[path], taps={"hashes": hashes.feed})
-    return hashes.of_frames
+    after = rung.video.frame_at(seam) - rung.video.frame_at(pair.start_frame)
+    return hashes.of_frames[after - 1 : after + 1]

@@ -107,7 +107,8 @@ def sampling_of(made: Plan, info: MediaInfo, inspection: Inspection, share: floa
     rungs = tuple(rung for rung in made.rungs if rung.profile in {c.profile for c in made.choices})
     if not share:
         return replace(_NONE, limited="nothing was probed: the search has no share of the time")
-    if (why := why_one_chunk(info, inspection)) is not None:
+    film = "frames of film are counted from the first" if inspection.pulldown else None
+    if (why := why_one_chunk(info, inspection) or film) is not None:
         return replace(_NONE, limited=f"nothing was probed: {why}")
     assert made.frame_rate is not None and info.picture is not None, "looked at before"  # noqa: PT018
     budget_s = share * encode_cpu_s(made, info, inspection)
@@ -287,7 +288,7 @@ def _uncapped(rung: Rung) -> Rung:
 def _gop_frames(rungs: Sequence[Rung]) -> int:
     """Of the source: of every rung a whole GOP, in which key frames have their usual share."""
     videos = [rung.video for rung in rungs if rung.video]
-    return max(video.gop_frames * video.rate_divisor for video in videos)
+    return max(math.ceil(video.gop_frames * video.stride) for video in videos)
 
 
 def _step(rungs: Sequence[Rung]) -> int:
@@ -308,7 +309,7 @@ def _sample_cpu_s(
         each = [model.cpu_s_a_frame(_crf(rung), kind, shape) for kind in kinds]
         across, down = reference_of(video, picture.display_size).raster
         frame_s = 2 * model.mean_of(each, kinds) + model.score_cpu_s(across * down)
-        total += length / video.rate_divisor * frame_s
+        total += float(length / video.stride) * frame_s
     return total
 
 

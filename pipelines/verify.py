@@ -203,7 +203,7 @@ def _picture_faults(
 
 def _missing(video: VideoPlan, numbers: Sequence[int], ours: Pictures, true: Pictures) -> list[str]:
     """What cannot be compared is not known to be right."""
-    lost = [number for number in numbers if number * video.rate_divisor not in true]
+    lost = [number for number in numbers if video.shown_by(number) not in true]
     told = [f"{len(lost)} of {len(numbers)} frames of the source are not found"] if lost else []
     if len(ours) < len(numbers):
         told.append(f"{len(numbers) - len(ours)} of {len(numbers)} frames cannot be looked at")

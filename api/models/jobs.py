@@ -38,6 +38,7 @@ class VideoPlan(Sent):
     conversion: str
     deinterlace: bool
     rate_divisor: int
+    each_field: bool = Field(default=False, description="A frame for each field of the source.")
     crf: float | None = None
     max_bitrate_bps: int | None
     gop_frames: int

@@ -60,6 +60,7 @@ class VideoProfile(Sent):
     level: str | None
     codec_profile: str | None
     burnt_in_timecode: bool
+    fields: str
     from_sdr: str
     target: Target | None
     dynamic_metadata: str | None

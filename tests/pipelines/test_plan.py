@@ -263,12 +263,12 @@ def test_a_colour_that_nothing_converts_is_refused_but_preserved(said: Colour) -
 
 
 def test_an_interlaced_tape_is_kept_in_preservation_and_deinterlaced_elsewhere() -> None:
-    """One frame a frame: 1080i25 becomes 1080p25."""
+    """For HD a frame a field: 1080i25 becomes 1080p50."""
     tape = replace(HD, field_order="tt", pix_fmt="yuv422p10le", bit_depth=10)
     planned = made(tape, *ladder("archive").profiles)
     kept, access = picture_of(planned.rungs[0]), picture_of(planned.rungs[1])
     assert (kept.field_order, kept.deinterlace, kept.pix_fmt) == ("tt", False, "yuv422p10le")
-    assert (access.field_order, access.deinterlace, access.frames) == ("progressive", True, 100)
+    assert (access.field_order, access.deinterlace, access.frames) == ("progressive", True, 200)
 
 
 def test_psf_is_not_deinterlaced_and_hidden_fields_are() -> None:

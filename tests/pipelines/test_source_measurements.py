@@ -167,6 +167,10 @@ def test_a_still_shot_has_no_complexity_and_grain_has_some() -> None:
         ("progressive", 720, (900, 0, 10, 90), "progressive", False),  # no such interlaced raster
         (None, 576, (0, 900, 10, 90), "bb", False),
         (None, 576, (0, 0, 900, 90), "progressive", False),
+        (None, 576, (300, 5, 600, 90), "tt", False),  # a part is woven
+        ("progressive", 1080, (300, 5, 600, 90), "progressive", True),
+        ("bb", 1080, (300, 5, 600, 90), "bb", True),
+        ("tt", 2160, (0, 0, 0, 0), "tt", True),  # no such interlaced raster
         (None, 2160, (900, 0, 0, 0), "progressive", False),
     ],
 )
@@ -190,6 +194,8 @@ def test_a_claim_stands_and_a_contradiction_is_told(
         ("progressive", (5, 900, 10, 90), "bb"),
         ("progressive", (410, 350, 200, 0), None),  # fine patterns look woven both ways
         ("tt", (900, 0, 10, 90), None),
+        ("bb", (900, 0, 10, 90), "tt"),  # flagged in the wrong order
+        ("bb", (500, 400, 10, 90), None),
         (None, (900, 0, 10, 90), None),
     ],
 )
