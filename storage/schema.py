@@ -279,7 +279,7 @@ class Rendition(Base):
     sha256: Mapped[str | None] = mapped_column(String(64))
     size_bytes: Mapped[int | None] = mapped_column(Big)
     facts: Mapped[dict[str, Any] | None]  # pipelines.facts.RenditionFacts
-    commands: Mapped[list[Any] | None]  # argv lists, encode first
+    commands: Mapped[list[Any] | None]  # of `catalogue.commands`: encode first
     tools: Mapped[dict[str, Any] | None]  # tool -> version
     error: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]

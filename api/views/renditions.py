@@ -9,6 +9,7 @@ from api.models.common import Failure
 from pipelines.facts import Measurement, RenditionFacts
 from pipelines.records import from_json
 from storage import schema
+from storage.catalogue.commands import unpacked
 
 
 def rendition(row: schema.Rendition, scores: Iterable[schema.MeasurementRow]) -> model.Rendition:
@@ -29,7 +30,7 @@ def rendition(row: schema.Rendition, scores: Iterable[schema.MeasurementRow]) ->
         facts=model.Facts.model_validate(facts) if facts else None,
         colour_decision=video.get("colour_decision"),
         measurements=[from_json(Measurement, score.values) for score in scores],
-        commands=row.commands,
+        commands=None if row.commands is None else unpacked(row.commands),
         tools=row.tools,
         error=Failure.model_validate(row.error) if row.error else None,
         created_at=row.created_at,

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storage.catalogue import events
+from storage.catalogue.commands import packed
 from storage.catalogue.locks import lock_job
 from storage.clock import now
 from storage.errors import RenditionNotFound
@@ -88,7 +89,7 @@ def mark_ready(
     rendition.state, rendition.ready_at, rendition.error = "ready", now(session), None
     rendition.key, rendition.facts = key, dict(facts)
     rendition.sha256, rendition.size_bytes = facts["sha256"], facts["size_bytes"]
-    rendition.commands = [list(command) for command in commands]
+    rendition.commands = packed(commands)
     rendition.tools = dict(tools)
     payload = {"key": key, "sha256": facts["sha256"], "size_bytes": facts["size_bytes"]}
     _note(session, rendition, "rendition.ready", payload)

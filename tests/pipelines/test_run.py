@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import sys
 import threading
 import time
@@ -219,6 +220,9 @@ def test_progress_lines_may_be_torn_anywhere() -> None:
 def test_the_tools_tell_their_versions() -> None:
     """A rendition records them."""
     assert {"ffmpeg", "libx264", "libx265", "shaka-packager", "kapok"} <= set(versions())
+    assert re.match(r"v\d+\.\d+\.\d+", versions()["libsvtav1"])
+    assert re.match(r"\d+\.\d+\.\d+", versions()["libvvenc"])
+    assert "unknown" not in versions().values()
     assert versions()["ffmpeg"].startswith("n9.")
     assert all(Path(tool).is_absolute() for tool in (ffmpeg(), ffprobe(), packager()))
 

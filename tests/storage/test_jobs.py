@@ -306,6 +306,38 @@ def test_another_job_of_an_inspected_asset_begins_with_its_plan(
     assert second.request == {"profiles": ["archive-ffv1"]}
 
 
+INSPECTED, AGAIN = ["plan the renditions"], ["inspect the source", "plan the renditions"]
+MEASURED = {"max_cll_cd_m2": 900, "max_fall_cd_m2": 300}
+
+
+@pytest.mark.parametrize(
+    ("request_made", "light", "steps"),
+    [
+        ({"profiles": ["cn4k-hevc-pq"]}, None, AGAIN),
+        ({"profiles": ["mobile-540p", "cn4k-hevc-pq-ts"]}, None, AGAIN),
+        ({"profiles": ["cn4k-hevc-pq"]}, MEASURED, INSPECTED),
+        ({"profiles": ["cn4k-hevc-hlg"]}, None, INSPECTED),
+        ({"ladder": "archive"}, None, INSPECTED),
+    ],
+)
+def test_pq_has_its_light_measured_where_no_inspection_has(
+    request_made: dict[str, object],
+    light: dict[str, int] | None,
+    steps: list[str],
+    world: World,
+) -> None:
+    """Its MaxCLL would be missing; what needs none is not inspected again."""
+    asset = world.asset()
+
+    def inspected(session: Session) -> Job:
+        row = assets.get_asset(session, world.organisation_id, asset.id)
+        seen = {"thumbs": None, "light": light}
+        assets.record_inspection(session, row, {"format": "mxf"}, seen, "p/")
+        return jobs.start_job(session, row, request_made, "key_test")
+
+    assert list(world.states(world.write(inspected).id)) == steps
+
+
 @pytest.mark.parametrize(
     "request_made", [{"source_colour": "pq"}, {"profiles": ["archive-ffv1"], "source_colour": "pq"}]
 )
