@@ -136,9 +136,7 @@ def _video_faults(video: Table) -> Iterator[str]:
     most, least = (_number(video.get(f"{which}_frame_rate")) for which in ("max", "min"))
     if most is not None and least is not None and most < least:
         yield _is("video.max_frame_rate", video["max_frame_rate"], f"at least {least}")
-    if video.get("fields") == "each" and most is not None and most < _FIELDS_FPS:
-        may = f"pairs where video.max_frame_rate is below {_FIELDS_FPS}, the fields of a second"
-        yield _is("video.fields", "each", may)
+    yield from _field_faults(video, most)
     yield from _within(video, "video.gop_s", *_GOP_S)
     yield from _lookahead_faults(video)
     yield from _cap_faults(video)
@@ -152,6 +150,18 @@ def _lookahead_faults(video: Table) -> Iterator[str]:
     yield from _within(video, "video.lookahead_frames", *_LOOKAHEAD_FRAMES)
     if (name := video.get("encoder")) not in ("libx264", "libx265"):
         yield f"video.lookahead_frames is {video['lookahead_frames']}: {name} has none to be chosen"
+
+
+def _field_faults(video: Table, most: Fraction | None) -> Iterator[str]:
+    if video.get("fields") != "each":
+        return
+    if video.get("fit") == "source":
+        yield _is(
+            "video.fields", "each", "pairs, since the fields stay where video.fit is 'source'"
+        )
+    elif most is not None and most < _FIELDS_FPS:
+        may = f"pairs where video.max_frame_rate is below {_FIELDS_FPS}, the fields of a second"
+        yield _is("video.fields", "each", may)
 
 
 def _picture_faults(video: Table) -> Iterator[str]:

@@ -10,7 +10,7 @@ import clips
 import pytest
 
 from kapok.local_compare import NotComparable, compare, plan_between
-from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
+from pipelines.media import Colour, Inspection, MediaInfo, Pulldown, VideoTrack
 
 
 def track(rate: Fraction, transfer: str | None = None) -> MediaInfo:
@@ -31,6 +31,20 @@ def test_half_the_rate_pairs_every_second_frame() -> None:
     video = plan.rungs[0].video
     assert video is not None
     assert (video.rate_divisor, video.frames) == (2, 50)
+
+
+def test_fields_and_film_pair_with_what_was_made_of_them() -> None:
+    """50 frames against 25 interlaced ones are its fields; 24 of film are in 30 of its pulldown."""
+    tape = replace(seen(50, Fraction(25)), field_order="tt")
+    fields = plan_between(track(Fraction(25)), tape, track(Fraction(50)), frames=100).rungs[0].video
+    assert fields is not None
+    assert (fields.each_field, fields.deinterlace, fields.rate_divisor) == (True, True, 1)
+    video, film_rate = Fraction(30000, 1001), Fraction(24000, 1001)
+    pulled = replace(seen(50, video), field_order="tt", pulldown=Pulldown("tt", 0))
+    plan = plan_between(track(video), pulled, track(film_rate), frames=40)
+    film = plan.rungs[0].video
+    assert film is not None
+    assert (film.pulldown, film.deinterlace, plan.source_pulldown) == (True, False, pulled.pulldown)
 
 
 def test_frames_that_do_not_pair_are_not_scored() -> None:

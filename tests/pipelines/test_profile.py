@@ -173,6 +173,17 @@ def test_rates_are_exact(written: Path) -> None:
             'width = 320\nfrom_sdr = "map"',
             "video.dynamic_range is 'sdr': hlg or pq where video.from_sdr",
         ),
+        (
+            'fit = "inside"',
+            'fit = "inside"\nfields = "each"',
+            "video.fields is 'each': pairs where",
+        ),
+        (
+            'fit = "inside"',
+            'fit = "source"\nfields = "each"',
+            "video.fields is 'each': pairs, since",
+        ),
+        ('fit = "inside"', 'fit = "inside"\nfields = "yadif"', "video.fields: Input should be"),
         ("[video]", "[video", "is not TOML"),
         ("[video]", "video = 3\n[other]", "video: Input should be a dictionary"),
         ("width = 320", "width = 321", "video.width is 321: an even number"),

@@ -184,3 +184,38 @@ def test_film_is_verified_scored_and_in_time(tmp_path: Path) -> None:
     (xpsnr,) = (one for one in scores.measurements if one.metric == "xpsnr")
     assert xpsnr.mean is not None
     assert xpsnr.mean > 40
+
+
+def flagged(film: bytes) -> bytes:
+    """MPEG-2 of film with the flags of 2:3 pulldown (ISO/IEC 13818-2, 6.2.2 and 6.2.3)."""
+    stream, number, sequence, extension = bytearray(film), 0, 0xB3, 0xB5
+    at = stream.find(b"\0\0\1")
+    while at >= 0:
+        kind, identifier = stream[at + 3], stream[at + 4] >> 4
+        if kind == sequence:
+            stream[at + 7] = stream[at + 7] & 0xF0 | 4  # frame_rate_code of 30000/1001
+        if kind == extension and identifier == 1:
+            stream[at + 5] &= ~0x08  # progressive_sequence
+        if kind == extension and identifier == 8:
+            top_first, repeat = number % 4 in (0, 1), number % 2 == 1
+            stream[at + 7] = stream[at + 7] & ~0x82 | 0x80 * top_first | 0x02 * repeat
+            number += 1
+        at = stream.find(b"\0\0\1", at + 3)
+    return bytes(stream)
+
+
+@pytest.mark.media
+def test_soft_telecine_is_film_already(tmp_path: Path) -> None:
+    """Each coded frame once, at the rate of film, in preservation too: the flags repeat fields."""
+    film, soft, tape = (tmp_path / name for name in ("film.m2v", "soft.m2v", "tape.ts"))
+    coder = ("-c:v", "mpeg2video", "-b:v", "4M", "-bf", "0", "-pix_fmt", "yuv420p")
+    call("-f", "lavfi", "-i", MOVING, "-frames:v", "100", *coder, film)
+    soft.write_bytes(flagged(film.read_bytes()))
+    call("-fflags", "+genpts", "-i", soft, "-c", "copy", tape)
+    base = lossless(profile("hd-avc-sdr"))
+    made = planned(tape, [base, profile("archive-ffv1")], tmp_path)
+    assert made.source_pulldown is None
+    shapes = [(rung.video.frame_rate, rung.video.frames) for rung in made.rungs if rung.video]
+    assert shapes == [(FILM, 100), (FILM, 100)]
+    files = finish(encode_chunk(tape, made, made.chunks[0], tmp_path)).files
+    assert framemd5(files["hd-avc-sdr"]) == framemd5(files["archive-ffv1"]) == framemd5(film)
