@@ -58,7 +58,8 @@ def rung_of(codec: str, crf_more: float = 0.0) -> Profile:
     """The 720p rung, with its cap far away: at equal CRF only the seams differ."""
     base = profile("mobile-720p")
     assert base.video is not None, "a rung with a picture"
-    video = replace(base.video, crf=(base.video.crf or 23) + crf_more)
+    # A target would choose its own CRF, the same for every point of the curve.
+    video = replace(base.video, crf=(base.video.crf or 23) + crf_more, target=None)
     if codec == "hevc":
         video = replace(video, codec="hevc", encoder="libx265", codec_profile="main", level=None)
     return replace(base, video=video, audio=())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,17 +18,20 @@ from pipelines.errors import MediaError, NothingToEncode, ToolFailed, ToolKilled
 from pipelines.graph import chunk_files, compose, compose_look, lay_out
 from pipelines.plan import Chunk, Plan, VideoPlan
 from pipelines.progress import Progress, part
-from pipelines.run import run
+from pipelines.run import Finished, run
+from pipelines.vbv import buffer_of, owed_bits
 
 log = logging.getLogger(__name__)
 _LOOKED_AT = 25  # frames: a decoder that loses its way does so at the beginning
 _LEAD, _LEAD_S = 3, 30  # [P] times its own length, or seconds, may be decoded before a chunk
+_AGAIN = 2  # [P] times at most that a chunk is encoded anew for what it leaves in the buffer
 _CUT = 0.02  # share of the time: packets are only copied
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedChunk:
-    """`files` by profile: pictures alone, from zero on an even grid. `argv` made all of them.
+    """`files` by profile: pictures alone, from zero on an even grid. `argv` made all of them, at
+    last: what was encoded anew for a seam is there once.
 
     `why_whole` says why the whole source had to be read for a part of it, and `peak_bytes` what
     memory it took.
@@ -151,19 +154,48 @@ def _encode(
     files = chunk_files(plan, folder)
     if not files:
         raise NothingToEncode("the plan has no rung with a picture")
-    finished = yield from run(
-        compose(source, plan, chunk, folder, part=of_part),
-        readable=[source, *_looked_up(plan)],
-        writable=[folder],
-        total_frames=_first_output_frames(plan, chunk),
-    )
-    return EncodedChunk(files, finished.argv, finished.peak_bytes)
+
+    def encoding(owed: Mapping[Path, int]) -> Generator[Progress, None, Finished]:
+        return run(
+            compose(source, plan, chunk, folder, part=of_part, owed_bits=owed),
+            readable=[source, *_looked_up(plan)],
+            writable=[folder],
+            total_frames=_first_output_frames(plan, chunk),
+        )
+
+    finished = yield from encoding({})
+    peak_bytes, owed = finished.peak_bytes, dict.fromkeys(files.values(), 0)
+    for _ in range(_AGAIN):
+        more = _owed_bits(plan, chunk, files)
+        if not more:
+            break
+        owed = {path: bits + more.get(path, 0) for path, bits in owed.items()}
+        log.info("encoding %s again, which left too little in the decoder's buffer", chunk)
+        finished = yield from part(encoding(owed), 1.0, 1.0, "encoding again, for a seam")
+        peak_bytes = max(peak_bytes, finished.peak_bytes)
+    return EncodedChunk(files, finished.argv, peak_bytes)
+
+
+def _owed_bits(plan: Plan, chunk: Chunk, files: Mapping[str, Path]) -> dict[Path, int]:
+    """By file, how much the chunk leaves too little for the next one, where it does."""
+    owed: dict[Path, int] = {}
+    for rung in plan.rungs:
+        buffer = buffer_of(rung.video) if rung.video else None
+        if buffer is not None and chunk.end_frame < plan.frames:
+            path = files[rung.profile]
+            owed[path] = owed_bits(_sizes(path), buffer, before=chunk.start_frame > 0)
+    return {path: bits for path, bits in owed.items() if bits}
+
+
+def _sizes(file: Path) -> list[int]:
+    """Bytes of every picture, in the order of decoding."""
+    with av.open(str(file)) as container:
+        return [packet.size for packet in container.demux(video=0) if packet.size]
 
 
 def _refuse_other_count(file: Path, planned: int) -> None:
     """A decoder that lost its way at the beginning of a part gives fewer."""
-    with av.open(str(file)) as container:
-        seen = sum(1 for packet in container.demux(video=0) if packet.size)
+    seen = len(_sizes(file))
     if seen != planned:
         raise CutFailed(f"{seen} frames of {planned} came out of a part of the source")
 

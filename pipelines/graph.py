@@ -10,10 +10,11 @@ fields, its colour and at least its size and rate.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import ffmpeg
@@ -36,6 +37,7 @@ _FIELD_MODES = {"progressive": "prog", "tt": "tff", "bb": "bff"}
 # Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.
 _SCALER = "bicubic+accurate_rnd"
 _FINE = 1000  # ticks of a clock on which any rate's frames are whole
+_NOTHING_OWED: Mapping[Path, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,15 @@ class _Branch:
 
 @dataclass(frozen=True, slots=True)
 class _Chunked:
-    """One chunk of a plan, and whether its source holds only a part that it is decoded from."""
+    """One chunk of a plan, and whether its source holds only a part that it is decoded from.
+
+    `owed_bits` by file: see `Seams`.
+    """
 
     plan: Plan
     chunk: Chunk
     part: bool
+    owed_bits: Mapping[Path, int]
 
     @property
     def whole(self) -> bool:
@@ -66,14 +72,21 @@ class _Chunked:
 
 
 def compose(
-    source: Path, plan: Plan, chunk: Chunk, folder: Path, *, part: bool = False
+    source: Path,
+    plan: Plan,
+    chunk: Chunk,
+    folder: Path,
+    *,
+    part: bool = False,
+    owed_bits: Mapping[Path, int] = _NOTHING_OWED,
 ) -> list[str]:
     """The argv that writes `{folder}/{profile}.mp4` or `.mkv` for every rung with a picture.
 
-    The source is the whole file or, of a chunk, the `part` that `cut` has made.
+    The source is the whole file or, of a chunk, the `part` that `cut` has made. `owed_bits` by file
+    are what a chunk that was encoded before left too few in the decoder's buffer.
     """
     branches = lay_out(plan, folder)
-    made = _Chunked(plan, chunk, part=part)
+    made = _Chunked(plan, chunk, part=part, owed_bits=owed_bits)
     root = _decoded(source, made)
     children = [number for number, branch in enumerate(branches) if branch.parent is None]
     outputs = _grow(root, children, None, branches, made) if branches else []
@@ -87,7 +100,7 @@ def compose(
 
 def compose_look(source: Path, plan: Plan, chunk: Chunk, out: Path) -> list[str]:
     """The argv that writes the chunk's frames, tiny and without loss, as a part of it decodes."""
-    made = _Chunked(plan, chunk, part=True)
+    made = _Chunked(plan, chunk, part=True, owed_bits=_NOTHING_OWED)
     frames = _of_chunk(_decoded(source, made), made).filter("scale", *_LOOK_SIZE)
     output = ffmpeg.output(
         frames, str(out), fps_mode="passthrough", f="matroska", **{"c:v": "ffv1"}
@@ -382,13 +395,6 @@ def _fewer(stream: Any, have: Fraction, wanted: Fraction, chunk: Chunk) -> Any:
     return stream.filter("framestep", int(wanted / have))
 
 
-def _seams(made: _Chunked) -> Seams:
-    plan, chunk = made.plan, made.chunk
-    assert plan.frame_rate is not None, "a plan with a picture has a rate"
-    length_s = (chunk.end_frame - chunk.start_frame) / plan.frame_rate
-    return Seams(chunk.start_frame > 0, chunk.end_frame < plan.frames, length_s)
-
-
 def _from_zero(stream: Any) -> Any:
     return stream.filter("setpts", "PTS-STARTPTS")
 
@@ -411,7 +417,7 @@ def _output(stream: Any, branch: _Branch, made: _Chunked) -> Any:
         "map_metadata": -1,
         "map_chapters": -1,
         "fflags": "+bitexact",
-        **encoder_options(video, _seams(made)),
+        **encoder_options(video, Seams(chunk.start_frame > 0, made.owed_bits.get(branch.path, 0))),
         "f": branch.muxer,
     }
     return ffmpeg.output(stream, str(branch.path), **options)

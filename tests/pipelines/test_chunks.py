@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import pytest
 from pipelines.chunks import chunks_of, why_one_chunk
 from pipelines.cut import LocalFile
 from pipelines.encode import encode_part
+from pipelines.encoders import STARTS
 from pipelines.join import join
 from pipelines.media import Shot
 from pipelines.plan import Chunk, Plan, plan
 from pipelines.profile import Profile, profile
 from pipelines.progress import finish
+from pipelines.vbv import Buffer, played
 from tests.pipelines.sources import HD, UHD, call, described, planned
 
 LEAST, GOP = 300, 50  # 6 s and 1 s at 50 fps
@@ -119,6 +122,28 @@ def test_chunks_at_the_cap_never_empty_the_decoder_s_buffer(name: str, tmp_path:
     # Two pieces that know of no seam do empty it: the cap is reached, and the test can fail.
     alone = encoded(source, replace(made, frames=100), Chunk(0, 0, 100), tmp_path)
     assert lowest([alone, alone], apart, tmp_path / "alone.mp4") < 0
+
+
+@pytest.mark.media
+def test_a_chunk_that_leaves_too_little_is_encoded_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Still pictures, and noise in the last second: x264 has no time left to save."""
+    caplog.set_level("INFO", "pipelines.encode")
+    source = tmp_path / "source.mp4"
+    burst = "testsrc2=s=320x180:r=25,noise=alls=60:allf=t:enable='gte(n,75)'"
+    coding = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "10")
+    call("-f", "lavfi", "-i", burst, "-frames:v", "200", *coding, "-y", source)
+    made = planned(source, [small("mobile-540p")], tmp_path)
+    apart = replace(made, chunks=(Chunk(0, 0, 100), Chunk(1, 100, 200)))
+    pieces = [encoded(source, apart, chunk, tmp_path) for chunk in apart.chunks]
+    again = [record for record in caplog.records if "again" in record.message]
+    assert {record.args for record in again} == {(apart.chunks[0],)}
+    with av.open(str(pieces[0])) as container:
+        sizes = [packet.size for packet in container.demux(video=0)]
+    left_bits = played(sizes, Buffer(CAP_BPS, CAP_BPS, Fraction(25)), STARTS).end_bits
+    assert left_bits >= CAP_BPS / 2, "the next one counts on half of the buffer"
+    assert lowest(pieces, apart, tmp_path / "apart.mp4") > 0
 
 
 def encoded(source: Path, made: Plan, chunk: Chunk, folder: Path) -> Path:

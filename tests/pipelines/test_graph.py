@@ -242,38 +242,71 @@ def test_x265_is_told_everything_that_its_stream_must_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "cap", "full", "first"),
+    ("start", "end", "full", "first"),
     [
-        (0, 300, 2_500_000 - 3_750_000 // 6, None, None),
-        (300, 600, 2_500_000 - 3_750_000 // 6, 3_750_000, "zones=0,0,b=1.4"),
-        (600, 1000, 2_500_000, 3_750_000, "zones=0,0,b=1.4"),
+        (0, 300, None, None),
+        (300, 600, 2_500_000, "zones=0,0,b=1.4"),
+        (600, 1000, 2_500_000, "zones=0,0,b=1.4"),
     ],
 )
-def test_a_chunk_leaves_the_buffer_as_the_next_one_takes_it(
-    start: int, end: int, cap: int, full: int | None, first: str | None
+def test_a_chunk_takes_the_buffer_as_the_one_before_leaves_it(
+    start: int, end: int, full: int | None, first: str | None
 ) -> None:
-    """Three quarters of 5 Mb, saved over 6 s; and its first frame is coded like any key frame."""
+    """Half of 5 Mb, at the whole cap; and its first frame is coded like any key frame."""
     made = plan(*described(UHD, frames=1000), [profile("mobile-720p")])
     argv = compose(SOURCE, made, Chunk(1, start, end), FOLDER)
-
-    def value(option: str) -> str | None:
-        return argv[argv.index(option) + 1] if option in argv else None
-
-    assert value("-maxrate") == str(cap)
-    assert value("-bufsize") == "5000000"
-    assert value("-rc_init_occupancy") == (None if full is None else str(full))
-    assert value("-x264-params") == first
+    assert value(argv, "-maxrate") == "2500000"
+    assert value(argv, "-bufsize") == "5000000"
+    assert value(argv, "-rc_init_occupancy") == (None if full is None else str(full))
+    assert value(argv, "-x264-params") == first
 
 
 def test_x265_is_told_the_same_of_a_chunk() -> None:
     made = plan(*described(UHD, frames=1000), [profile("cn4k-hevc-hlg")])
-    argv = compose(SOURCE, made, Chunk(1, 300, 600), FOLDER)
-    words = dict(word.split("=", 1) for word in argv[argv.index("-x265-params") + 1].split(":"))
-    assert words["vbv-maxrate"] == "31500"  # 36 Mb/s less 27 Mb over 6 s
-    assert words["vbv-init"] == "0.75"
+    words = x265_words(compose(SOURCE, made, Chunk(1, 300, 600), FOLDER))
+    assert words["vbv-maxrate"] == words["vbv-bufsize"] == "36000"
+    assert words["vbv-init"] == "0.5"
     assert words["zones"] == "0,1,b=1.23"
-    whole = compose(SOURCE, made, Chunk(0, 0, 1000), FOLDER)
-    assert not {"zones", "vbv-init"} & set(whole[whole.index("-x265-params") + 1].split(":"))
+    whole = x265_words(compose(SOURCE, made, Chunk(0, 0, 1000), FOLDER))
+    assert not {"zones", "vbv-init"} & set(whole)
+
+
+def test_of_a_chunk_that_left_too_little_the_encoder_sees_less_of_the_buffer() -> None:
+    """Of the rung that owes 0.5 Mb alone: 1 Mb of 5 is hidden, all of it full at the start."""
+    made = plan(*described(UHD, frames=1000), [profile("mobile-720p"), profile("mobile-540p")])
+    owed = {FOLDER / "mobile-720p.mp4": 500_000}
+    argv = compose(SOURCE, made, Chunk(1, 300, 600), FOLDER, owed_bits=owed)
+    assert values(argv, "-maxrate") == ["2500000", "1200000"]
+    assert values(argv, "-bufsize") == ["4000000", "2400000"]
+    assert values(argv, "-rc_init_occupancy") == ["1500000", "1200000"]
+    first = compose(SOURCE, made, Chunk(0, 0, 300), FOLDER, owed_bits=owed)
+    assert values(first, "-rc_init_occupancy") == ["3500000"], "nine tenths, less what is hidden"
+    much = {FOLDER / "mobile-720p.mp4": 60_000_000}
+    least = compose(SOURCE, made, Chunk(1, 300, 600), FOLDER, owed_bits=much)
+    assert value(least, "-bufsize") == "3000000", "never more than two fifths"
+
+
+def test_x265_sees_less_of_the_buffer_too() -> None:
+    """Of 36 Mb it knows 32, of which 14 are full."""
+    made = plan(*described(UHD, frames=1000), [profile("cn4k-hevc-hlg")])
+    owed = {FOLDER / "cn4k-hevc-hlg.mp4": 2_000_000}
+    words = x265_words(compose(SOURCE, made, Chunk(1, 300, 600), FOLDER, owed_bits=owed))
+    assert (words["vbv-maxrate"], words["vbv-bufsize"], words["vbv-init"]) == (
+        *("36000", "32000"),
+        "0.4375",
+    )
+
+
+def values(argv: list[str], option: str) -> list[str]:
+    return [argv[at + 1] for at, word in enumerate(argv) if word == option]
+
+
+def value(argv: list[str], option: str) -> str | None:
+    return next(iter(values(argv, option)), None)
+
+
+def x265_words(argv: list[str]) -> dict[str, str]:
+    return dict(word.split("=", 1) for word in argv[argv.index("-x265-params") + 1].split(":"))
 
 
 def test_a_part_is_found_by_its_clock_and_counted_from_there() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from pipelines.errors import VerificationFailed
@@ -322,6 +323,23 @@ def test_a_rendition_over_its_bitrate_cap_is_refused(source: Path, tmp_path: Pat
     video = replace(VIDEO, max_bitrate_bps=50_000, buffer_bits=50_000)
     text = refusal(path, source, replace(RUNG, video=video))
     assert re.search(r"\d\.\d\d Mb/s, capped at 0\.05", text)
+
+
+def test_a_picture_that_comes_too_late_for_the_decoder_is_refused(
+    source: Path, tmp_path: Path
+) -> None:
+    """The whole is under its cap, but its first picture does not fit into the buffer."""
+    path = encode(source, tmp_path / "late.mp4")
+    first = packet_sizes(path)[0] * 8
+    video = replace(VIDEO, max_bitrate_bps=50_000_000, buffer_bits=first * 2 // 3)
+    text = refusal(path, source, replace(RUNG, video=video))
+    assert re.search(r"buffer of \d\.\d\d Mb lacks \d\.\d\d Mb at 0\.00 s, fed at 50\.00", text)
+    checked(path, source, replace(RUNG, video=replace(video, buffer_bits=first * 2)))
+
+
+def packet_sizes(path: Path) -> list[int]:
+    with av.open(str(path)) as container:
+        return [packet.size for packet in container.demux(video=0) if packet.size]
 
 
 def test_half_the_frame_rate_keeps_every_second_frame(source: Path, tmp_path: Path) -> None:
