@@ -27,7 +27,7 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from storage.catalogue import assets, keys, steps
+from storage.catalogue import assets, keys, messages, steps
 from storage.clock import now
 from storage.database import Database
 from storage.ids import new_id
@@ -208,7 +208,7 @@ def measure_steps(database: Database, step_ids: list[str]) -> dict[str, Any]:
 
     def sweep() -> None:
         with database.read() as session:
-            steps.due_steps(session, "encode", now(session), 60, 500)
+            messages.due_steps(session, "encode", now(session), 60, 500)
 
     claims = timed_ms(lambda one=one: claim(one) for one in chosen)  # type: ignore[misc]
     sweeps = timed_ms(sweep for _ in range(SAMPLES))

@@ -64,7 +64,12 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
         or (look.elsewhere and look.distance <= _AS_USUAL * usual and look.planned > usual)
     ]
     if not wrong:
-        wrong = _from_afar(video, rendition, true, looks, usual)
+        from_afar = _from_afar(video, rendition, true, looks, usual)
+        wrong = [
+            (number, place)
+            for number, place in from_afar
+            if abs(place - video.shown_by(number)) > slack
+        ]
     return [_told(number, place, video) for number, place in wrong[:3]]
 
 

@@ -21,7 +21,7 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.errors import BrokerError
 
 from pipelines.errors import KapokError
-from storage.catalogue import steps
+from storage.catalogue import messages
 from storage.database import Database
 from storage.settings import Settings
 
@@ -116,7 +116,7 @@ def send_ready(
         return
     try:
         with database.begin() as session:
-            steps.mark_sent(session, sent)
+            messages.mark_sent(session, sent)
     except KapokError as error:
         log.warning("%d sent steps are not noted, they will be sent twice: %s", len(sent), error)
 

@@ -18,7 +18,7 @@ import dramatiq
 from sqlalchemy.orm import Session
 
 from pipelines.errors import KapokError
-from storage.catalogue import steps
+from storage.catalogue import messages, steps
 from storage.catalogue.locks import lock_job
 from storage.catalogue.steps import Claimed, ReadyStep
 from storage.clock import now
@@ -84,7 +84,7 @@ class Engine:
         """There is no room for the step here: whoever has some finds it in the catalogue."""
         try:
             with self._database.begin() as session:
-                steps.pass_over(session, step_id, now(session))
+                messages.pass_over(session, step_id, now(session))
         except KapokError as error:
             log.warning("step %s is left for later: %s", step_id, error)
 

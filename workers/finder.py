@@ -10,7 +10,7 @@ import logging
 import threading
 
 from pipelines.errors import KapokError
-from storage.catalogue import steps
+from storage.catalogue import messages
 from storage.database import Database
 from workers.engine import Engine
 from workers.room import Room
@@ -50,7 +50,7 @@ class Finder:
         if not queues or self._ended.is_set():
             return
         with self._database.read() as session:
-            found = steps.passed_over(session, self._engine.worker, queues)
+            found = messages.passed_over(session, self._engine.worker, queues)
         if found is None:
             return
         with self._room.taken(found.queue) as there:

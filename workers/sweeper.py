@@ -13,7 +13,7 @@ from collections.abc import Callable
 import dramatiq
 
 from pipelines.errors import KapokError
-from storage.catalogue import idempotency, steps, uploads, workers
+from storage.catalogue import idempotency, messages, steps, uploads, workers
 from storage.catalogue.steps import ReadyStep
 from storage.clock import now
 from storage.database import Database
@@ -124,7 +124,7 @@ class Sweeper:
 
     def _due(self, queue: str, resend_after_s: float) -> list[ReadyStep]:
         with self._database.read() as session:
-            return steps.due_steps(session, queue, now(session), resend_after_s, BATCH)
+            return messages.due_steps(session, queue, now(session), resend_after_s, BATCH)
 
     def _expire_uploads(self) -> None:
         with self._database.begin() as session:

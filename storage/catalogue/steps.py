@@ -6,17 +6,17 @@ step since, the epoch is another one, and the write does nothing but raise `Leas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, null, or_, select, update
+from sqlalchemy import Table, bindparam, null, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from pipelines.progress import Progress
-from storage.catalogue import events
+from storage.catalogue import events, messages
 from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, queue_of
 from storage.catalogue.locks import lock_job
 from storage.catalogue.settle import mark_running, settle_job
@@ -152,7 +152,7 @@ def claim_step(session: Session, step_id: str, worker: str, lease_s: float) -> C
     }
     row = session.execute(CLAIM, given).first()
     if row is None:
-        pass_over(session, step_id, moment, lacks_a_proof(Step.id, worker))
+        messages.pass_over(session, step_id, moment, lacks_a_proof(Step.id, worker))
         return None
     claimed = Claimed(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public way to a row's names
     _note(session, claimed, "step.started", worker, {"attempt": claimed.attempts})
@@ -296,60 +296,6 @@ def free_orphans(session: Session) -> list[str]:
     while some := free_expired(session, long_after):
         freed += some
     return freed
-
-
-def due_steps(
-    session: Session, queue: str, moment: datetime, resend_after_s: float, limit: int = 100
-) -> list[ReadyStep]:
-    """Ready steps of a queue whose message was never sent, or so long ago that it may be lost."""
-    lost = moment - timedelta(seconds=resend_after_s)
-    ready = select(Step.id, Step.queue).where(
-        Step.state == "ready",
-        Step.queue == queue,
-        or_(Step.not_before.is_(None), Step.not_before <= moment),
-    )
-    unsent = ready.where(Step.sent_at.is_(None)).order_by(Step.id).limit(limit)
-    found = [ReadyStep(row.id, row.queue) for row in session.execute(unsent)]
-    old = ready.where(Step.sent_at < lost).order_by(Step.sent_at).limit(limit - len(found))
-    return found + [ReadyStep(row.id, row.queue) for row in session.execute(old)]
-
-
-def pass_over(session: Session, step_id: str, moment: datetime, *only: ColumnElement[bool]) -> None:
-    """Note that the message of a ready step was taken by a worker that does not run it."""
-    session.execute(
-        update(Step)
-        .where(Step.id == step_id, Step.state == "ready", *only)
-        .values(passed_at=moment)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def passed_over(session: Session, worker: str, queues: Iterable[str]) -> ReadyStep | None:
-    """The oldest ready step of these queues that was passed over and that this worker can do.
-
-    Its message is gone, and one sent to all might be passed over again: whoever can do it asks.
-    """
-    moment = now(session)
-    query = (
-        select(Step.id, Step.queue)
-        .where(Step.state == "ready", Step.queue.in_(sorted(queues)), Step.passed_at.is_not(None))
-        .where(or_(Step.not_before.is_(None), Step.not_before <= moment))
-        .where(~lacks_a_proof(Step.id, worker))
-        .order_by(Step.passed_at, Step.id)
-        .limit(1)
-    )
-    row = session.execute(query).first()
-    return ReadyStep(row.id, row.queue) if row else None
-
-
-def mark_sent(session: Session, step_ids: Iterable[str]) -> None:
-    """Note that a message was sent for each of these."""
-    session.execute(
-        update(Step)
-        .where(Step.id.in_(sorted(step_ids)), Step.state == "ready")
-        .values(sent_at=now(session))
-        .execution_options(synchronize_session=False)
-    )
 
 
 def _lock_for_claim(session: Session, step_id: str) -> tuple[str | None, datetime]:

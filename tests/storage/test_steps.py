@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from worlds import AWAY, BROKEN, WRONG, World, at_once
 
 from pipelines.progress import Progress
-from storage.catalogue import events, jobs, steps
+from storage.catalogue import events, jobs, messages, steps
 from storage.catalogue.steps import NewStep
 from storage.clock import now
 from storage.errors import LeaseLost
@@ -287,7 +287,7 @@ def test_the_sweep_frees_expired_leases_and_only_those(world: World) -> None:
     run_out(world, lost.id)
     freed = world.write(lambda session: steps.free_expired(session, now(session)))
     assert freed == [lost.id]
-    due = world.read(lambda session: steps.due_steps(session, "encode", now(session), 60))
+    due = world.read(lambda session: messages.due_steps(session, "encode", now(session), 60))
     assert due == [(lost.id, "encode")]
     assert world.step(held.id).state == "running"
 
@@ -338,18 +338,19 @@ def test_due_steps_are_unsent_or_sent_long_ago(world: World) -> None:
     )
     world.job(unsent, sent, old, backing_off)
     world.fail(backing_off.id, BROKEN)
-    world.write(lambda session: steps.mark_sent(session, [sent.id, old.id]))
+    world.write(lambda session: messages.mark_sent(session, [sent.id, old.id]))
 
     def age(session: Session) -> None:
         session.get_one(Step, old.id).sent_at = now(session) - timedelta(minutes=5)
 
     world.write(age)
-    due = world.read(lambda session: steps.due_steps(session, "encode", now(session), 60))
+    due = world.read(lambda session: messages.due_steps(session, "encode", now(session), 60))
     assert due == [(unsent.id, "encode"), (old.id, "encode")]
     assert world.read(
-        lambda session: steps.due_steps(session, "encode", now(session), 60, limit=1)
+        lambda session: messages.due_steps(session, "encode", now(session), 60, limit=1)
     ) == [(unsent.id, "encode")]
-    assert world.read(lambda session: steps.due_steps(session, "measure", now(session), 60)) == []
+    measured = world.read(lambda session: messages.due_steps(session, "measure", now(session), 60))
+    assert measured == []
 
 
 def test_is_done_means_done_by_this_very_attempt(world: World) -> None:

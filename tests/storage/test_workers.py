@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from worlds import World, at_once
 
-from storage.catalogue import steps, workers
+from storage.catalogue import messages, steps, workers
 from storage.catalogue.steps import Claimed, NewStep
 from storage.catalogue.workers import LivingWorker, Verdict
 from storage.clock import now
@@ -52,7 +52,7 @@ def claim(world: World, step_id: str, name: str) -> Claimed | None:
 
 def passed(world: World, name: str) -> str | None:
     """The step that the worker would find."""
-    found = world.read(lambda session: steps.passed_over(session, name, ["encode", "measure"]))
+    found = world.read(lambda session: messages.passed_over(session, name, ["encode", "measure"]))
     return found.id if found else None
 
 
