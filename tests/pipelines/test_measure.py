@@ -212,7 +212,8 @@ def test_a_window_is_the_same_moment_for_rungs_of_other_rates(tmp_path: Path) ->
     fast = encode(source, tmp_path / "fast.mp4", EXACT)
     slow = encode(source, tmp_path / "slow.mp4", replace(EXACT, picture="framestep=2"))
     video = replace(VIDEO, frames=200, frame_rate=Fraction(25, 2), rate_divisor=2)
-    pairs = (Pair(RUNG, fast), Pair(replace(RUNG, profile="slow", video=video), slow))
+    rung = replace(RUNG, video=replace(VIDEO, frames=400))
+    pairs = (Pair(rung, fast), Pair(replace(RUNG, profile="slow", video=video), slow))
     comparison = Comparison(source, replace(PLAN, frames=400), SAME, pairs)
     found = xpsnrs(comparison, Window(300, 341, seek=True), tmp_path)
     assert found == [[100.0] * 41, [100.0] * 21]
@@ -290,16 +291,18 @@ def test_a_long_programme_is_scored_in_contiguous_windows() -> None:
     plan = replace(PLAN, frames=9000)
     windows = windows_of(plan, {1}, "mov,mp4,m4a,3gp,3g2,mj2")
     assert [window.start_frame for window in windows] == [0, 2187, 4375, 6562, 8750]
-    assert {len(window.of(VIDEO)) for window in windows} == {250}
+    assert {len(window.of(replace(VIDEO, frames=9000))) for window in windows} == {250}
     assert windows_of(replace(plan, frames=1500), {1}, "mxf") == (Window(0, 1500, seek=False),)
 
 
 def test_windows_are_as_long_for_the_slowest_rung() -> None:
     """No rung is scored on fewer frames than alone, and each has the window's first frame."""
-    half, third = replace(VIDEO, rate_divisor=2), replace(VIDEO, rate_divisor=3)
+    whole, half, third = (
+        replace(VIDEO, rate_divisor=divisor, frames=-(-9001 // divisor)) for divisor in (1, 2, 3)
+    )
     windows = windows_of(replace(PLAN, frames=9001), {1, 2}, "mxf")
     assert [len(window.of(half)) for window in windows] == [250] * 5
-    assert [len(window.of(VIDEO)) for window in windows] == [500] * 4 + [499]
+    assert [len(window.of(whole)) for window in windows] == [500] * 4 + [499]
     assert windows[-1].end_frame == 9001
     assert windows_of(replace(PLAN, frames=9001), {2}, "mxf") == windows
     assert windows_of(replace(PLAN, frames=3000), {1, 2}, "mxf") == (Window(0, 3000, seek=False),)
