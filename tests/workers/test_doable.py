@@ -65,12 +65,21 @@ def test_a_worker_of_another_queue_encodes_nothing() -> None:
         ([worker("a", unable=("hevc",)), worker("b", "hevc")], False),
         ([worker("a", "hevc"), worker("b")], False),
         ([worker("a", unable=("hevc",)), worker("b", queues=("measure",))], False),
+        ([worker("a", "hevc", queues=("encode",)), worker("b", queues=("measure",))], True),
+        ([worker("a", "hevc", queues=("encode",)), worker("b", queues=("deliver",))], False),
     ],
 )
 def test_only_a_proof_that_may_yet_help_is_waited_for(
     living: list[LivingWorker], *, waits: bool
 ) -> None:
     assert undecided(["hevc"], living) == waits
+
+
+def test_two_that_can_do_a_half_each_are_waited_for_while_one_may_do_both() -> None:
+    """One decode feeds all rungs of a chunk."""
+    one, other = worker("a", "hevc"), worker("b", "avc", unable=("hevc",))
+    assert undecided(["hevc", "avc"], [one, other])
+    assert not undecided(["hevc", "avc"], [worker("a", "hevc", unable=("avc",)), other])
 
 
 def test_each_step_needs_the_profiles_that_it_makes_or_reads() -> None:

@@ -19,7 +19,7 @@ from workers.context import StepContext
 # Kinds of steps that run a profile's own encoder or decoder. A package copies what was verified.
 KINDS = ("encode", "audio", "join", "measure")
 QUEUES = frozenset(queue_of(kind) for kind in KINDS)
-OTHERS_S = 120.0  # [P] how long the proofs of workers that have just begun are waited for
+OTHERS_S = 600.0  # [P] how long the proofs of workers that have just begun are waited for
 LOOK_S = 0.5
 TOGETHER = (
     "no worker can do it together with the others, and one decode feeds them all: "
@@ -68,12 +68,20 @@ def unavailable(
 
 
 def undecided(keys: Iterable[str], living: Sequence[LivingWorker]) -> bool:
-    """Whether a worker that encodes may yet prove what none of the living can do."""
-    encoding = serving(living, queue_of("encode"))
-    return any(
-        not _able(encoding, key) and any(key not in worker.verdicts for worker in encoding)
-        for key in keys
-    )
+    """Whether some worker of any queue may yet prove what speaks against a profile now."""
+    pools = [them for queue in sorted(QUEUES) if (them := serving(living, queue))]
+    open_yet = [key for key in keys if not any(_refused_for_good(key, them) for them in pools)]
+    return any(_may_change(open_yet, them) for them in pools)
+
+
+def _refused_for_good(key: str, them: Sequence[LivingWorker]) -> bool:
+    return not _able(them, key) and all(key in worker.verdicts for worker in them)
+
+
+def _may_change(keys: Sequence[str], them: Sequence[LivingWorker]) -> bool:
+    able = [key for key in keys if _able(them, key)]
+    doubtful = keys if _apart(able, them) else [key for key in keys if key not in able]
+    return any(key not in worker.verdicts for worker in them for key in doubtful)
 
 
 def reasons_against(keys: Sequence[str], living: Sequence[LivingWorker]) -> dict[str, str]:
