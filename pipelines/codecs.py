@@ -33,8 +33,8 @@ class Encoder:
 
     `pix_fmts` are those of the codec, so that a profile may ask for what a given build of the
     encoder turns out not to do (see `capabilities`). `crf_step` is the least difference between two
-    of its qualities. `constant` are the codec profiles whose every
-    frame is as large as the standard says: with them no quality, cap or preset is chosen.
+    of its qualities. `constant` are the codec profiles whose every frame is as large as the
+    standard says: with them no quality, cap or preset is chosen.
     """
 
     codec: str

@@ -58,8 +58,7 @@ class Window:
 
     def of(self, video: VideoPlan) -> range:
         """The frames of a rung that show them."""
-        end = min(video.frames, video.frame_at(self.end_frame))
-        return range(video.frame_at(self.start_frame), end)
+        return video.frames_within(self.start_frame, self.end_frame)
 
 
 @dataclass(frozen=True, slots=True)

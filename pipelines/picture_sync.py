@@ -31,10 +31,7 @@ def rung_frames(video: VideoPlan, windows: Iterable[Window]) -> list[int]:
     numbers = {
         number
         for window in windows
-        for number in range(
-            video.frame_at(window.start_frame),
-            min(video.frames, video.frame_at(window.end_frame)),
-        )
+        for number in video.frames_within(window.start_frame, window.end_frame)
     }
     return sorted(numbers)
 
@@ -64,17 +61,17 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
         or (look.elsewhere and look.distance <= _AS_USUAL * usual and look.planned > usual)
     ]
     if not wrong:
-        from_afar = _from_afar(video, rendition, true, looks, usual)
-        wrong = [
-            (number, place)
-            for number, place in from_afar
-            if abs(place - video.shown_by(number)) > slack
-        ]
+        wrong = _from_afar(video, rendition, true, looks, usual, slack)
     return [_told(number, place, video) for number, place in wrong[:3]]
 
 
 def _from_afar(
-    video: VideoPlan, rendition: Pictures, true: Pictures, looks: Mapping[int, _Look], usual: float
+    video: VideoPlan,
+    rendition: Pictures,
+    true: Pictures,
+    looks: Mapping[int, _Look],
+    usual: float,
+    slack: int,
 ) -> list[tuple[int, int]]:
     """The frames that plainly show one of another place, as those of a swapped chunk do.
 
@@ -88,8 +85,8 @@ def _from_afar(
         shown, planned = _local_contrast(rendition[number]), video.shown_by(number)
         distance = {at: float(np.mean((shown - picture) ** 2)) for at, picture in true.items()}
         best = min(distance, key=lambda at: distance[at])
-        fits = distance[best] <= _AS_USUAL * usual
-        if fits and _clearly_nearer(distance, best, planned, true):
+        elsewhere = abs(best - planned) > slack and distance[best] <= _AS_USUAL * usual
+        if elsewhere and _clearly_nearer(distance, best, planned, true):
             found.append((number, best))
     return found
 

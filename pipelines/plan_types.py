@@ -80,6 +80,10 @@ class VideoPlan:
         """The first frame that shows no earlier frame of the source."""
         return math.ceil(source_frame / self.stride)
 
+    def frames_within(self, start_frame: int, end_frame: int) -> range:
+        """The frames that show those of the source from `start_frame` to before `end_frame`."""
+        return range(self.frame_at(start_frame), min(self.frames, self.frame_at(end_frame)))
+
     def shown_by(self, frame: int) -> int:
         """The frame of the source that a frame shows, or whose field."""
         return math.floor(frame * self.stride)
