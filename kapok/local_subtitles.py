@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from kapok.errors import Usage
 from kapok.language import t
 from kapok.local import need_file
 from kapok.names import readable
+from pipelines import languages
 from pipelines.media import SubtitleTrack
 
 
@@ -21,7 +21,7 @@ def sidecars(given: Sequence[str], folder: Path) -> tuple[SubtitleTrack, ...]:
     tracks = []
     for number, word in enumerate(given):
         language, _, name = word.partition(":")
-        if not name or not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", language):
+        if not name or not languages.TAG.fullmatch(language):
             raise Usage(
                 t(
                     f"--subtitles {readable(Path(word))}: give LANGUAGE:FILE, as zh:film.srt",

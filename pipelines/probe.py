@@ -12,7 +12,7 @@ from typing import Any
 
 import av
 
-from pipelines import colour_codes, isolated_python
+from pipelines import colour_codes, isolated_python, languages
 from pipelines.containers import FORMATS, MAX_PIXELS, may_jump
 from pipelines.errors import (
     EmptyFile,
@@ -53,7 +53,6 @@ _HD_LINES = 720
 _DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
 # What ffmpeg's decoders make letters of; the others are pictures. Names are ffmpeg's.
 TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "eia_608"})
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 # AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
 _FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
 
@@ -269,7 +268,7 @@ def _subtitle_track(track: Mapping[str, Any]) -> SubtitleTrack:
 
 def _language(tag: str | None) -> str | None:
     """A tag of BCP 47's shape; any other text could say something to the tools that get it."""
-    known = tag is not None and tag != "und" and _LANGUAGE.fullmatch(tag)
+    known = tag is not None and tag != "und" and languages.TAG.fullmatch(tag)
     return tag if known else None
 
 
