@@ -23,6 +23,7 @@ from storage.clock import now
 from storage.database import Database
 from storage.ids import new_id
 from storage.objects import ObjectStore, open_store
+from storage.objects_local import LocalStore
 from storage.schema import Asset, Event, Job, Step
 from storage.settings import Settings, load_settings
 from workers.broker import open_broker
@@ -186,6 +187,11 @@ class Bench:
 
     def keys(self, prefix: str = "made/") -> list[str]:
         return list(self.objects.list_prefix(prefix))
+
+    def stored(self, key: str | None) -> Path:
+        """The file that an object of the local store is."""
+        assert isinstance(self.objects, LocalStore)
+        return self.objects.path(str(key))
 
 
 def _end(process: subprocess.Popen[str], log: Any) -> None:

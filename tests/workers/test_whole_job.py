@@ -125,7 +125,7 @@ def test_a_job_may_choose_the_programme(embedded: Bench, tmp_path: Path) -> None
     sizes, tones = [], []
     for job_id in (first, second):
         made = _made(embedded, job_id)["mobile-540p"]
-        (stored,) = embedded.settings.data.glob(f"**/{made.key}")
+        stored = embedded.stored(made.key)
         sizes.append(clips.size(stored))
         tones.append(clips.tone_hz(stored))
     assert sizes == [(320, 180), (160, 90)]
@@ -142,7 +142,7 @@ def test_subtitles_come_with_their_renditions(embedded: Bench, tmp_path: Path) -
     assert embedded.settled(job_id, within_s=120) == "done", embedded.row(job_id).error
     (made,) = _made(embedded, job_id).values()
     assert any(command[-3:-1] == ["-f", "srt"] for command in made.commands)
-    (stored,) = embedded.settings.data.glob(f"**/{made.key}")
+    stored = embedded.stored(made.key)
     said = [(one.codec, one.language) for one in read_back(stored).subtitles]
     assert said == [("mov_text", "zho"), ("mov_text", "eng")]
     with embedded.database.read() as session:
@@ -178,7 +178,7 @@ def test_a_rendition_that_cannot_be_scored_leaves_the_others_their_scores(
     _run_ready(embedded, engine, job_id, but="measure")
     step = embedded.steps(job_id)[name]
     key = str(_made(embedded, job_id)["review-proxy"].key)
-    (stored,) = embedded.settings.data.glob(f"**/{key}")
+    stored = embedded.stored(key)
     whole = stored.rename(tmp_path / "whole.mp4")
     stored.write_bytes(b"no media")
     engine.run_step(step.id)
@@ -209,7 +209,7 @@ def test_a_join_that_fails_leaves_the_others_their_scores(embedded: Bench, tmp_p
     _run_ready(embedded, engine, job_id, but="join")
     (encoded,) = (one for one in embedded.steps(job_id).values() if one.kind == "encode")
     key = str((encoded.result or {})["files"]["review-proxy"])
-    (stored,) = embedded.settings.data.glob(f"**/{key}")
+    stored = embedded.stored(key)
     whole = stored.rename(tmp_path / "whole")
     stored.write_bytes(b"no media")
     _run_ready(embedded, engine, job_id)
