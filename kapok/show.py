@@ -208,7 +208,8 @@ def waits(waiting: Record) -> str:
     """What stands still, for lack of a worker, and why."""
     count, profiles = waiting["steps"], ", ".join(waiting["profiles"])
     return t(
-        f"{count} steps wait for a worker that can do {profiles}: {waiting['reason']}",
+        f"{count} {'step waits' if count == 1 else 'steps wait'} for a worker that can do"
+        f" {profiles}: {waiting['reason']}",
         f"{count} 个步骤在等待能做 {profiles} 的工作进程：{waiting['reason']}",
     )
 
