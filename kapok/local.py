@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -145,8 +147,10 @@ def make_plan(
 ) -> Plan:
     """`wanted`: profile names, a ladder's name, or nothing for the source's default ladder."""
     from pipelines.capabilities import lacking
+    from pipelines.encode_groups import divided
     from pipelines.plan import plan
     from pipelines.profile import choose_profiles
+    from pipelines.sandbox import machine_memory_bytes
 
     profiles = choose_profiles(info, wanted)
     made = plan(
@@ -161,7 +165,8 @@ def make_plan(
     if not made.rungs:
         reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(reasons)
-    return made
+    cores = len(os.sched_getaffinity(0))
+    return divided(made, info.picture, cores, machine_memory_bytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,14 +282,17 @@ def _encode_all(work: Work) -> dict[str, Pieces]:
     from pipelines.audio import encode_audio
     from pipelines.cut import LocalFile
     from pipelines.encode import encode as encode_pictures
+    from pipelines.encode_groups import groups_of
 
     plan, chunks = work.plan, []
-    for chunk in plan.chunks:
-        title = t(f"encoding {len(plan.rungs)} renditions", f"编码 {len(plan.rungs)} 个成品")
-        if len(plan.chunks) > 1:
-            title += f" ({chunk.index + 1}/{len(plan.chunks)})"
-        folder = work.folder(f"chunk-{chunk.index}")
-        encoding = encode_pictures(LocalFile(work.source), plan, chunk, folder)
+    parts = list(product(plan.chunks, groups_of(plan)))
+    for number, (chunk, group) in enumerate(parts):
+        count = len(group.rungs)
+        title = t(f"encoding {count} renditions", f"编码 {count} 个成品")
+        if len(parts) > 1:
+            title += f" ({number + 1}/{len(parts)})"
+        folder = work.folder(f"part-{number}")
+        encoding = encode_pictures(LocalFile(work.source), group, chunk, folder)
         chunks.append(follow(encoding, work.begin(title)))
     title = t("encoding sound", "编码声音")
     sound = follow(encode_audio(work.source, plan, work.folder("audio")), work.begin(title))

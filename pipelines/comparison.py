@@ -8,7 +8,7 @@ source ─ reference ─┬─ drop frames ─ timecode ─┬─ metrics of run
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -20,6 +20,7 @@ import ffmpeg as graph
 from pipelines.colour import signal, target_colour
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.graph import split
+from pipelines.large_pictures import decoder_options
 from pipelines.metrics import Metric, metrics_for
 from pipelines.plan_types import Plan, Rung, VideoPlan
 from pipelines.rates import greatest_divisor, least_multiple
@@ -157,7 +158,8 @@ def _reference(comparison: Comparison, window: Window) -> Any:
     zero_s, rate = plan.first_picture_s, plan.frame_rate
     apart = made_apart(comparison.reference, stride)
     span = _span(zero_s, rate, first, end, apart) if window.seek else None
-    pictures = _opened(comparison.source, span, guarded=True)[str(plan.video_track)]
+    options = {**GUARD_OPTIONS, **decoder_options(plan.source_size)}
+    pictures = _opened(comparison.source, span, options)[str(plan.video_track)]
     made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, span)
     return made.filter("trim", end_frame=ceil((end - first) / stride))
 
@@ -197,7 +199,8 @@ def _counted(pictures: Any, tap: str) -> Any:
 def _seen(comparison: Comparison, pair: Pair, frames: range, *, seek: bool) -> Any:
     video, raster = pair.video, comparison.reference.raster
     span = _span(pair.zero_s, video.frame_rate, frames.start, frames.stop) if seek else None
-    pictures = _opened(pair.rendition, span, guarded=False)["v:0"]
+    options = decoder_options((video.width, video.height))
+    pictures = _opened(pair.rendition, span, options)["v:0"]
     if span is not None:
         pictures = between(pictures, span)
     if (video.width, video.height) != raster:
@@ -213,11 +216,10 @@ def _on_one_clock(pictures: Any, pair: Pair) -> Any:
     return pictures.filter("settb", f"{tick.numerator}/{tick.denominator}").filter("setpts", "N")
 
 
-def _opened(path: Path, span: Span | None, *, guarded: bool) -> Any:
+def _opened(path: Path, span: Span | None, more: Mapping[str, Any]) -> Any:
     """An input; with a span its times are the file's own, and it is read from a little before."""
     options: dict[str, Any] = {"copyts": None} if span else {}
-    if guarded:
-        options |= GUARD_OPTIONS
+    options |= more
     place_s = float(span.start_s) - _SEEK_MARGIN_S if span else 0.0
     if place_s > 0:
         options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{place_s:.6f}"}

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.large_pictures import decoder_words
 from pipelines.lossless import HASHED, FrameHashes
 from pipelines.loudness import EBUR128, read_loudness
 from pipelines.plan_types import Rung
@@ -104,12 +105,13 @@ def decode(
     """
     frames = rung.video.frames if rung.video else None
     tags = readable_tags(rung.video.colour) if rung.video else ""
+    threads = decoder_words((rung.video.width, rung.video.height)) if rung.video else ()
     if tracks and rung.video and rung.video.codec in _PICTURE_ALONE:
-        picture, _ = yield from _decode_some(path, frames, (), numbers, spans, tags)
+        picture, _ = yield from _decode_some(path, frames, (), numbers, spans, tags, (), threads)
         _, sounds = yield from _decode_some(path, None, tracks, (), spans)
     else:
         picture, sounds = yield from _decode_some(
-            path, frames, tracks, numbers, spans, tags, hashed
+            path, frames, tracks, numbers, spans, tags, hashed, threads
         )
     return Decoded(picture, sounds)
 
@@ -122,6 +124,7 @@ def _decode_some(
     spans: Sequence[Span],
     tags: str = "",
     hashed: Sequence[int] = (),
+    threads: Sequence[str] = (),
 ) -> Generator[Progress, None, tuple[DecodedPicture | None, tuple[DecodedSound, ...]]]:
     taken = {name: bytearray() for name in ("stamps", "packets", "thumbs")}
     listeners = [_Listener(track, spans) for track in tracks]
@@ -137,7 +140,7 @@ def _decode_some(
         [
             *(ffmpeg(), "-v", "level+warning"),
             *("-xerror", "-err_detect", "explode"),  # conceal nothing
-            *("-i", str(path), *outputs),
+            *(*threads, "-i", str(path), *outputs),
         ],
         readable=[path],
         total_frames=frames,

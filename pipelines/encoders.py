@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from pipelines.errors import ToolMissing
+from pipelines.large_pictures import B_FRAMES, FRAME_THREADS, is_large
 from pipelines.media import ContentLight, MasteringDisplay
 from pipelines.plan import VideoPlan
 
@@ -106,12 +107,15 @@ def _avc_intra(video: VideoPlan) -> dict[str, Any]:
 
 def _hevc(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
     """x265 takes its own names for most; rates are in kb/s."""
+    large = is_large(video.width, video.height)
     words = {
         "keyint": video.gop_frames,
         "min-keyint": video.gop_frames,
         "scenecut": 0,
         "open-gop": 0,
         "rc-lookahead": video.lookahead_frames,
+        "frame-threads": FRAME_THREADS if large else None,
+        "bframes": B_FRAMES if large else None,
         "level-idc": video.level,
         "high-tier": 0,
         "vbv-maxrate": chunk.max_bitrate_bps and chunk.max_bitrate_bps // 1000,

@@ -26,6 +26,7 @@ from pipelines.colour_types import Conversion
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.cut import PART_STARTS_S
 from pipelines.encoders import Seams, encoder_options, timescale
+from pipelines.large_pictures import decoder_options
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.profile import Container
 from pipelines.pulldown import film
@@ -41,7 +42,7 @@ _NOTHING_OWED: Mapping[Path, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class _Branch:
+class Branch:
     """A rung's picture, the number of the branch that it is taken from, and the file it goes to."""
 
     video: VideoPlan
@@ -129,19 +130,19 @@ def _chunk_suffix(video: VideoPlan, container: Container) -> str:
     return "mp4" if container == "ts" and video.codec != "avs2" else container
 
 
-def lay_out(plan: Plan, folder: Path) -> list[_Branch]:
+def lay_out(plan: Plan, folder: Path) -> list[Branch]:
     """The rungs, largest first, each with the branch that it grows from."""
     files = chunk_files(plan, folder)
     pictures = (rung for rung in plan.rungs if rung.video and not rung.video.copied)
     rungs = sorted(pictures, key=_heaviest_first)
-    branches: list[_Branch] = []
+    branches: list[Branch] = []
     for rung in rungs:
         assert rung.video is not None, "filtered above"
         if any(branch.path == files[rung.profile] for branch in branches):
             continue
         parent = _parent(rung.video, branches)
         path = files[rung.profile]
-        branches.append(_Branch(rung.video, parent, path, _MUXER[path.suffix[1:]]))
+        branches.append(Branch(rung.video, parent, path, _MUXER[path.suffix[1:]]))
     return branches
 
 
@@ -221,7 +222,7 @@ def _heaviest_first(rung: Rung) -> tuple[bool, int, Fraction]:
     return (not video.lossless, -video.width * video.height, video.stride)
 
 
-def _parent(video: VideoPlan, branches: Sequence[_Branch]) -> int | None:
+def _parent(video: VideoPlan, branches: Sequence[Branch]) -> int | None:
     """The lightest earlier branch that the picture can be taken from, or `None`: the decode."""
     able = [number for number, branch in enumerate(branches) if _can_give(branch.video, video)]
     return min(able, key=lambda number: _load(branches[number].video), default=None)
@@ -248,7 +249,8 @@ def _bits(pix_fmt: str) -> int:
 
 def _decoded(source: Path, made: _Chunked) -> Any:
     """The source's frames on an even grid from zero; of a part, its frames as they are stamped."""
-    plan, options = made.plan, dict(GUARD_OPTIONS)
+    plan = made.plan
+    options = {**GUARD_OPTIONS, **decoder_options(plan.source_size)}
     if made.part:
         return ffmpeg.input(str(source), **options)["0"]
     if plan.constant_frame_rate and plan.frame_rate:
@@ -308,7 +310,7 @@ def _grow(
     stream: Any,
     children: Sequence[int],
     giver: VideoPlan | None,
-    branches: Sequence[_Branch],
+    branches: Sequence[Branch],
     made: _Chunked,
 ) -> list[Any]:
     """The outputs of these branches and of all that grows from them."""
@@ -399,7 +401,7 @@ def _from_zero(stream: Any) -> Any:
     return stream.filter("setpts", "PTS-STARTPTS")
 
 
-def _output(stream: Any, branch: _Branch, made: _Chunked) -> Any:
+def _output(stream: Any, branch: Branch, made: _Chunked) -> Any:
     video, plan, chunk = branch.video, made.plan, made.chunk
     if video.burnt_in_timecode:
         stream = with_timecode(stream, plan, video, video.frame_at(chunk.start_frame))

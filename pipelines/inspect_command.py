@@ -13,6 +13,7 @@ from pipelines.colour_methods import parameters_of
 from pipelines.colour_types import Conversion
 from pipelines.containers import INPUT_GUARDS
 from pipelines.fields import MAX_INTERLACED_HEIGHT, idet
+from pipelines.large_pictures import decoder_words
 from pipelines.loudness import EBUR128
 from pipelines.media import AudioTrack, MediaInfo, VideoTrack
 from pipelines.plan_sound import default_mixes
@@ -71,7 +72,9 @@ def picture_taps(
 
 def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path) -> list[str]:
     """The argv; `pipe:NAME` are the taps that `inspect` listens to. `folder` gets the images."""
-    argv = [ffmpeg(), "-v", "repeat+level+warning", *INPUT_GUARDS, "-i", str(path)]
+    size = (info.picture.width, info.picture.height) if info.picture else None
+    argv = [ffmpeg(), "-v", "repeat+level+warning", *INPUT_GUARDS, *decoder_words(size)]
+    argv += ["-i", str(path)]
     if info.picture and taps:
         argv += _picture_outputs(info.picture, taps, folder)
     for number, track in enumerate(info.audio):

@@ -8,19 +8,23 @@ to 4320p, of 12 to 80 frames, off by 9 % at most) and x264. `benchmarks/memory.p
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import av
 
 from pipelines.encode import frames_of
+from pipelines.graph import Branch, lay_out
+from pipelines.large_pictures import B_FRAMES, FRAME_THREADS, decoder_threads, is_large
 from pipelines.media import VideoTrack
 from pipelines.plan_types import Chunk, Plan, VideoPlan
 
 _PROGRAM_BYTES = 62_000_000
-_DECODER_PICTURES, _HEVC_PICTURES = 8, 13  # and one more for each thread
-_THREADS_MOST = 16  # of a decoder
+_DECODER_PICTURES, _HEVC_PICTURES = 7, 12  # and one more for each thread
+_THREADS_MOST = 16  # of a decoder: one more than there are cores, up to so many
 _QUEUED_PICTURES = 9  # between the filters and an encoder
 _SCALED_PICTURES, _LIGHT_PICTURES = 6, 3  # waiting to be scaled, and while they are converted
 _LIGHT_BYTES_A_PIXEL = 12
+_INSPECTED_PICTURES, _VERIFIED_PICTURES = 6, 2  # between the filters
 # An encoder holds a picture about twice: as it came, and as it is decoded again.
 _COPIES = 2.14
 _LOOKAHEAD = {  # pictures, by each encoder's own presets
@@ -50,6 +54,7 @@ _LOOKAHEAD = {  # pictures, by each encoder's own presets
 _USUAL_LOOKAHEAD = 40
 _X264_PICTURES, _X264_A_THREAD = 10, 3.7
 _X265_PICTURES, _X265_A_THREAD = 19, 3
+_X265_B_FRAMES, _X265_A_B_FRAME = 4, 1.5  # in a row, by most presets
 _X265_BYTES_A_PICTURE = 1_700_000
 _X265_THREADS = ((32, 6), (16, 5), (8, 3), (4, 2))  # pictures at once, by cores: its own rule
 _HELD_BY_OTHERS = {"ffv1": 8, "prores_ks": 3, "libvvenc": 72}
@@ -60,10 +65,12 @@ _SCORED_BYTES_A_PIXEL, _PAIR_BYTES_A_PIXEL = 150, 35
 
 def encode_bytes(source: VideoTrack, plan: Plan, chunk: Chunk, cores: int) -> int:
     """The most memory that encoding one chunk, all rungs at once, holds on so many cores."""
-    pictures = (rung.video for rung in plan.rungs if rung.video and not rung.video.copied)
-    rungs = dict.fromkeys(pictures)  # equal ones are encoded once
-    encoders = sum(_encoder_bytes(video, chunk, cores) for video in rungs)
-    filters = sum(_filter_bytes(source, video) for video in rungs)
+    branches = lay_out(plan, Path())
+    encoders = sum(_encoder_bytes(branch.video, chunk, cores) for branch in branches)
+    filters = sum(
+        _filter_bytes(source if branch.parent is None else branches[branch.parent].video, branch)
+        for branch in branches
+    )
     decoder = decode_bytes(source.codec, source.width, source.height, source.pix_fmt, cores)
     return decoder + filters + encoders
 
@@ -82,10 +89,23 @@ def score_bytes(
     return own + decoders + compared
 
 
+def inspect_bytes(source: VideoTrack, cores: int) -> int:
+    """The most memory that inspecting a source holds."""
+    decoder = decode_bytes(source.codec, source.width, source.height, source.pix_fmt, cores)
+    picture = picture_bytes(source.width, source.height, source.pix_fmt)
+    return decoder + _INSPECTED_PICTURES * picture
+
+
+def verify_bytes(video: VideoPlan, cores: int) -> int:
+    """The most memory that decoding a rendition holds, of which some frames are compared."""
+    decoder = decode_bytes(video.codec, video.width, video.height, video.pix_fmt, cores)
+    return decoder + _VERIFIED_PICTURES * picture_bytes(video.width, video.height, video.pix_fmt)
+
+
 def decode_bytes(codec: str, width: int, height: int, pix_fmt: str, cores: int) -> int:
     """The most memory of an ffmpeg that only decodes."""
     pictures = _HEVC_PICTURES if codec == "hevc" else _DECODER_PICTURES
-    held = pictures + min(cores, _THREADS_MOST)
+    held = pictures + (decoder_threads((width, height)) or min(cores + 1, _THREADS_MOST))
     return _PROGRAM_BYTES + held * picture_bytes(width, height, pix_fmt)
 
 
@@ -94,11 +114,12 @@ def picture_bytes(width: int, height: int, pix_fmt: str) -> int:
     return width * height * av.VideoFormat(pix_fmt).padded_bits_per_pixel // 8
 
 
-def _filter_bytes(source: VideoTrack, video: VideoPlan) -> int:
+def _filter_bytes(giver: VideoTrack | VideoPlan, branch: Branch) -> int:
     """Of a rung that is scaled or converted: large pictures before, and light in floating point."""
+    video = branch.video
     pixels = video.width * video.height
-    scaled = pixels < source.width * source.height
-    large = picture_bytes(source.width, source.height, source.pix_fmt) if scaled else 0
+    scaled = pixels < giver.width * giver.height
+    large = picture_bytes(giver.width, giver.height, giver.pix_fmt) if scaled else 0
     light = pixels * _LIGHT_BYTES_A_PIXEL if video.conversion != "none" else 0
     return _SCALED_PICTURES * large + _LIGHT_PICTURES * light
 
@@ -116,9 +137,16 @@ def _held(video: VideoPlan, cores: int) -> float:
         threads = cores * 3 // 2
         return min(_lookahead(video), video.gop_frames) + _X264_PICTURES + _X264_A_THREAD * threads
     if video.encoder == "libx265":
-        at_once = next((threads for least, threads in _X265_THREADS if cores >= least), 1)
-        return _lookahead(video) + _X265_PICTURES + _X265_A_THREAD * (at_once - 1)
+        more = _X265_A_THREAD * (_frame_threads(video, cores) - 1)
+        fewer = _X265_B_FRAMES - B_FRAMES if is_large(video.width, video.height) else 0
+        return _lookahead(video) + _X265_PICTURES + more - _X265_A_B_FRAME * fewer
     return _HELD_BY_OTHERS.get(video.encoder, _USUALLY_HELD)
+
+
+def _frame_threads(video: VideoPlan, cores: int) -> int:
+    if is_large(video.width, video.height):
+        return FRAME_THREADS
+    return next((threads for least, threads in _X265_THREADS if cores >= least), 1)
 
 
 def _lookahead(video: VideoPlan) -> int:

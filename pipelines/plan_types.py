@@ -249,7 +249,9 @@ class Plan:
     resampled to. `source_colour` is complete: `decisions` say what the file left out and every
     other choice, in words. `start_s` is where ffmpeg puts time zero when it reads the picture and
     all `audio_tracks`; with `clock_of_tracks` it depends on reading them all. `programme` is the
-    one of a transport stream with several that all of them belong to.
+    one of a transport stream with several that all of them belong to. `source_size` is the stored
+    picture's. `together` are the profiles whose pictures are made from one decode, where that is
+    not all of them (see `pipelines.encode_groups`).
     """
 
     duration_s: Fraction
@@ -272,6 +274,8 @@ class Plan:
     programme: int | None = None
     clock_of_tracks: bool = False
     clock_jumps: bool = False
+    source_size: tuple[int, int] | None = None
+    together: tuple[tuple[str, ...], ...] = ()
     choices: tuple[Choice, ...] = ()
     findings: Findings = _NOTHING_FOUND
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipelines.cut import LocalFile
 from pipelines.encode import encode
+from pipelines.encode_groups import group_with
 from pipelines.graph import grown_from
 from pipelines.lossless import HASHED, FrameHashes
 from pipelines.plan_types import Chunk, Plan, Rung, VideoPlan
@@ -35,7 +36,8 @@ def seam_frames(video: VideoPlan, plan: Plan) -> tuple[int, ...]:
 
 def encoded_again(rung: Rung, plan: Plan) -> Plan:
     """What is encoded at each seam: the rung, and those that its picture is scaled from."""
-    return replace(plan, rungs=grown_from(plan, rung.profile))
+    group = group_with(plan, rung.profile)
+    return replace(group, rungs=grown_from(group, rung.profile))
 
 
 def seam_faults(

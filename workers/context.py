@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from workers.scratch import need_bytes
 
 T = TypeVar("T")
 
+MUCH_BYTES = 1_000_000_000  # [P]
 ETA_FROM_SHARE = 0.02  # before that the guess is noise
 
 
@@ -144,6 +145,10 @@ class StepContext:
     def memory(self, size_bytes: int) -> AbstractContextManager[None]:
         """So much of this machine's memory, as soon as other steps leave it."""
         return self._memory.given(f"{self.step.id}-{self.step.epoch}", size_bytes, self.check)
+
+    def memory_if_much(self, size_bytes: int) -> AbstractContextManager[None]:
+        """`memory` of a step that only decodes: of HD and most of UHD that is too little to ask."""
+        return nullcontext() if size_bytes < MUCH_BYTES else self.memory(size_bytes)
 
     def need_scratch(self, size_bytes: int) -> None:
         need_bytes(self.folder, size_bytes)

@@ -30,7 +30,8 @@ TOGETHER = (
 def needs_of(step: NewStep, made: Plan) -> tuple[str, ...]:
     """The profiles that a worker must have proven before it may take the step."""
     if step.kind == "encode":
-        return tuple(rung.profile for rung in made.rungs if rung.video is not None)
+        pictures = tuple(rung.profile for rung in made.rungs if rung.video is not None)
+        return tuple(step.payload.get("profiles", pictures))
     if step.kind == "audio":
         return tuple(rung.profile for rung in made.rungs if rung.audio)
     if step.kind == "join":

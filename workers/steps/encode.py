@@ -1,4 +1,4 @@
-"""Encode one chunk: every rung's picture from one decode."""
+"""Encode one chunk: every rung's picture from one decode, or of a group of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from fractions import Fraction
 
 from pipelines.encode import encode
+from pipelines.encode_groups import group_with
 from pipelines.memory import encode_bytes
 from pipelines.plan import Chunk, Plan, VideoPlan
 from pipelines.records import from_json
@@ -21,7 +22,9 @@ UNCAPPED_BITS_A_PIXEL = Fraction(1, 2)  # [P] for a rung without a bitrate cap
 
 
 def run(context: StepContext) -> StepResult:
-    source, plan = source_of(context), plan_of(context)
+    source, whole = source_of(context), plan_of(context)
+    profiles = context.step.payload.get("profiles")
+    plan = group_with(whole, profiles[0]) if profiles else whole
     chunk = from_json(Chunk, context.step.payload["chunk"])
     part_bytes = int(source.size_bytes * _share(plan, chunk)) if len(plan.chunks) > 1 else 0
     context.need_scratch(part_bytes + scratch_bytes(plan, chunk))

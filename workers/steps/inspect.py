@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from pipelines.colour_doubt import believed
 from pipelines.inspect import inspect
 from pipelines.media import MediaInfo
+from pipelines.memory import inspect_bytes
 from pipelines.probe import probe
 from pipelines.records import to_json
 from pipelines.source_colour import wants_light
@@ -31,7 +32,10 @@ def run(context: StepContext) -> StepResult:
         wanted = profiles_of(context, request, info)
         light = wants_light(believed(info, stated), wanted)
         looking = inspect(path, info, images, measure_light=light, source_colour=stated)
-        inspection = context.follow(looking)
+        cores = context.settings.cores
+        foreseen_bytes = inspect_bytes(info.picture, cores) if info.picture else 0
+        with context.memory_if_much(foreseen_bytes):
+            inspection = context.follow(looking)
     # The step's own: two jobs of one asset may inspect it at once.
     base = f"assets/{source.asset_id}/inspection/{context.step.id}"
     prefix = f"{context.prefix(base)}/"

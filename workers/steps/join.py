@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pipelines.join import join
-from pipelines.memory import encode_bytes
+from pipelines.memory import encode_bytes, verify_bytes
 from pipelines.plan import Chunk, Plan, Rung
 from pipelines.records import to_json
 from pipelines.seams import encoded_again, seam_frames
@@ -36,7 +36,8 @@ def run(context: StepContext) -> StepResult:
     plan, source = plan_of(context), source_of(context)
     rendition = renditions_of(context)[context.step.payload["profile"]]
     rung = rendition.rung
-    chunks, sound = made_by(context, "encode"), made_by(context, "audio")
+    encodes, sound = made_by(context, "encode"), made_by(context, "audio")
+    chunks = [made for made in encodes if rung.profile in made.files]
     out = context.folder / f"{rung.profile}.{rung.container}"
     with ExitStack() as stack:
         pictures, tracks = _fetch_parts(context, stack, rung, chunks, sound)
@@ -74,13 +75,16 @@ def run(context: StepContext) -> StepResult:
 
 
 def _memory(context: StepContext, plan: Plan, rung: Rung) -> AbstractContextManager[None]:
-    """What it takes to encode frames beside the seams again, where that is done."""
-    seams = seam_frames(rung.video, plan) if rung.video else ()
-    if not seams:
+    """What it takes to decode the rendition, or to encode frames beside its seams again."""
+    if rung.video is None:
         return nullcontext()
+    cores, seams = context.settings.cores, seam_frames(rung.video, plan)
+    decoding_bytes = verify_bytes(rung.video, cores)
+    if not seams:
+        return context.memory_if_much(decoding_bytes)
     again, pair = encoded_again(rung, plan), Chunk(0, seams[0], seams[1] + 1)
-    cores = context.settings.cores
-    return context.memory(encode_bytes(picture_of(context), again, pair, cores))
+    encoding_bytes = encode_bytes(picture_of(context), again, pair, cores)
+    return context.memory(max(decoding_bytes, encoding_bytes))
 
 
 def _fetch_parts(

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pipelines.encode import with_parts_that_decode
+from pipelines.encode_groups import divided
 from pipelines.errors import NothingToEncode
 from pipelines.measure import measured_together
 from pipelines.media import Inspection, MediaInfo
@@ -56,6 +57,7 @@ def run(context: StepContext) -> StepResult:
         context.need_scratch(source.size_bytes // len(made.chunks))
         master = StoredSource(context, source.key, source.size_bytes)
         made = context.follow(with_parts_that_decode(master, made, context.folder))
+    made = divided(made, info.picture, context.settings.cores, context.settings.memory_bytes)
 
     def apply(session: Session) -> None:
         job = jobs.get_job(session, context.step.organisation_id, context.step.job_id)
@@ -98,8 +100,9 @@ def steps_of(
 ) -> Iterator[NewStep]:
     """The steps of a plan. A later one names the earlier ones that it waits for.
 
-    encode a chunk ‖ audio → join a rendition → measure all that share a reference; one package
-    after the joins of what is packaged; publish last, when a zone was asked for.
+    encode a chunk of a group of rungs ‖ audio → join a rendition → measure all that share a
+    reference; one package after the joins of what is packaged; publish last, when a zone was
+    asked for.
     """
     encodes = list(_encode_steps(made))
     joins = [_join_step(rung.profile, encodes) for rung in made.rungs]
@@ -114,18 +117,25 @@ def steps_of(
 
 
 def _encode_steps(made: Plan) -> Iterator[NewStep]:
-    count = len(made.chunks)
+    count, groups = len(made.chunks), made.together or (None,)
     if any(rung.video is not None for rung in made.rungs):
         for chunk in made.chunks:
-            name = f"encode chunk {chunk.index + 1} of {count}"
-            yield NewStep("encode", name, {"chunk": asdict(chunk)})
+            name, payload = f"encode chunk {chunk.index + 1} of {count}", {"chunk": asdict(chunk)}
+            for group in groups:
+                if group is None:
+                    yield NewStep("encode", name, payload)
+                else:
+                    of_group = {**payload, "profiles": list(group)}
+                    yield NewStep("encode", f"{name}: {', '.join(group)}", of_group)
     if any(rung.audio or rung.subtitles for rung in made.rungs):
         sounds = any(rung.audio for rung in made.rungs)
         yield NewStep("audio", "encode the sound" if sounds else "encode the subtitles", {})
 
 
 def _join_step(profile: str, encodes: list[NewStep]) -> NewStep:
-    after = tuple(step.name for step in encodes)
+    after = tuple(
+        step.name for step in encodes if profile in step.payload.get("profiles", (profile,))
+    )
     return NewStep("join", f"join {profile}", {"profile": profile}, after=after)
 
 
