@@ -8,7 +8,7 @@ source ─ reference ─┬─ drop frames ─ timecode ─┬─ metrics of run
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -21,6 +21,7 @@ from pipelines.colour import signal, target_colour
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.graph import split
 from pipelines.metrics import Metric, metrics_for
+from pipelines.picture_filters import cropped, input_options
 from pipelines.plan_types import Plan, Rung, VideoPlan
 from pipelines.rates import greatest_divisor, least_multiple
 from pipelines.readback import picture_start_s
@@ -157,7 +158,8 @@ def _reference(comparison: Comparison, window: Window) -> Any:
     zero_s, rate = plan.first_picture_s, plan.frame_rate
     apart = made_apart(comparison.reference, stride)
     span = _span(zero_s, rate, first, end, apart) if window.seek else None
-    pictures = _opened(comparison.source, span, guarded=True)[str(plan.video_track)]
+    options = {**GUARD_OPTIONS, **input_options(plan)}
+    pictures = _opened(comparison.source, span, options)[str(plan.video_track)]
     made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, span)
     return made.filter("trim", end_frame=ceil((end - first) / stride))
 
@@ -197,10 +199,11 @@ def _counted(pictures: Any, tap: str) -> Any:
 def _seen(comparison: Comparison, pair: Pair, frames: range, *, seek: bool) -> Any:
     video, raster = pair.video, comparison.reference.raster
     span = _span(pair.zero_s, video.frame_rate, frames.start, frames.stop) if seek else None
-    pictures = _opened(pair.rendition, span, guarded=False)["v:0"]
+    pictures = _opened(pair.rendition, span, {})["v:0"]
     if span is not None:
         pictures = between(pictures, span)
-    if (video.width, video.height) != raster:
+    pictures = cropped(pictures, video.active)
+    if video.shown != raster:
         pictures = pictures.filter("scale", *raster, flags="bicubic")
     # Tagged as the reference is: filters would convert one of the two where the tags differ.
     colour = target_colour(video.conversion, comparison.plan.source_colour)
@@ -213,11 +216,9 @@ def _on_one_clock(pictures: Any, pair: Pair) -> Any:
     return pictures.filter("settb", f"{tick.numerator}/{tick.denominator}").filter("setpts", "N")
 
 
-def _opened(path: Path, span: Span | None, *, guarded: bool) -> Any:
+def _opened(path: Path, span: Span | None, wanted: Mapping[str, Any]) -> Any:
     """An input; with a span its times are the file's own, and it is read from a little before."""
-    options: dict[str, Any] = {"copyts": None} if span else {}
-    if guarded:
-        options |= GUARD_OPTIONS
+    options: dict[str, Any] = {**wanted, **({"copyts": None} if span else {})}
     place_s = float(span.start_s) - _SEEK_MARGIN_S if span else 0.0
     if place_s > 0:
         options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{place_s:.6f}"}
