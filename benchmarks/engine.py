@@ -142,7 +142,7 @@ def _vmaf(clip: Clip, made: Plan, rung: Rung, path: Path, folder: Path) -> list[
     picture = clip.info.picture
     assert picture is not None, "clips have a picture"
     pair = Pair(rung, path)
-    reference = reference_of(pair.video, picture.display_size)
+    reference = reference_of(pair.video, picture)
     comparison = Comparison(clip.path, made, reference, (pair,))
     metric = comparison.metrics(pair)[0]
     assert metric.name == "vmaf", metric

@@ -175,7 +175,8 @@ def _small(profile: Profile) -> Profile:
     if profile.video is None or profile.video.width is None:
         return profile
     width, height = _size(profile.video)
-    return replace(profile, video=replace(profile.video, width=width, height=height))
+    # What is cropped is of a picture of its own size.
+    return replace(profile, video=replace(profile.video, width=width, height=height, crop=None))
 
 
 def _size(video: VideoProfile) -> tuple[int, int]:

@@ -74,21 +74,37 @@ def conversion_filters(
     source: Colour,
     pix_fmt: str,
     folder: Path | None = None,
+    enlarged: tuple[int, int] | None = None,
 ) -> Any:
     """The ffmpeg-python nodes that bring `source` pictures to `pix_fmt` and `target_colour`.
 
     `source` must be complete: the plan has filled in what the file leaves out. The frames are
     tagged at the end, for encoders and for filters that would else convert them once more.
+    `enlarged` is a size to bring them to in the same step, so that 8 bits are not rounded to 8 bits
+    before they become 10.
     """
     target = target_colour(conversion, source)
+    sized = _sized(enlarged)
     if conversion == "none":
-        converted = _same_light(stream, source)
+        converted = _same_light(stream, source, pix_fmt, sized)
     elif conversion == "sdr_to_sdr":
-        converted = _sdr_to_709(stream, source, pix_fmt)
+        converted = _sdr_to_709(stream, source, pix_fmt, sized)
     else:
         table = lut_file(conversion, parameters, folder)
-        converted = _through_table(stream, table, source, target, pix_fmt)
+        converted = _through_table(stream, table, source, target, pix_fmt, sized)
+    if enlarged:
+        converted = converted.filter("setsar", 1)
     return signal(converted.filter("format", pix_fmts=pix_fmt), target)
+
+
+def _sized(enlarged: tuple[int, int] | None) -> dict[str, Any]:
+    """Of a zscale that enlarges. Lanczos came nearest to the original of what had been made small
+    (decision 20); swscale's is as sharp, but moves untagged chroma by a sample.
+    """
+    if enlarged is None:
+        return {}
+    width, height = enlarged
+    return {"width": width, "height": height, "filter": "lanczos"}
 
 
 def signal(stream: Any, colour: Colour) -> Any:
@@ -110,17 +126,18 @@ def needs_sdr_conversion(source: Colour) -> bool:
     )
 
 
-def _same_light(stream: Any, source: Colour) -> Any:
+def _same_light(stream: Any, source: Colour, pix_fmt: str, sized: dict[str, Any]) -> Any:
     """Only the usual matrix and range, where HDR comes with others."""
     usual = target_colour("none", source)
     if source.dynamic_range == "sdr" or source == usual:
-        return stream
+        return stream.filter("zscale", **sized, dither=_dither(pix_fmt)) if sized else stream
     return stream.filter(
         "zscale",
         matrixin=source.matrix,
         rangein=_RANGES[source.range or "tv"],
         matrix=usual.matrix,
         range="limited",
+        **sized,
     )
 
 
@@ -160,10 +177,12 @@ def to_709(source: Colour) -> dict[str, str | None]:
     }
 
 
-def _through_table(stream: Any, table: Path, source: Colour, target: Colour, pix_fmt: str) -> Any:
+def _through_table(
+    stream: Any, table: Path, source: Colour, target: Colour, pix_fmt: str, sized: dict[str, Any]
+) -> Any:
     """The chroma's bicubic is for its missing samples."""
     return (
-        stream.filter("zscale", **to_table(source), filter="bicubic")
+        stream.filter("zscale", **{"filter": "bicubic", **to_table(source), **sized})
         .filter("format", pix_fmts="gbrpf32le")
         .filter("lut3d", file=str(table), interp="tetrahedral")
         .filter(
@@ -177,9 +196,10 @@ def _through_table(stream: Any, table: Path, source: Colour, target: Colour, pix
     )
 
 
-def _sdr_to_709(stream: Any, source: Colour, pix_fmt: str) -> Any:
+def _sdr_to_709(stream: Any, source: Colour, pix_fmt: str, sized: dict[str, Any]) -> Any:
+    options = {**to_709(source), **sized}
     return stream.filter(
-        "zscale", **to_709(source), matrix="bt709", range="limited", dither=_dither(pix_fmt)
+        "zscale", **options, matrix="bt709", range="limited", dither=_dither(pix_fmt)
     )
 
 

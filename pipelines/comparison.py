@@ -22,6 +22,7 @@ from pipelines.containers import GUARD_OPTIONS
 from pipelines.graph import split
 from pipelines.large_pictures import decoder_options
 from pipelines.metrics import Metric, metrics_for
+from pipelines.picture_filters import cropped, input_options
 from pipelines.plan_types import Plan, Rung, VideoPlan
 from pipelines.rates import greatest_divisor, least_multiple
 from pipelines.readback import picture_start_s
@@ -158,7 +159,7 @@ def _reference(comparison: Comparison, window: Window) -> Any:
     zero_s, rate = plan.first_picture_s, plan.frame_rate
     apart = made_apart(comparison.reference, stride)
     span = _span(zero_s, rate, first, end, apart) if window.seek else None
-    options = {**GUARD_OPTIONS, **decoder_options(plan.source_size)}
+    options = {**GUARD_OPTIONS, **input_options(plan), **decoder_options(plan.source_size)}
     pictures = _opened(comparison.source, span, options)[str(plan.video_track)]
     made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, span)
     return made.filter("trim", end_frame=ceil((end - first) / stride))
@@ -203,7 +204,8 @@ def _seen(comparison: Comparison, pair: Pair, frames: range, *, seek: bool) -> A
     pictures = _opened(pair.rendition, span, options)["v:0"]
     if span is not None:
         pictures = between(pictures, span)
-    if (video.width, video.height) != raster:
+    pictures = cropped(pictures, video.active)
+    if video.shown != raster:
         pictures = pictures.filter("scale", *raster, flags="bicubic")
     # Tagged as the reference is: filters would convert one of the two where the tags differ.
     colour = target_colour(video.conversion, comparison.plan.source_colour)
@@ -216,10 +218,9 @@ def _on_one_clock(pictures: Any, pair: Pair) -> Any:
     return pictures.filter("settb", f"{tick.numerator}/{tick.denominator}").filter("setpts", "N")
 
 
-def _opened(path: Path, span: Span | None, more: Mapping[str, Any]) -> Any:
+def _opened(path: Path, span: Span | None, wanted: Mapping[str, Any]) -> Any:
     """An input; with a span its times are the file's own, and it is read from a little before."""
-    options: dict[str, Any] = {"copyts": None} if span else {}
-    options |= more
+    options: dict[str, Any] = {**wanted, **({"copyts": None} if span else {})}
     place_s = float(span.start_s) - _SEEK_MARGIN_S if span else 0.0
     if place_s > 0:
         options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{place_s:.6f}"}

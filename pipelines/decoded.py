@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipelines.large_pictures import decoder_words
 from pipelines.lossless import HASHED, FrameHashes
 from pipelines.loudness import EBUR128, read_loudness
+from pipelines.media import Area
 from pipelines.plan_types import Rung
 from pipelines.progress import Progress
 from pipelines.run import run
@@ -25,7 +26,7 @@ from pipelines.samples import (
 )
 from pipelines.sound_levels import Levels, LevelTrack
 from pipelines.source_colour import readable_tags
-from pipelines.thumbs import FILTER, Pictures, chosen, pictures_of
+from pipelines.thumbs import Pictures, chosen, filter_of, pictures_of
 from pipelines.tool_output import LogTail
 from pipelines.tools import ffmpeg
 
@@ -97,21 +98,23 @@ def decode(
     numbers: Sequence[int],
     spans: Sequence[Span],
     hashed: Sequence[int] = (),
+    whole: Area | None = None,
 ) -> Generator[Progress, None, Decoded]:
     """Decode all of a rendition; the first damaged packet ends it with the error of `run`.
 
     `tracks` are the sound tracks that the file really has, `numbers` the frames to keep as
-    thumbnails, `hashed` those to hash. Times are counted from the first picture.
+    thumbnails, `hashed` those to hash. Times are counted from the first picture. `whole` is all of
+    the source's picture.
     """
     frames = rung.video.frames if rung.video else None
-    tags = readable_tags(rung.video.colour) if rung.video else ""
+    look = f"{readable_tags(rung.video.colour)}{filter_of(rung.video, whole)}" if rung.video else ""
     threads = decoder_words((rung.video.width, rung.video.height)) if rung.video else ()
     if tracks and rung.video and rung.video.codec in _PICTURE_ALONE:
-        picture, _ = yield from _decode_some(path, frames, (), numbers, spans, tags, (), threads)
+        picture, _ = yield from _decode_some(path, frames, (), numbers, spans, look, (), threads)
         _, sounds = yield from _decode_some(path, None, tracks, (), spans)
     else:
         picture, sounds = yield from _decode_some(
-            path, frames, tracks, numbers, spans, tags, hashed, threads
+            path, frames, tracks, numbers, spans, look, hashed, threads
         )
     return Decoded(picture, sounds)
 
@@ -122,7 +125,7 @@ def _decode_some(
     tracks: Sequence[Track],
     numbers: Sequence[int],
     spans: Sequence[Span],
-    tags: str = "",
+    look: str = "",
     hashed: Sequence[int] = (),
     threads: Sequence[str] = (),
 ) -> Generator[Progress, None, tuple[DecodedPicture | None, tuple[DecodedSound, ...]]]:
@@ -130,7 +133,7 @@ def _decode_some(
     listeners = [_Listener(track, spans) for track in tracks]
     # Ffmpeg counts from the first of the streams that it reads.
     late_s = -min([track.start_s for track in tracks] + ([] if frames is None else [Fraction(0)]))
-    outputs = [] if frames is None else _picture_outputs(numbers, tags)
+    outputs = [] if frames is None else _picture_outputs(numbers, look)
     hashes = FrameHashes()
     if hashed:
         outputs += ["-map", "0:v:0", "-vf", chosen(hashed), *HASHED, "pipe:hashes"]
@@ -157,8 +160,8 @@ def _decode_some(
     return replace(_picture(taken, numbers, late_s), hashes=found), sounds
 
 
-def _picture_outputs(numbers: Sequence[int], tags: str) -> list[str]:
-    few = f"[few]{chosen(numbers)},{tags}{FILTER}[thumb]"
+def _picture_outputs(numbers: Sequence[int], look: str) -> list[str]:
+    few = f"[few]{chosen(numbers)},{look}[thumb]"
     return [
         *("-filter_complex", f"[0:v:0]split=2[all][few];{few}"),
         *("-map", "[all]", "-fps_mode", "passthrough"),

@@ -1,11 +1,11 @@
 """One ffmpeg command for all rungs of a chunk: one decode, and each picture from the next larger.
 
-    decode ─ deinterlace ─ scale ─ convert ─┬─ rung 1
-                                            └─ drop frames ─ scale ─┬─ rung 2
-                                                                    └─ …
+    decode ─ deinterlace ─ turn, crop ─ scale ─ convert ─┬─ bars ─ rung 1
+                                                         └─ drop frames ─ scale ─┬─ rung 2
+                                                                                 └─ …
 
 Scaling comes before conversion, and a rung takes its picture from another one that already has its
-fields, its colour and at least its size and rate.
+fields, its part of the picture, its colour and at least its size and rate.
 """
 
 from __future__ import annotations
@@ -27,6 +27,14 @@ from pipelines.containers import GUARD_OPTIONS
 from pipelines.cut import PART_STARTS_S
 from pipelines.encoders import Seams, encoder_options, timescale
 from pipelines.large_pictures import decoder_options
+from pipelines.picture_filters import (
+    cropped,
+    deinterlaced,
+    input_options,
+    resampled,
+    turned,
+    with_bars,
+)
 from pipelines.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.profile import Container
 from pipelines.pulldown import film
@@ -157,16 +165,6 @@ def grown_from(plan: Plan, profile: str) -> tuple[Rung, ...]:
     return tuple(rung for rung in plan.rungs if rung.video and files[rung.profile] in needed)
 
 
-def deinterlaced(stream: Any, plan: Plan, *, each_field: bool) -> Any:
-    """A progressive frame for each interlaced one, or two, in the field order that was inspected.
-
-    The first of two is the one that there would be alone.
-    """
-    parity = "bff" if plan.source_field_order == "bb" else "tff"
-    mode = "send_field" if each_field else "send_frame"
-    return stream.filter("bwdif", mode=mode, parity=parity, deint="all")
-
-
 def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 0) -> Any:
     """Burn the source's timecode in; `first_frame` is the rung's frame that comes first.
 
@@ -219,7 +217,8 @@ def _heaviest_first(rung: Rung) -> tuple[bool, int, Fraction]:
     """Lossless rungs lead: nothing can be taken from them, and they take the bare decode."""
     video = rung.video
     assert video is not None, "only rungs with a picture are sorted"
-    return (not video.lossless, -video.width * video.height, video.stride)
+    across, down = video.shown
+    return (not video.lossless, -across * down, video.stride)
 
 
 def _parent(video: VideoPlan, branches: Sequence[Branch]) -> int | None:
@@ -231,15 +230,19 @@ def _parent(video: VideoPlan, branches: Sequence[Branch]) -> int | None:
 def _can_give(giver: VideoPlan, video: VideoPlan) -> bool:
     same_colour = giver.conversion in ("none", video.conversion)
     unspoilt = giver.lossless is video.lossless is False and not giver.burnt_in_timecode
-    large = giver.width >= video.width and giver.height >= video.height
+    large = all(ours >= wanted for ours, wanted in zip(giver.shown, video.shown, strict=True))
+    # What was enlarged holds nothing that the source has not, and is less sharp.
+    unstretched = not giver.upconverted or giver.shown == video.shown
     deep = _bits(giver.pix_fmt) >= _bits(video.pix_fmt)
     often = (video.stride / giver.stride).denominator == 1
     fields = (giver.deinterlace, giver.pulldown) == (video.deinterlace, video.pulldown)
-    return same_colour and unspoilt and large and deep and often and fields
+    shape = unstretched and giver.crop == video.crop
+    return same_colour and unspoilt and large and shape and deep and often and fields
 
 
 def _load(video: VideoPlan) -> tuple[Fraction, bool]:
-    pixels = video.width * video.height / video.stride
+    across, down = video.shown
+    pixels = across * down / video.stride
     return (pixels, video.conversion == "none")  # of two equals, the converted one saves more
 
 
@@ -250,7 +253,7 @@ def _bits(pix_fmt: str) -> int:
 def _decoded(source: Path, made: _Chunked) -> Any:
     """The source's frames on an even grid from zero; of a part, its frames as they are stamped."""
     plan = made.plan
-    options = {**GUARD_OPTIONS, **decoder_options(plan.source_size)}
+    options = {**GUARD_OPTIONS, **input_options(plan), **decoder_options(plan.source_size)}
     if made.part:
         return ffmpeg.input(str(source), **options)["0"]
     if plan.constant_frame_rate and plan.frame_rate:
@@ -293,17 +296,6 @@ def _on_the_grid(stream: Any, plan: Plan) -> Any:
     zero = PART_STARTS_S * over
     number = f"round((T-{PART_STARTS_S})*{_rational(plan.frame_rate)})"
     return stream.filter("settb", f"1/{over}").filter("setpts", f"{zero}+{number}*{under}")
-
-
-def resampled(stream: Any, plan: Plan) -> Any:
-    """Frames repeated or dropped to an even rate; the last one is held up to the planned count."""
-    assert plan.frame_rate is not None, "a plan with a picture has a rate"
-    return (
-        _from_zero(stream)
-        .filter("fps", fps=_rational(plan.frame_rate))
-        .filter("tpad", stop=plan.frames, stop_mode="clone")
-        .filter("trim", end_frame=plan.frames)
-    )
 
 
 def _grow(
@@ -349,18 +341,22 @@ def _picture(stream: Any, giver: VideoPlan | None, video: VideoPlan, made: _Chun
         if video.deinterlace and not video.lossless:
             stream = deinterlaced(stream, plan, each_field=video.each_field)
         stream = _of_chunk(stream, made, pictures=2 if video.each_field else 1)
+        stream = cropped(turned(stream, plan.source_rotation_deg), video.crop)
     if video.lossless:
         return stream
     have = giver.stride if giver else video.stride / video.rate_divisor
     stream = _fewer(stream, have, video.stride, made.chunk)
-    if giver is None or (giver.width, giver.height) != (video.width, video.height):
-        stream = stream.filter("scale", video.width, video.height, flags=_SCALER)
+    enlarged = video.shown if giver is None and video.upconverted else None
+    if not enlarged and (giver is None or giver.shown != video.shown):
+        stream = stream.filter("scale", *video.shown, flags=_SCALER)
         stream = stream.filter("setsar", 1)
     if giver is None or giver.conversion != video.conversion or giver.pix_fmt != video.pix_fmt:
         colour = giver.colour if giver else plan.source_colour
         conversion = video.conversion if giver is None else _rest(giver, video)
         numbers = numbers_of(video)
-        stream = conversion_filters(stream, conversion, numbers, colour, video.pix_fmt)
+        stream = conversion_filters(
+            stream, conversion, numbers, colour, video.pix_fmt, enlarged=enlarged
+        )
         if _loses_hdr10(plan, video, conversion):
             stream = _without_hdr10(stream)
     return stream
@@ -403,6 +399,7 @@ def _from_zero(stream: Any) -> Any:
 
 def _output(stream: Any, branch: Branch, made: _Chunked) -> Any:
     video, plan, chunk = branch.video, made.plan, made.chunk
+    stream = with_bars(stream, video)
     if video.burnt_in_timecode:
         stream = with_timecode(stream, plan, video, video.frame_at(chunk.start_frame))
     if video.lossless:

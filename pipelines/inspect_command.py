@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipelines import light, posters, raster_watch, sound_mix, storyboard, thumbs
+from pipelines import active_picture, light, posters, raster_watch, sound_mix, storyboard, thumbs
 from pipelines.colour import lut_file, to_709, to_table
 from pipelines.colour_methods import parameters_of
 from pipelines.colour_types import Conversion
@@ -16,6 +16,7 @@ from pipelines.fields import MAX_INTERLACED_HEIGHT, idet
 from pipelines.large_pictures import decoder_words
 from pipelines.loudness import EBUR128
 from pipelines.media import AudioTrack, MediaInfo, VideoTrack
+from pipelines.picture_filters import can_turn, turning
 from pipelines.plan_sound import default_mixes
 from pipelines.plan_types import AudioPlan
 from pipelines.posters import CANDIDATES
@@ -73,8 +74,9 @@ def picture_taps(
 def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path) -> list[str]:
     """The argv; `pipe:NAME` are the taps that `inspect` listens to. `folder` gets the images."""
     size = (info.picture.width, info.picture.height) if info.picture else None
-    argv = [ffmpeg(), "-v", "repeat+level+warning", *INPUT_GUARDS, *decoder_words(size)]
-    argv += ["-i", str(path)]
+    upright = ["-noautorotate"] if info.picture and _turns_itself(info.picture) else []
+    argv = [ffmpeg(), "-v", "repeat+level+warning", *INPUT_GUARDS, *upright]
+    argv += [*decoder_words(size), "-i", str(path)]
     if info.picture and taps:
         argv += _picture_outputs(info.picture, taps, folder)
     for number, track in enumerate(info.audio):
@@ -135,9 +137,18 @@ def _numbered(folder: Path, name: str) -> str:
     return f"{str(folder).replace('%', '%%')}/{name}"
 
 
+def _turns_itself(picture: VideoTrack) -> bool:
+    """Whether the graph turns the picture, and not ffmpeg, which would do it before fields are
+    looked at: they are lines, and a quarter turn makes columns of them.
+    """
+    return bool(picture.rotation_deg) and can_turn(picture.rotation_deg) and not picture.mirrored
+
+
 def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
-    branches = ["a", "b", *raster_watch.BRANCHES]
+    branches = ["a", "e", *raster_watch.BRANCHES]
     chains = [_grey_chain(taps.grey, picture), *image_chains(picture, taps), *raster_watch.CHAINS]
+    colour = complete_colour(picture)
+    chains.append(f"[e]{active_picture.chain(colour, picture.frame_rate)}")
     if taps.thumbs:
         branches.append("t")
         chains.append(f"[t]{thumbs.CHAIN}[thumbs]")
@@ -148,13 +159,20 @@ def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
         branches.append("h")
         table = light.table_of(picture)
         chains += light.chains(picture, _escaped(table) if table else None)
+    stored = ["b"]
     if taps.fields:
-        branches.append("d")
+        stored.append("d")
         looked = idet(picture.frame_rate)
         chains.append(rf"[d]{looked},metadata=print:file='pipe\:fields',nullsink")
-    split = "".join(f"[{branch}]" for branch in branches)
-    tags = readable_tags(complete_colour(picture))
-    return ";".join([f"[0:{picture.index}]{tags}split={len(branches)}{split}", *chains])
+    tags = f"[0:{picture.index}]{readable_tags(colour)}"
+    if not _turns_itself(picture):
+        return ";".join([f"{tags}{_split(stored + branches)}", *chains])
+    upright = f"[upright]{turning(picture.rotation_deg)}{_split(branches)}"
+    return ";".join([f"{tags}{_split([*stored, 'upright'])}", upright, *chains])
+
+
+def _split(branches: Sequence[str]) -> str:
+    return f"split={len(branches)}{''.join(f'[{branch}]' for branch in branches)}"
 
 
 def _grey_chain(shape: FrameShape, picture: VideoTrack) -> str:
@@ -196,9 +214,11 @@ def _every(frames: int) -> str:
 def _for_screens(picture: VideoTrack, width: int, height: int) -> str:
     """Scaled down first, converted after; the result is JPEG's full-range BT.601 (JFIF)."""
     flags = "area" if width * 2 <= picture.width else "bicubic"
-    fields = "estdif=mode=frame:deint=all," if picture.field_order in ("tt", "bb") else ""
+    apart = "estdif=mode=frame:deint=all," if picture.field_order in ("tt", "bb") else ""
+    if _turns_itself(picture):
+        apart += turning(picture.rotation_deg)
     colour = readable_colour(complete_colour(picture))
-    scaled = f"{fields}scale={width}:{height}:flags={flags}"
+    scaled = f"{apart}scale={width}:{height}:flags={flags}"
     lut = lut_of(picture)
     if lut is not None:
         return (  # the table gives up to 105 %, which only floating point carries

@@ -153,7 +153,7 @@ def _measure(
 def _reference_of(rung: Rung, info: MediaInfo) -> Reference:
     assert rung.video is not None, "only pictures have scores"
     assert info.picture is not None, "a plan with a picture comes from a source with one"
-    return reference_of(rung.video, info.picture.display_size)
+    return reference_of(rung.video, info.picture)
 
 
 class _Reading:

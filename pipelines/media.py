@@ -60,8 +60,21 @@ def content_light(said: tuple[int, int] | None) -> ContentLight | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Area:
+    """A part of a picture, in its pixels from the upper left corner."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class VideoTrack:
-    """One picture track. `width` and `height` are as stored, before rotation and pixel aspect."""
+    """One picture track. `width` and `height` are as stored, before rotation and pixel aspect.
+
+    `rotation_deg` is clockwise; a `mirrored` picture is shown as in a mirror besides.
+    """
 
     index: int
     codec: str
@@ -84,17 +97,34 @@ class VideoTrack:
     hdr_vivid: bool = False
     default: bool = False
     captions: tuple[Captions, ...] = ()
+    mirrored: bool = False
 
     @property
     def is_rgb(self) -> bool:
         return self.pix_fmt.startswith(("gbr", "rgb", "bgr", "0rgb", "0bgr", "argb", "abgr"))
 
     @property
+    def whole(self) -> Area:
+        """All of the picture after rotation, before its pixels become square."""
+        upright = self.rotation_deg % 180 == 0
+        return Area(0, 0, *((self.width, self.height) if upright else (self.height, self.width)))
+
+    @property
     def display_size(self) -> tuple[int, int]:
         """Width and height in square pixels after rotation, both even."""
-        width = max(2, round(self.width * self.sample_aspect_ratio / 2) * 2)
-        size = (width, max(2, round(self.height / 2) * 2))
-        return size if self.rotation_deg % 180 == 0 else (size[1], size[0])
+        return self.shown_size(None)
+
+    def shown_size(self, part: Area | None) -> tuple[int, int]:
+        """`display_size` of a part of `whole`, or of all of it."""
+        width, height = (max(2, round(side / 2) * 2) for side in self.exact_size(part))
+        return width, height
+
+    def exact_size(self, part: Area | None) -> tuple[Fraction, Fraction]:
+        """The same before it is rounded."""
+        area, shape = part or self.whole, self.sample_aspect_ratio
+        if self.rotation_deg % 180 == 0:
+            return area.width * shape, Fraction(area.height)
+        return Fraction(area.width), area.height * shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +309,8 @@ class Inspection:
     source does not say it, with the source taken as `light_colour`. `colour_in_doubt` says why the
     tags cannot be true. `damaged_pictures` were made up in part by the decoder, one of whose
     `decoder_errors` each may be; `stamps_back_s` is how far the picture's stamps go back, all steps
-    together.
+    together. `active_picture` is what was ever lighter than black, of the picture after rotation:
+    `None` where nobody looked, or nothing was.
     """
 
     duration_s: Fraction
@@ -315,6 +346,7 @@ class Inspection:
     light: ContentLight | None = None
     light_colour: Colour | None = None
     colour_in_doubt: str | None = None
+    active_picture: Area | None = None
 
     @property
     def scan(self) -> FieldOrder:

@@ -14,6 +14,7 @@ from pipelines.scores import ssim_values, vmaf_values, xpsnr_values
 _XPSNR_WIDTH = 64
 # Below these the features of VMAF v1 refuse (CAMBI) or crash (SpEED), measured with libvmaf 3.2.
 _VMAF_SHORT_SIDE, _VMAF_LONG_SIDE = 160, 216
+_ROUNDED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,16 @@ def metrics_for(video: VideoPlan, raster: tuple[int, int]) -> tuple[Metric, ...]
 def comparison_raster(video: VideoPlan, display: tuple[int, int]) -> tuple[int, int]:
     """Where both are compared: what is larger than HD at its own raster, the rest on an HD screen.
 
-    `display` is the source's size and never exceeded: scores of invented pixels say nothing.
+    Without the bars of the rung. `display` is the size of what it shows of the source and never
+    exceeded but by an upconverted rung: scores of invented pixels say nothing.
     """
-    across, down = (1920, 1080) if video.width >= video.height else (1080, 1920)
+    wide, high = video.shown
+    across, down = (1920, 1080) if wide >= high else (1080, 1920)
     scale = min(Fraction(1), Fraction(across, display[0]), Fraction(down, display[1]))
     fitted = (_even(display[0] * scale), _even(display[1] * scale))
-    return (max(video.width, fitted[0]), max(video.height, fitted[1]))
+    if video.active and max(abs(wide - fitted[0]), abs(high - fitted[1])) <= _ROUNDED:
+        return video.shown  # bars have even widths: nothing is scaled for the sake of that
+    return (max(wide, fitted[0]), max(high, fitted[1]))
 
 
 def _even(side: Fraction) -> int:

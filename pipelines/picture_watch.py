@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines import light, posters
+from pipelines.active_picture import active_picture
 from pipelines.colour_doubt import colour_doubt
 from pipelines.errors import NoEssence
 from pipelines.fields import judge_fields
@@ -64,6 +65,7 @@ class PictureWatch:
         self._scores = posters.PosterScores()
         self._meter = LevelMeter(self.taps.levels_depth, full_range=picture.colour.range == "pc")
         self._fields = LogTail()
+        self._active = LogTail()
         self._repeats = FieldRepeats()
         self._strips = (StripSizes(), StripSizes())
         self._frames = 0
@@ -72,6 +74,7 @@ class PictureWatch:
         made: dict[str, Callable[[bytes], object]] = {
             "times": self._times.feed,
             "grey": RawFrames(self.taps.grey, self._take).feed,
+            "active": self._active.feed,
             **{tap: strip.feed for tap, strip in zip(TAPS, self._strips, strict=True)},
         }
         if self.taps.levels:
@@ -118,6 +121,7 @@ class PictureWatch:
             storyboard=self._write_storyboard(folder, timing),
             thumbs=self._keep_thumbs(folder, timing),
             constant_raster=change is None,
+            active_picture=active_picture(self._active.text()),
             findings=tuple(
                 finding
                 for finding in (

@@ -15,7 +15,8 @@ from pipelines.media import Inspection, MediaInfo
 from pipelines.plan_colour import colour_decisions
 from pipelines.plan_damage import damage_decisions
 from pipelines.plan_fields import field_decisions
-from pipelines.plan_picture import Refused, Source, plan_picture, understand
+from pipelines.plan_geometry import geometry_decisions, rotation_after_fields
+from pipelines.plan_picture import Source, plan_picture, understand
 from pipelines.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.plan_sound import plan_sound, sound_decisions
 from pipelines.plan_subtitles import plan_subtitles, subtitle_decisions
@@ -25,6 +26,7 @@ from pipelines.plan_types import (
     Findings,
     Plan,
     Refusal,
+    Refused,
     Rung,
     VideoPlan,
 )
@@ -94,6 +96,7 @@ def plan(
         decisions=(
             *choice_decisions(info),
             *source.decisions,
+            *geometry_decisions(source.picture, rungs),
             *damage_decisions(source, rungs),
             *field_decisions(inspection, rungs),
             *colour_decisions(rungs),
@@ -108,6 +111,8 @@ def plan(
         source_field_order=inspection.scan,
         source_pulldown=inspection.pulldown,
         source_timecode=info.timecode,
+        source_whole=source.picture.whole if source.picture else None,
+        source_rotation_deg=rotation_after_fields(source.picture, inspection),
         start_s=info.start_s,
         programme=info.programme,
         clock_of_tracks=may_jump(info.format_name),
@@ -171,7 +176,7 @@ def _look(profile: Profile, rung: Rung) -> object:
     video = rung.video
     if video is None or profile.video is None or profile.video.fit != "inside":
         return rung.profile
-    size = (video.width, video.height, video.frame_rate)
+    size = (video.width, video.height, video.frame_rate, video.crop)
     return (*size, video.codec, video.pix_fmt, video.colour, video.burnt_in_timecode)
 
 
@@ -202,9 +207,9 @@ def _with_targets(
     targets = {name: best[look] for name, look in looks.items() if look in best}
     if source.picture is None:
         return Targeted(tuple(rungs), (), (), ())
-    size, inspection = source.picture.display_size, source.inspection
+    picture, inspection = source.picture, source.inspection
     inside = {one.name for one, _ in made if one.video and one.video.fit == "inside"}
-    return with_targets(rungs, targets, size, inspection, findings, optional=inside)
+    return with_targets(rungs, targets, picture, inspection, findings, optional=inside)
 
 
 def _with_common_key_frames(rungs: Sequence[Rung]) -> tuple[Rung, ...]:

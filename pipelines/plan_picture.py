@@ -22,26 +22,17 @@ from pipelines.plan_colour import (
     static_metadata,
 )
 from pipelines.plan_copied import why_no_copy
+from pipelines.plan_geometry import SMALLEST_SIDE, geometry
 from pipelines.plan_subtitles import plan_captions
-from pipelines.plan_types import VideoPlan
+from pipelines.plan_types import Refused, VideoPlan
 from pipelines.profile import Profile, VideoProfile
 from pipelines.pulldown import film_frames, film_rate
 from pipelines.source_colour import complete_colour
 
-SMALLEST_SIDE = 16
 # 25 also takes 30000/1001 and 30, and 50 takes 60: a profile keeps its frame rate family.
 FAMILY = Fraction(121, 100)
 AVC_INTRA_RATES = (Fraction(50), Fraction(60000, 1001))  # of class 300, as x264 knows them
 _BACK_FRAMES = 2  # [P] a splice may overlap by so much; more, and pictures would be lost
-_ASPECT_TOLERANCE = Fraction(1, 100)  # 1088 coded lines of 1080 and rounded pixel aspects
-
-
-class Refused(Exception):
-    """Raised where a profile cannot honestly be met; becomes a `Refusal`."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +106,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         return _as_it_is(profile, wanted, source, source.picture)
     if (why := inconvertible_source(source.picture, source.colour)) is not None:
         raise Refused(*why)
-    width, height = _raster(profile, wanted, source.picture)
+    shape = geometry(profile, wanted, source.picture, source.inspection)
     if (why := less_than_hdr(profile, source.picture, source.colour)) is not None:
         raise Refused(*why)
     assert wanted.dynamic_range is not None, "the loader has checked it"
@@ -130,8 +121,8 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     return VideoPlan(
         codec=wanted.codec,
         encoder=wanted.encoder,
-        width=width,
-        height=height,
+        width=shape.width,
+        height=shape.height,
         frame_rate=rate,
         frames=-(-motion.frames // divisor),
         pix_fmt=wanted.pix_fmt or source.picture.pix_fmt,
@@ -155,6 +146,9 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         burnt_in_timecode=wanted.burnt_in_timecode,
         captions=plan_captions(wanted, source.picture, source.inspection, source.frame_rate, rate),
         colour_decision=decide(conversion, source.colour, colour, source.picture),
+        crop=shape.crop,
+        active=shape.active,
+        upconverted=shape.upconverted,
     )
 
 
@@ -243,11 +237,13 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
             f"some pictures ({damaged}) cannot be decoded whole, and what a decoder makes up for "
             "them is not the master: keep the source file",
         )
-    if picture.rotation_deg:
+    if picture.rotation_deg or picture.mirrored:
+        asked = "mirror its picture" if picture.mirrored else "turn its picture by "
+        asked += "" if picture.mirrored else f"{picture.rotation_deg} degrees"
         raise Refused(
             "rotated",
-            f"the file asks players to turn its picture by {picture.rotation_deg} degrees, and the "
-            "copy would not; turning its samples would change the master: keep the source file",
+            f"the file asks players to {asked}, and the copy would not; turning its samples would "
+            "change the master: keep the source file",
         )
     return VideoPlan(
         codec=wanted.codec,
@@ -267,35 +263,6 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
         repacked=pix_fmt != stored,
         colour_decision=decide("none", source.colour, source.colour, picture),
     )
-
-
-def _raster(profile: Profile, wanted: VideoProfile, picture: VideoTrack) -> tuple[int, int]:
-    assert wanted.width is not None and wanted.height is not None, "the loader has checked it"  # noqa: PT018
-    width, height = picture.display_size
-    if wanted.fit == "exact":
-        return _exact(profile, (wanted.width, wanted.height), (width, height))
-    box = sorted((wanted.width, wanted.height))
-    across, down = reversed(box) if width >= height else box
-    scale = min(Fraction(1), Fraction(across, width), Fraction(down, height))
-    fitted = (_even(width * scale), _even(height * scale))
-    if min(fitted) < SMALLEST_SIDE:
-        raise Refused("picture_too_small", f"{width}x{height} would shrink to {fitted}")
-    return fitted
-
-
-def _exact(profile: Profile, raster: tuple[int, int], display: tuple[int, int]) -> tuple[int, int]:
-    shown, wanted = "x".join(map(str, display)), "x".join(map(str, raster))
-    if display[0] < raster[0] or display[1] < raster[1]:
-        raise Refused(
-            "would_upscale", f"{shown} is smaller than {wanted}, and {profile.name} never upscales"
-        )
-    if abs(Fraction(*display) / Fraction(*raster) - 1) > _ASPECT_TOLERANCE:
-        raise Refused(
-            "aspect_differs",
-            f"{shown} does not have the shape of {wanted}, and {profile.name} neither stretches "
-            "nor crops: choose a mobile rung",
-        )
-    return raster
 
 
 def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspection) -> list[str]:
@@ -329,10 +296,6 @@ def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspecti
         ),
     }
     return [text for text, holds in facts.items() if holds]
-
-
-def _even(side: Fraction) -> int:
-    return max(2, round(side / 2) * 2)
 
 
 def _shown(rate: Fraction) -> str:

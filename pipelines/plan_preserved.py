@@ -7,8 +7,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from pipelines.media import Inspection, MediaInfo
-from pipelines.plan_picture import Refused
-from pipelines.plan_types import AudioPlan, Rung
+from pipelines.plan_types import AudioPlan, Refused, Rung
 
 T = TypeVar("T")
 

@@ -9,8 +9,7 @@ from pipelines.codecs import UNCOMPRESSED
 from pipelines.languages import three_letters
 from pipelines.media import AudioTrack, Inspection, MediaInfo
 from pipelines.plan_loudness import loudness_decisions, with_loudness
-from pipelines.plan_picture import Refused
-from pipelines.plan_types import AudioPlan, Rung
+from pipelines.plan_types import AudioPlan, Refused, Rung
 from pipelines.profile import AudioProfile, Profile
 from pipelines.sound_codecs import layout, sample_rate_hz
 from pipelines.track_table import is_surround, programme

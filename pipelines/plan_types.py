@@ -8,7 +8,15 @@ from fractions import Fraction
 from typing import Literal
 
 from pipelines.colour_types import ColourDecision, Conversion
-from pipelines.media import Captions, Colour, ContentLight, FieldOrder, MasteringDisplay, Pulldown
+from pipelines.media import (
+    Area,
+    Captions,
+    Colour,
+    ContentLight,
+    FieldOrder,
+    MasteringDisplay,
+    Pulldown,
+)
 from pipelines.profile import AudioCodec, Container, Target, VideoCodec
 
 _UNKNOWN = Colour()
@@ -30,6 +38,8 @@ class VideoPlan:
 
     `repacked`: the source holds the same samples in another order than `pix_fmt`.
     `colour_decision` says how `conversion` is done, and with which numbers.
+    `crop` is the part of the source's picture that is shown, `active` where that stands on the
+    raster: what lies beside it is black. `None` stands for all of either.
     """
 
     codec: VideoCodec
@@ -63,6 +73,14 @@ class VideoPlan:
     colour_decision: ColourDecision | None = None
     dynamic_metadata: Literal["hdr_vivid"] | None = None
     captions: tuple[Captions, ...] = ()
+    crop: Area | None = None
+    active: Area | None = None
+    upconverted: bool = False  # shown larger than the source has it
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height of the picture, without bars."""
+        return (self.active.width, self.active.height) if self.active else (self.width, self.height)
 
     @property
     def copied(self) -> bool:
@@ -177,6 +195,14 @@ class Rung:
     subtitles: tuple[SubtitlePlan, ...] = ()
 
 
+class Refused(Exception):
+    """Raised where a profile cannot honestly be met; becomes a `Refusal`."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A profile that this source cannot honestly meet, and why."""
@@ -249,9 +275,11 @@ class Plan:
     resampled to. `source_colour` is complete: `decisions` say what the file left out and every
     other choice, in words. `start_s` is where ffmpeg puts time zero when it reads the picture and
     all `audio_tracks`; with `clock_of_tracks` it depends on reading them all. `programme` is the
-    one of a transport stream with several that all of them belong to. `source_size` is the stored
-    picture's. `together` are the profiles whose pictures are made from one decode, where that is
-    not all of them (see `pipelines.encode_groups`).
+    one of a transport stream with several that all of them belong to. `source_rotation_deg` is set
+    where pictures are turned after their fields were taken apart, and not by ffmpeg's decoding.
+    `source_size` is the stored picture's, `source_whole` all of it, of which a `crop` is a part.
+    `together` are the profiles whose pictures are made from one decode, where that is not all of
+    them (see `pipelines.encode_groups`).
     """
 
     duration_s: Fraction
@@ -270,6 +298,8 @@ class Plan:
     source_field_order: FieldOrder = "progressive"
     source_pulldown: Pulldown | None = None
     source_timecode: str | None = None
+    source_rotation_deg: int = 0
+    source_whole: Area | None = None
     start_s: Fraction = Fraction(0)
     programme: int | None = None
     clock_of_tracks: bool = False

@@ -77,7 +77,7 @@ def _picture_bits(
     if video.crf is None or not kinds or not model.has_model(video.codec, "bits"):
         uncapped = video.width * video.height * video.frames * _UNCAPPED_BITS
         return cap or uncapped, "most"
-    shape = model.shape_of(video, info.picture.display_size)
+    shape = model.shape_of(video, info.picture)
     bits = [model.bits_a_frame(video.crf, kind, shape) for kind in kinds]
     expected = model.mean_of(bits, kinds) * video.frames
     return min(expected, cap) if cap else expected, "predicted"
@@ -90,7 +90,7 @@ def _cpu_s(video: VideoPlan, info: MediaInfo, inspection: Inspection) -> float |
     if video.crf is None or not kinds or not model.has_model(video.codec, "time"):
         return None
     assert info.picture is not None, "a plan with a picture comes from a source with one"
-    shape = model.shape_of(video, info.picture.display_size)
+    shape = model.shape_of(video, info.picture)
     each = [model.cpu_s_a_frame(video.crf, kind, shape) for kind in kinds]
     return video.frames * model.mean_of(each, kinds)
 

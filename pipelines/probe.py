@@ -209,6 +209,7 @@ def _track_by_pyav(track: Mapping[str, Any]) -> VideoTrack:
         colour=_colour(track),
         sample_aspect_ratio=Fraction(track["sample_aspect_ratio"]),
         rotation_deg=-track["rotation_ccw_deg"] % 360,
+        mirrored=track["mirrored"],
         field_order=_field_order(track),
         start_s=Fraction(track["start_s"]),
         container_frames=track["container_frames"],

@@ -179,6 +179,7 @@ def _picture(stream: Any, first: tuple[Any, int] | None, captions: set[str]) -> 
         "height": frame.height,
         "pix_fmt": frame.format.name,
         "rotation_ccw_deg": frame.rotation,
+        "mirrored": _mirrored(frame),
         "field_order": int(context.field_order or 0),
         "interlaced": frame.interlaced_frame,
         "colour_of_stream": _colour_codes(context),
@@ -186,6 +187,15 @@ def _picture(stream: Any, first: tuple[Any, int] | None, captions: set[str]) -> 
         "captions": sorted(captions),
         **side_data(frame),
     }
+
+
+def _mirrored(frame: Any) -> bool:
+    """Whether the display matrix (ISO/IEC 14496-12, 6.2.2) turns left and right about."""
+    held = {data.type: bytes(data) for data in frame.side_data}
+    if Type.DISPLAYMATRIX not in held:
+        return False
+    a, b, _, c, d, *_ = struct.unpack("=9i", held[Type.DISPLAYMATRIX])
+    return bool(a * d < b * c)
 
 
 def _colour_codes(thing: Any) -> list[int]:

@@ -51,10 +51,25 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Crop:
+    """Lines and pixels that are taken from each side of the source's picture, before they become
+    square: of all its lines and pixels, as it is shown.
+    """
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VideoProfile:
     """`fit`: `exact` needs that raster and never upscales; `inside` fits without upscaling;
     `source` keeps raster, rate, fields, sampling and colour untouched (preservation). What keeps
     `dynamic_metadata` needs it in the source, and the encoder `copy`.
+    `upconvert` of an `exact` one shows any picture whole in that raster, enlarged where it is
+    smaller, between black bars where its shape is another. `crop` takes something from the source's
+    picture first; `bars` are the black ones that `inspect` measured.
     `fields`: of an interlaced source `pairs` makes a frame of two fields, `each` a frame of each
     where `max_frame_rate` allows so many.
     `from_sdr` is `refuse` where HLG or PQ stands for a real HDR master.
@@ -84,6 +99,8 @@ class VideoProfile:
     from_sdr: FromSdr = "refuse"
     target: Target | None = None
     dynamic_metadata: Literal["hdr_vivid"] | None = None
+    upconvert: bool = False
+    crop: Crop | Literal["bars"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +289,7 @@ def _unknown_fields(table: Mapping[str, Any]) -> Iterator[str]:
     yield from _unknown("video", VideoProfile, video)
     if isinstance(video, Mapping):
         yield from _unknown("video.target", Target, video.get("target"))
+        yield from _unknown("video.crop", Crop, video.get("crop"))
     for name, kind in (("audio", AudioProfile), ("basis", Basis)):
         entries = table.get(name, [])
         for position, entry in enumerate(entries if isinstance(entries, list) else [entries]):

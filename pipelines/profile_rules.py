@@ -28,6 +28,7 @@ _BUFFER_S = (Fraction(1, 10), Fraction(10))
 _GOP_S = (Fraction(1, 100), Fraction(10))
 _LOOKAHEAD_FRAMES = (6, 60)  # more than the B-frames of any preset but the slowest
 _TARGETS = {"vmaf": (20, 100), "xpsnr": (20, 60)}
+_CROP_SIDES, _CROPPED = ("top", "bottom", "left", "right"), (0, 4096)
 _STEREO, _SURROUND = 2, 6
 _LOUDNESS = {
     "target_lkfs": (-40, -5),
@@ -137,6 +138,8 @@ def _video_faults(video: Table) -> Iterator[str]:
     if most is not None and least is not None and most < least:
         yield _is("video.max_frame_rate", video["max_frame_rate"], f"at least {least}")
     yield from _field_faults(video, most)
+    yield from _upconvert_faults(video)
+    yield from _crop_faults(video)
     yield from _within(video, "video.gop_s", *_GOP_S)
     yield from _lookahead_faults(video)
     yield from _cap_faults(video)
@@ -162,6 +165,34 @@ def _field_faults(video: Table, most: Fraction | None) -> Iterator[str]:
     elif most is not None and most < _FIELDS_FPS:
         may = f"pairs where video.max_frame_rate is below {_FIELDS_FPS}, the fields of a second"
         yield _is("video.fields", "each", may)
+
+
+def _upconvert_faults(video: Table) -> Iterator[str]:
+    if video.get("upconvert") is not True:
+        return
+    if video.get("fit") != "exact":
+        yield _is("video.upconvert", value=True, may="for an exact raster: video.fit 'exact'")
+    if video.get("burnt_in_timecode") is True:
+        yield _is("video.burnt_in_timecode", value=True, may="false beside video.upconvert")
+
+
+def _crop_faults(video: Table) -> Iterator[str]:
+    """Never in preservation, nor in a copy."""
+    crop = video.get("crop")
+    if crop is None:
+        return
+    if video.get("fit") == "source":
+        yield _is("video.crop", crop, "nothing may be taken away where video.fit is 'source'")
+    if not isinstance(crop, Mapping):
+        if crop != "bars":
+            yield _is("video.crop", crop, "'bars', or what to take from each side: { top = 2 }")
+        return
+    for side in _CROP_SIDES:
+        yield from _within(crop, f"video.crop.{side}", *_CROPPED)
+        if (count := _number(crop.get(side))) is not None and count % 2:
+            yield _is(f"video.crop.{side}", crop[side], "an even number")
+    if not any(_number(crop.get(side)) for side in _CROP_SIDES):
+        yield "video.crop must name what is taken away: top, bottom, left or right"
 
 
 def _picture_faults(video: Table) -> Iterator[str]:
@@ -289,13 +320,14 @@ def _label_faults(table: Table, video: Table) -> Iterator[str]:
     for label, raster in _LABELS.items():
         wide = video.get("dynamic_range") in ("hlg", "pq") or video.get("dynamic_metadata")
         hdr = wide and "10" in str(video.get("pix_fmt"))
-        if re.search(rf"(?<!\d){label}(?![a-z])", words) and (
-            size != raster or rate < _UHD_FPS or not hdr or video.get("fit") == "inside"
+        made = video.get("fit") != "inside" and video.get("upconvert") is not True
+        if re.search(rf"(?<!\d){label}(?![a-z])", words) and not (
+            size == raster and rate >= _UHD_FPS and hdr and made
         ):
             yield (
                 f"name or title says {label.upper()}, which stands for exactly "
-                f"{raster[0]}x{raster[1]}, video.min_frame_rate of at least {_UHD_FPS}, 10 bits "
-                "and hlg or pq"
+                f"{raster[0]}x{raster[1]}, not upconverted, video.min_frame_rate of at least "
+                f"{_UHD_FPS}, 10 bits and hlg or pq"
             )
     if re.search(r"\bhd\b", words) and (
         size != (1920, 1080) or rate < _HD_FPS or video.get("fit") == "inside"

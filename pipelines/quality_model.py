@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.media import Inspection, Shot
+from pipelines.media import Inspection, Shot, VideoTrack
 from pipelines.metrics import comparison_raster
 from pipelines.plan_types import VideoPlan
 
@@ -61,10 +61,10 @@ def material_of(shot: Shot, frames: int) -> Material:
     return Material(share, shot.coded_bytes, shot.detail)
 
 
-def shape_of(video: VideoPlan, display: tuple[int, int]) -> Shape:
-    """`display` is the source's size."""
-    across, down = comparison_raster(video, display)
-    pixels = video.width * video.height
+def shape_of(video: VideoPlan, picture: VideoTrack) -> Shape:
+    """`picture` is the source's. Bars take no bits."""
+    across, down = comparison_raster(video, picture.shown_size(video.crop))
+    pixels = video.shown[0] * video.shown[1]
     return Shape(video.codec, pixels, math.log2(across * down / pixels) / 2)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines import quality_model as model
 from pipelines.codecs import ENCODERS
-from pipelines.media import Inspection
+from pipelines.media import Inspection, VideoTrack
 from pipelines.metrics import comparison_raster, metrics_for
 from pipelines.plan_types import Choice, Findings, Probe, Refusal, Rung, VideoPlan
 from pipelines.profile import Target
@@ -81,17 +81,17 @@ class Subject:
 def with_targets(
     rungs: Sequence[Rung],
     targets: Mapping[str, Target],
-    display: tuple[int, int],
+    picture: VideoTrack,
     inspection: Inspection,
     found: Findings,
     optional: Collection[str] = (),
 ) -> Targeted:
-    """`targets` by profile; `display` is the source's size. Rungs without one stay as they are.
+    """`targets` by profile; `picture` is the source's. Rungs without one stay as they are.
 
     `optional` ones are left out where they add nothing.
     """
     wanted = {rung.profile: targets[rung.profile] for rung in rungs if rung.profile in targets}
-    subjects = subjects_of(rungs, wanted, display, inspection, found)
+    subjects = subjects_of(rungs, wanted, picture, inspection, found)
     choices = {
         rung.profile: choose(rung, wanted[rung.profile], subjects[rung.profile])
         for rung in rungs
@@ -119,7 +119,7 @@ def with_targets(
 def subjects_of(
     rungs: Sequence[Rung],
     wanted: Mapping[str, Target],
-    display: tuple[int, int],
+    picture: VideoTrack,
     inspection: Inspection,
     found: Findings,
 ) -> dict[str, Subject]:
@@ -128,8 +128,8 @@ def subjects_of(
     kinds = model.materials(inspection)
     for rung in rungs:
         target = wanted.get(rung.profile)
-        if target and kinds and rung.video and _can_tell(target, rung.video, display):
-            shape = model.shape_of(rung.video, display)
+        if target and kinds and rung.video and _can_tell(target, rung.video, picture):
+            shape = model.shape_of(rung.video, picture)
             own = [probe for probe in found.probes if probe.profile == rung.profile]
             made[rung.profile] = _subject(target.metric, shape, kinds, own, inspection)
     return {name: _by_kin(one, made.values()) for name, one in made.items()}
@@ -234,9 +234,9 @@ def _with_crf(rung: Rung, choices: Mapping[str, Choice]) -> Rung:
     return replace(rung, video=replace(rung.video, crf=choices[rung.profile].crf))
 
 
-def _can_tell(target: Target, video: VideoPlan, display: tuple[int, int]) -> bool:
+def _can_tell(target: Target, video: VideoPlan, picture: VideoTrack) -> bool:
     """Whether such a picture is scored by the target's model, and its codec's losses are known."""
-    scored = metrics_for(video, comparison_raster(video, display))
+    scored = metrics_for(video, comparison_raster(video, picture.shown_size(video.crop)))
     fits = any(
         one.name == target.metric and (one.model or "").startswith(target.model) for one in scored
     )

@@ -11,8 +11,10 @@ from typing import Any
 from pipelines.cache_files import timecode_font_file
 from pipelines.colour import conversion_filters, numbers_of, tables_of
 from pipelines.colour_types import Conversion, Parameters
-from pipelines.graph import deinterlaced, resampled, with_timecode
+from pipelines.graph import with_timecode
+from pipelines.media import Area, VideoTrack
 from pipelines.metrics import comparison_raster
+from pipelines.picture_filters import cropped, deinterlaced, resampled, turned
 from pipelines.plan_types import FILM_STRIDE, Plan, VideoPlan
 from pipelines.pulldown import film
 from pipelines.samples import Span
@@ -23,7 +25,7 @@ class Reference:
     """The pictures that rungs are compared with; rungs with equal ones share them.
 
     Only rate and burnt-in timecode are a rung's own: they branch off from these pictures, which are
-    one a field where any of the rungs is.
+    one a field where any of the rungs is. Bars are no part of them: a score is of the picture.
     """
 
     raster: tuple[int, int]
@@ -31,13 +33,21 @@ class Reference:
     deinterlace: bool
     pulldown: bool = False
     numbers: Parameters = ()
+    crop: Area | None = None
+    upconverted: bool = False
 
 
-def reference_of(video: VideoPlan, display: tuple[int, int]) -> Reference:
-    """`display` is the source's size."""
-    raster = comparison_raster(video, display)
-    numbers = numbers_of(video)
-    return Reference(raster, video.conversion, video.deinterlace, video.pulldown, numbers)
+def reference_of(video: VideoPlan, picture: VideoTrack) -> Reference:
+    """`picture` is the source's."""
+    return Reference(
+        raster=comparison_raster(video, picture.shown_size(video.crop)),
+        conversion=video.conversion,
+        deinterlace=video.deinterlace,
+        pulldown=video.pulldown,
+        numbers=numbers_of(video),
+        crop=video.crop,
+        upconverted=video.upconverted,
+    )
 
 
 def reference_pictures(
@@ -62,12 +72,16 @@ def reference_pictures(
         pictures = deinterlaced(pictures, plan, each_field=apart < 1)
     if span is not None:
         pictures = between(pictures, span)
-    pictures = _every(pictures, stride / apart).filter(
-        "scale", *reference.raster, flags="bicubic+accurate_rnd"
-    )
-    pictures = pictures.filter("setsar", 1)
+    pictures = _every(pictures, stride / apart)
+    pictures = cropped(turned(pictures, plan.source_rotation_deg), reference.crop)
+    enlarged = reference.raster if reference.upconverted else None
+    if not enlarged:
+        pictures = pictures.filter("scale", *reference.raster, flags="bicubic+accurate_rnd")
+        pictures = pictures.filter("setsar", 1)
     conversion, numbers = reference.conversion, reference.numbers
-    return conversion_filters(pictures, conversion, numbers, plan.source_colour, pix_fmt)
+    return conversion_filters(
+        pictures, conversion, numbers, plan.source_colour, pix_fmt, enlarged=enlarged
+    )
 
 
 def made_apart(reference: Reference, stride: Fraction) -> Fraction:

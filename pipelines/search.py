@@ -131,7 +131,7 @@ def encode_cpu_s(made: Plan, info: MediaInfo, inspection: Inspection) -> float:
     for choice in made.choices:
         video = made.rung(choice.profile).video
         assert video is not None, "a choice is of a picture"
-        shape = model.shape_of(video, picture.display_size)
+        shape = model.shape_of(video, picture)
         each = [model.cpu_s_a_frame(choice.crf, kind, shape) for kind in kinds]
         total += video.frames * model.mean_of(each, kinds)
     return total
@@ -166,8 +166,7 @@ def _again(
         return _NONE
     assert info.picture is not None, "a plan with choices comes from a source with a picture"
     targets = {choice.profile: choice.target for choice in made.choices}
-    size = info.picture.display_size
-    better = with_targets(first.rungs, targets, size, inspection, found).rungs
+    better = with_targets(first.rungs, targets, info.picture, inspection, found).rungs
     far = tuple(rung for rung in better if _far(rung, made.rung(rung.profile)))
     return Sampling(far, first.samples)
 
@@ -211,7 +210,7 @@ def _one(
     taken: list[Probe] = []
     for group in measured_together(made.rungs, info):
         videos = [rung.video for rung in group if rung.video]
-        reference = reference_of(videos[0], info.picture.display_size)
+        reference = reference_of(videos[0], info.picture)
         alone = replace(made, rungs=group)
         yield from run(
             encode_command(path, alone, stretch, folder, part=True),
@@ -305,9 +304,9 @@ def _sample_cpu_s(
     for rung in rungs:
         video = rung.video
         assert video is not None, "only pictures are probed"
-        shape = model.shape_of(video, picture.display_size)
+        shape = model.shape_of(video, picture)
         each = [model.cpu_s_a_frame(_crf(rung), kind, shape) for kind in kinds]
-        across, down = reference_of(video, picture.display_size).raster
+        across, down = reference_of(video, picture).raster
         frame_s = 2 * model.mean_of(each, kinds) + model.score_cpu_s(across * down)
         total += float(length / video.stride) * frame_s
     return total

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.containers import INPUT_GUARDS
 from pipelines.frame_times import Timing
 from pipelines.kept import identity, kept_or
-from pipelines.media import Colour, KeptThumbs
-from pipelines.plan_types import Plan
+from pipelines.media import Area, Colour, KeptThumbs
+from pipelines.plan_types import Plan, VideoPlan
 from pipelines.progress import Progress
 from pipelines.run import run
 from pipelines.source_colour import readable_tags
@@ -68,6 +69,46 @@ def output(folder: Path) -> tuple[str, ...]:
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "8", "-bf", "0", "-threads", "1"),
         *("-f", "matroska", "-y", str(folder / PICTURES)),
     )
+
+
+def filter_of(video: VideoPlan, whole: Area | None) -> str:
+    """The thumbnail of what a rendition shows, without bars: as fine as the source's, of whose
+    `whole` picture it may be a part.
+    """
+    bars, part = video.active, video.crop
+    inside = f"crop={bars.width}:{bars.height}:{bars.left}:{bars.top}," if bars else ""
+    if part is None or whole is None:
+        return f"{inside}{FILTER}"
+    width, height = (
+        max(1, round(side * length / all_of))
+        for side, length, all_of in (
+            (WIDTH, part.width, whole.width),
+            (HEIGHT, part.height, whole.height),
+        )
+    )
+    return f"{inside}scale={width}:{height}:flags=area,format=gray,scale={WIDTH}:{HEIGHT}"
+
+
+def part_of(pictures: Pictures, part: Area | None, whole: Area | None) -> Pictures:
+    """Of thumbnails of the `whole` picture those of a part of it, as `filter_of` makes them."""
+    if part is None or whole is None:
+        return pictures
+    across, down = part.width / whole.width, part.height / whole.height
+    left, top = part.left / whole.width * WIDTH, part.top / whole.height * HEIGHT
+    # From the middle of a sample of the part to that of the whole.
+    places = np.array(
+        [[across, 0, left + across / 2 - 0.5], [0, down, top + down / 2 - 0.5]], np.float64
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return {
+        at: np.asarray(
+            cv2.warpAffine(
+                picture, places, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REPLICATE
+            ),
+            np.float32,
+        )
+        for at, picture in pictures.items()
+    }
 
 
 def coded_bytes(pictures: Path) -> NDArray[np.int64]:

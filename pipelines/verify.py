@@ -44,7 +44,7 @@ from pipelines.samples import (
 from pipelines.seams import seam_faults, seam_frames
 from pipelines.sound_levels import Levels, gain_between, level_faults
 from pipelines.sound_sync import sound_faults
-from pipelines.thumbs import Pictures, Thumbs, picture_places, source_pictures
+from pipelines.thumbs import Pictures, Thumbs, part_of, picture_places, source_pictures
 from pipelines.transport_stream import BadTransport
 
 
@@ -119,7 +119,11 @@ def _decode(
     numbers = rung_frames(rung.video, picture_places(plan)) if rung.video else []
     video = None if reading.picture is None else rung.video
     seams = seam_frames(video, plan) if video else ()
-    return (yield from decode(path, replace(rung, video=video), tracks, numbers, spans, seams))
+    return (
+        yield from decode(
+            path, replace(rung, video=video), tracks, numbers, spans, seams, plan.source_whole
+        )
+    )
 
 
 def _track(position: int, channels: int, planned: AudioPlan) -> Track:
@@ -191,6 +195,7 @@ def _picture_faults(
     faults: list[str] = []
     windows = picture_places(plan)
     true = yield from source_pictures(thumbs, plan, windows)
+    true = part_of(true, rung.video.crop, plan.source_whole)
     for window in windows:
         numbers = rung_frames(rung.video, [window])
         here = {number: ours[number] for number in numbers if number in ours}

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from api.models.common import Colour, Link, Metadata, Rational, Received, Seconds, Sent, Text
-from pipelines.media import Captions, Levels, Loudness, Shot, Span
+from pipelines.media import Area, Captions, Levels, Loudness, Shot, Span
 
 AssetState = Literal["processing", "ready", "failed", "cancelled"]
 
@@ -89,6 +89,9 @@ class Inspection(Sent):
     black: tuple[Span, ...]
     freeze: tuple[Span, ...]
     levels: Levels | None
+    active_picture: Area | None = Field(
+        default=None, description="What was ever lighter than black, after rotation."
+    )
     loudness: tuple[Loudness, ...]
     findings: tuple[str, ...]
 

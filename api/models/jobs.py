@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from api.models.common import Colour, Failure, Rational, Seconds, Sent
 from api.models.uploads import Recipe
 from pipelines.colour_types import ColourDecision
-from pipelines.media import Captions
+from pipelines.media import Area, Captions
 from pipelines.plan import AudioPlan, Chunk, Refusal
 from pipelines.plan_types import Choice, SubtitlePlan
 
@@ -45,6 +45,15 @@ class VideoPlan(Sent):
     burnt_in_timecode: bool
     lossless: bool
     captions: tuple[Captions, ...] = ()
+    crop: Area | None = Field(
+        default=None,
+        description="The part of the source's picture, after rotation, that is shown; null: all.",
+    )
+    active: Area | None = Field(
+        default=None,
+        description="Where the picture stands on the raster, between black bars; null: everywhere.",
+    )
+    upconverted: bool = Field(default=False, description="Shown larger than the source has it.")
     colour_decision: ColourDecision | None = Field(
         default=None, description="Kept, or converted by which methods with which numbers."
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from api.models.common import Rational, Received, Sent
-from pipelines.profile import AudioProfile, Basis, Target
+from pipelines.profile import AudioProfile, Basis, Crop, Target
 
 PROFILE_EXAMPLE: dict[str, JsonValue] = {
     "toml": """name = "own-listening-copy"
@@ -64,6 +64,12 @@ class VideoProfile(Sent):
     from_sdr: str
     target: Target | None
     dynamic_metadata: str | None
+    upconvert: bool = Field(
+        description="Whole in that raster, enlarged where it is smaller, between black bars."
+    )
+    crop: Crop | Literal["bars"] | None = Field(
+        description="What is taken from each side of the source's picture; `bars`: black ones."
+    )
 
 
 class Profile(Sent):

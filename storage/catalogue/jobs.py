@@ -126,19 +126,20 @@ def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor:
     seen = asset.inspection or {}
     stale = "thumbs" not in seen or "source_colour" in request
     stale = stale or not inspected_as_asked(asset, request)
-    fresh = stale or _lacks_light(session, asset, request)
+    fresh = stale or _lacks(session, asset, request)
     add_steps(session, job, [inspect, replace(plan, after=("inspect",))] if fresh else [plan])
     assets.settle_asset(session, asset.id, actor)
     return job
 
 
-def _lacks_light(session: Session, asset: Asset, request: Mapping[str, Any]) -> bool:
-    """Whether PQ is asked for, and no inspection has measured its light."""
+def _lacks(session: Session, asset: Asset, request: Mapping[str, Any]) -> bool:
+    """Whether no inspection has measured what is asked for: of PQ its light, of bars their size."""
     names = request.get("profiles") or ladder(request.get("ladder") or DEFAULT_LADDER).profiles
     known = {**load_profiles(), **own_profiles(session, asset.organisation_id)}
-    found = (known.get(name) for name in names)
-    in_pq = any(one and one.video and one.video.dynamic_range == "pq" for one in found)
-    return in_pq and (asset.inspection or {}).get("light") is None
+    found = [one.video for name in names if (one := known.get(name)) and one.video]
+    seen = asset.inspection or {}
+    dark = any(one.dynamic_range == "pq" for one in found) and seen.get("light") is None
+    return dark or (any(one.crop == "bars" for one in found) and "active_picture" not in seen)
 
 
 def record_plan(

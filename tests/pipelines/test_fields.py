@@ -19,6 +19,7 @@ from pipelines.media import FieldOrder, VideoTrack
 from pipelines.plan import Chunk, Plan, VideoPlan, plan
 from pipelines.profile import Profile, ladder, profile
 from pipelines.progress import finish
+from tests.pipelines.made import made_of
 from tests.pipelines.sources import (
     HD,
     call,
@@ -313,3 +314,58 @@ def test_the_order_of_fields_is_found_out(
 
 def tagged(flag: str) -> str:
     return f"format=yuv420p,setfield={flag}[v]"
+
+
+def turned(tape: Path, degrees: int) -> Path:
+    """The same stream, of which the file says that players turn it clockwise."""
+    path = tape.with_name(f"turned-{degrees}.mov")
+    call("-display_rotation", str(-degrees), "-i", tape, "-c", "copy", path)
+    return path
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(("degrees", "scan"), [(90, "tff"), (180, "bff"), (270, "bff")])
+def test_fields_are_taken_apart_before_the_picture_is_turned(
+    degrees: int, scan: str, tmp_path: Path
+) -> None:
+    """The frames that the upright tape gives, turned: bit by bit, in the order that was flagged."""
+    turns = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
+    tape = woven(tmp_path / "tape.mov", scan)
+    wanted = lossless()
+    assert wanted.video is not None
+    if degrees != 180:
+        wanted = replace(wanted, video=replace(wanted.video, width=180, height=320))
+    path = turned(tape, degrees)
+    made = planned(path, [wanted], tmp_path)
+    assert (made.source_field_order, made.source_rotation_deg) == (ORDERS[scan], degrees)
+    file = finish(encode_chunk(path, made, made.chunks[0], tmp_path)).files["hd-avc-sdr"]
+    true = tmp_path / "true.mkv"
+    apart = f"bwdif=mode=send_field:parity={scan}:deint=all,{turns[degrees]}"
+    call("-i", tape, "-vf", apart, "-c:v", "ffv1", true)
+    assert framemd5(file) == framemd5(true)
+    assert f"turned by {degrees} degrees, as the file asks" in made.decisions
+
+
+@pytest.mark.media
+def test_a_turned_tape_is_verified_and_scored(tmp_path: Path) -> None:
+    """Its thumbnails and its reference stand upright too."""
+    path = turned(woven(tmp_path / "tape.mov", "tff"), 90)
+    base = small()
+    assert base.video is not None
+    upright = replace(base, video=replace(base.video, width=180, height=320), audio=())
+    made, files = made_of(path, tmp_path, [upright])
+    (rung,) = made.rungs
+    scores = finish(measure(path, [(rung, files[rung.profile])], made, tmp_path))
+    found = {one.metric: one for one in scores.of(rung.profile).measurements}
+    assert found["xpsnr"].frames == 80
+    assert found["xpsnr"].mean is not None
+    assert found["xpsnr"].mean > 40
+
+
+@pytest.mark.parametrize("change", [{"mirrored": True}, {"rotation_deg": 45}])
+def test_fields_that_are_to_be_mirrored_are_refused(change: dict[str, object]) -> None:
+    """Nothing here turns them so; progressive pictures are left to ffmpeg."""
+    odd = replace(TAPE, **change)  # type: ignore[arg-type]
+    made = shaped(odd, profile("mobile-720p"))
+    assert [refusal.code for refusal in made.refused] == ["rotated_fields"]
+    assert not shaped(replace(odd, field_order="progressive"), profile("mobile-720p")).refused

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.errors import InvalidProfile, UnknownProfile
 from pipelines.profile import (
+    Crop,
     choose_profiles,
     ladder,
     load_ladders,
@@ -42,6 +43,7 @@ SHIPPED = {
     "mobile-720p",
     "ott4k-av1-hlg",
     "review-proxy",
+    "uhd-upconvert-hlg",
     "uhd-vvc",
 }
 WRONG_LOUDNESS = "loudness = { target_lkfs = -24, tolerance_lu = 0, max_true_peak_dbtp = 1 }"
@@ -184,6 +186,26 @@ def test_rates_are_exact(written: Path) -> None:
             "video.fields is 'each': pairs, since",
         ),
         ('fit = "inside"', 'fit = "inside"\nfields = "yadif"', "video.fields: Input should be"),
+        (
+            'fit = "inside"',
+            'fit = "inside"\nupconvert = true',
+            "video.upconvert is True: for an exact",
+        ),
+        (
+            'fit = "inside"',
+            'fit = "exact"\nupconvert = true\nburnt_in_timecode = true',
+            "video.burnt_in_timecode is True: false beside video.upconvert",
+        ),
+        ('fit = "inside"', 'fit = "inside"\ncrop = {top = 3}', "video.crop.top is 3: an even"),
+        ('fit = "inside"', 'fit = "inside"\ncrop = {left = -2}', "video.crop.left is -2: 0 to"),
+        ('fit = "inside"', 'fit = "inside"\ncrop = {up = 2}', "video.crop has unknown fields"),
+        ('fit = "inside"', 'fit = "inside"\ncrop = {}', "video.crop must name what is taken"),
+        ('fit = "inside"', 'fit = "inside"\ncrop = "auto"', "video.crop is 'auto': 'bars', or"),
+        (
+            'fit = "inside"',
+            'fit = "source"\ncrop = "bars"',
+            "video.crop is 'bars': nothing may be taken away where video.fit",
+        ),
         ("[video]", "[video", "is not TOML"),
         ("[video]", "video = 3\n[other]", "video: Input should be a dictionary"),
         ("width = 320", "width = 321", "video.width is 321: an even number"),
@@ -282,3 +304,21 @@ def test_profiles_are_chosen_by_names_or_by_a_ladder_and_each_once() -> None:
     assert choose_profiles(info, "archive")[0].name == "archive-ffv1"
     with pytest.raises(UnknownProfile, match="no profile was named"):
         choose_profiles(info, [])
+
+
+def test_an_upconverted_picture_is_never_called_4k() -> None:
+    """The word stands for one that was made in 4K; what was not is told apart by its name."""
+    made = load_profiles()["cn4k-hevc-hlg"]
+    text = (Path("pipelines/profiles") / f"{made.name}.toml").read_text("utf-8")
+    with pytest.raises(InvalidProfile, match=r"name or title says 4K, .* not upconverted"):
+        read_profile(text.replace('fit = "exact"', 'fit = "exact"\nupconvert = true').encode())
+
+
+def test_crops_are_read_as_lines_or_as_bars() -> None:
+    """The rest of the sides is left alone."""
+    base = 'fit = "inside"'
+    lines = read_profile(GOOD.replace(base, f"{base}\ncrop = {{ top = 4 }}").encode()).video
+    bars = read_profile(GOOD.replace(base, f'{base}\ncrop = "bars"').encode()).video
+    assert lines is not None
+    assert bars is not None
+    assert (lines.crop, bars.crop) == (Crop(top=4), "bars")

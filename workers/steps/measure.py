@@ -63,7 +63,7 @@ def run(context: StepContext) -> StepResult:
 def _foreseen_bytes(context: StepContext, rungs: Sequence[Rung]) -> int:
     picture = picture_of(context)
     videos = [rung.video for rung in rungs if rung.video is not None]
-    raster = reference_of(videos[0], picture.display_size).raster
+    raster = reference_of(videos[0], picture).raster
     return score_bytes(picture, videos, raster, context.settings.cores)
 
 

@@ -1,0 +1,84 @@
+"""What becomes of a source's pictures before they are scaled, and of a rung's after: as filters.
+
+    fields apart ─ turned ─ cropped ─ (scaled, converted) ─ bars
+
+Fields are lines: a picture that is turned first has none any more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.media import Area
+from pipelines.plan_types import Plan, VideoPlan
+
+# Clockwise, as ffmpeg's own turning does it.
+_QUARTERS = {90: "clock", 270: "cclock"}
+
+
+def can_turn(degrees: int) -> bool:
+    return degrees % 90 == 0
+
+
+def turned(stream: Any, degrees: int) -> Any:
+    """Upright, where ffmpeg was told not to do it while decoding: no player is to do it again."""
+    if not degrees:
+        return stream
+    stream = stream.filter("sidedata", mode="delete", type="DISPLAYMATRIX")
+    if degrees == 180:
+        return stream.filter("hflip").filter("vflip")
+    return stream.filter("transpose", dir=_QUARTERS[degrees])
+
+
+def turning(degrees: int) -> str:
+    """The same for a graph in words, with a comma after each filter."""
+    turns = "hflip,vflip" if degrees == 180 else f"transpose=dir={_QUARTERS[degrees]}"
+    return f"sidedata=mode=delete:type=DISPLAYMATRIX,{turns},"
+
+
+def input_options(plan: Plan) -> dict[str, Any]:
+    """Of the source, beside the guards."""
+    return {"noautorotate": None} if plan.source_rotation_deg else {}
+
+
+def deinterlaced(stream: Any, plan: Plan, *, each_field: bool) -> Any:
+    """A progressive frame for each interlaced one, or two, in the field order that was inspected.
+
+    The first of two is the one that there would be alone.
+    """
+    parity = "bff" if plan.source_field_order == "bb" else "tff"
+    mode = "send_field" if each_field else "send_frame"
+    return stream.filter("bwdif", mode=mode, parity=parity, deint="all")
+
+
+def resampled(stream: Any, plan: Plan) -> Any:
+    """Frames repeated or dropped to an even rate; the last one is held up to the planned count."""
+    assert plan.frame_rate is not None, "a plan with a picture has a rate"
+    rate = plan.frame_rate
+    return (
+        stream.filter("setpts", "PTS-STARTPTS")
+        .filter("fps", fps=f"{rate.numerator}/{rate.denominator}")
+        .filter("tpad", stop=plan.frames, stop_mode="clone")
+        .filter("trim", end_frame=plan.frames)
+    )
+
+
+def cropped(stream: Any, area: Area | None) -> Any:
+    """That part alone."""
+    if area is None:
+        return stream
+    return stream.filter("crop", area.width, area.height, area.left, area.top)
+
+
+def with_bars(stream: Any, video: VideoPlan) -> Any:
+    """On its raster; what lies beside it is black: the least legal luma, without colour.
+
+    The last step before the encoder, so that no conversion or scaler touches the bars. `pad` alone
+    would make them a little green: its chroma is 514 in 10 bits.
+    """
+    if video.active is None:
+        return stream
+    left, top = video.active.left, video.active.top
+    return stream.filter("pad", video.width, video.height, left, top).filter(
+        "fillborders", left=left, right=left, top=top, bottom=top, mode="fixed", color="black"
+    )
