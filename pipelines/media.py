@@ -9,6 +9,7 @@ from typing import Literal
 DynamicRange = Literal["sdr", "hlg", "pq"]
 FieldOrder = Literal["progressive", "tt", "bb"]
 Captions = Literal["cea-608", "cea-708"]  # inside the pictures, as ATSC A/53 has them
+CaptionChannel = Literal["CC1", "CC2", "CC3", "CC4"]  # services of CEA-608
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +280,7 @@ class Inspection:
     source does not say it, with the source taken as `light_colour`. `colour_in_doubt` says why the
     tags cannot be true. `damaged_pictures` were made up in part by the decoder, one of whose
     `decoder_errors` each may be; `stamps_back_s` is how far the picture's stamps go back, all steps
-    together.
+    together. `caption_channels` are those of CEA-608 in which something is said.
     """
 
     duration_s: Fraction
@@ -315,6 +316,7 @@ class Inspection:
     light: ContentLight | None = None
     light_colour: Colour | None = None
     colour_in_doubt: str | None = None
+    caption_channels: tuple[CaptionChannel, ...] = ()
 
     @property
     def scan(self) -> FieldOrder:

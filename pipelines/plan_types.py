@@ -8,7 +8,15 @@ from fractions import Fraction
 from typing import Literal
 
 from pipelines.colour_types import ColourDecision, Conversion
-from pipelines.media import Captions, Colour, ContentLight, FieldOrder, MasteringDisplay, Pulldown
+from pipelines.media import (
+    CaptionChannel,
+    Captions,
+    Colour,
+    ContentLight,
+    FieldOrder,
+    MasteringDisplay,
+    Pulldown,
+)
 from pipelines.profile import AudioCodec, Container, Target, VideoCodec
 
 _UNKNOWN = Colour()
@@ -139,7 +147,8 @@ class AudioPlan:
 
 @dataclass(frozen=True, slots=True)
 class SubtitlePlan:
-    """One subtitle track of a rendition, from the source's stream `track`, or from a `file`.
+    """One subtitle track of a rendition, from the source's stream `track`, from a `file`, or from
+    a `channel` of the captions in the pictures of that stream.
 
     `key` names the encode as in `AudioPlan`, `suffix` the container that keeps it until the join.
     Of a copy nothing is cut, but for a `stream`, which ends with its picture.
@@ -155,6 +164,7 @@ class SubtitlePlan:
     hearing_impaired: bool = False
     file: str | None = None
     stream: bool = False
+    channel: CaptionChannel | None = None
 
     @property
     def copied(self) -> bool:

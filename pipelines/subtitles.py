@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from pipelines.captions import read_captions
 from pipelines.containers import INPUT_GUARDS
 from pipelines.cues import (
     Cue,
@@ -23,6 +24,7 @@ from pipelines.cues import (
     without_drawings,
 )
 from pipelines.errors import UnsupportedMedia
+from pipelines.media import CaptionChannel
 from pipelines.plan_types import Plan, SubtitlePlan
 from pipelines.progress import Progress, part
 from pipelines.run import run
@@ -57,17 +59,27 @@ def encode_subtitles(
     if not tracks:
         return EncodedSubtitles({}, ())
     commands = []
-    inside = {key: track for key, track in tracks.items() if track.file is None}
+    inside = {key: one for key, one in tracks.items() if one.file is None and one.channel is None}
     if inside:
         reading = _read(source, plan, inside, folder)
-        commands.append((yield from part(reading, 0.0, 0.9, "reading the subtitles")))
+        commands.append((yield from part(reading, 0.0, 0.8, "reading the subtitles")))
+    captions: Mapping[CaptionChannel, Sequence[Cue]] = {}
+    if plan.video_track is not None and any(one.channel for one in tracks.values()):
+        captions = yield from part(
+            read_captions(source, plan.video_track), 0.8, 0.9, "reading the captions"
+        )
     for key, track in tracks.items():
         if track.file is not None:
             commands.append((yield from _read_file(key, track, Path(track.file), folder)))
     made = [(key, track) for key, track in tracks.items() if not track.copied]
     for number, (key, track) in enumerate(made):
         start, end = 0.9 + 0.1 * number / len(made), 0.9 + 0.1 * (number + 1) / len(made)
-        yield from part(_made(key, track, plan, folder), start, end, "writing the subtitles")
+        if track.channel:
+            cues = captions.get(track.channel, ())
+        else:
+            cues = yield from _letters(key, track, folder)
+        making = _made(key, track, cues, plan, folder)
+        yield from part(making, start, end, "writing the subtitles")
     files = {key: folder / f"{key}.{track.suffix}" for key, track in tracks.items()}
     return EncodedSubtitles(files, tuple(commands))
 
@@ -152,10 +164,10 @@ def _shifted(plan: Plan, *, ends: bool) -> str:
     return f"noise=drop='gte(pts*tb,{end:.6f})',{moved}" if ends else moved
 
 
-def _made(
-    key: str, track: SubtitlePlan, plan: Plan, folder: Path
-) -> Generator[Progress, None, None]:
-    """Letters in their place, as one cue at any moment where the container is MP4."""
+def _letters(
+    key: str, track: SubtitlePlan, folder: Path
+) -> Generator[Progress, None, Sequence[Cue]]:
+    """Of a track or file that was read."""
     read = folder / f"{key}.read.srt"
     if track.source_codec in _DRAWN:
         drawn, plain = folder / f"{key}.read.ass", folder / f"{key}.plain.ass"
@@ -163,7 +175,13 @@ def _made(
         yield from _call(
             ["-f", "ass", "-i", str(plain), "-c", "srt", "-f", "srt", str(read)], folder
         )
-    cues = read_srt(read.read_text("utf-8", "replace"))
+    return read_srt(read.read_text("utf-8", "replace"))
+
+
+def _made(
+    key: str, track: SubtitlePlan, cues: Sequence[Cue], plan: Plan, folder: Path
+) -> Generator[Progress, None, None]:
+    """Letters in their place, as one cue at any moment where the container is MP4."""
     zero_s = plan.first_picture_s if track.file is None else Fraction(0)
     cues = in_place(cues, zero_s, plan.duration_s)
     placed = folder / f"{key}.srt"

@@ -130,7 +130,7 @@ def test_captions_stay_in_pictures_of_the_sources_rate_alone() -> None:
         found = {rung.profile: bool(rung.video and rung.video.captions) for rung in made.rungs}
         assert found == {"mobile-540p": carried, "archive-ffv1": False}
         lost = "archive-ffv1" if carried else "mobile-540p, archive-ffv1"
-        assert f"captions (CEA-608 and CEA-708) are left out of {lost}" in told(made)[-1]
+        assert f"are left out of the pictures of {lost}:" in told(made)[-1]
 
 
 LINES = [
@@ -345,9 +345,12 @@ def test_captions_in_the_pictures_outlive_the_encode(name: str, tmp_path: Path) 
         folder = tmp_path / str(chunk.index)
         folder.mkdir()
         parts.append(finish(encode_chunk(source, made, chunk, folder)).files[rung.profile])
-    sounds = finish(encode_audio(source, made, tmp_path)).files
+    tracks = finish(encode_audio(source, made, tmp_path)).files
+    tracks |= finish(encode_subtitles(source, made, tmp_path)).files
     out = tmp_path / "out.mp4"
-    finish(join(rung, parts, [sounds[one.key] for one in rung.audio], out, made))
+    finish(
+        join(rung, parts, [tracks[one.key] for one in (*rung.audio, *rung.subtitles)], out, made)
+    )
     verified(out, rung, made, source)
     kept, true = captions(out), captions(source)
     assert [cue.text for cue in kept] == [cue.text for cue in true]
