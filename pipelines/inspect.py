@@ -20,6 +20,7 @@ from pipelines.plan_sound import default_mixes
 from pipelines.progress import Progress, part
 from pipelines.run import run
 from pipelines.sound_watch import MixWatch, SoundWatch
+from pipelines.subtitles import unreadable_tracks
 from pipelines.waveform import write_waveform
 
 _LOOKED = 0.95  # [P] of the progress: captions are read without decoding
@@ -75,6 +76,8 @@ def inspect(
         message = f"pictures after the first have more than {MAX_PIXELS} pixels: cut them off"
         raise LimitExceeded(message)
     channels, unread = (yield from _captions(path, info)) if captioned else ((), ())
+    texts = [track.index for track in info.subtitles if track.text]
+    unreadable = (yield from unreadable_tracks(path, texts)) if texts else ()
     seen = picture.inspection(folder) if picture else _sound_alone(sounds)
     return replace(
         seen,
@@ -89,6 +92,7 @@ def inspect(
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
         findings=(*_findings(info, seen, sounds, words), *unread),
         caption_channels=channels,
+        unreadable_subtitles=unreadable,
     )
 
 

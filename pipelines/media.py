@@ -280,7 +280,8 @@ class Inspection:
     source does not say it, with the source taken as `light_colour`. `colour_in_doubt` says why the
     tags cannot be true. `damaged_pictures` were made up in part by the decoder, one of whose
     `decoder_errors` each may be; `stamps_back_s` is how far the picture's stamps go back, all steps
-    together. `caption_channels` are those of CEA-608 in which something is said.
+    together. `caption_channels` are those of CEA-608 in which something is said,
+    `unreadable_subtitles` the tracks whose letters are in no code that Kapok reads.
     """
 
     duration_s: Fraction
@@ -317,6 +318,7 @@ class Inspection:
     light_colour: Colour | None = None
     colour_in_doubt: str | None = None
     caption_channels: tuple[CaptionChannel, ...] = ()
+    unreadable_subtitles: tuple[int, ...] = ()
 
     @property
     def scan(self) -> FieldOrder:

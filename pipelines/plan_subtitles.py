@@ -20,6 +20,7 @@ from pipelines.profile import Container, Profile, VideoProfile
 
 # Encoders of ffmpeg that write the captions of the pictures that they get.
 _CAPTIONING = frozenset({"libx264", "libx265", "copy"})
+UNREADABLE = "neither UTF-8 nor GB 18030: repair the track, or give a subtitle file of its own"
 _NO_LETTERS = "MXF, transport streams and sound alone have no place for letters"
 # What Matroska holds as it is, by ffmpeg's names.
 _IN_MATROSKA = frozenset(
@@ -38,13 +39,16 @@ def plan_subtitles(
     if video is None:
         return ()
     timed = [one for one in info.subtitles if one.file or not why_no_clock(inspection)]
-    made = [_planned(profile.container, track) for track in timed]
+    unread = inspection.unreadable_subtitles
+    found = (_planned(profile.container, track) for track in timed)
+    made = [one for one in found if one and (one.copied or one.track not in unread)]
     if info.picture and not why_no_clock(inspection) and (profile.packaged or not video.captions):
-        made += [
+        letters = (
             _of_captions(profile.container, info.picture, channel)
             for channel in inspection.caption_channels
-        ]
-    return tuple(one for one in made if one is not None)
+        )
+        made += [one for one in letters if one]
+    return tuple(made)
 
 
 def _of_captions(
@@ -109,7 +113,11 @@ def subtitle_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[
     """What was chosen, in words."""
     pictures = [rung for rung in rungs if rung.video is not None]
     why = why_no_clock(inspection)
-    told = [_told(track, pictures, why) for track in info.subtitles]
+    unread = inspection.unreadable_subtitles
+    told = [
+        _told(track, pictures, f"its letters are {UNREADABLE}" if track.index in unread else why)
+        for track in info.subtitles
+    ]
     if info.picture is not None and info.picture.captions:
         told += _captions_told(info.picture.captions, pictures)
         told += [_channel_told(one, pictures, why) for one in inspection.caption_channels]
@@ -122,7 +130,8 @@ def _told(track: SubtitleTrack, rungs: Sequence[Rung], why: str | None) -> str:
     if not words:
         return f"{_named(track)} is in no rendition: {why or _no_place(track)}"
     if lacking := [rung.profile for rung, one in zip(rungs, found, strict=True) if one is None]:
-        words.append(f"left out of {', '.join(lacking)}")
+        because = f", since {why}" if why else ""
+        words.append(f"left out of {', '.join(lacking)}{because}")
     return f"{_named(track)}: {'; '.join(words)}"
 
 

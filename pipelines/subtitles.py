@@ -6,8 +6,9 @@ written as the rung's container has them. Pictures of letters are copied, packet
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +26,7 @@ from pipelines.cues import (
 )
 from pipelines.errors import UnsupportedMedia
 from pipelines.media import CaptionChannel
+from pipelines.plan_subtitles import UNREADABLE
 from pipelines.plan_types import Plan, SubtitlePlan
 from pipelines.progress import Progress, part
 from pipelines.run import run
@@ -92,40 +94,62 @@ def distinct_subtitles(plan: Plan) -> dict[str, SubtitlePlan]:
 def _read(
     source: Path, plan: Plan, tracks: Mapping[str, SubtitlePlan], folder: Path
 ) -> Generator[Progress, None, tuple[str, ...]]:
-    """Once more where letters are not UTF-8, which ffmpeg would leave out: as GB 18030 then.
+    """On the file's own clock: what is copied is ready after it.
 
-    Raises `UnsupportedMedia` where they are not that either.
+    Raises `UnsupportedMedia` for letters that nobody can read: an inspection finds them before.
+    """
+    argv, unread = yield from _with_letters(
+        source, _outputs(plan, tracks, folder), folder, float(plan.duration_s)
+    )
+    if unread:
+        named = ", ".join(map(str, unread))
+        raise UnsupportedMedia(f"the letters of subtitle track {named} are {UNREADABLE}")
+    return argv
+
+
+def unreadable_tracks(
+    source: Path, tracks: Sequence[int]
+) -> Generator[Progress, None, tuple[int, ...]]:
+    """Those whose letters are neither UTF-8 nor GB 18030; `tracks` are the source's of letters.
+
+    Packets alone are read, so it takes as long as reading the file.
+    """
+    outputs = [
+        word
+        for track in tracks
+        for word in ("-map", f"0:{track}", "-c", "srt", "-f", "srt", os.devnull)
+    ]
+    _, unread = yield from _with_letters(source, outputs, None, None)
+    return unread
+
+
+def _with_letters(
+    source: Path, outputs: Sequence[str], folder: Path | None, total_s: float | None
+) -> Generator[Progress, None, tuple[tuple[str, ...], tuple[int, ...]]]:
+    """The command that wrote the outputs, and the tracks of which it left letters out.
+
+    It is run once more where letters are not UTF-8, which ffmpeg would leave out: as GB 18030 then.
     """
     foreign: frozenset[int] = frozenset()
     while True:
+        argv = [ffmpeg(), "-v", "warning", "-y", "-copyts", "-max_error_rate", "1", *INPUT_GUARDS]
+        argv += [word for one in sorted(foreign) for word in (f"-sub_charenc:{one}", "GB18030")]
         finished = yield from run(
-            _reading(source, plan, tracks, folder, foreign),
+            [*argv, "-i", str(source), *outputs],
             readable=[source],
-            writable=[folder],
-            total_s=float(plan.duration_s),
+            writable=[folder] if folder else [],
+            total_s=total_s,
         )
         if not _FOREIGN.search(finished.log_tail):
-            return finished.argv
+            return finished.argv, ()
         told = frozenset(int(number) for number in _FAULTY.findall(finished.log_tail))
         if told <= foreign:
-            raise UnsupportedMedia(
-                f"the letters of subtitle track {', '.join(map(str, sorted(told)))} are neither "
-                "UTF-8 nor GB 18030: repair the track, or leave it out of the master"
-            )
+            return finished.argv, tuple(sorted(told))
         foreign |= told
 
 
-def _reading(
-    source: Path,
-    plan: Plan,
-    tracks: Mapping[str, SubtitlePlan],
-    folder: Path,
-    foreign: Collection[int],
-) -> list[str]:
-    """One command on the file's own clock: what is copied is ready after it."""
-    argv = [ffmpeg(), "-v", "warning", "-y", "-copyts", "-max_error_rate", "1", *INPUT_GUARDS]
-    argv += [word for number in sorted(foreign) for word in (f"-sub_charenc:{number}", "GB18030")]
-    argv += ["-i", str(source)]
+def _outputs(plan: Plan, tracks: Mapping[str, SubtitlePlan], folder: Path) -> list[str]:
+    argv: list[str] = []
     for key, track in tracks.items():
         argv += ["-map", f"0:{track.track}"]
         if track.copied:
