@@ -30,7 +30,7 @@ def inspection_sheet(
         (t("sound", "声音"), "\n".join(_sounds(info))),
         (t("loudness", "响度"), "\n".join(_loudness(found))),
         (t("subtitles", "字幕"), "\n".join(_subtitles(info))),
-        (t("captions", "隐藏字幕"), ", ".join(info.picture.captions) if info.picture else None),
+        (t("captions", "隐藏字幕"), ", ".join(_captions(info, found))),
         (t("shots", "镜头"), str(len(found.shots)) if found.shots else None),
         (t("left out", "未采用"), "\n".join(info.left_out)),
         (t("levels", "电平"), _levels(found)),
@@ -70,6 +70,11 @@ def _sounds(info: MediaInfo) -> list[str]:
 
 def _subtitles(info: MediaInfo) -> list[str]:
     return [_subtitle(track) for track in info.subtitles]
+
+
+def _captions(info: MediaInfo, found: Inspection) -> Sequence[str]:
+    kinds = info.picture.captions if info.picture else ()
+    return (*kinds, *found.caption_channels)
 
 
 def _subtitle(track: SubtitleTrack) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 import ffmpeg
 
-from pipelines import tools
+from pipelines import caption_filters, tools
 from pipelines.cache_files import timecode_font_file
 from pipelines.colour import conversion_filters, numbers_of, signal
 from pipelines.colour_types import Conversion
@@ -78,6 +78,10 @@ class _Chunked:
             0,
             self.plan.frames,
         )
+
+    @property
+    def captioned(self) -> bool:
+        return any(rung.video and rung.video.captions for rung in self.plan.rungs)
 
 
 def compose(
@@ -235,9 +239,10 @@ def _can_give(giver: VideoPlan, video: VideoPlan) -> bool:
     unstretched = not giver.upconverted or giver.shown == video.shown
     deep = _bits(giver.pix_fmt) >= _bits(video.pix_fmt)
     often = (video.stride / giver.stride).denominator == 1
+    told = not video.captions or video.stride == giver.stride  # every frame has some of them
     fields = (giver.deinterlace, giver.pulldown) == (video.deinterlace, video.pulldown)
     shape = unstretched and giver.crop == video.crop
-    return same_colour and unspoilt and large and shape and deep and often and fields
+    return same_colour and unspoilt and large and shape and deep and often and told and fields
 
 
 def _load(video: VideoPlan) -> tuple[Fraction, bool]:
@@ -333,15 +338,7 @@ def _picture(stream: Any, giver: VideoPlan | None, video: VideoPlan, made: _Chun
     """
     plan = made.plan
     if giver is None:
-        if video.each_field and made.part:
-            stream = _on_the_grid(stream, plan)
-        if video.pulldown:
-            assert plan.source_pulldown and plan.frame_rate, "without them nothing is reversed"  # noqa: PT018
-            stream = film(stream, plan.source_pulldown, plan.frame_rate)
-        if video.deinterlace and not video.lossless:
-            stream = deinterlaced(stream, plan, each_field=video.each_field)
-        stream = _of_chunk(stream, made, pictures=2 if video.each_field else 1)
-        stream = cropped(turned(stream, plan.source_rotation_deg), video.crop)
+        stream = _of_source(stream, video, made)
     if video.lossless:
         return stream
     have = giver.stride if giver else video.stride / video.rate_divisor
@@ -360,6 +357,25 @@ def _picture(stream: Any, giver: VideoPlan | None, video: VideoPlan, made: _Chun
         if _loses_hdr10(plan, video, conversion):
             stream = _without_hdr10(stream)
     return stream
+
+
+def _of_source(stream: Any, video: VideoPlan, made: _Chunked) -> Any:
+    """The chunk's frames as their fields make them, upright and cropped."""
+    plan, doubled = made.plan, video.each_field and made.captioned
+    if video.each_field and made.part:
+        stream = _on_the_grid(stream, plan)
+    if video.pulldown:
+        assert plan.source_pulldown and plan.frame_rate, "without them nothing is reversed"  # noqa: PT018
+        stream = film(stream, plan.source_pulldown, plan.frame_rate)
+    if doubled:
+        stream = caption_filters.before_fields(stream)
+    if video.deinterlace and not video.lossless:
+        stream = deinterlaced(stream, plan, each_field=video.each_field)
+    if doubled:
+        stream = caption_filters.of_first_fields(stream)
+    stream = _of_chunk(stream, made, pictures=2 if video.each_field else 1)
+    stream = cropped(turned(stream, plan.source_rotation_deg), video.crop)
+    return caption_filters.spread(stream, video.frame_rate) if doubled else stream
 
 
 def _loses_hdr10(plan: Plan, video: VideoPlan, conversion: Conversion) -> bool:

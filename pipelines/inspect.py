@@ -7,19 +7,23 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from pipelines.captions import read_captions
 from pipelines.colour_doubt import believed
 from pipelines.colour_types import StatedColour
 from pipelines.containers import MAX_PIXELS
 from pipelines.decoder_words import DecoderWords
-from pipelines.errors import LimitExceeded, NoEssence
+from pipelines.errors import LimitExceeded, NoEssence, UnsupportedMedia
 from pipelines.inspect_command import command, tables_read
-from pipelines.media import Colour, Inspection, MediaInfo
+from pipelines.media import CaptionChannel, Colour, Inspection, MediaInfo
 from pipelines.picture_watch import PictureWatch
 from pipelines.plan_sound import default_mixes
-from pipelines.progress import Progress
+from pipelines.progress import Progress, part
 from pipelines.run import run
 from pipelines.sound_watch import MixWatch, SoundWatch
+from pipelines.subtitles import unreadable_tracks
 from pipelines.waveform import write_waveform
+
+_LOOKED = 0.95  # [P] of the progress: captions are read without decoding
 
 
 def inspect(
@@ -57,7 +61,8 @@ def inspect(
         taps.update(mix.consumers())
     tables = tables_read(info.picture, picture.taps) if info.picture and picture else []
     words = DecoderWords()
-    yield from run(
+    captioned = info.picture is not None and "cea-608" in info.picture.captions
+    looking = run(
         command(path, info, picture.taps if picture else None, folder),
         readable=[path, *tables],
         writable=[folder],
@@ -65,10 +70,14 @@ def inspect(
         taps=taps,
         said=words.feed,
     )
+    yield from part(looking, 0.0, _LOOKED if captioned else 1.0, "")
     words.feed(b"\n")
     if words.too_large:
         message = f"pictures after the first have more than {MAX_PIXELS} pixels: cut them off"
         raise LimitExceeded(message)
+    channels, unread = (yield from _captions(path, info)) if captioned else ((), ())
+    texts = [track.index for track in info.subtitles if track.text]
+    unreadable = (yield from unreadable_tracks(path, texts)) if texts else ()
     seen = picture.inspection(folder) if picture else _sound_alone(sounds)
     return replace(
         seen,
@@ -81,8 +90,23 @@ def inspect(
         decoder_errors=words.errors,
         damaged_pictures=words.damaged_pictures,
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
-        findings=_findings(info, seen, sounds, words),
+        findings=(*_findings(info, seen, sounds, words), *unread),
+        caption_channels=channels,
+        unreadable_subtitles=unreadable,
     )
+
+
+def _captions(
+    path: Path, info: MediaInfo
+) -> Generator[Progress, None, tuple[tuple[CaptionChannel, ...], tuple[str, ...]]]:
+    """The channels in which something is said, or the finding that nobody can read them."""
+    assert info.picture is not None, "only pictures have captions"
+    reading = read_captions(path, info.picture.index)
+    try:
+        found = yield from part(reading, _LOOKED, 1.0, "reading the captions")
+    except UnsupportedMedia as error:
+        return (), (str(error),)
+    return tuple(found), ()
 
 
 def _sound_alone(sounds: Sequence[SoundWatch]) -> Inspection:

@@ -9,6 +9,7 @@ from typing import Literal
 DynamicRange = Literal["sdr", "hlg", "pq"]
 FieldOrder = Literal["progressive", "tt", "bb"]
 Captions = Literal["cea-608", "cea-708"]  # inside the pictures, as ATSC A/53 has them
+CaptionChannel = Literal["CC1", "CC2", "CC3", "CC4"]  # services of CEA-608
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +311,9 @@ class Inspection:
     tags cannot be true. `damaged_pictures` were made up in part by the decoder, one of whose
     `decoder_errors` each may be; `stamps_back_s` is how far the picture's stamps go back, all steps
     together. `active_picture` is what was ever lighter than black, of the picture after rotation:
-    `None` where nobody looked, or nothing was.
+    `None` where nobody looked, or nothing was. `caption_channels` are those of CEA-608 in which
+    something is said, `unreadable_subtitles` the tracks whose letters are in no code that Kapok
+    reads.
     """
 
     duration_s: Fraction
@@ -347,6 +350,8 @@ class Inspection:
     light_colour: Colour | None = None
     colour_in_doubt: str | None = None
     active_picture: Area | None = None
+    caption_channels: tuple[CaptionChannel, ...] = ()
+    unreadable_subtitles: tuple[int, ...] = ()
 
     @property
     def scan(self) -> FieldOrder:

@@ -172,6 +172,8 @@ def _sound(rung: Rung, position: int, path: Path, folder: Path) -> str:
 
 
 def _subtitles(track: SubtitlePlan, name: str, path: Path, folder: Path) -> list[str]:
+    """Labelled, without which DASH would have tracks of one language as one with two qualities."""
+    label = track.channel or name
     common = {
         **({"language": track.language} if track.language else {}),
         **({"forced_subtitle": "1"} if track.forced else {}),
@@ -183,12 +185,13 @@ def _subtitles(track: SubtitlePlan, name: str, path: Path, folder: Path) -> list
         "segment_template": str(folder / name / "$Number%05d$.vtt"),
         "playlist_name": f"{name}/index.m3u8",
         "hls_group_id": "subtitles",
-        "hls_name": name,
+        "hls_name": label,
         "hls_only": "1",
         **({"hls_characteristics": _FOR_THE_DEAF} if track.hearing_impaired else {}),
         **common,
     }
-    return [_joined(hls), _descriptor(path, "text", folder / name, dash_only="1", **common)]
+    dash = _descriptor(path, "text", folder / name, dash_only="1", dash_label=label, **common)
+    return [_joined(hls), dash]
 
 
 def _descriptor(path: Path, stream: str, folder: Path, **names: str) -> str:

@@ -151,7 +151,7 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
         packaged=profile.packaged,
         mux_rate_bps=profile.mux_rate_bps,
         service_name=profile.service_name,
-        subtitles=plan_subtitles(profile, source.info, source.inspection),
+        subtitles=plan_subtitles(profile, source.info, source.inspection, video),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 from pipelines.colour_types import ColourDecision, Conversion
 from pipelines.media import (
     Area,
+    CaptionChannel,
     Captions,
     Colour,
     ContentLight,
@@ -157,7 +158,8 @@ class AudioPlan:
 
 @dataclass(frozen=True, slots=True)
 class SubtitlePlan:
-    """One subtitle track of a rendition, from the source's stream `track`, or from a `file`.
+    """One subtitle track of a rendition, from the source's stream `track`, from a `file`, or from
+    a `channel` of the captions in the pictures of that stream.
 
     `key` names the encode as in `AudioPlan`, `suffix` the container that keeps it until the join.
     Of a copy nothing is cut, but for a `stream`, which ends with its picture.
@@ -173,6 +175,7 @@ class SubtitlePlan:
     hearing_impaired: bool = False
     file: str | None = None
     stream: bool = False
+    channel: CaptionChannel | None = None
 
     @property
     def copied(self) -> bool:

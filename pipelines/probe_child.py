@@ -1,4 +1,5 @@
-"""The sandboxed half of `probe`: opens one file with PyAV and prints what it finds as JSON.
+"""The sandboxed half of `probe` and `captions`: opens one file with PyAV and prints what it finds
+as JSON.
 
 Run as a script by an isolated Python, so it imports nothing of Kapok. Numbers come out raw (H.273
 codes, fractions as text); `pipelines.probe` gives them their names.
@@ -10,7 +11,7 @@ import json
 import re
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -34,7 +35,10 @@ _CAPTION_MARKS = {
     "hevc": b"\xb5\x00\x31GA94\x03",
     "mpeg2video": b"\x00\x00\x01\xb2GA94\x03",
 }
-_CC_DATA, _CC_VALID = 0x40, 0x04
+_CC_DATA, _CC_VALID, _CC_EMPTY = 0x40, 0x04, bytes([0x80, 0x80])
+_UNTIMED = 300  # [P] pictures at a stream's start, whose first ones may be cut off
+_UNTIMED_WHY = "not every picture has a time stamp"
+_MOST_CAPTIONED = 1_000_000  # [P] pictures with letters: a day and night has no more
 _CAPTION_PACKETS, _CAPTION_BYTES = 250, 64 << 20  # [P] some seconds
 _RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
 
@@ -54,6 +58,50 @@ def main(path: str, formats: str, max_pixels: str) -> None:
             found = {"error": error.strerror}
     found["log"] = [message for _, _, message in log][-50:]
     json.dump(found, sys.stdout)
+
+
+def print_captions(path: str, formats: str, track: str) -> None:
+    """Print what every picture says in CEA-608, in the order in which pictures are shown.
+
+    An object of `tick` (seconds) and `pictures`: a time in ticks, and field, first and second byte
+    of each pair as hexadecimal digits. Nothing is decoded. `why` says why there are none.
+    """
+    av.logging.set_level(av.logging.ERROR)
+    guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
+    with av.open(path, options=guards, metadata_errors="replace") as container:
+        stream = container.streams[int(track)]
+        found: dict[str, Any] = {"tick": _text(Fraction(stream.time_base or 1)), "pictures": []}
+        try:
+            pairs = sorted(_pairs(container, stream), key=lambda one: one[0])
+            found["pictures"] = [(at, said.hex()) for at, said in pairs]
+        except _UnreadCaptionsError as why:
+            found["why"] = str(why)
+    json.dump(found, sys.stdout)
+
+
+class _UnreadCaptionsError(Exception):
+    """Says why captions have no times."""
+
+
+def _pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, bytes]]:
+    """In coding order. One picture without a time is the second field of the one before it; those
+    before any time are not there.
+    """
+    mark = _CAPTION_MARKS[stream.codec_context.codec.canonical_name]
+    at, untimed, told = None, 0, 0
+    for packet in container.demux(stream):
+        if not packet.size:
+            continue
+        at, untimed = (at, untimed + 1) if packet.pts is None else (packet.pts, 0)
+        triplets = _triplets(bytes(packet), mark)
+        said = [one for one in triplets if one[0] & 3 < 2 and one[1:] != _CC_EMPTY]
+        if said and at is not None:
+            told += 1
+            yield at, b"".join(bytes([one[0] & 1]) + one[1:] for one in said)
+        if untimed > (_UNTIMED if at is None else 1) or told > _MOST_CAPTIONED:
+            raise _UnreadCaptionsError(_UNTIMED_WHY if untimed else "there are too many")
+    if at is None:
+        raise _UnreadCaptionsError(_UNTIMED_WHY)
 
 
 def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
@@ -139,18 +187,19 @@ def captions_in(container: InputContainer, streams: list[Any]) -> dict[int, set[
 
 
 def caption_kinds(coded: bytes, mark: bytes) -> set[str]:
-    """Which captions are in one coded picture, by its `cc_data` (ANSI/CTA-708-E, 4.3)."""
-    at = coded.find(mark)
-    if at < 0:
-        return set()
-    start = at + len(mark)
-    # Emulation prevention, ITU-T H.264 7.4.1.1, of at most 31 triplets and their header.
-    told = coded[start : start + 160].replace(b"\0\0\3", b"\0\0")
-    if len(told) < 2 or not told[0] & _CC_DATA:
-        return set()
-    triplets = [told[2 + 3 * n : 5 + 3 * n] for n in range(told[0] & 31)]
-    valid = [one[0] & 3 for one in triplets if len(one) == 3 and one[0] & _CC_VALID]
-    return {"cea-608" if kind < 2 else "cea-708" for kind in valid}
+    """Which captions are in one coded picture."""
+    return {"cea-608" if one[0] & 3 < 2 else "cea-708" for one in _triplets(coded, mark)}
+
+
+def _triplets(coded: bytes, mark: bytes) -> list[bytes]:
+    """The valid parts of a picture's `cc_data` (ANSI/CTA-708-E, 4.3), which may be two fields'."""
+    found: list[bytes] = []
+    for part in coded.split(mark)[1:]:
+        # Emulation prevention, ITU-T H.264 7.4.1.1, of at most 31 triplets and their header.
+        told = part[:160].replace(b"\0\0\3", b"\0\0")
+        if len(told) >= 2 and told[0] & _CC_DATA:
+            found += [told[2 + 3 * n : 5 + 3 * n] for n in range(told[0] & 31)]
+    return [one for one in found if len(one) == 3 and one[0] & _CC_VALID]
 
 
 def _picture(stream: Any, first: tuple[Any, int] | None, captions: set[str]) -> dict[str, Any]:
@@ -380,4 +429,4 @@ def _text(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    (print_captions if sys.argv[4:] == ["captions"] else main)(*sys.argv[1:4])

@@ -6,12 +6,14 @@ written as the rung's container has them. Pictures of letters are copied, packet
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from pipelines.captions import read_captions
 from pipelines.containers import INPUT_GUARDS
 from pipelines.cues import (
     Cue,
@@ -23,6 +25,8 @@ from pipelines.cues import (
     without_drawings,
 )
 from pipelines.errors import UnsupportedMedia
+from pipelines.media import CaptionChannel
+from pipelines.plan_subtitles import UNREADABLE
 from pipelines.plan_types import Plan, SubtitlePlan
 from pipelines.progress import Progress, part
 from pipelines.run import run
@@ -57,17 +61,27 @@ def encode_subtitles(
     if not tracks:
         return EncodedSubtitles({}, ())
     commands = []
-    inside = {key: track for key, track in tracks.items() if track.file is None}
+    inside = {key: one for key, one in tracks.items() if one.file is None and one.channel is None}
     if inside:
         reading = _read(source, plan, inside, folder)
-        commands.append((yield from part(reading, 0.0, 0.9, "reading the subtitles")))
+        commands.append((yield from part(reading, 0.0, 0.8, "reading the subtitles")))
+    captions: Mapping[CaptionChannel, Sequence[Cue]] = {}
+    if plan.video_track is not None and any(one.channel for one in tracks.values()):
+        captions = yield from part(
+            read_captions(source, plan.video_track), 0.8, 0.9, "reading the captions"
+        )
     for key, track in tracks.items():
         if track.file is not None:
             commands.append((yield from _read_file(key, track, Path(track.file), folder)))
     made = [(key, track) for key, track in tracks.items() if not track.copied]
     for number, (key, track) in enumerate(made):
         start, end = 0.9 + 0.1 * number / len(made), 0.9 + 0.1 * (number + 1) / len(made)
-        yield from part(_made(key, track, plan, folder), start, end, "writing the subtitles")
+        if track.channel:
+            cues = captions.get(track.channel, ())
+        else:
+            cues = yield from _letters(key, track, folder)
+        making = _made(key, track, cues, plan, folder)
+        yield from part(making, start, end, "writing the subtitles")
     files = {key: folder / f"{key}.{track.suffix}" for key, track in tracks.items()}
     return EncodedSubtitles(files, tuple(commands))
 
@@ -80,40 +94,62 @@ def distinct_subtitles(plan: Plan) -> dict[str, SubtitlePlan]:
 def _read(
     source: Path, plan: Plan, tracks: Mapping[str, SubtitlePlan], folder: Path
 ) -> Generator[Progress, None, tuple[str, ...]]:
-    """Once more where letters are not UTF-8, which ffmpeg would leave out: as GB 18030 then.
+    """On the file's own clock: what is copied is ready after it.
 
-    Raises `UnsupportedMedia` where they are not that either.
+    Raises `UnsupportedMedia` for letters that nobody can read: an inspection finds them before.
+    """
+    argv, unread = yield from _with_letters(
+        source, _outputs(plan, tracks, folder), folder, float(plan.duration_s)
+    )
+    if unread:
+        named = ", ".join(map(str, unread))
+        raise UnsupportedMedia(f"the letters of subtitle track {named} are {UNREADABLE}")
+    return argv
+
+
+def unreadable_tracks(
+    source: Path, tracks: Sequence[int]
+) -> Generator[Progress, None, tuple[int, ...]]:
+    """Those whose letters are neither UTF-8 nor GB 18030; `tracks` are the source's of letters.
+
+    Packets alone are read, so it takes as long as reading the file.
+    """
+    outputs = [
+        word
+        for track in tracks
+        for word in ("-map", f"0:{track}", "-c", "srt", "-f", "srt", os.devnull)
+    ]
+    _, unread = yield from _with_letters(source, outputs, None, None)
+    return unread
+
+
+def _with_letters(
+    source: Path, outputs: Sequence[str], folder: Path | None, total_s: float | None
+) -> Generator[Progress, None, tuple[tuple[str, ...], tuple[int, ...]]]:
+    """The command that wrote the outputs, and the tracks of which it left letters out.
+
+    It is run once more where letters are not UTF-8, which ffmpeg would leave out: as GB 18030 then.
     """
     foreign: frozenset[int] = frozenset()
     while True:
+        argv = [ffmpeg(), "-v", "warning", "-y", "-copyts", "-max_error_rate", "1", *INPUT_GUARDS]
+        argv += [word for one in sorted(foreign) for word in (f"-sub_charenc:{one}", "GB18030")]
         finished = yield from run(
-            _reading(source, plan, tracks, folder, foreign),
+            [*argv, "-i", str(source), *outputs],
             readable=[source],
-            writable=[folder],
-            total_s=float(plan.duration_s),
+            writable=[folder] if folder else [],
+            total_s=total_s,
         )
         if not _FOREIGN.search(finished.log_tail):
-            return finished.argv
+            return finished.argv, ()
         told = frozenset(int(number) for number in _FAULTY.findall(finished.log_tail))
         if told <= foreign:
-            raise UnsupportedMedia(
-                f"the letters of subtitle track {', '.join(map(str, sorted(told)))} are neither "
-                "UTF-8 nor GB 18030: repair the track, or leave it out of the master"
-            )
+            return finished.argv, tuple(sorted(told))
         foreign |= told
 
 
-def _reading(
-    source: Path,
-    plan: Plan,
-    tracks: Mapping[str, SubtitlePlan],
-    folder: Path,
-    foreign: Collection[int],
-) -> list[str]:
-    """One command on the file's own clock: what is copied is ready after it."""
-    argv = [ffmpeg(), "-v", "warning", "-y", "-copyts", "-max_error_rate", "1", *INPUT_GUARDS]
-    argv += [word for number in sorted(foreign) for word in (f"-sub_charenc:{number}", "GB18030")]
-    argv += ["-i", str(source)]
+def _outputs(plan: Plan, tracks: Mapping[str, SubtitlePlan], folder: Path) -> list[str]:
+    argv: list[str] = []
     for key, track in tracks.items():
         argv += ["-map", f"0:{track.track}"]
         if track.copied:
@@ -152,10 +188,10 @@ def _shifted(plan: Plan, *, ends: bool) -> str:
     return f"noise=drop='gte(pts*tb,{end:.6f})',{moved}" if ends else moved
 
 
-def _made(
-    key: str, track: SubtitlePlan, plan: Plan, folder: Path
-) -> Generator[Progress, None, None]:
-    """Letters in their place, as one cue at any moment where the container is MP4."""
+def _letters(
+    key: str, track: SubtitlePlan, folder: Path
+) -> Generator[Progress, None, Sequence[Cue]]:
+    """Of a track or file that was read."""
     read = folder / f"{key}.read.srt"
     if track.source_codec in _DRAWN:
         drawn, plain = folder / f"{key}.read.ass", folder / f"{key}.plain.ass"
@@ -163,7 +199,13 @@ def _made(
         yield from _call(
             ["-f", "ass", "-i", str(plain), "-c", "srt", "-f", "srt", str(read)], folder
         )
-    cues = read_srt(read.read_text("utf-8", "replace"))
+    return read_srt(read.read_text("utf-8", "replace"))
+
+
+def _made(
+    key: str, track: SubtitlePlan, cues: Sequence[Cue], plan: Plan, folder: Path
+) -> Generator[Progress, None, None]:
+    """Letters in their place, as one cue at any moment where the container is MP4."""
     zero_s = plan.first_picture_s if track.file is None else Fraction(0)
     cues = in_place(cues, zero_s, plan.duration_s)
     placed = folder / f"{key}.srt"

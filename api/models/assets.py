@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from api.models.common import Colour, Link, Metadata, Rational, Received, Seconds, Sent, Text
-from pipelines.media import Area, Captions, Levels, Loudness, Shot, Span
+from pipelines.media import Area, CaptionChannel, Captions, Levels, Loudness, Shot, Span
 
 AssetState = Literal["processing", "ready", "failed", "cancelled"]
 
@@ -50,6 +50,9 @@ class Source(Sent):
     )
     captions: list[Captions] = Field(
         default_factory=list, description="Inside the pictures, as ATSC A/53 has them."
+    )
+    caption_channels: list[CaptionChannel] = Field(
+        default_factory=list, description="Of CEA-608, in which something is said."
     )
     sandbox: str = Field(description="What confined the tools that read this file.")
     codec: str | None = None

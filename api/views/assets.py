@@ -70,6 +70,7 @@ def _measured(inspection: Inspection | None) -> dict[str, object]:
         "constant_frame_rate": inspection.constant_frame_rate,
         "frames": inspection.frames,
         "field_order": inspection.field_order,
+        "caption_channels": list(inspection.caption_channels),
     }
 
 

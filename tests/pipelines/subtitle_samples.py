@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from tests.pipelines.sources import call
 
+Pair = tuple[int, int]  # of bytes, without their parity
+
+NOTHING: Pair = (0, 0)
 PICTURE = "testsrc2=s=320x180:r={rate}:d={seconds}"
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p")
 
@@ -66,25 +70,36 @@ def _hidden(at_s: float, number: int) -> bytes:
     return b"".join(_segment(at_s, kind, body) for kind, body in parts)
 
 
-def captioned(out: Path, rate: str, frames: int, said: Sequence[tuple[int, str]]) -> Path:
-    """H.264 with CEA-608 pop-on captions in every picture; each is loaded from a frame on, two
-    letters a frame, and then shown.
+def captioned(
+    out: Path, rate: str, frames: int, said: Sequence[tuple[int, str]], *, interlaced: bool = False
+) -> Path:
+    """H.264 with CEA-608 pop-on captions in every picture, CC1 and the same in CC3; each is loaded
+    from a frame on, two letters a frame, and then shown.
     """
-    bare = out.with_suffix(".264")
-    picture = PICTURE.format(rate=rate, seconds=60)
-    coded = ("-bf", "0", "-x264-params", "slices=1:threads=1:aud=0", "-f", "h264")
-    call("-f", "lavfi", "-i", picture, "-frames:v", str(frames), *X264, *coded, "-y", bare)
-    pairs = [(0, 0)] * frames
+    pairs = [NOTHING] * frames
     for first, text in said:
-        for offset, pair in enumerate(_popped_on(text)):
-            pairs[first + offset] = pair
+        pairs[first : first + len(popped_on(text))] = popped_on(text)
+    return with_pairs(out, rate, [(pair, pair) for pair in pairs], interlaced=interlaced)
+
+
+def with_pairs(
+    out: Path, rate: str, pairs: Sequence[tuple[Pair, Pair]], *, interlaced: bool = False
+) -> Path:
+    """The same with what each picture's two fields say of captions."""
+    bare = out.with_suffix(".264")
+    fields_s = 2 * Fraction(rate) if interlaced else rate
+    picture = PICTURE.format(rate=fields_s, seconds=60)
+    woven = ("-vf", "interlace=lowpass=off", "-flags", "+ildct+ilme") if interlaced else ()
+    coded = ("-bf", "0", "-x264-params", "slices=1:threads=1:aud=0", "-f", "h264")
+    frames = ("-frames:v", str(len(pairs)))
+    call("-f", "lavfi", "-i", picture, *frames, *woven, *X264, *coded, "-y", bare)
     bare.write_bytes(_with_captions(bare.read_bytes(), pairs))
     sound = ("-f", "lavfi", "-i", "sine=r=48000")
     call("-r", rate, "-i", bare, *sound, "-shortest", "-c:v", "copy", "-c:a", "aac", "-y", out)
     return out
 
 
-def _popped_on(text: str) -> list[tuple[int, int]]:
+def popped_on(text: str) -> list[Pair]:
     """Resume loading, erase, row 15, the letters, and end of caption (CTA-608-E, 8.3)."""
     begin = [(0x14, 0x20)] * 2 + [(0x14, 0x2E)] * 2 + [(0x14, 0x70)] * 2
     even = text + " " * (len(text) % 2)
@@ -92,20 +107,24 @@ def _popped_on(text: str) -> list[tuple[int, int]]:
     return [*begin, *letters, (0x14, 0x2F), (0x14, 0x2F)]
 
 
-def _with_captions(stream: bytes, pairs: Sequence[tuple[int, int]]) -> bytes:
+def _with_captions(stream: bytes, pairs: Sequence[tuple[Pair, Pair]]) -> bytes:
     """A message before each picture, which is one slice."""
     start, made, count = b"\0\0\0\1", b"", 0
     for unit in stream.replace(start, b"\0\0\1").replace(b"\0\0\1", start).split(start)[1:]:
         if unit[0] & 0x1F in (1, 5):
-            made += start + _message(pairs[count])
+            made += start + _message(*pairs[count])
             count += 1
         made += start + unit
     assert count == len(pairs), "one slice a picture"
     return made
 
 
-def _message(pair: tuple[int, int]) -> bytes:
+def _message(*fields: Pair) -> bytes:
     """SEI of type 4 (ITU-T H.264, D.1.6) around ATSC A/53's `cc_data`; nothing to escape in it."""
-    first, second = (letter | (0 if letter.bit_count() % 2 else 0x80) for letter in pair)
-    told = b"\xb5\x00\x31GA94\x03" + bytes([0xC1, 0xFF, 0xFC, first, second, 0xFF])
+    told = b"\xb5\x00\x31GA94\x03" + bytes([0xC0 | len(fields), 0xFF])
+    for kind, pair in zip((0xFC, 0xFD), fields, strict=True):
+        told += bytes(
+            [kind, *(letter | (0 if letter.bit_count() % 2 else 0x80) for letter in pair)]
+        )
+    told += b"\xff"
     return b"\x06\x04" + bytes([len(told)]) + told + b"\x80"

@@ -130,7 +130,7 @@ def test_captions_stay_in_pictures_of_the_sources_rate_alone() -> None:
         found = {rung.profile: bool(rung.video and rung.video.captions) for rung in made.rungs}
         assert found == {"mobile-540p": carried, "archive-ffv1": False}
         lost = "archive-ffv1" if carried else "mobile-540p, archive-ffv1"
-        assert f"captions (CEA-608 and CEA-708) are left out of {lost}" in told(made)[-1]
+        assert f"are left out of the pictures of {lost}:" in told(made)[-1]
 
 
 LINES = [
@@ -345,9 +345,12 @@ def test_captions_in_the_pictures_outlive_the_encode(name: str, tmp_path: Path) 
         folder = tmp_path / str(chunk.index)
         folder.mkdir()
         parts.append(finish(encode_chunk(source, made, chunk, folder)).files[rung.profile])
-    sounds = finish(encode_audio(source, made, tmp_path)).files
+    tracks = finish(encode_audio(source, made, tmp_path)).files
+    tracks |= finish(encode_subtitles(source, made, tmp_path)).files
     out = tmp_path / "out.mp4"
-    finish(join(rung, parts, [sounds[one.key] for one in rung.audio], out, made))
+    finish(
+        join(rung, parts, [tracks[one.key] for one in (*rung.audio, *rung.subtitles)], out, made)
+    )
     verified(out, rung, made, source)
     kept, true = captions(out), captions(source)
     assert [cue.text for cue in kept] == [cue.text for cue in true]
@@ -443,14 +446,23 @@ def test_a_track_whose_letters_are_gbk_loses_no_cue(tmp_path: Path) -> None:
 
 
 @pytest.mark.media
-def test_letters_that_nobody_can_read_are_no_empty_track(tmp_path: Path) -> None:
-    """The step says which track it is."""
+def test_letters_that_nobody_can_read_are_left_out_by_name(tmp_path: Path) -> None:
+    """An inspection finds them: no empty track, no failed job, and preservation keeps the bytes."""
     broken = tmp_path / "a.srt"
     broken.write_bytes(b"1\n00:00:01,000 --> 00:00:02,000\n\xff\xff\xff words\n")
-    source = subtitled(tmp_path / "a.mkv", [broken], "-c:s", "copy")
-    made = planned(source, [MOBILE], tmp_path)
-    with pytest.raises(UnsupportedMedia, match="subtitle track 2 are neither UTF-8 nor GB 18030"):
-        finish(encode_subtitles(source, made, tmp_path))
+    good = words(tmp_path / "good.srt", LINES[1:2])
+    source = subtitled(tmp_path / "a.mkv", [good], "-c:s", "copy")
+    both = tmp_path / "both.mkv"
+    call("-i", source, "-i", broken, "-map", "0", "-map", "1", "-c", "copy", both)
+    made, files = made_of(both, tmp_path, [MOBILE, ARCHIVE])
+    assert cues(files["mobile-540p"]) == [Cue(Fraction(2), Fraction(3), "第二")]
+    assert len(streams(files["mobile-540p"])) == 1
+    assert len(streams(files["archive-ffv1"])) == 2
+    assert told(made)[1] == (
+        "subtitle track 3 (subrip): copied as subrip in archive-ffv1; left out of mobile-540p, "
+        "since its letters are neither UTF-8 nor GB 18030: repair the track, or give a subtitle "
+        "file of its own"
+    )
 
 
 @pytest.mark.media

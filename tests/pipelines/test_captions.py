@@ -1,0 +1,179 @@
+"""Captions in the pictures: in each field's frame, and as letters where the pictures lose them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from pipelines.captions import read_captions
+from pipelines.cues import read_srt
+from pipelines.cut import LocalFile
+from pipelines.encode import encode_part
+from pipelines.graph import compose
+from pipelines.join import join
+from pipelines.media import VideoTrack
+from pipelines.package import package
+from pipelines.plan import Chunk, Plan, plan
+from pipelines.probe import probe
+from pipelines.profile import Profile, profile
+from pipelines.progress import finish
+from pipelines.readback import picture_start_s
+from tests.pipelines.made import made_of
+from tests.pipelines.sources import HD, call, described, planned, smaller, verified
+from tests.pipelines.subtitle_samples import NOTHING, captioned, popped_on, with_pairs
+
+NTSC = Fraction(30000, 1001)
+MOBILE, ARCHIVE = profile("mobile-540p"), profile("archive-ffv1")
+AV1, HD_AVC, HD_TS = profile("ott4k-av1-hlg"), profile("hd-avc-sdr"), profile("hd-avc-sdr-ts")
+
+
+def resolved(picture: VideoTrack, *profiles: Profile) -> Plan:
+    info, seen = described(replace(picture, captions=("cea-608",)))
+    return plan(info, replace(seen, caption_channels=("CC1", "CC3")), profiles)
+
+
+def told(made: Plan) -> list[str]:
+    return [text for text in made.decisions if text.startswith("captions")]
+
+
+def test_what_becomes_of_captions_is_said() -> None:
+    """Letters in half of the frames, in preservation and in the package; no place in a stream."""
+    made = resolved(replace(HD, frame_rate=Fraction(50)), HD_AVC, MOBILE, ARCHIVE, HD_TS)
+    letters = {rung.profile: [one.channel for one in rung.subtitles] for rung in made.rungs}
+    assert letters == {
+        "hd-avc-sdr": ["CC1", "CC3"],  # whose pictures have them too
+        "mobile-540p": ["CC1", "CC3"],
+        "archive-ffv1": ["CC1", "CC3"],
+        "hd-avc-sdr-ts": [],
+    }
+    assert told(made) == [
+        "captions (CEA-608) are carried inside the pictures of hd-avc-sdr, hd-avc-sdr-ts",
+        (
+            "captions (CEA-608) are left out of the pictures of mobile-540p, archive-ffv1: they "
+            "outlive an encode in H.264 and HEVC with every frame or field of the source alone"
+        ),
+        *(
+            f"captions {channel} as letters: made mov_text in hd-avc-sdr, mobile-540p; made subrip "
+            "in archive-ffv1; WebVTT in the HLS and DASH package"
+            for channel in ("CC1", "CC3")
+        ),
+    ]
+
+
+def test_half_of_the_fields_is_not_taken_from_all_of_them() -> None:
+    """Whose frames have half of the captions each: both are taken from the source."""
+    tape = replace(HD, field_order="tt", frame_rate=NTSC)
+    made = resolved(tape, HD_AVC, MOBILE)
+    assert [bool(rung.video and rung.video.captions) for rung in made.rungs] == [True, True]
+    argv = compose(Path("tape.mxf"), made, Chunk(0, 0, 100), Path("/made"))
+    graph = argv[argv.index("-filter_complex") + 1]
+    assert graph.count("bwdif") == 2
+    assert "framestep" not in graph
+
+
+def pairs_of(path: Path) -> list[list[tuple[Fraction, bytes]]]:
+    """What a decoder gives for each field: the times and bytes of what is no filling."""
+    found: list[list[tuple[Fraction, bytes]]] = [[], []]
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            said = [bytes(one) for one in frame.side_data if "A53" in str(one.type)]
+            for triplets in said:
+                for at in range(0, len(triplets), 3):
+                    kind, pair = triplets[at], triplets[at + 1 : at + 3]
+                    if kind & 4 and kind & 3 < 2 and pair != b"\x80\x80":
+                        assert frame.pts is not None
+                        assert frame.time_base is not None
+                        found[kind & 3].append((frame.pts * frame.time_base, pair))
+    return found
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("rate", [Fraction(25), NTSC], ids=["25i", "2997i"])
+def test_a_frame_for_each_field_has_the_captions_once(rate: Fraction, tmp_path: Path) -> None:
+    """Byte by byte over a seam, and never further off than a frame of the source."""
+    said = [(5, "HELLO WORLD"), (25, "OVER THE SEAM"), (44, "END")]
+    source = captioned(tmp_path / "a.mp4", str(rate), 60, said, interlaced=True)
+    small = smaller(HD_AVC, 320, 180)
+    made = planned(source, [small], tmp_path)
+    (rung,) = made.rungs
+    assert rung.video is not None
+    assert (rung.video.each_field, rung.video.captions) == (True, ("cea-608",))
+    parts = []
+    for chunk in (Chunk(0, 0, 30), Chunk(1, 30, 60)):
+        folder = tmp_path / str(chunk.index)
+        folder.mkdir()
+        parts.append(
+            finish(encode_part(LocalFile(source), made, chunk, folder)).files["hd-avc-sdr"]
+        )
+    out = tmp_path / "out.mp4"
+    rung = replace(rung, audio=(), subtitles=())
+    finish(join(rung, parts, [], out, made))
+    verified(out, rung, made, source)
+    for mine, theirs in zip(pairs_of(out), pairs_of(source), strict=True):
+        assert [pair for _, pair in mine] == [pair for _, pair in theirs]
+        late = [at - due for (at, _), (due, _) in zip(mine, theirs, strict=True)]
+        assert -1 / rate <= min(late) <= max(late) <= 1 / rate
+
+
+def shown(path: Path, position: int) -> list[tuple[int, int, str]]:
+    """Cues of a track in milliseconds."""
+    found = read_srt(call("-i", path, "-map", f"0:s:{position}", "-f", "srt", "-").decode())
+    return [(int(one.start_s * 1000), int(one.end_s * 1000), one.text) for one in found]
+
+
+@pytest.mark.media
+def test_captions_become_letters_at_their_picture(tmp_path: Path) -> None:
+    """Both channels, in MP4, Matroska and the package; a stream begins anywhere on its clock."""
+    rate = 2 * NTSC
+    first = [*popped_on("HELLO"), *[NOTHING] * 20, (0x14, 0x2C)]
+    second = [(lead if lead != 0x14 else 0x15, code) for lead, code in popped_on("HOLA")]
+    pairs = [[NOTHING, NOTHING] for _ in range(120)]
+    for at, pair in enumerate(first):
+        pairs[20 + at][0] = pair
+    for at, pair in enumerate(second):
+        pairs[60 + at][1] = pair
+    source = with_pairs(tmp_path / "a.ts", str(rate), [(one, two) for one, two in pairs])
+    made, files = made_of(source, tmp_path, [MOBILE, ARCHIVE])
+    on, off = 20 + len(popped_on("HELLO")) - 2, 20 + len(first) - 1
+    late = 60 + len(second) - 2
+    ms = [round(frame * 1000 / rate) for frame in (on, off, late, 120)]
+    assert [one.source_codec for one in made.rungs[0].subtitles] == ["cea-608", "cea-608"]
+    for file in files.values():
+        assert shown(file, 0) == [(ms[0], ms[1], "HELLO")]
+        assert shown(file, 1) == [(ms[2], ms[3], "HOLA")]
+    folder = tmp_path / "package"
+    folder.mkdir()
+    finish(package([(made.rung("mobile-540p"), files["mobile-540p"])], folder, made.duration_s))
+    assert "HELLO" in (folder / "subtitles-1" / "00001.vtt").read_text()
+    assert "HOLA" in (folder / "subtitles-2" / "00001.vtt").read_text()
+
+
+@pytest.mark.media
+def test_captions_without_times_are_not_guessed(tmp_path: Path) -> None:
+    """A bare stream of pictures says only in which order they are coded."""
+    captioned(tmp_path / "a.mp4", "25", 30, [(5, "HELLO")])
+    info = probe(tmp_path / "a.264")
+    assert info.picture is not None
+    assert info.picture.captions == ("cea-608",)
+    made = planned(tmp_path / "a.264", [MOBILE], tmp_path)
+    assert made.rungs[0].subtitles == ()
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("encoder", ["mpeg2video", "libx265"])
+def test_captions_are_read_in_the_order_of_showing(encoder: str, tmp_path: Path) -> None:
+    """Of pictures that are coded in another one, in MPEG-2's user data and in HEVC's messages."""
+    source = captioned(tmp_path / "a.mp4", "30000/1001", 60, [(3, "HELLO WORLD"), (30, "AGAIN")])
+    coded = tmp_path / "b.ts"
+    quiet = ("-x265-params", "log-level=error:bframes=3") if encoder == "libx265" else ("-bf", "2")
+    call("-i", source, "-an", "-c:v", encoder, *quiet, "-a53cc", "1", coded)
+    mine, theirs = (finish(read_captions(path, 0)) for path in (coded, source))
+    assert [cue.text for cue in mine["CC1"]] == ["HELLO WORLD", "AGAIN"]
+    starts = [[cue.start_s for cue in found["CC1"]] for found in (mine, theirs)]
+    zero_s = picture_start_s(coded)
+    for late, due in zip(*starts, strict=True):
+        assert abs(late - zero_s - due) < Fraction(1, 1000)
