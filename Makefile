@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Set to anything, every process of a service would compile all of Kapok again: a second each.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: setup demo run test check bench lock test-servers clean
 
 setup: $(VENV)/.ready

@@ -124,6 +124,7 @@ def _bubblewrap(
     ]
 
 
+@cache
 def _system_bind(path: Path) -> tuple[str, ...]:
     if path.is_symlink():  # merged /usr: /lib is a link
         return ("--symlink", str(path.readlink()), str(path))

@@ -41,5 +41,5 @@ def admin(org: api_world.Organisation) -> httpx.Client:
 @pytest.fixture
 def anonymous(api: api_world.Running) -> Iterator[httpx.Client]:
     """Without a key, as whoever holds a signed URL."""
-    with httpx.Client(base_url=api.url, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=api.url, timeout=30, **api_world.LOOPBACK) as client:
         yield client

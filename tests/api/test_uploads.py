@@ -41,7 +41,9 @@ def send(client: httpx.Client, upload: dict[str, Any], content: bytes, *numbers:
 
 
 def stored_files(running: api_world.Running) -> Iterator[Path]:
-    return (path for path in (running.settings.data / "objects").rglob("*") if path.is_file())
+    """Folders may go while we look, which `rglob` does not bear."""
+    walked = os.walk(running.settings.data / "objects")
+    return (Path(folder, name) for folder, _, names in walked for name in names)
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> str:

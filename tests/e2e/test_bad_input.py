@@ -146,7 +146,7 @@ def test_a_wrong_declared_hash_never_becomes_an_asset(
         assert httpx.put(sign(client, upload, 1), content=content).status_code == 200
         done = client.post(f"/v1/uploads/{upload['id']}/complete")
         assert done.status_code == 202, done.text
-        job = service.wait_job(client.get(f"/v1/uploads/{upload['id']}").json()["job_id"], 30)
+        job = service.wait_job(client.get(f"/v1/uploads/{upload['id']}").json()["job_id"], 120)
         rejected = client.get(f"/v1/uploads/{upload['id']}").json()
     assert job["state"] == "failed"
     assert job["error"]["code"] == "hash_mismatch"

@@ -32,7 +32,7 @@ SOURCES = {
     "late.mp4": (*OPEN_HEVC, "-output_ts_offset", "3.7"),
     "fields.ts": (*X264, "interlaced=1:keyint=24", "-flags", "+ildct+ilme"),
     "mpeg2.ts": MPEG2,
-    "mpeg2.mxf": (*MPEG2, "-s", "720x576"),
+    "mpeg2.mxf": (*MPEG2, "-s", "352x288"),
     "prores.mov": ("-c:v", "prores_ks"),
     "ffv1.mkv": ("-c:v", "ffv1", "-g", "1"),
     "vp9.webm": ("-c:v", "libvpx-vp9", "-cpu-used", "8", "-deadline", "realtime", "-g", "24"),
@@ -62,9 +62,15 @@ class Watched:
         return self.whole.read(start, end)
 
 
-def made(path: Path, options: Sequence[str], rate: str = "25", frames: int = FRAMES) -> Path:
-    """Moving detail and grain, with sound between its packets."""
-    pattern = f"testsrc2=s=320x180:r={rate},noise=alls=20:allf=t"
+def made(
+    path: Path,
+    options: Sequence[str],
+    rate: str = "25",
+    frames: int = FRAMES,
+    size: str = "192x108",
+) -> Path:
+    """Moving detail and grain, with sound between its packets; small, as each is coded often."""
+    pattern = f"testsrc2=s={size}:r={rate},noise=alls=20:allf=t"
     sound = ("-f", "lavfi", "-i", "sine=r=48000:d=60")
     lengths = ("-frames:v", str(frames), "-shortest")
     call("-f", "lavfi", "-i", pattern, *sound, *options, *lengths, "-y", path)
@@ -108,7 +114,7 @@ def test_the_parts_of_a_source_are_its_frames(name: str, tmp_path: Path) -> None
 
 def test_where_a_part_lacks_frames_the_whole_is_decoded(tmp_path: Path) -> None:
     """A stream that is refreshed bit by bit has no frame to begin with."""
-    path = made(tmp_path / "refreshed.mp4", (*X264, "intra-refresh=1:keyint=24"))
+    path = made(tmp_path / "refreshed.mp4", (*X264, "intra-refresh=1:keyint=24"), size="320x180")
     plan = planned(path, [lossless()], tmp_path)
     chunks = chunked(plan, EDGES)
     plan = replace(plan, chunks=tuple(chunks))

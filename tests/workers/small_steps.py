@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,25 @@ def paint(folder: Path, out: str, seconds: float) -> Generator[Progress, None, F
     return run(argv, writable=[folder], total_s=seconds)
 
 
+def _wait_for(file: Path) -> Generator[Progress, None, None]:
+    while not file.exists():
+        yield Progress(None, "waits for the test")
+        time.sleep(0.05)
+
+
 def encode(context: StepContext) -> StepResult:
-    """Paint for `seconds`, store the file as a result and as work, and count the try."""
+    """Paint for `seconds`, store the file as a result and as work, and count the try.
+
+    With `until` it does not end before that file is there, however slow the machine is.
+    """
     payload = context.step.payload
     if "tries" in payload:
         with Path(payload["tries"]).open("a") as tries:
             tries.write(f"{context.step.epoch}\n")
     out = context.folder / "picture.mp4"
     done = context.follow(paint(context.folder, str(out), payload.get("seconds", 0.4)))
+    if "until" in payload:
+        context.follow(_wait_for(Path(payload["until"])))
     context.put(out, context.work, "picture.mp4")
     key = context.put(out, f"made/{context.step.id}", "picture.mp4")
     return StepResult(result={"files": {"picture": key}}, command=done.argv, log_tail=done.log_tail)

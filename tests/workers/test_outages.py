@@ -6,34 +6,38 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import servers
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from engine_bench import Bench, eventually, ffmpegs
 from small_steps import payload
 
 from storage.catalogue.steps import NewStep
+from storage.settings import load_settings
+from workers.broker import open_broker
 
 pytestmark = [pytest.mark.media, pytest.mark.services, pytest.mark.slow]
 
-AWAY_S = 20.0
+LEASE_S = 6.0
+AWAY_S = 2 * LEASE_S
 
 
 @contextmanager
 def away(server: servers.Server) -> Iterator[None]:
-    """The server is stopped for `AWAY_S`, and runs again afterwards whatever happens."""
+    """The server is stopped, and runs again afterwards whatever happens."""
     server.stop()
     try:
         yield
-        time.sleep(AWAY_S)
     finally:
         server.start()
 
 
-def _job(bench: Bench, tries: Path) -> str:
-    """An encode that stores its file while the server is away, and a step that follows it."""
+def _job(bench: Bench, tries: Path, **of_first: Any) -> str:
+    """A real encode, and a step that follows it."""
     return bench.job(
-        NewStep("encode", "one", payload("encode", seconds=4, tries=str(tries))),
+        NewStep("encode", "one", payload("encode", tries=str(tries), **of_first)),
         NewStep("join", "join", payload("encode", tries=str(tries)), after=("one",)),
     )
 
@@ -43,7 +47,7 @@ def test_a_killed_redis_with_all_its_data_gone_loses_nothing(
 ) -> None:
     """The catalogue knows what is ready; the sweeper sends again what the queue forgot."""
     tries = tmp_path / "tries"
-    jobs = [_job(distributed, tries) for _ in range(3)]
+    jobs = [_job(distributed, tries, seconds=2) for _ in range(3)]
     distributed.worker()
     eventually(lambda: ffmpegs(distributed.settings.scratch))
     redis_server.server.kill()
@@ -56,12 +60,13 @@ def test_a_stopped_minio_costs_time_and_no_work(
     distributed: Bench, minio_server: servers.Minio, tmp_path: Path
 ) -> None:
     """The encode ends while the store is away: its file waits, and the step is not tried twice."""
-    tries = tmp_path / "tries"
-    job = _job(distributed, tries)
+    tries, gone = tmp_path / "tries", tmp_path / "gone"
+    job = _job(distributed, tries, until=str(gone))
     distributed.worker()
-    eventually(lambda: ffmpegs(distributed.settings.scratch))
+    eventually(lambda: distributed.steps(job)["one"].state == "running")
     with away(minio_server.server):
-        pass
+        gone.touch()
+        eventually(lambda: "waiting: " in distributed.log())
     assert distributed.settled(job) == "done"
     assert tries.read_text() == "1\n1\n"
     found = distributed.steps(job)
@@ -77,13 +82,15 @@ def test_a_stopped_postgres_costs_time_and_no_work(
 
     The lease is half as long as the outage: the step stays ours as nobody else was given it.
     """
-    distributed.env["KAPOK_LEASE_S"] = "10"
-    tries = tmp_path / "tries"
-    job = _job(distributed, tries)
+    distributed.env["KAPOK_LEASE_S"] = str(LEASE_S)
+    tries, gone = tmp_path / "tries", tmp_path / "gone"
+    job = _job(distributed, tries, until=str(gone))
     distributed.worker()
-    eventually(lambda: ffmpegs(distributed.settings.scratch))
+    eventually(lambda: distributed.steps(job)["one"].state == "running")
     with away(postgres_server.server):
-        pass
+        gone.touch()
+        time.sleep(AWAY_S)
+        assert "waiting: " in distributed.log()
     assert distributed.settled(job) == "done"
     assert tries.read_text() == "1\n1\n"
     assert distributed.events("step.done") == [
@@ -119,12 +126,17 @@ def test_a_job_goes_through_rabbitmq(
 def test_a_rabbitmq_that_takes_no_messages_holds_no_worker(
     embedded: Bench, rabbitmq: servers.RabbitMQ, tmp_path: Path
 ) -> None:
-    """Short of disk it answers nobody who sends: the step is done, and the next one sent later."""
-    embedded.env["KAPOK_BROKER_URL"] = rabbitmq.url
-    job = _job(embedded, tmp_path / "tries")
+    """Short of disk it answers nobody who sends: the step is done, and the next one sent later.
+
+    The URL says a shorter time than `BLOCKED_S`, as each of Dramatiq's six tries lasts for it.
+    """
+    embedded.env["KAPOK_BROKER_URL"] = f"{rabbitmq.url}?blocked_connection_timeout=0.5"
+    full = tmp_path / "full"
+    job = _job(embedded, tmp_path / "tries", until=str(full))
     embedded.worker()
-    eventually(lambda: ffmpegs(embedded.settings.scratch))
+    eventually(lambda: embedded.steps(job)["one"].state == "running")
     rabbitmq.control("set_disk_free_limit", "1000000GB")
+    full.touch()
     try:
         eventually(lambda: embedded.steps(job)["one"].state == "done")
         eventually(lambda: "stays unsent" in embedded.log(), 60)
@@ -133,3 +145,11 @@ def test_a_rabbitmq_that_takes_no_messages_holds_no_worker(
         rabbitmq.control("set_disk_free_limit", "50MB")
     assert embedded.settled(job) == "done"
     assert (tmp_path / "tries").read_text() == "1\n1\n"
+
+
+def test_a_rabbitmq_that_takes_no_messages_is_given_up_after_three_seconds(tmp_path: Path) -> None:
+    """For every node of the URL, and unless it says another time."""
+    url = "amqp://one;amqp://two?blocked_connection_timeout=0.5"
+    broker = open_broker(load_settings(tmp_path, {"KAPOK_BROKER_URL": url}))
+    assert isinstance(broker, RabbitmqBroker)
+    assert [node.blocked_connection_timeout for node in broker.parameters] == [3.0, 0.5]
