@@ -94,7 +94,8 @@ def conversion_filters(
         converted = _through_table(stream, table, source, target, pix_fmt, sized)
     if enlarged:
         converted = converted.filter("setsar", 1)
-    return signal(converted.filter("format", pix_fmts=pix_fmt), target)
+    # What is made anew is progressive, whatever its source was flagged as: HEVC would say it again.
+    return signal(converted.filter("format", pix_fmts=pix_fmt), target, field_mode="prog")
 
 
 def _sized(enlarged: tuple[int, int] | None) -> dict[str, Any]:
@@ -107,14 +108,18 @@ def _sized(enlarged: tuple[int, int] | None) -> dict[str, Any]:
     return {"width": width, "height": height, "filter": "lanczos"}
 
 
-def signal(stream: Any, colour: Colour) -> Any:
-    """End a chain with the colour that encoders write: output options do not reach them."""
+def signal(stream: Any, colour: Colour, **others: str) -> Any:
+    """End a chain with the colour that encoders write: output options do not reach them.
+
+    `others` are more options of ffmpeg's `setparams`.
+    """
     return stream.filter(
         "setparams",
         color_primaries=colour.primaries,
         color_trc=colour.transfer,
         colorspace=colour.matrix,
         range=colour.range,
+        **others,
     )
 
 

@@ -369,3 +369,18 @@ def test_fields_that_are_to_be_mirrored_are_refused(change: dict[str, object]) -
     made = shaped(odd, profile("mobile-720p"))
     assert [refusal.code for refusal in made.refused] == ["rotated_fields"]
     assert not shaped(replace(odd, field_order="progressive"), profile("mobile-720p")).refused
+
+
+@pytest.mark.media
+def test_progressive_pictures_that_are_flagged_as_fields_become_progressive(tmp_path: Path) -> None:
+    """PsF: the flag of the source would else stand in HEVC's stream, and its plan be broken."""
+    path = tmp_path / "psf.mkv"
+    tags = "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc:range=tv"
+    moving = "mandelbrot=s=320x180:r=50:end_pts=100,trim=duration=0.3,format=yuv420p10le"
+    call("-f", "lavfi", "-i", moving, "-vf", f"{tags}:field_mode=tff", "-c:v", "ffv1", path)
+    base = smaller(profile("cn4k-hevc-hlg"), 320, 180)
+    assert base.video is not None
+    quick = replace(base, video=replace(base.video, preset="ultrafast"), audio=())
+    made, files = made_of(path, tmp_path, [quick])
+    assert any("PsF" in decision for decision in made.decisions)
+    assert read_back(files[quick.name]).stream.get("field_order", "progressive") == "progressive"
