@@ -2,7 +2,7 @@
 
 One of 4320p takes 100 MB in 10 bits. Ffmpeg's decoders hold one more for each thread, of which they
 take one a core, up to 16; x265 holds six for each frame that it codes at once, up to six on 32
-cores. That would be 5 GB more there than on two cores, and what a plan foresees would be true of
+cores. That would be 4 GB more there than on two cores, and what a plan foresees would be true of
 one machine alone.
 """
 
@@ -13,7 +13,8 @@ DECODER_THREADS = 4  # [P] many times faster than what a 4320p encode takes
 # Frames that x265 codes at once: what it takes by itself on 2 cores. Its rows of blocks keep the
 # cores busy: 67 rows of 64 lines at 4320p, up to 32 of them at once.
 FRAME_THREADS = 1
-# In a row: the presets of x265 but the fastest have 4 and more, and each one more holds 0.3 GB.
+# In a row: presets of x265 but the fastest have 4 and more. One less holds 0.3 GB less, for 0.0,
+# 0.0 and -0.2 % bits at equal XPSNR with a lookahead of 8 frames (three clips, 432p and 540p).
 B_FRAMES = 3
 
 

@@ -16,6 +16,7 @@ from pipelines.encode import frames_of
 from pipelines.graph import Branch, lay_out
 from pipelines.large_pictures import B_FRAMES, FRAME_THREADS, decoder_threads, is_large
 from pipelines.media import VideoTrack
+from pipelines.metrics import metrics_for
 from pipelines.plan_types import Chunk, Plan, VideoPlan
 
 _PROGRAM_BYTES = 62_000_000
@@ -24,7 +25,7 @@ _THREADS_MOST = 16  # of a decoder: one more than there are cores, up to so many
 _QUEUED_PICTURES = 9  # between the filters and an encoder
 _SCALED_PICTURES, _LIGHT_PICTURES = 6, 3  # waiting to be scaled, and while they are converted
 _LIGHT_BYTES_A_PIXEL = 12
-_INSPECTED_PICTURES, _VERIFIED_PICTURES = 6, 2  # between the filters
+_LOOKED_AT_PICTURES = 1  # beside the decoder, by an inspection or a verification
 # An encoder holds a picture about twice: as it came, and as it is decoded again.
 _COPIES = 2.14
 _LOOKAHEAD = {  # pictures, by each encoder's own presets
@@ -54,13 +55,14 @@ _LOOKAHEAD = {  # pictures, by each encoder's own presets
 _USUAL_LOOKAHEAD = 40
 _X264_PICTURES, _X264_A_THREAD = 10, 3.7
 _X265_PICTURES, _X265_A_THREAD = 19, 3
-_X265_B_FRAMES, _X265_A_B_FRAME = 4, 1.5  # in a row, by most presets
+_X265_B_FRAMES, _X265_A_B_FRAME = 4, 2  # in a row, by most presets
 _X265_BYTES_A_PICTURE = 1_700_000
 _X265_THREADS = ((32, 6), (16, 5), (8, 3), (4, 2))  # pictures at once, by cores: its own rule
 _HELD_BY_OTHERS = {"ffv1": 8, "prores_ks": 3, "libvvenc": 72}
 _USUALLY_HELD = 40  # SVT-AV1, and what was not looked at
-# Seen at 1080p: 490 MB with one rendition, 560 MB with two, the decoders' own included.
-_SCORED_BYTES_A_PIXEL, _PAIR_BYTES_A_PIXEL = 150, 35
+# By VMAF, seen at 1080p: 490 MB with one rendition, 560 MB with two, the decoders' own included.
+_VMAF_BYTES_A_PIXEL, _PAIR_BYTES_A_PIXEL = 150, 35
+_COMPARED_BYTES_A_PIXEL = 6  # of a pair without VMAF: XPSNR and SSIM at 4320p, 3.2 GB in all
 
 
 def encode_bytes(source: VideoTrack, plan: Plan, chunk: Chunk, cores: int) -> int:
@@ -83,23 +85,18 @@ def score_bytes(
         decode_bytes(one.codec, one.width, one.height, one.pix_fmt, cores) - _PROGRAM_BYTES
         for one in videos
     )
-    pixels = raster[0] * raster[1]
-    compared = pixels * (_SCORED_BYTES_A_PIXEL + _PAIR_BYTES_A_PIXEL * len(videos))
+    by_vmaf = [any(one.name == "vmaf" for one in metrics_for(video, raster)) for video in videos]
+    pairs = sum(_PAIR_BYTES_A_PIXEL if one else _COMPARED_BYTES_A_PIXEL for one in by_vmaf)
+    compared = raster[0] * raster[1] * (_VMAF_BYTES_A_PIXEL * any(by_vmaf) + pairs)
     own = decode_bytes(source.codec, source.width, source.height, source.pix_fmt, cores)
     return own + decoders + compared
 
 
-def inspect_bytes(source: VideoTrack, cores: int) -> int:
-    """The most memory that inspecting a source holds."""
-    decoder = decode_bytes(source.codec, source.width, source.height, source.pix_fmt, cores)
-    picture = picture_bytes(source.width, source.height, source.pix_fmt)
-    return decoder + _INSPECTED_PICTURES * picture
-
-
-def verify_bytes(video: VideoPlan, cores: int) -> int:
-    """The most memory that decoding a rendition holds, of which some frames are compared."""
-    decoder = decode_bytes(video.codec, video.width, video.height, video.pix_fmt, cores)
-    return decoder + _VERIFIED_PICTURES * picture_bytes(video.width, video.height, video.pix_fmt)
+def look_bytes(picture: VideoTrack | VideoPlan, cores: int) -> int:
+    """The most memory that inspecting a source or verifying a rendition holds."""
+    size = picture.width, picture.height
+    decoder = decode_bytes(picture.codec, *size, picture.pix_fmt, cores)
+    return decoder + _LOOKED_AT_PICTURES * picture_bytes(*size, picture.pix_fmt)
 
 
 def decode_bytes(codec: str, width: int, height: int, pix_fmt: str, cores: int) -> int:

@@ -169,13 +169,20 @@ def test_an_uploaded_sequence_is_preserved(embedded: Bench, tmp_path: Path) -> N
 def test_a_rendition_that_cannot_be_scored_leaves_the_others_their_scores(
     embedded: Bench, tmp_path: Path
 ) -> None:
-    """The job says so; its retry scores what is left, and each score has its command."""
+    """The job says so; its retry scores what is left, and each score has its command.
+
+    The machine has too little memory to encode both from one decode.
+    """
+    one_of_both = 78_000_000
+    embedded.settings = replace(embedded.settings, cores=2, memory_bytes=one_of_both)
     clip, request = _clip(tmp_path / "clip.mp4"), {"profiles": ["mobile-540p", "review-proxy"]}
     job_id = _upload(embedded, clip, request)
     engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
     embedded.closing.callback(engine.close)
     name = "measure mobile-540p, review-proxy"
     _run_ready(embedded, engine, job_id, but="measure")
+    encodes = [step.name for step in embedded.steps(job_id).values() if step.kind == "encode"]
+    assert [word.partition(": ")[2] for word in encodes] == ["mobile-540p", "review-proxy"]
     step = embedded.steps(job_id)[name]
     key = str(_made(embedded, job_id)["review-proxy"].key)
     stored = embedded.stored(key)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from pipelines.colour_doubt import believed
 from pipelines.inspect import inspect
 from pipelines.media import MediaInfo
-from pipelines.memory import inspect_bytes
+from pipelines.memory import look_bytes
 from pipelines.probe import probe
 from pipelines.records import to_json
 from pipelines.source_colour import wants_light
@@ -33,7 +33,7 @@ def run(context: StepContext) -> StepResult:
         light = wants_light(believed(info, stated), wanted)
         looking = inspect(path, info, images, measure_light=light, source_colour=stated)
         cores = context.settings.cores
-        foreseen_bytes = inspect_bytes(info.picture, cores) if info.picture else 0
+        foreseen_bytes = look_bytes(info.picture, cores) if info.picture else 0
         with context.memory_if_much(foreseen_bytes):
             inspection = context.follow(looking)
     # The step's own: two jobs of one asset may inspect it at once.

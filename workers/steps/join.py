@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pipelines.join import join
-from pipelines.memory import encode_bytes, verify_bytes
+from pipelines.memory import encode_bytes, look_bytes
 from pipelines.plan import Chunk, Plan, Rung
 from pipelines.records import to_json
 from pipelines.seams import encoded_again, seam_frames
@@ -79,7 +79,7 @@ def _memory(context: StepContext, plan: Plan, rung: Rung) -> AbstractContextMana
     if rung.video is None:
         return nullcontext()
     cores, seams = context.settings.cores, seam_frames(rung.video, plan)
-    decoding_bytes = verify_bytes(rung.video, cores)
+    decoding_bytes = look_bytes(rung.video, cores)
     if not seams:
         return context.memory_if_much(decoding_bytes)
     again, pair = encoded_again(rung, plan), Chunk(0, seams[0], seams[1] + 1)
