@@ -185,10 +185,8 @@ def postgres(folder: Path) -> Iterator[Postgres]:
             *("-D", str(cluster)),
             *listen,
             *("-c", "max_connections=200"),
-            *(
-                "-c",
-                "timezone=Asia/Shanghai",
-            ),  # as stations set it: all must come out in UTC
+            *("-c", "fsync=off"),  # what a test wrote need not outlive the machine's power
+            *("-c", "timezone=Asia/Shanghai"),  # as stations set it: all must come out in UTC
         ],
         lambda: listens(port) and _accepts(binaries, port),
         folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,24 @@ import servers
 sys.path.insert(0, str(Path(__file__).parent))
 from engine_bench import Bench, open_bench
 
+from storage.database import Database
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalogue without rows: to copy it costs less than to migrate one for each test."""
+    path = tmp_path_factory.mktemp("seed") / "kapok.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    database.close()
+    return path
+
 
 @pytest.fixture
-def embedded(tmp_path: Path) -> Iterator[Bench]:
+def embedded(tmp_path: Path, migrated: Path) -> Iterator[Bench]:
     """StubBroker, SQLite, a local folder."""
+    (tmp_path / "data").mkdir()
+    shutil.copy(migrated, tmp_path / "data")
     with open_bench(tmp_path / "data", {}) as bench:
         yield bench
 
