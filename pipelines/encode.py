@@ -15,10 +15,11 @@ from pipelines.chunks import in_one_piece
 from pipelines.colour import tables_of
 from pipelines.cut import PART_STARTS_S, CutFailed, Master, Readable, cut, part_file
 from pipelines.errors import MediaError, NothingToEncode, ToolFailed, ToolKilled, ToolStalled
-from pipelines.graph import chunk_files, compose, compose_look, lay_out
+from pipelines.graph import compose, compose_look
 from pipelines.plan import Chunk, Plan, VideoPlan
 from pipelines.progress import Progress, part
 from pipelines.run import Finished, run
+from pipelines.rung_tree import chunk_files, lay_out
 from pipelines.vbv import buffer_of, owed_bits
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.graph import chunk_files, lay_out
 from pipelines.media import VideoTrack
 from pipelines.memory import encode_bytes
 from pipelines.plan_types import Plan
+from pipelines.rung_tree import chunk_files, lay_out
 
 # [P] What one process may hold, however much its machine has: workers of 16 GB take one such step
 # at a time, and what is divided is shared among several.

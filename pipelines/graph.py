@@ -4,8 +4,7 @@
                                                          └─ drop frames ─ scale ─┬─ rung 2
                                                                                  └─ …
 
-Scaling comes before conversion, and a rung takes its picture from another one that already has its
-fields, its part of the picture, its colour and at least its size and rate.
+Scaling comes before conversion. `pipelines.rung_tree` says which picture is taken from which.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from typing import Any
 import ffmpeg
 
 from pipelines import caption_filters, tools
-from pipelines.cache_files import timecode_font_file
 from pipelines.colour import conversion_filters, numbers_of, signal
 from pipelines.colour_types import Conversion
 from pipelines.containers import GUARD_OPTIONS
@@ -31,32 +29,22 @@ from pipelines.picture_filters import (
     cropped,
     deinterlaced,
     input_options,
+    rational,
     resampled,
     turned,
     with_bars,
+    with_timecode,
 )
-from pipelines.plan import Chunk, Plan, Rung, VideoPlan
-from pipelines.profile import Container
+from pipelines.plan_types import Chunk, Plan, VideoPlan
 from pipelines.pulldown import film
-from pipelines.timecode import timecode_at
+from pipelines.rung_tree import Branch, chunk_files, lay_out
 
-_MUXER = {"mp4": "mp4", "mkv": "matroska", "mov": "mov", "mxf": "mxf", "ts": "mpegts"}
 _LOOK_SIZE = (32, 32)
 _FIELD_MODES = {"progressive": "prog", "tt": "tff", "bb": "bff"}
 # Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.
 _SCALER = "bicubic+accurate_rnd"
 _FINE = 1000  # ticks of a clock on which any rate's frames are whole
 _NOTHING_OWED: Mapping[Path, int] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A rung's picture, the number of the branch that it is taken from, and the file it goes to."""
-
-    video: VideoPlan
-    parent: int | None
-    path: Path
-    muxer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,77 +110,6 @@ def compose_look(source: Path, plan: Plan, chunk: Chunk, out: Path) -> list[str]
     return argv
 
 
-def chunk_files(plan: Plan, folder: Path) -> dict[str, Path]:
-    """Where `compose` puts each rung's picture, by profile.
-
-    Rungs that differ only in their container share one: it is encoded once.
-    """
-    files: dict[str, Path] = {}
-    made: dict[tuple[VideoPlan, str], Path] = {}
-    for rung in plan.rungs:
-        if rung.video:
-            suffix = _chunk_suffix(rung.video, rung.container)
-            own = folder / f"{rung.profile}.{suffix}"
-            files[rung.profile] = made.setdefault((rung.video, suffix), own)
-    return files
-
-
-def _chunk_suffix(video: VideoPlan, container: Container) -> str:
-    """Chunks of a transport stream are MP4, whose times are exact, where it has the codec."""
-    return "mp4" if container == "ts" and video.codec != "avs2" else container
-
-
-def lay_out(plan: Plan, folder: Path) -> list[Branch]:
-    """The rungs, largest first, each with the branch that it grows from."""
-    files = chunk_files(plan, folder)
-    pictures = (rung for rung in plan.rungs if rung.video and not rung.video.copied)
-    rungs = sorted(pictures, key=_heaviest_first)
-    branches: list[Branch] = []
-    for rung in rungs:
-        assert rung.video is not None, "filtered above"
-        if any(branch.path == files[rung.profile] for branch in branches):
-            continue
-        parent = _parent(rung.video, branches)
-        path = files[rung.profile]
-        branches.append(Branch(rung.video, parent, path, _MUXER[path.suffix[1:]]))
-    return branches
-
-
-def grown_from(plan: Plan, profile: str) -> tuple[Rung, ...]:
-    """The rungs that the picture of this one needs: itself, and what it is scaled from."""
-    branches, files = lay_out(plan, Path()), chunk_files(plan, Path())
-    at = next(n for n, branch in enumerate(branches) if branch.path == files[profile])
-    needed = {branches[at].path}
-    while (parent := branches[at].parent) is not None:
-        at = parent
-        needed.add(branches[at].path)
-    return tuple(rung for rung in plan.rungs if rung.video and files[rung.profile] in needed)
-
-
-def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 0) -> Any:
-    """Burn the source's timecode in; `first_frame` is the rung's frame that comes first.
-
-    A rate that timecode does not count gets the time since the first picture instead.
-    """
-    font_size = max(12, video.height // 20)
-    look = {
-        "fontfile": str(timecode_font_file()),
-        "fontsize": font_size,
-        "fontcolor": "white",
-        # Outlined instead of boxed: reviewers see what lies under it.
-        "borderw": max(2, font_size // 8),
-        "bordercolor": "black",
-        "x": "(w-tw)/2",
-        "y": f"h-th-{font_size}",
-    }
-    start = timecode_at(plan.source_timecode, plan.frame_rate or video.frame_rate, video.frame_rate)
-    if start is None:
-        first_s = float(first_frame / video.frame_rate)
-        return stream.filter("drawtext", text=f"%{{pts:hms:{first_s:.6f}}}", **look)
-    shown = str(start.later(first_frame))
-    return stream.filter("drawtext", timecode=shown, rate=_rational(video.frame_rate), **look)
-
-
 def _copies(source: Path, plan: Plan, folder: Path) -> list[Any]:
     """Streams as they are, from an input of their own: frame n at n ÷ rate, in the same order."""
     files = chunk_files(plan, folder)
@@ -217,44 +134,6 @@ def _copies(source: Path, plan: Plan, folder: Path) -> list[Any]:
     return outputs
 
 
-def _heaviest_first(rung: Rung) -> tuple[bool, int, Fraction]:
-    """Lossless rungs lead: nothing can be taken from them, and they take the bare decode."""
-    video = rung.video
-    assert video is not None, "only rungs with a picture are sorted"
-    across, down = video.shown
-    return (not video.lossless, -across * down, video.stride)
-
-
-def _parent(video: VideoPlan, branches: Sequence[Branch]) -> int | None:
-    """The lightest earlier branch that the picture can be taken from, or `None`: the decode."""
-    able = [number for number, branch in enumerate(branches) if _can_give(branch.video, video)]
-    return min(able, key=lambda number: _load(branches[number].video), default=None)
-
-
-def _can_give(giver: VideoPlan, video: VideoPlan) -> bool:
-    same_colour = giver.conversion in ("none", video.conversion)
-    unspoilt = giver.lossless is video.lossless is False and not giver.burnt_in_timecode
-    large = all(ours >= wanted for ours, wanted in zip(giver.shown, video.shown, strict=True))
-    # What was enlarged holds nothing that the source has not, and is less sharp.
-    unstretched = not giver.upconverted or giver.shown == video.shown
-    deep = _bits(giver.pix_fmt) >= _bits(video.pix_fmt)
-    often = (video.stride / giver.stride).denominator == 1
-    told = not video.captions or video.stride == giver.stride  # every frame has some of them
-    fields = (giver.deinterlace, giver.pulldown) == (video.deinterlace, video.pulldown)
-    shape = unstretched and giver.crop == video.crop
-    return same_colour and unspoilt and large and shape and deep and often and told and fields
-
-
-def _load(video: VideoPlan) -> tuple[Fraction, bool]:
-    across, down = video.shown
-    pixels = across * down / video.stride
-    return (pixels, video.conversion == "none")  # of two equals, the converted one saves more
-
-
-def _bits(pix_fmt: str) -> int:
-    return next((bits for bits in (16, 14, 12, 10, 9) if str(bits) in pix_fmt), 8)
-
-
 def _decoded(source: Path, made: _Chunked) -> Any:
     """The source's frames on an even grid from zero; of a part, its frames as they are stamped."""
     plan = made.plan
@@ -263,7 +142,7 @@ def _decoded(source: Path, made: _Chunked) -> Any:
         return ffmpeg.input(str(source), **options)["0"]
     if plan.constant_frame_rate and plan.frame_rate:
         # Forgets the container's rounded or shifted stamps: frame n is at n ÷ rate.
-        options["r"] = _rational(plan.frame_rate)
+        options["r"] = rational(plan.frame_rate)
     stream = ffmpeg.input(str(source), **options)[str(plan.video_track)]
     return stream if plan.constant_frame_rate else resampled(stream, plan)
 
@@ -284,9 +163,9 @@ def _of_chunk(stream: Any, made: _Chunked, pictures: int = 1) -> Any:
     end_s = start_s + (end - first) / rate
     return (
         stream.filter("trim", start=f"{float(start_s):.6f}", end=f"{float(end_s):.6f}")
-        .filter("settb", _rational(1 / rate))
+        .filter("settb", rational(1 / rate))
         .filter("setpts", "N")
-        .filter("fps", fps=_rational(rate))  # changes no frame, and tells the encoders
+        .filter("fps", fps=rational(rate))  # changes no frame, and tells the encoders
     )
 
 
@@ -299,7 +178,7 @@ def _on_the_grid(stream: Any, plan: Plan) -> Any:
     assert plan.frame_rate is not None, "a plan with a picture has a rate"
     over, under = plan.frame_rate.numerator * _FINE, plan.frame_rate.denominator * _FINE
     zero = PART_STARTS_S * over
-    number = f"round((T-{PART_STARTS_S})*{_rational(plan.frame_rate)})"
+    number = f"round((T-{PART_STARTS_S})*{rational(plan.frame_rate)})"
     return stream.filter("settb", f"1/{over}").filter("setpts", f"{zero}+{number}*{under}")
 
 
@@ -423,7 +302,7 @@ def _output(stream: Any, branch: Branch, made: _Chunked) -> Any:
         # The frames' own flags are missing where the source says nothing of its fields.
         if made.part:  # which has lost what only the container said
             shape = video.sample_aspect_ratio
-            stream = stream.filter("setsar", f"{shape.numerator}/{shape.denominator}")
+            stream = stream.filter("setsar", rational(shape))
         if video.repacked:  # which drops the matrix and range of grey
             stream = signal(stream.filter("format", video.pix_fmt), video.colour)
         stream = stream.filter("setfield", mode=_FIELD_MODES[video.field_order])
@@ -436,7 +315,3 @@ def _output(stream: Any, branch: Branch, made: _Chunked) -> Any:
         "f": branch.muxer,
     }
     return ffmpeg.output(stream, str(branch.path), **options)
-
-
-def _rational(rate: Fraction) -> str:
-    return f"{rate.numerator}/{rate.denominator}"

@@ -13,11 +13,11 @@ from pathlib import Path
 import av
 
 from pipelines.encode import frames_of
-from pipelines.graph import Branch, lay_out
 from pipelines.large_pictures import B_FRAMES, FRAME_THREADS, decoder_threads, is_large
 from pipelines.media import VideoTrack
 from pipelines.metrics import metrics_for
 from pipelines.plan_types import Chunk, Plan, VideoPlan
+from pipelines.rung_tree import Branch, lay_out
 
 _PROGRAM_BYTES = 62_000_000
 _DECODER_PICTURES, _HEVC_PICTURES = 7, 12  # and one more for each thread

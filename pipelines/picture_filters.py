@@ -1,19 +1,27 @@
 """What becomes of a source's pictures before they are scaled, and of a rung's after: as filters.
 
-    fields apart ─ turned ─ cropped ─ (scaled, converted) ─ bars
+    fields apart ─ turned ─ cropped ─ (scaled, converted) ─ bars ─ timecode burnt in
 
 Fields are lines: a picture that is turned first has none any more.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
+from pipelines.cache_files import timecode_font_file
 from pipelines.media import Area
 from pipelines.plan_types import Plan, VideoPlan
+from pipelines.timecode import timecode_at
 
 # Clockwise, as ffmpeg's own turning does it.
 _QUARTERS = {90: "clock", 270: "cclock"}
+
+
+def rational(rate: Fraction) -> str:
+    """As ffmpeg reads it."""
+    return f"{rate.numerator}/{rate.denominator}"
 
 
 def can_turn(degrees: int) -> bool:
@@ -57,7 +65,7 @@ def resampled(stream: Any, plan: Plan) -> Any:
     rate = plan.frame_rate
     return (
         stream.filter("setpts", "PTS-STARTPTS")
-        .filter("fps", fps=f"{rate.numerator}/{rate.denominator}")
+        .filter("fps", fps=rational(rate))
         .filter("tpad", stop=plan.frames, stop_mode="clone")
         .filter("trim", end_frame=plan.frames)
     )
@@ -82,3 +90,27 @@ def with_bars(stream: Any, video: VideoPlan) -> Any:
     return stream.filter("pad", video.width, video.height, left, top).filter(
         "fillborders", left=left, right=left, top=top, bottom=top, mode="fixed", color="black"
     )
+
+
+def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 0) -> Any:
+    """Burn the source's timecode in; `first_frame` is the rung's frame that comes first.
+
+    A rate that timecode does not count gets the time since the first picture instead.
+    """
+    font_size = max(12, video.height // 20)
+    look = {
+        "fontfile": str(timecode_font_file()),
+        "fontsize": font_size,
+        "fontcolor": "white",
+        # Outlined instead of boxed: reviewers see what lies under it.
+        "borderw": max(2, font_size // 8),
+        "bordercolor": "black",
+        "x": "(w-tw)/2",
+        "y": f"h-th-{font_size}",
+    }
+    start = timecode_at(plan.source_timecode, plan.frame_rate or video.frame_rate, video.frame_rate)
+    if start is None:
+        first_s = float(first_frame / video.frame_rate)
+        return stream.filter("drawtext", text=f"%{{pts:hms:{first_s:.6f}}}", **look)
+    shown = str(start.later(first_frame))
+    return stream.filter("drawtext", timecode=shown, rate=rational(video.frame_rate), **look)

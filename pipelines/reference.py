@@ -11,10 +11,9 @@ from typing import Any
 from pipelines.cache_files import timecode_font_file
 from pipelines.colour import conversion_filters, numbers_of, tables_of
 from pipelines.colour_types import Conversion, Parameters
-from pipelines.graph import with_timecode
 from pipelines.media import Area, VideoTrack
 from pipelines.metrics import comparison_raster
-from pipelines.picture_filters import cropped, deinterlaced, resampled, turned
+from pipelines.picture_filters import cropped, deinterlaced, resampled, turned, with_timecode
 from pipelines.plan_types import FILM_STRIDE, Plan, VideoPlan
 from pipelines.pulldown import film
 from pipelines.samples import Span

@@ -16,11 +16,11 @@ from pathlib import Path
 from pipelines.cut import LocalFile
 from pipelines.encode import encode
 from pipelines.encode_groups import group_with
-from pipelines.graph import grown_from
 from pipelines.lossless import HASHED, FrameHashes
 from pipelines.plan_types import Chunk, Plan, Rung, VideoPlan
 from pipelines.progress import Progress, part
 from pipelines.run import run
+from pipelines.rung_tree import grown_from
 from pipelines.tools import ffmpeg
 
 _FRAME_BY_FRAME = frozenset({"prores"})

@@ -25,7 +25,6 @@ from pipelines.chunks import why_one_chunk
 from pipelines.comparison import Comparison, Pair, Window, compose, taps_of
 from pipelines.cut import PART_STARTS_S, Readable, cut, part_file
 from pipelines.errors import MediaError, ToolFailed, ToolKilled, ToolStalled
-from pipelines.graph import chunk_files
 from pipelines.graph import compose as encode_command
 from pipelines.measure import measured_together
 from pipelines.media import Inspection, MediaInfo
@@ -35,6 +34,7 @@ from pipelines.quality_target import with_targets
 from pipelines.records import to_json
 from pipelines.reference import reference_files, reference_of
 from pipelines.run import run
+from pipelines.rung_tree import chunk_files
 from pipelines.scores import measurement
 
 log = logging.getLogger(__name__)

@@ -11,12 +11,12 @@ import pytest
 
 from pipelines.encode import encode_chunk
 from pipelines.errors import VerificationFailed
-from pipelines.graph import lay_out
 from pipelines.measure import measure
 from pipelines.media import Area, VideoTrack
 from pipelines.plan import Plan, VideoPlan, plan
 from pipelines.profile import Crop, DynamicRange, Profile, profile
 from pipelines.progress import finish
+from pipelines.rung_tree import lay_out
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import (
     HD,

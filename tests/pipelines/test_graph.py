@@ -11,10 +11,11 @@ import pytest
 from pipelines import tools
 from pipelines.containers import FORMATS
 from pipelines.encoders import encoder_options
-from pipelines.graph import compose, lay_out
+from pipelines.graph import compose
 from pipelines.media import ContentLight, MasteringDisplay, VideoTrack
 from pipelines.plan import Chunk, Plan, plan
 from pipelines.profile import ladder, profile
+from pipelines.rung_tree import lay_out
 from pipelines.timecode import timecode_at
 from tests.pipelines.sources import HD, UHD, described
 
