@@ -17,6 +17,7 @@ from kapok.errors import JobCancelled, JobFailed, SecretLost, WaitTimeout
 from kapok.language import t
 from kapok.names import declared_title
 from kapok.pull import Pulled, pull
+from kapok.subtitle_files import sent_subtitles
 from kapok.transfer import Transfer, follow
 from kapok.transport import LONG_PATIENCE_S, Transport, not_kapok
 from kapok.upload import Uploaded, UploadRequest, upload
@@ -75,6 +76,7 @@ class Client:
         scores: bool = True,
         source_colour: str | None = None,
         programme: int | None = None,
+        subtitles: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
         checksum_file: Path | None = None,
         parallel: int = 4,
@@ -82,6 +84,8 @@ class Client:
         on_progress: ShowTransfer | None = None,
     ) -> Uploaded:
         """Send a file and start its job; call it again after any break and it goes on.
+
+        `subtitles` are files beside it, named as `LANGUAGE:FILE`.
 
         The file is read once: hashed and sent from the same reading. A `FILE.sha256` or `FILE.md5`
         beside it, or `checksum_file`, is what its owner says; `HashMismatch` when it is not so.
@@ -96,6 +100,7 @@ class Client:
             scores=scores,
             source_colour=source_colour,
             programme=programme,
+            subtitles=sent_subtitles(subtitles),
             metadata=metadata or {},
             checksums=declared_checksums(file, checksum_file),
         )
@@ -152,6 +157,7 @@ class Client:
         ladder: str | None = None,
         source_colour: str | None = None,
         programme: int | None = None,
+        subtitles: Sequence[str] = (),
     ) -> Record:
         """More renditions of an asset that is already there."""
         wishes = {
@@ -159,6 +165,7 @@ class Client:
             "ladder": ladder,
             "source_colour": source_colour,
             "programme": programme,
+            "subtitles": list(sent_subtitles(subtitles)),
         }
         body = {name: value for name, value in wishes.items() if value}
         return self._post(route("assets", asset_id, "jobs"), body)

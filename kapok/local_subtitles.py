@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kapok.errors import Usage
-from kapok.language import t
 from kapok.local import need_file
-from kapok.names import readable
-from pipelines import languages
+from kapok.subtitle_files import named_subtitles
 from pipelines.media import SubtitleTrack
 
 
@@ -19,15 +16,7 @@ def sidecars(given: Sequence[str], folder: Path) -> tuple[SubtitleTrack, ...]:
 
     folder.mkdir()
     tracks = []
-    for number, word in enumerate(given):
-        language, _, name = word.partition(":")
-        if not name or not languages.TAG.fullmatch(language):
-            raise Usage(
-                t(
-                    f"--subtitles {readable(Path(word))}: give LANGUAGE:FILE, as zh:film.srt",
-                    f"--subtitles {readable(Path(word))}：请写成 语言:文件，例如 zh:film.srt",
-                )
-            )
-        need_file(Path(name))
-        tracks.append(read_sidecar(Path(name), language, number, folder))
+    for number, (language, path) in enumerate(named_subtitles(given)):
+        need_file(path)
+        tracks.append(read_sidecar(path, language, number, folder))
     return tuple(tracks)

@@ -36,6 +36,7 @@ class UploadRequest:
     scores: bool = True
     source_colour: str | None = None
     programme: int | None = None
+    subtitles: tuple[Mapping[str, str], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
 
@@ -46,6 +47,7 @@ class UploadRequest:
             "zone": self.zone,
             "source_colour": self.source_colour,
             "programme": self.programme,
+            "subtitles": list(self.subtitles),
             "metadata": dict(self.metadata),
         }
         known = {name: value for name, value in wishes.items() if value}

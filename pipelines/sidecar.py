@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import LimitExceeded, UnsupportedMedia
@@ -14,6 +15,14 @@ _BYTE_ORDER = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _CUE = re.compile(r"^\s*(\d+:)?\d+:\d\d[,.]\d+\s+-->", re.MULTILINE)
 
 
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """What a subtitle file holds, and the kind of file that it is, by ffmpeg's name."""
+
+    codec: str
+    text: str
+
+
 def read_sidecar(path: Path, language: str, number: int, folder: Path) -> SubtitleTrack:
     """Written again into `folder`; its times are counted from the first picture.
 
@@ -21,33 +30,39 @@ def read_sidecar(path: Path, language: str, number: int, folder: Path) -> Subtit
     """
     if path.stat().st_size > _MOST_BYTES:
         raise LimitExceeded(f"{path.name} is larger than 32 MiB: give one subtitle file a language")
-    text = decoded(path)
-    codec = _codec(path, text)
+    letters = read_letters(path.read_bytes(), path.name)
     kept = folder / f"sidecar-{number}.txt"
-    kept.write_text(text, "utf-8")
-    return SubtitleTrack(FIRST_INDEX + number, codec, text=True, language=language, file=str(kept))
-
-
-def decoded(path: Path) -> str:
-    """By its byte order mark, else UTF-8, else GB 18030, which holds GBK and GB 2312."""
-    raw = path.read_bytes()
-    marked = next((name for mark, name in _BYTE_ORDER if raw.startswith(mark)), None)
-    for name in [marked] if marked else ["utf-8-sig", "gb18030"]:
-        try:
-            return raw.decode(name).replace("\r\n", "\n").replace("\0", "")
-        except UnicodeDecodeError:
-            continue
-    raise UnsupportedMedia(
-        f"the letters of {path.name} are neither UTF-8, UTF-16 nor GB 18030: save it as UTF-8"
+    kept.write_text(letters.text, "utf-8")
+    return SubtitleTrack(
+        FIRST_INDEX + number, letters.codec, text=True, language=language, file=str(kept)
     )
 
 
-def _codec(path: Path, text: str) -> str:
-    """By what it begins with, whatever its name."""
+def read_letters(raw: bytes, name: str) -> Letters:
+    """By what it begins with, whatever its name. Raises `UnsupportedMedia`, with the way out."""
+    text = _decoded(raw, name)
     if text.startswith("WEBVTT"):
-        return "webvtt"
+        return Letters("webvtt", text)
     if text.lstrip().startswith("[Script Info]"):
-        return "ass"
+        return Letters("ass", text)
     if _CUE.search(text):
-        return "subrip"
-    raise UnsupportedMedia(f"{path.name} is neither SubRip, WebVTT nor ASS: convert it first")
+        return Letters("subrip", text)
+    raise UnsupportedMedia(f"{name} is neither SubRip, WebVTT nor ASS: convert it first")
+
+
+def decoded(path: Path) -> str:
+    """The letters of a file. Raises `UnsupportedMedia`."""
+    return _decoded(path.read_bytes(), path.name)
+
+
+def _decoded(raw: bytes, name: str) -> str:
+    """By its byte order mark, else UTF-8, else GB 18030, which holds GBK and GB 2312."""
+    marked = next((code for mark, code in _BYTE_ORDER if raw.startswith(mark)), None)
+    for code in [marked] if marked else ["utf-8-sig", "gb18030"]:
+        try:
+            return raw.decode(code).replace("\r\n", "\n").replace("\0", "")
+        except UnicodeDecodeError:
+            continue
+    raise UnsupportedMedia(
+        f"the letters of {name} are neither UTF-8, UTF-16 nor GB 18030: save it as UTF-8"
+    )

@@ -155,6 +155,8 @@ class Sweeper:
         for upload in dead:
             if upload.store_upload_id:
                 self._objects.abort_multipart(upload.key, upload.store_upload_id)
+            for one in upload.request.get("subtitles", ()):
+                self._objects.delete(one["key"])
             self._objects.delete(upload.key)
             with self._database.begin() as session:
                 uploads.mark_cleaned(session, upload)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    model_validator,
+)
 
 from api.models.common import (
     Failure,
@@ -19,6 +27,7 @@ from api.models.common import (
     Sha256,
     Text,
 )
+from pipelines import languages
 from pipelines.colour_types import StatedColour
 
 UploadState = Literal["open", "complete", "verified", "rejected", "aborted", "expired"]
@@ -32,6 +41,32 @@ UPLOAD_EXAMPLE: dict[str, JsonValue] = {
     "zone": "uhd-4k",
     "metadata": {"creator": "广东广播电视台", "language": "zh"},
 }
+
+
+def _base64(text: str) -> str:
+    try:
+        b64decode(text, validate=True)
+    except ValueError as error:
+        raise ValueError("it is not base64") from error
+    return text
+
+
+class SubtitleFile(Received):
+    """SubRip, WebVTT or ASS beside the master, in UTF-8, UTF-16 or GB 18030; its times are counted
+    from the first picture.
+    """
+
+    language: Annotated[str, StringConstraints(pattern=f"^(?:{languages.TAG.pattern})$")] = Field(
+        description="A tag of BCP 47, as `zh` or `zh-Hant`."
+    )
+    file_name: FileName = Field(description="Kept as a label; never used as a path.")
+    content: Annotated[str, AfterValidator(_base64)] = Field(
+        description="The file's bytes as base64. A request's files fit into its body of 1 MiB."
+    )
+
+    @property
+    def raw(self) -> bytes:
+        return b64decode(self.content)
 
 
 class Recipe(Received):
@@ -62,6 +97,12 @@ class Recipe(Received):
         default=None,
         description="Of a transport stream with several: the number of the one to take. Without "
         "it, the one with the largest picture.",
+    )
+
+    subtitles: Annotated[list[SubtitleFile], Field(min_length=1, max_length=16)] | None = Field(
+        default=None,
+        description="Files beside the master, which come after its own tracks. They are kept with "
+        "the asset; another job of it gets those that it is given.",
     )
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from api.models.common import Page
 from api.pages import Cursor, Limit
 from api.recipes import check_recipe
 from api.refusals import UnknownPart, UploadTooLarge
+from api.subtitle_files import keep_subtitles
 from api.views.uploads import upload
 from pipelines.errors import EmptyFile, KapokError
 from storage import schema
@@ -49,10 +50,12 @@ def begin_upload(
     _check_size(backend, body)
 
     def begin(session: Session) -> Answer:
-        request = check_recipe(session, caller, body, backend.settings.beat_s) | {
-            "metadata": body.metadata
-        }
         upload_id, asset_id = new_id("upl"), new_id("ast")
+        request = {
+            **check_recipe(session, caller, body, backend.settings.beat_s),
+            **keep_subtitles(backend.objects, asset_id, body.subtitles),
+            "metadata": body.metadata,
+        }
         key = f"assets/{asset_id}/source/{upload_id}"
         part_size_bytes = uploads.part_size(body.size_bytes)
         row = uploads.create_upload(

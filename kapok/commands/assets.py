@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kapok.command import Output, online
-from kapok.commands.local import Programme, SourceColour
+from kapok.commands.local import Programme, SourceColour, Subtitles
 from kapok.language import t
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def encode_asset(
     ladder: Annotated[str, typer.Option()] = "",
     source_colour: SourceColour = None,
     programme: Programme = None,
+    subtitles: Subtitles = None,
     *,
     wait: Wait = False,
 ) -> None:
@@ -106,6 +107,7 @@ def encode_asset(
         ladder=ladder or None,
         source_colour=source_colour,
         programme=programme,
+        subtitles=subtitles or (),
     )
     if wait:
         follow_job(out, client, job["id"], asset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -18,6 +19,7 @@ from kapok.commands.local import (
     Rate,
     SearchShare,
     SourceColour,
+    Subtitles,
     beginner,
 )
 from kapok.language import t
@@ -38,12 +40,14 @@ def plan(
     source_colour: SourceColour = None,
     programme: Programme = None,
     rate: Rate = "",
+    subtitles: Subtitles = None,
 ) -> None:
     from kapok.commands.upload import names
     from kapok.live import step_progress
     from kapok.local import chosen, look_for
     from kapok.local_plan import Looked, plan_record, plan_sheet, searched_plan
     from kapok.local_source import one_file
+    from kapok.local_subtitles import sidecars
     from pipelines.prediction import predict
 
     end_on_sigterm()
@@ -51,11 +55,13 @@ def plan(
     wanted = chosen([name for word in profile or [] for name in names(word)], ladder)
     with tempfile.TemporaryDirectory(prefix="kapok-") as folder, step_progress(out) as view:
         scratch = Path(folder)
+        beside = sidecars(subtitles or [], scratch / "sidecars")
         begin = beginner(view)
         one = one_file(file, rate, scratch / "source", begin)
         show = begin(t("inspecting", "检查"))
         images, source = scratch / "inspection", one.path
         info, found = look_for(source, images, show, wanted, source_colour, programme)
+        info = replace(info, subtitles=(*info.subtitles, *beside))
         looked = Looked(
             *(source, info, found, wanted, chunk_min_s, search_share, source_colour),
             *(one.said, file),

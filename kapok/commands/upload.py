@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kapok.command import Output, online
-from kapok.commands.local import Programme, SourceColour
+from kapok.commands.local import Programme, SourceColour, Subtitles
 from kapok.errors import JobFailed, Usage
 from kapok.language import t
 
@@ -76,6 +76,7 @@ def upload(
     checksum_file: ChecksumFile = None,
     source_colour: SourceColour = None,
     programme: Programme = None,
+    subtitles: Subtitles = None,
     *,
     wait: Wait = False,
     scores: Scores = True,
@@ -94,6 +95,7 @@ def upload(
             scores=scores,
             source_colour=source_colour,
             programme=programme,
+            subtitles=subtitles or (),
             metadata=pairs(meta or []),
             checksum_file=checksum_file,
             parallel=parallel,

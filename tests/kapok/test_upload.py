@@ -15,7 +15,8 @@ import pytest
 from faulty_proxy import CUT, LOST
 from real_service import PART_BYTES, Service
 
-from kapok.errors import ApiError, FileChanged, FileMissing
+from kapok.errors import ApiError, FileChanged, FileMissing, Usage
+from kapok.subtitle_files import sent_subtitles
 from kapok.transfer import Transfer, follow
 from kapok.transport import Transport
 from kapok.upload import Uploaded, UploadRequest, upload
@@ -47,6 +48,28 @@ def test_what_arrives_is_the_file_and_its_hash_comes_from_the_same_run(
     assert row.declared["sha256"] == sent.sha256
     assert (sent.asset_id, sent.job_id) == (row.asset_id, row.job_id)
     assert service.proxy.keys_at_store == 0
+
+
+def test_subtitle_files_go_along(
+    service: Service, transport: Transport, file: Path, tmp_path: Path
+) -> None:
+    """Named by language and file; each is read by the service before anything is sent."""
+    words = tmp_path / "film.srt"
+    words.write_text("1\n00:00:01,000 --> 00:00:02,000\n木棉\n", "gbk")
+    sent = send(transport, file, subtitles=sent_subtitles([f"zh:{words}"]))
+    (kept,) = service.upload(sent.upload_id).request["subtitles"]
+    assert (kept["language"], kept["file_name"], kept["codec"]) == ("zh", "film.srt", "subrip")
+    words.write_text("no subtitles")
+    with pytest.raises(ApiError, match="convert it first") as refused:
+        send(transport, file, subtitles=sent_subtitles([f"zh:{words}"]))
+    assert refused.value.code == "unsupported_media"
+
+
+@pytest.mark.parametrize("word", ["film.srt", "Chinese:film.srt", "zh:"])
+def test_a_subtitle_file_needs_its_language(word: str) -> None:
+    """As a tag that files and manifests can say."""
+    with pytest.raises(Usage, match="as zh:film"):
+        sent_subtitles([word])
 
 
 def test_parts_go_in_parallel_but_never_more_than_asked(

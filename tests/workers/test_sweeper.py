@@ -52,7 +52,7 @@ def _expired_upload(bench: Bench) -> tuple[str, str]:
             part_size_bytes=9,
             key="k",
             declared={},
-            request={},
+            request={"subtitles": [{"key": "assets/ast_x/subtitles/1"}]},
             expires_at=now(session) - timedelta(seconds=1),
             actor="test",
         )
@@ -148,12 +148,14 @@ def test_each_broker_counts_its_waiting_messages(distributed: Bench) -> None:
 def test_an_expired_upload_leaves_nothing_in_the_store(embedded: Bench) -> None:
     """Parts of gigabytes are not kept for a client that went away."""
     store_id, upload_id = _expired_upload(embedded)
+    embedded.objects.put_bytes(b"words", "assets/ast_x/subtitles/1")
     _sweeper(embedded).sweep()
     with embedded.database.read() as session:
         row = session.get_one(Upload, upload_id)
     assert (row.state, row.cleaned_at is not None) == ("expired", True)
     with pytest.raises(MultipartNotFound):
         embedded.objects.list_parts("k", store_id)
+    assert embedded.keys("assets/") == []
 
 
 def test_only_the_winner_and_the_runner_may_be_read() -> None:

@@ -137,19 +137,26 @@ def test_subtitles_come_with_their_renditions(embedded: Bench, tmp_path: Path) -
     texts = [words(tmp_path / f"{name}.srt", [CUE]) for name in ("zh", "en")]
     languages = ("-metadata:s:s:0", "language=chi", "-metadata:s:s:1", "language=eng")
     master = subtitled(tmp_path / "a.mkv", texts, "-c:s", "copy", *languages, seconds=2)
-    job_id = _upload(embedded, master, {"profiles": ["mobile-540p"], "scores": False})
+    beside = "1\n00:00:00,500 --> 00:00:01,000\n旁白\n".encode("gbk")
+    sha256 = hashlib.sha256(beside).hexdigest()
+    given = {"language": "yue", "codec": "subrip", "sha256": sha256, "key": f"given/{sha256}"}
+    embedded.objects.put_bytes(beside, f"given/{sha256}")
+    request = {"profiles": ["mobile-540p"], "scores": False, "subtitles": [given]}
+    job_id = _upload(embedded, master, request)
     embedded.service(KINDS)
     assert embedded.settled(job_id, within_s=120) == "done", embedded.row(job_id).error
     (made,) = _made(embedded, job_id).values()
     assert any(command[-3:-1] == ["-f", "srt"] for command in made.commands)
     stored = embedded.stored(made.key)
     said = [(one.codec, one.language) for one in read_back(stored).subtitles]
-    assert said == [("mov_text", "zho"), ("mov_text", "eng")]
+    assert said == [("mov_text", "zho"), ("mov_text", "eng"), ("mov_text", "yue")]
+    argv = [ffmpeg(), "-v", "error", "-i", str(stored), "-map", "0:s:2", "-f", "srt", "-"]
+    assert "旁白" in subprocess.run(argv, check=True, capture_output=True).stdout.decode()
     with embedded.database.read() as session:
         asset_id = str(embedded.row(job_id).asset_id)
         (package,) = packages.list_packages(session, embedded.organisation_id, asset_id)
     playlist = embedded.objects.read_bytes(f"{package.prefix}{package.hls}", 1 << 20).decode()
-    assert playlist.count("TYPE=SUBTITLES") == 2
+    assert playlist.count("TYPE=SUBTITLES") == 3
 
 
 def test_an_uploaded_sequence_is_preserved(embedded: Bench, tmp_path: Path) -> None:

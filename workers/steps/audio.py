@@ -8,7 +8,8 @@ from pipelines.audio import encode_audio
 from pipelines.plan import AudioPlan, Plan
 from pipelines.subtitles import encode_subtitles
 from workers.context import StepContext, StepResult
-from workers.steps.inputs import plan_of, source_of
+from workers.steps.inputs import plan_of, request_of, source_of
+from workers.steps.subtitle_files import plan_with_files_here
 
 LOSSLESS_BITS_A_SAMPLE = 32
 
@@ -18,7 +19,9 @@ def run(context: StepContext) -> StepResult:
     context.need_scratch(scratch_bytes(plan))
     with context.fetch(source.key) as path:
         sound = context.follow(encode_audio(path, plan, context.folder), end=0.9)
-        text = context.follow(encode_subtitles(path, plan, context.folder), start=0.9, end=0.99)
+        with_files = plan_with_files_here(context, plan, request_of(context))
+        reading = encode_subtitles(path, with_files, context.folder)
+        text = context.follow(reading, start=0.9, end=0.99)
     files = {**sound.files, **text.files}
     keys = {key: context.put(file, context.work, file.name) for key, file in files.items()}
     return StepResult(result={"files": keys, "also": text.commands}, command=sound.argv)

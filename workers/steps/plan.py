@@ -24,6 +24,7 @@ from storage.catalogue.steps import NewStep
 from workers.context import StepContext, StepResult
 from workers.steps.doable import needs_of, unavailable
 from workers.steps.inputs import inspected, profiles_of, request_of, source_of
+from workers.steps.subtitle_files import subtitle_files
 from workers.stored_source import StoredSource
 
 PROOF_BYTES = 64 * 1024 * 1024  # [P] tiny encodes of half a second
@@ -33,6 +34,7 @@ SAMPLE_BYTES = 1024 * 1024 * 1024  # [P] at most: seconds, cut out of a source o
 def run(context: StepContext) -> StepResult:
     info, inspection = inspected(context)
     request = request_of(context)
+    info = replace(info, subtitles=(*info.subtitles, *subtitle_files(request)))
     profiles = profiles_of(context, request, info)
     context.need_scratch(PROOF_BYTES)
     missing = context.follow(unavailable(context, profiles))

@@ -1,0 +1,71 @@
+"""Subtitle files beside a master: read before they are kept, and kept with the asset."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from typing import Any
+
+import api_world
+import httpx
+import pytest
+
+from storage.catalogue import uploads
+
+SRT = "1\n00:00:01,000 --> 00:00:02,000\n木棉\n"
+UPLOAD = {"title": "岭南春早", "file_name": "a.mxf", "size_bytes": 1}
+
+
+def given(content: bytes, /, **other: str) -> dict[str, Any]:
+    file = {"language": "zh", "file_name": "film.srt", "content": b64encode(content).decode()}
+    return {**UPLOAD, "subtitles": [{**file, **other}]}
+
+
+def test_a_subtitle_file_is_kept_as_it_was_sent(
+    api: api_world.Running, org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """Under its hash, whatever its code; the request names it and does not repeat it."""
+    raw = SRT.encode("gbk")
+    answer = admin.post("/v1/uploads", json=given(raw))
+    assert answer.status_code == 201, answer.text
+    digest = hashlib.sha256(raw).hexdigest()
+    with api.database.read() as session:
+        row = uploads.get_upload(session, org.id, answer.json()["id"])
+        assert row.request["subtitles"] == [
+            {
+                "language": "zh",
+                "file_name": "film.srt",
+                "codec": "subrip",
+                "size_bytes": len(raw),
+                "sha256": digest,
+                "key": f"assets/{row.asset_id}/subtitles/{digest}",
+            }
+        ]
+        key = row.request["subtitles"][0]["key"]
+    assert api.objects.read_bytes(key, 1 << 20) == raw
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "why"),
+    [
+        (given(b"no subtitles at all"), "unsupported_media", "convert it first"),
+        (given(b"\xff\xfea"), "unsupported_media", "save it as UTF-8"),
+        (given(SRT.encode(), content="not base64!"), "invalid_request", ""),
+        (given(SRT.encode(), language="Chinese, simplified"), "invalid_request", ""),
+        (given(SRT.encode(), file_name="../a.srt"), "invalid_request", ""),
+    ],
+)
+def test_what_is_no_subtitle_file_is_refused(
+    admin: httpx.Client, body: dict[str, Any], code: str, why: str
+) -> None:
+    """With the way out, and there is no upload."""
+    answer = admin.post("/v1/uploads", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, code), answer.text
+    assert why in answer.json()["detail"]
+    assert admin.get("/v1/uploads").json()["data"] == []
+
+
+def test_a_body_that_is_too_large_is_refused(admin: httpx.Client) -> None:
+    """A request's files fit into it."""
+    answer = admin.post("/v1/uploads", json=given(SRT.encode() + b"\n" * (1 << 20)))
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")

@@ -1,0 +1,49 @@
+"""The subtitle files that a job was given beside the master."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import file_digest
+from typing import Any
+
+from pipelines.errors import HashMismatch
+from pipelines.media import SubtitleTrack
+from pipelines.plan import Plan, Rung
+from pipelines.sidecar import FIRST_INDEX, decoded
+from pipelines.subtitles import distinct_subtitles
+from workers.context import StepContext
+
+
+def subtitle_files(request: Mapping[str, Any]) -> tuple[SubtitleTrack, ...]:
+    """As tracks after those of the master; `file` is the key of the object."""
+    return tuple(
+        SubtitleTrack(
+            FIRST_INDEX + number, one["codec"], text=True, language=one["language"], file=one["key"]
+        )
+        for number, one in enumerate(request.get("subtitles", ()))
+    )
+
+
+def plan_with_files_here(context: StepContext, plan: Plan, request: Mapping[str, Any]) -> Plan:
+    """The plan with local files in the place of stored ones, as UTF-8 and proven to be the same."""
+    hashes = {one["key"]: one["sha256"] for one in request.get("subtitles", ())}
+    keys = sorted({one.file for one in distinct_subtitles(plan).values() if one.file})
+    here = {key: _here(context, key, hashes[key], number) for number, key in enumerate(keys)}
+    return replace(plan, rungs=tuple(_with_files(rung, here) for rung in plan.rungs))
+
+
+def _here(context: StepContext, key: str, sha256: str, number: int) -> str:
+    with context.fetch(key) as path:
+        with path.open("rb") as file:
+            found = file_digest(file, "sha256").hexdigest()
+        if found != sha256:
+            raise HashMismatch("a subtitle file is not what was sent: start a job with it again")
+        kept = context.folder / f"sidecar-{number}.txt"
+        kept.write_text(decoded(path), "utf-8")
+    return str(kept)
+
+
+def _with_files(rung: Rung, here: Mapping[str, str]) -> Rung:
+    subtitles = (replace(one, file=here[one.file]) if one.file else one for one in rung.subtitles)
+    return replace(rung, subtitles=tuple(subtitles))
