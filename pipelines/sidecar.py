@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.cues import srt
 from pipelines.errors import LimitExceeded, UnsupportedMedia
 from pipelines.media import SubtitleTrack
+from pipelines.ttml import is_ttml, read_ttml
 
 FIRST_INDEX = 1000  # no stream of a master has it
 _MOST_BYTES = 32 << 20
@@ -17,7 +19,9 @@ _CUE = re.compile(r"^\s*(\d+:)?\d+:\d\d[,.]\d+\s+-->", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """What a subtitle file holds, and the kind of file that it is, by ffmpeg's name."""
+    """What a subtitle file holds, and the kind of file that it is, by ffmpeg's name; of TTML, which
+    ffmpeg does not read, the words are SubRip.
+    """
 
     codec: str
     text: str
@@ -39,7 +43,10 @@ def read_sidecar(path: Path, language: str, number: int, folder: Path) -> Subtit
 
 
 def read_letters(raw: bytes, name: str) -> Letters:
-    """By what it begins with, whatever its name. Raises `UnsupportedMedia`, with the way out."""
+    """By what it begins with, whatever its name.
+
+    Raises `UnsupportedMedia` and `LimitExceeded`, with the way out.
+    """
     text = _decoded(raw, name)
     if text.startswith("WEBVTT"):
         return Letters("webvtt", text)
@@ -47,7 +54,9 @@ def read_letters(raw: bytes, name: str) -> Letters:
         return Letters("ass", text)
     if _CUE.search(text):
         return Letters("subrip", text)
-    raise UnsupportedMedia(f"{name} is neither SubRip, WebVTT nor ASS: convert it first")
+    if is_ttml(text):
+        return Letters("ttml", srt(read_ttml(text, name)))
+    raise UnsupportedMedia(f"{name} is neither SubRip, WebVTT, ASS nor TTML: convert it first")
 
 
 def decoded(path: Path) -> str:

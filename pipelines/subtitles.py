@@ -36,7 +36,7 @@ from pipelines.tools import ffmpeg
 _DRAWN = frozenset({"ass", "ssa"})
 _FOREIGN = re.compile("Invalid UTF-8 in decoded subtitles|Unable to recode subtitle event")
 _FAULTY = re.compile(r"#0:(\d+)/\w+ .*Error decoding subtitles")
-_DEMUXERS = {"subrip": "srt", "webvtt": "webvtt", "ass": "ass"}
+_DEMUXERS = {"subrip": "srt", "webvtt": "webvtt", "ass": "ass", "ttml": "srt"}
 _MUXERS = {"mp4": "mp4", "mkv": "matroska"}
 _PLAIN = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
 

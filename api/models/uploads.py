@@ -52,8 +52,8 @@ def _base64(text: str) -> str:
 
 
 class SubtitleFile(Received):
-    """SubRip, WebVTT or ASS beside the master, in UTF-8, UTF-16 or GB 18030; its times are counted
-    from the first picture.
+    """SubRip, WebVTT, ASS or TTML beside the master, in UTF-8, UTF-16 or GB 18030; its times are
+    counted from the first picture.
     """
 
     language: Annotated[str, StringConstraints(pattern=f"^(?:{languages.TAG.pattern})$")] = Field(

@@ -79,7 +79,7 @@ Subtitles = Annotated[
     typer.Option(
         "--subtitles", metavar="LANG:FILE",
         help=t(
-            "SubRip, WebVTT or ASS beside the file.", "文件之外的 SubRip、WebVTT 或 ASS 字幕。"
+            "SubRip, WebVTT, ASS or TTML beside it.", "文件之外的 SubRip、WebVTT、ASS、TTML 字幕。"
         ),
     ),
 ]  # fmt: skip

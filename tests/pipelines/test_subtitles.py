@@ -392,6 +392,14 @@ def test_a_file_beside_the_master_is_read_whatever_its_letters(
         ("WEBVTT\n\n00:01.000 --> 00:02.000\n木棉 <i>kapok</i>\n", "webvtt"),
         (
             (
+                '<tt xmlns="http://www.w3.org/ns/ttml" '
+                'xmlns:tts="http://www.w3.org/ns/ttml#styling"><body><p begin="1s" dur="1s">木棉 '
+                '<span tts:fontStyle="italic">kapok</span></p></body></tt>'
+            ),
+            "ttml",
+        ),
+        (
+            (
                 "[Script Info]\nScriptType: v4.00+\n[Events]\nFormat: Layer, Start, End, Style, "
                 "Name, MarginL, MarginR, MarginV, Effect, Text\n"
                 "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,木棉 {\\i1}kapok{\\i0}\n"
@@ -400,9 +408,7 @@ def test_a_file_beside_the_master_is_read_whatever_its_letters(
         ),
     ],
 )
-def test_webvtt_and_ass_are_told_by_what_they_begin_with(
-    text: str, codec: str, tmp_path: Path
-) -> None:
+def test_files_are_told_by_what_they_begin_with(text: str, codec: str, tmp_path: Path) -> None:
     """Whatever the name says."""
     path = tmp_path / "film.txt"
     path.write_text(text, "utf-8")
@@ -417,8 +423,8 @@ def test_webvtt_and_ass_are_told_by_what_they_begin_with(
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (b"", "neither SubRip, WebVTT nor ASS: convert it first"),
-        (b"just words", "neither SubRip, WebVTT nor ASS"),
+        (b"", "neither SubRip, WebVTT, ASS nor TTML: convert it first"),
+        (b"just words", "neither SubRip, WebVTT, ASS nor TTML"),
         (b"\x00\x01\xff\xff", "neither UTF-8, UTF-16 nor GB 18030: save it as UTF-8"),
         (b"\xff\xfea", "neither UTF-8, UTF-16 nor GB 18030"),
     ],

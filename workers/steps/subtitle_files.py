@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.errors import HashMismatch
 from pipelines.media import SubtitleTrack
 from pipelines.plan import Plan, Rung
-from pipelines.sidecar import FIRST_INDEX, decoded
+from pipelines.sidecar import FIRST_INDEX, read_letters
 from pipelines.subtitles import distinct_subtitles
 from workers.context import StepContext
 
@@ -40,7 +40,7 @@ def _here(context: StepContext, key: str, sha256: str, number: int) -> str:
         if found != sha256:
             raise HashMismatch("a subtitle file is not what was sent: start a job with it again")
         kept = context.folder / f"sidecar-{number}.txt"
-        kept.write_text(decoded(path), "utf-8")
+        kept.write_text(read_letters(path.read_bytes(), path.name).text, "utf-8")
     return str(kept)
 
 
