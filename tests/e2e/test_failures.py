@@ -12,8 +12,8 @@ import stack as stacks
 pytestmark = [pytest.mark.services, pytest.mark.media, pytest.mark.slow]
 
 RUNGS = ("mobile-720p", "mobile-540p")
-# A third of a job's CPU is its scores, the last step, which two of the stories here end with: the
-# others are told by what happens before it.
+# A third of a job's CPU is its scores, which two of the stories here end with: the others are told
+# by what happens before that step.
 UNSCORED = "--no-scores"
 
 
@@ -106,8 +106,10 @@ def test_a_server_stopped_for_20_seconds(
     assert_finished_once(distributed, job_id)
 
 
-def test_cancel_leaves_no_ffmpeg_after_two_seconds(embedded: stacks.Stack, long_clip: Path) -> None:
-    """The job says `cancelled`, and its process group is dead."""
+def test_cancel_leaves_no_ffmpeg_after_two_seconds_and_a_retry_finishes_the_job(
+    embedded: stacks.Stack, long_clip: Path
+) -> None:
+    """The job says `cancelled`, its process group is dead; `kapok job retry` goes on from there."""
     job_id = start_job(embedded, long_clip, UNSCORED)
     embedded.wait_encoding(job_id)
     assert stacks.ffmpegs_of_steps(str(embedded.folder))
@@ -117,14 +119,6 @@ def test_cancel_leaves_no_ffmpeg_after_two_seconds(embedded: stacks.Stack, long_
         lambda: not stacks.ffmpegs_of_steps(str(embedded.folder)), 2, "every ffmpeg is dead"
     )
     assert embedded.wait_job(job_id, 10)["state"] == "cancelled"
-
-
-def test_retry_of_a_cancelled_job_finishes_it(embedded: stacks.Stack, long_clip: Path) -> None:
-    """`kapok job retry` goes on from what was finished."""
-    job_id = start_job(embedded, long_clip, UNSCORED)
-    embedded.wait_encoding(job_id)
-    embedded.cli("job", "cancel", job_id)
-    embedded.wait_job(job_id, 10)
     inspected = next(s for s in embedded.steps(job_id) if s["kind"] == "inspect")
     done = embedded.cli("job", "retry", job_id)
     assert done.returncode == 0, done.stderr

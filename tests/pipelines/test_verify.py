@@ -484,15 +484,25 @@ LONG_SOUND = {
 }
 
 
-@pytest.mark.parametrize("fault", LONG_SOUND)
-def test_all_of_a_long_sound_is_compared(fault: str, tmp_path: Path) -> None:
-    """Head and tail are alike; what lies between them is not."""
-    source = tmp_path / "long.wav"
+@pytest.fixture(scope="module")
+def long_sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Rung, Plan]:
+    """A minute of a swelling tone, what is planned of it, and that a right encode passes."""
+    folder = tmp_path_factory.mktemp("long-sound")
+    source = folder / "long.wav"
     tone = "sine=440:d=64:r=48000,volume='0.5+0.4*sin(t)':eval=frame,aformat=channel_layouts=stereo"
     handmade.call("-f", "lavfi", "-i", tone, source)
     rung = Rung("audio-access-aac", 1, "m4a", None, (STEREO,), packaged=False)
     plan = replace(PLAN, duration_s=Fraction(64), audio_tracks=(0,), rungs=(rung,))
-    checked(handmade.encode_sound(source, tmp_path / "right.m4a"), source, rung, plan)
+    checked(handmade.encode_sound(source, folder / "right.m4a"), source, rung, plan)
+    return source, rung, plan
+
+
+@pytest.mark.parametrize("fault", LONG_SOUND)
+def test_all_of_a_long_sound_is_compared(
+    fault: str, long_sound: tuple[Path, Rung, Plan], tmp_path: Path
+) -> None:
+    """Head and tail are alike; what lies between them is not."""
+    source, rung, plan = long_sound
     chain, words = LONG_SOUND[fault]
     wrong = handmade.encode_sound(source, tmp_path / "wrong.m4a", ("-c:a", "aac", "-af", chain))
     assert words in refusal(wrong, source, rung, plan)
