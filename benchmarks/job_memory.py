@@ -29,12 +29,12 @@ KINDS = {  # words of a command that tell what it is for; the first that is foun
     "packager": "package",
     "cut_child": "cut",
     "probe_child": "probe",
-    "pipe:grey": "inspect",
+    "[grey]": "inspect",
     "xpsnr": "measure",
-    "pipe:stamps": "verify",
-    "7680": "encode",
+    "[few]": "verify",
+    "-c:v lib": "encode",
     "-c copy": "join",
-    "kapok": "service",
+    "kapok up": "service",
 }
 
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{peak_bytes / 1e9:6.2f} GB  {kind}, {count} processes")
     for line in re.findall(r"step .* held .*", log):
         print(line)
-    print(record["state"], *record.get("plan", {}).get("decisions", ()), sep="\n  ")
+    print(f"the asset is {record['state']}")
 
 
 def make(path: Path) -> Path:

@@ -13,6 +13,11 @@ def bytes_moved(session: int) -> int:
     return sum(_bytes_of(process) for process in _living(session))
 
 
+def cpu_s(session: int) -> float:
+    """CPU seconds that the living processes of a session have used."""
+    return sum(_cpu_of(process) for process in _living(session))
+
+
 def peak_bytes(session: int) -> int:
     """The most memory that one of the session's living processes has held (its resident set)."""
     return max((_peak_of(process) for process in _living(session)), default=0)
@@ -37,6 +42,14 @@ def _bytes_of(process: Path) -> int:
         lines = dict(line.split(": ") for line in (process / "io").read_text().splitlines())
         return int(lines["rchar"]) + int(lines["wchar"])
     return 0
+
+
+def _cpu_of(process: Path) -> float:
+    """User and system time: fields 14 and 15 of proc_pid_stat(5), of which two precede these."""
+    with suppress(OSError, ValueError, IndexError):
+        after_name = (process / "stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _peak_of(process: Path) -> int:

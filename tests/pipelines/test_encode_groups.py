@@ -30,7 +30,7 @@ def held(made: Plan, picture: VideoTrack, cores: int) -> int:
 
 @pytest.mark.parametrize("codec", ["hevc", "h264"])
 def test_a_4320p_rung_is_foreseen_below_8_gb_whatever_the_cores(codec: str) -> None:
-    """In all steps; held were 7.5, 1.6 and 3.2 GB (decision 16)."""
+    """In all steps; held were 7.6, 1.6 and 3.2 GB (decision 16)."""
     picture = replace(UHD_2, codec=codec)
     info, seen = described(picture, frames=100)
     made = plan(info, seen, [profile("cn8k-hevc-hlg")])

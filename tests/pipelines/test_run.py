@@ -124,6 +124,18 @@ def test_a_tool_that_moves_data_is_not_stalled() -> None:
     assert finish(run(["/bin/sh", "-c", script], stall_s=1.2)).seconds > 2.5
 
 
+def test_a_tool_that_is_left_little_of_the_machine_is_not_stalled() -> None:
+    """It works, and gets in CPU seconds what it would be given on an idle machine."""
+    little = "n=0; while [ $n -lt 30000 ]; do n=$((n+1)); done; sleep 0.3"
+    script = f"for k in 1 2 3 4 5 6 7 8 9; do {little}; done"
+    assert finish(run(["/bin/sh", "-c", script], stall_s=1.5)).seconds > 2.5
+
+
+def test_a_tool_that_turns_in_circles_is_stalled() -> None:
+    with pytest.raises(ToolStalled):
+        finish(run(["/bin/sh", "-c", "while :; do :; done"], stall_s=0.5))
+
+
 @pytest.mark.media
 def test_stdout_and_taps_carry_the_data(tmp_path: Path) -> None:
     """Progress has a pipe of its own, so every other stream is free."""
