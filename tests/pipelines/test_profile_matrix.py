@@ -35,8 +35,8 @@ LIGHT = {
     "pq": ("yuv420p10le", "bt2020", "smpte2084", "bt2020nc"),
 }
 QUICK = {"hevc": "ultrafast", "h264": "veryfast", "av1": "12", "vvc": "faster", "avs2": "0"}
-# So that no profile is another one's twin at these sizes.
-SIZES = {"mobile-720p": (288, 162), "mobile-540p": (256, 144)}
+# So that no profile is another one's twin at these sizes, and one is larger, between bars.
+SIZES = {"mobile-720p": (288, 162), "mobile-540p": (256, 144), "uhd-upconvert-hlg": (400, 200)}
 
 
 def small_profiles() -> list[Profile]:
@@ -79,7 +79,7 @@ def expected_refusals(light: str, rate: Fraction) -> Mapping[str, str]:
     for profile in small_profiles():
         assert profile.video is not None
         wanted, least = profile.video.dynamic_range, profile.video.min_frame_rate
-        if wanted != "sdr" and light == "sdr":
+        if wanted != "sdr" and light == "sdr" and profile.video.from_sdr != "map":
             codes[profile.name] = "needs_hdr"
         elif least and rate < least:
             codes[profile.name] = "frame_rate_too_low"

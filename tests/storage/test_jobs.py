@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy.orm import Session
 from worlds import WRONG, World, at_once
 
+from pipelines.profile import profile
 from storage.catalogue import assets, events, jobs, renditions, steps, uploads
+from storage.catalogue.profiles import add_profile
 from storage.catalogue.steps import NewStep
 from storage.clock import now
 from storage.errors import InvalidCursor, JobConflict, JobNotFound
@@ -334,6 +338,30 @@ def test_pq_has_its_light_measured_where_no_inspection_has(
         seen = {"thumbs": None, "light": light}
         assets.record_inspection(session, row, {"format": "mxf"}, seen, "p/")
         return jobs.start_job(session, row, request_made, "key_test")
+
+    assert list(world.states(world.write(inspected).id)) == steps
+
+
+@pytest.mark.parametrize(
+    ("seen", "steps"),
+    [
+        ({"thumbs": None}, AGAIN),
+        ({"thumbs": None, "active_picture": None}, INSPECTED),
+    ],
+)
+def test_bars_that_are_to_be_cropped_are_measured_where_no_inspection_has(
+    seen: dict[str, object], steps: list[str], world: World
+) -> None:
+    """A record from before they were measured says nothing of them, and is not read as none."""
+    asset, base = world.asset(), profile("mobile-720p")
+    assert base.video is not None
+    cropping = replace(base, name="own-bars", video=replace(base.video, crop="bars"))
+
+    def inspected(session: Session) -> Job:
+        add_profile(session, world.organisation_id, cropping, "key_test")
+        row = assets.get_asset(session, world.organisation_id, asset.id)
+        assets.record_inspection(session, row, {"format": "mxf"}, seen, "p/")
+        return jobs.start_job(session, row, {"profiles": ["own-bars"]}, "key_test")
 
     assert list(world.states(world.write(inspected).id)) == steps
 
