@@ -346,3 +346,21 @@ def test_bars_are_measured_and_cropped(pix_fmt: str, light: DynamicRange, tmp_pa
     )
     assert score.mean is not None
     assert score.mean > 0.95
+    late = tmp_path / "late.mp4"
+    moved = "select='gt(n,1)',setpts=N/25/TB,tpad=stop=2:stop_mode=clone"
+    coded = (
+        "-c:v",
+        "libx264",
+        "-profile:v",
+        "high",
+        "-crf",
+        "10",
+        "-g",
+        "25",
+        "-sc_threshold",
+        "0",
+    )
+    grid = ("-video_track_timescale", "10000", "-fps_mode", "passthrough")
+    call("-i", files["mobile-720p"], "-vf", moved, *coded, *grid, late)
+    with pytest.raises(VerificationFailed, match=r"shows source frame \d+, planned \d+"):
+        verified(late, rung, made, path)
