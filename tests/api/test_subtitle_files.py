@@ -10,7 +10,7 @@ import api_world
 import httpx
 import pytest
 
-from storage.catalogue import uploads
+from storage.catalogue import jobs, uploads
 
 SRT = "1\n00:00:01,000 --> 00:00:02,000\n木棉\n"
 UPLOAD = {"title": "岭南春早", "file_name": "a.mxf", "size_bytes": 1}
@@ -69,3 +69,26 @@ def test_a_body_that_is_too_large_is_refused(admin: httpx.Client) -> None:
     """A request's files fit into it."""
     answer = admin.post("/v1/uploads", json=given(SRT.encode() + b"\n" * (1 << 20)))
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_another_job_of_an_asset_gets_the_files_that_it_is_given(
+    api: api_world.Running,
+    org: api_world.Organisation,
+    other_org: api_world.Organisation,
+    admin: httpx.Client,
+) -> None:
+    """Two languages may share a file, and nobody else's asset takes one."""
+    asset = org.asset()
+    (zh,) = given(SRT.encode())["subtitles"]
+    wish = {"profiles": ["mobile-540p"], "subtitles": [zh, {**zh, "language": "en"}]}
+    path = f"/v1/assets/{asset.id}/jobs"
+    assert other_org.client().post(path, json=wish).json()["code"] == "asset_not_found"
+    prefix = f"assets/{asset.id}/subtitles/"
+    assert list(api.objects.list_prefix(prefix)) == []
+    begun = admin.post(path, json=wish)
+    assert begun.status_code == 202, begun.text
+    with api.database.read() as session:
+        kept = jobs.get_job(session, org.id, begun.json()["id"]).request["subtitles"]
+    assert [one["language"] for one in kept] == ["zh", "en"]
+    (stored,) = api.objects.list_prefix(prefix)
+    assert {one["key"] for one in kept} == {stored}

@@ -115,6 +115,9 @@ def test_subtitle_files_beside_a_file_come_along(clip: Path, tmp_path: Path) -> 
     assert wrong.returncode == 2
     assert "LANGUAGE:FILE" in wrong.stderr
     assert kapok(*encoding, "--subtitles", "zh:nowhere.srt").returncode == 4
+    planned = answer("plan", clip, "--profile", "mobile-540p", *given)["plan"]
+    made_of = "made mov_text in mobile-540p; WebVTT in the HLS and DASH package"
+    assert f"subtitle file (subrip, zh): {made_of}" in planned["decisions"]
 
 
 @pytest.mark.media
