@@ -141,7 +141,7 @@ def test_rungs_of_one_essence_are_encoded_once(tmp_path: Path) -> None:
     made = planned(source, Fraction(50))
     encoded = finish(encode_chunk(source, made, made.chunks[0], tmp_path))
     assert encoded.files["cn4k-hevc-hlg"] == encoded.files["cn4k-hevc-hlg-ts"]
-    assert encoded.argv.count("libx265") == 3  # 4K and 8K in HLG, 4K in PQ
+    assert encoded.argv.count("libx265") == 4  # 4K, 8K and enlarged in HLG, 4K in PQ
 
 
 SEAMED = ("avs2-8bit-sdr", "cn4k-hevc-hlg-ts", "ott4k-av1-hlg", "uhd-vvc", "mezz4k-prores422hq")
