@@ -5,9 +5,9 @@
 
 Each clip is played again and again up to `--seconds` (nearly lossless, so that all of them are read
 alike), at most `--lines` high, and becomes one rung with a target: once as Kapok does it, and twice
-as a fixed ladder does, in one pass of capped variable bitrate with the same encoder and preset
-(half as much again as the average at most, two seconds of buffer), at two averages around the
-rung's own.
+as a fixed ladder does, in one pass of capped variable bitrate with the same encoder and preset, the
+encoder's own tuning (half as much again as the average at most, two seconds of buffer), at two
+averages around the rung's own.
 
 `bits_saved_vs_fixed_ladder`: what the fixed rate takes for the VMAF of the rung (straight between
 its two encodes, logarithm of the bits), less the rung's own bits, as a share; mean over the clips.
@@ -163,6 +163,7 @@ def at_rate(clip: Clip, made: Plan, bits_s: int, folder: Path) -> Encoded:
     own = Path(tempfile.mkdtemp(dir=folder))
     argv = compose(clip.path, made, Chunk(0, 0, made.frames), own)
     argv[argv.index("-crf") : argv.index("-crf") + 2] = ["-b:v", str(bits_s)]
+    del argv[argv.index("-psy-rd") : argv.index("-psy-rd") + 2]
     argv[argv.index("-maxrate") + 1] = str(round(bits_s * PEAK))
     argv[argv.index("-bufsize") + 1] = str(round(2 * bits_s * PEAK))
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)

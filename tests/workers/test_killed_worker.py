@@ -48,12 +48,15 @@ def test_a_step_that_kills_its_workers_is_given_up(bench: Bench) -> None:
 
 
 def test_a_terminated_worker_ends_by_itself_and_gives_back_its_step(bench: Bench) -> None:
-    """SIGTERM, as systemd and Kubernetes send it: no ffmpeg stays, the step waits for nobody."""
+    """SIGTERM, as systemd and Kubernetes send it: no ffmpeg stays, the step waits for nobody.
+
+    Within the half minute that Kubernetes gives: 4 s here, 16 s beside six busy processes.
+    """
     job = bench.job(NewStep("encode", "one", payload("encode", seconds=60)))
     worker = bench.worker()
     eventually(lambda: ffmpegs(bench.settings.scratch))
     worker.terminate()
-    assert worker.wait(10) == 0
+    assert worker.wait(30) == 0
     given_back = bench.steps(job)["one"]
     assert (given_back.state, given_back.attempts) == ("ready", 0)
     assert ffmpegs(bench.settings.scratch) == []
