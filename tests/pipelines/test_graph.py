@@ -106,6 +106,8 @@ def test_the_whole_command_of_a_plain_source() -> None:
         "medium",
         "-profile:v",
         "high",
+        "-psy-rd",
+        "0.4:0",
         "-sc_threshold",
         "0",
         "-video_track_timescale",
