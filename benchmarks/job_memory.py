@@ -79,7 +79,7 @@ class Watch:
 
     def __init__(self, root: int) -> None:
         self.peaks: dict[str, tuple[int, int]] = {}
-        self._root, self._seen = root, dict[int, int]()
+        self._root, self._seen = root, set[int]()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
@@ -109,8 +109,8 @@ class Watch:
         kind = next((kind for word, kind in KINDS.items() if word in words), "other")
         peak, count = self.peaks.get(kind, (0, 0))
         new = pid not in self._seen
-        self._seen[pid] = int(found[1]) * 1024
-        self.peaks[kind] = (max(peak, self._seen[pid]), count + new)
+        self._seen.add(pid)
+        self.peaks[kind] = (max(peak, int(found[1]) * 1024), count + new)
 
 
 def _below(root: int) -> Iterator[int]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from pipelines.picture_filters import rational
+
 
 def before_fields(stream: Any) -> Any:
     """Without a rate, at which a deinterlacer would share captions out."""
@@ -25,4 +27,4 @@ def spread(stream: Any, rate: Fraction) -> Any:
     """The rate told again, which changes no frame: as many to each as CTA-708 has at 60 a second,
     at most one frame early; at 50, of which it knows nothing, they stay where they are.
     """
-    return stream.filter("fps", fps=f"{rate.numerator}/{rate.denominator}")
+    return stream.filter("fps", fps=rational(rate))

@@ -18,11 +18,10 @@ from typing import Any
 import ffmpeg as graph
 
 from pipelines.colour import signal, target_colour
-from pipelines.containers import GUARD_OPTIONS
 from pipelines.graph import split
 from pipelines.large_pictures import decoder_options
 from pipelines.metrics import Metric, metrics_for
-from pipelines.picture_filters import cropped, input_options
+from pipelines.picture_filters import cropped, input_options, rational
 from pipelines.plan_types import Plan, Rung, VideoPlan
 from pipelines.rates import greatest_divisor, least_multiple
 from pipelines.readback import picture_start_s
@@ -159,8 +158,7 @@ def _reference(comparison: Comparison, window: Window) -> Any:
     zero_s, rate = plan.first_picture_s, plan.frame_rate
     apart = made_apart(comparison.reference, stride)
     span = _span(zero_s, rate, first, end, apart) if window.seek else None
-    options = {**GUARD_OPTIONS, **input_options(plan), **decoder_options(plan.source_size)}
-    pictures = _opened(comparison.source, span, options)[str(plan.video_track)]
+    pictures = _opened(comparison.source, span, input_options(plan))[str(plan.video_track)]
     made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, span)
     return made.filter("trim", end_frame=ceil((end - first) / stride))
 
@@ -215,7 +213,7 @@ def _seen(comparison: Comparison, pair: Pair, frames: range, *, seek: bool) -> A
 def _on_one_clock(pictures: Any, pair: Pair) -> Any:
     """Frame n at tick n. In seconds it would be truncated, and then pair with its neighbour."""
     tick = 1 / pair.video.frame_rate
-    return pictures.filter("settb", f"{tick.numerator}/{tick.denominator}").filter("setpts", "N")
+    return pictures.filter("settb", rational(tick)).filter("setpts", "N")
 
 
 def _opened(path: Path, span: Span | None, wanted: Mapping[str, Any]) -> Any:

@@ -24,7 +24,6 @@ from pipelines.colour_types import Conversion
 from pipelines.containers import GUARD_OPTIONS
 from pipelines.cut import PART_STARTS_S
 from pipelines.encoders import Seams, encoder_options, timescale
-from pipelines.large_pictures import decoder_options
 from pipelines.picture_filters import (
     cropped,
     deinterlaced,
@@ -137,7 +136,7 @@ def _copies(source: Path, plan: Plan, folder: Path) -> list[Any]:
 def _decoded(source: Path, made: _Chunked) -> Any:
     """The source's frames on an even grid from zero; of a part, its frames as they are stamped."""
     plan = made.plan
-    options = {**GUARD_OPTIONS, **input_options(plan), **decoder_options(plan.source_size)}
+    options = input_options(plan)
     if made.part:
         return ffmpeg.input(str(source), **options)["0"]
     if plan.constant_frame_rate and plan.frame_rate:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-# ISO 639-1 and its ISO 639-2/T code, in pairs (Library of Congress, code list of 2023).
 TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")  # a language and its subtags, BCP 47
+# ISO 639-1 and its ISO 639-2/T code, in pairs (Library of Congress, code list of 2023).
 _TWO_LETTERS = """
 aa aar ab abk ae ave af afr ak aka am amh an arg ar ara as asm av ava ay aym az aze ba bak be bel
 bg bul bi bis bm bam bn ben bo bod br bre bs bos ca cat ce che ch cha co cos cr cre cs ces cu chu

@@ -60,6 +60,11 @@ def content_light(said: tuple[int, int] | None) -> ContentLight | None:
     return ContentLight(*said) if said and said != (0, 0) else None
 
 
+def even(side: Fraction) -> int:
+    """The nearest even length, at least 2: samples of colour are halved."""
+    return max(2, round(side / 2) * 2)
+
+
 @dataclass(frozen=True, slots=True)
 class Area:
     """A part of a picture, in its pixels from the upper left corner."""
@@ -117,8 +122,8 @@ class VideoTrack:
 
     def shown_size(self, part: Area | None) -> tuple[int, int]:
         """`display_size` of a part of `whole`, or of all of it."""
-        width, height = (max(2, round(side / 2) * 2) for side in self.exact_size(part))
-        return width, height
+        width, height = self.exact_size(part)
+        return even(width), even(height)
 
     def exact_size(self, part: Area | None) -> tuple[Fraction, Fraction]:
         """The same before it is rounded."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from pipelines.media import even
 from pipelines.plan_types import VideoPlan
 from pipelines.scores import ssim_values, vmaf_values, xpsnr_values
 
@@ -50,11 +51,7 @@ def comparison_raster(video: VideoPlan, display: tuple[int, int]) -> tuple[int, 
     wide, high = video.shown
     across, down = (1920, 1080) if wide >= high else (1080, 1920)
     scale = min(Fraction(1), Fraction(across, display[0]), Fraction(down, display[1]))
-    fitted = (_even(display[0] * scale), _even(display[1] * scale))
+    fitted = (even(display[0] * scale), even(display[1] * scale))
     if video.active and max(abs(wide - fitted[0]), abs(high - fitted[1])) <= _ROUNDED:
         return video.shown  # bars have even widths: nothing is scaled for the sake of that
     return (max(wide, fitted[0]), max(high, fitted[1]))
-
-
-def _even(side: Fraction) -> int:
-    return max(2, round(side / 2) * 2)

@@ -11,6 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 from pipelines.cache_files import timecode_font_file
+from pipelines.containers import GUARD_OPTIONS
+from pipelines.large_pictures import decoder_options
 from pipelines.media import Area
 from pipelines.plan_types import Plan, VideoPlan
 from pipelines.timecode import timecode_at
@@ -30,23 +32,33 @@ def can_turn(degrees: int) -> bool:
 
 def turned(stream: Any, degrees: int) -> Any:
     """Upright, where ffmpeg was told not to do it while decoding: no player is to do it again."""
-    if not degrees:
-        return stream
-    stream = stream.filter("sidedata", mode="delete", type="DISPLAYMATRIX")
-    if degrees == 180:
-        return stream.filter("hflip").filter("vflip")
-    return stream.filter("transpose", dir=_QUARTERS[degrees])
+    for name, options in _turns(degrees) if degrees else ():
+        stream = stream.filter(name, **options)
+    return stream
 
 
 def turning(degrees: int) -> str:
     """The same for a graph in words, with a comma after each filter."""
-    turns = "hflip,vflip" if degrees == 180 else f"transpose=dir={_QUARTERS[degrees]}"
-    return f"sidedata=mode=delete:type=DISPLAYMATRIX,{turns},"
+    return "".join(
+        f"{name}{'=' if options else ''}{':'.join(map('='.join, options.items()))},"
+        for name, options in _turns(degrees)
+    )
+
+
+def _turns(degrees: int) -> list[tuple[str, dict[str, str]]]:
+    """Filters and their options."""
+    matrix = ("sidedata", {"mode": "delete", "type": "DISPLAYMATRIX"})
+    if degrees == 180:
+        return [matrix, ("hflip", {}), ("vflip", {})]
+    return [matrix, ("transpose", {"dir": _QUARTERS[degrees]})]
 
 
 def input_options(plan: Plan) -> dict[str, Any]:
-    """Of the source, beside the guards."""
-    return {"noautorotate": None} if plan.source_rotation_deg else {}
+    """Of the source: its guards, who turns its pictures, and the decoder's threads."""
+    upright = {"noautorotate": None} if plan.source_rotation_deg else {}
+    whole = plan.source_whole
+    size = (whole.width, whole.height) if whole else None
+    return {**GUARD_OPTIONS, **upright, **decoder_options(size)}
 
 
 def deinterlaced(stream: Any, plan: Plan, *, each_field: bool) -> Any:

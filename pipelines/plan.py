@@ -117,7 +117,6 @@ def plan(
         programme=info.programme,
         clock_of_tracks=may_jump(info.format_name),
         clock_jumps=inspection.clock_jumps,
-        source_size=(source.picture.width, source.picture.height) if source.picture else None,
         choices=targeted.choices,
         findings=findings,
     )

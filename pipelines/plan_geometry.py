@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import av
 
-from pipelines.media import Area, Inspection, VideoTrack
+from pipelines.media import Area, Inspection, VideoTrack, even
 from pipelines.picture_filters import can_turn
 from pipelines.plan_types import Refused, Rung, VideoPlan
 from pipelines.profile import Crop, Profile, VideoProfile
@@ -51,14 +51,17 @@ def rotation_after_fields(picture: VideoTrack | None, inspection: Inspection) ->
 
     0 where there is nothing to be turned, or ffmpeg does it while it decodes.
     """
-    if picture is None or not (inspection.pulldown or inspection.scan != "progressive"):
+    if picture is None or not _has_fields(inspection):
         return 0
     return 0 if picture.mirrored else picture.rotation_deg
 
 
+def _has_fields(inspection: Inspection) -> bool:
+    return inspection.pulldown is not None or inspection.scan != "progressive"
+
+
 def _refuse_odd_turns(picture: VideoTrack, inspection: Inspection) -> None:
-    has_fields = inspection.pulldown or inspection.scan != "progressive"
-    if has_fields and (picture.mirrored or not can_turn(picture.rotation_deg)):
+    if _has_fields(inspection) and (picture.mirrored or not can_turn(picture.rotation_deg)):
         asked = "in a mirror" if picture.mirrored else f"turned by {picture.rotation_deg} degrees"
         raise Refused(
             "rotated_fields",
@@ -154,7 +157,7 @@ def _inside(box: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     width, height = size
     across, down = sorted(box, reverse=width >= height)
     scale = min(Fraction(1), Fraction(across, width), Fraction(down, height))
-    fitted = (_even(width * scale), _even(height * scale))
+    fitted = (even(width * scale), even(height * scale))
     if min(fitted) < SMALLEST_SIDE:
         raise Refused("picture_too_small", f"{width}x{height} would shrink to {fitted}")
     return fitted
@@ -193,10 +196,6 @@ def _filled(raster: tuple[int, int], crop: Area | None, picture: VideoTrack) -> 
 def _between_bars(side: Fraction, whole: int) -> int:
     """The nearest length with equal bars on both sides, each even for the sake of the chroma."""
     return whole - 4 * round((whole - side) / 4)
-
-
-def _even(side: Fraction) -> int:
-    return max(2, round(side / 2) * 2)
 
 
 def _told(picture: VideoTrack, video: VideoPlan) -> str | None:

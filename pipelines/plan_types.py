@@ -280,7 +280,7 @@ class Plan:
     all `audio_tracks`; with `clock_of_tracks` it depends on reading them all. `programme` is the
     one of a transport stream with several that all of them belong to. `source_rotation_deg` is set
     where pictures are turned after their fields were taken apart, and not by ffmpeg's decoding.
-    `source_size` is the stored picture's, `source_whole` all of it, of which a `crop` is a part.
+    `source_whole` is all of the source's picture, of which a `crop` is a part.
     `together` are the profiles whose pictures are made from one decode, where that is not all of
     them (see `pipelines.encode_groups`).
     """
@@ -307,7 +307,6 @@ class Plan:
     programme: int | None = None
     clock_of_tracks: bool = False
     clock_jumps: bool = False
-    source_size: tuple[int, int] | None = None
     together: tuple[tuple[str, ...], ...] = ()
     choices: tuple[Choice, ...] = ()
     findings: Findings = _NOTHING_FOUND

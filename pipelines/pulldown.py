@@ -21,6 +21,7 @@ from typing import Any
 import ffmpeg
 
 from pipelines.media import Pulldown
+from pipelines.picture_filters import rational
 from pipelines.plan_types import FILM_STRIDE
 
 CYCLE = 5
@@ -149,5 +150,5 @@ def film(stream: Any, pulldown: Pulldown, frame_rate: Fraction) -> Any:
         .filter("setfield", mode="prog")
         .filter("settb", f"{rate.denominator}/{rate.numerator}")
         .filter("setpts", "N")
-        .filter("fps", fps=f"{rate.numerator}/{rate.denominator}")  # tells the encoders
+        .filter("fps", fps=rational(rate))  # tells the encoders
     )

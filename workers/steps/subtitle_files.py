@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import file_digest
 from typing import Any
 
 from pipelines.errors import HashMismatch
@@ -35,12 +35,11 @@ def plan_with_files_here(context: StepContext, plan: Plan, request: Mapping[str,
 
 def _here(context: StepContext, key: str, sha256: str, number: int) -> str:
     with context.fetch(key) as path:
-        with path.open("rb") as file:
-            found = file_digest(file, "sha256").hexdigest()
-        if found != sha256:
-            raise HashMismatch("a subtitle file is not what was sent: start a job with it again")
-        kept = context.folder / f"sidecar-{number}.txt"
-        kept.write_text(read_letters(path.read_bytes(), path.name).text, "utf-8")
+        name, raw = path.name, path.read_bytes()
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise HashMismatch("a subtitle file is not what was sent: start a job with it again")
+    kept = context.folder / f"sidecar-{number}.txt"
+    kept.write_text(read_letters(raw, name).text, "utf-8")
     return str(kept)
 
 
