@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from api.auth import Action, Caller
 from api.models.uploads import Recipe
-from pipelines import profile as profiles
 from pipelines.errors import ProfileUnavailable
-from pipelines.profile import Profile
-from pipelines.profile_key import profile_key
+from pipelines.profiles import profile as profiles
+from pipelines.profiles.profile import Profile
+from pipelines.profiles.profile_key import profile_key
 from storage.catalogue import workers, zones
 from storage.catalogue.profiles import own_profiles
 from storage.catalogue.workers import LivingWorker

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from api.models.uploads import SubtitleFile
-from pipelines.sidecar import read_letters
+from pipelines.subtitles.sidecar import read_letters
 from storage.objects import ObjectStore
 
 

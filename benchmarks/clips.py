@@ -6,12 +6,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.inspect import inspect
+from pipelines.inspection.inspect import inspect
 from pipelines.media import Inspection, MediaInfo
-from pipelines.plan import Plan, plan
-from pipelines.probe import probe
-from pipelines.profile import Profile
+from pipelines.planning.plan import Plan, plan
+from pipelines.profiles.profile import Profile
 from pipelines.progress import finish
+from pipelines.sources.probe import probe
 
 MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
 CLIPS = tuple(

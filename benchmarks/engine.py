@@ -37,16 +37,16 @@ from benchmarks import pipeline, quality_target
 from benchmarks.clips import CLIPS, Clip, looked_at
 from benchmarks.ratios import show
 from benchmarks.service import Service
-from pipelines.chunks import CHUNK_MIN_S
-from pipelines.comparison import Comparison, Pair, Window, compose, taps_of
-from pipelines.cut import LocalFile
-from pipelines.encode import encode, encode_part
-from pipelines.join import join
-from pipelines.plan import Chunk, Plan, Rung, VideoPlan
-from pipelines.profile import Profile, profile
+from pipelines.encoding.cut import LocalFile
+from pipelines.encoding.encode import encode, encode_part
+from pipelines.encoding.join import join
+from pipelines.planning.chunks import CHUNK_MIN_S
+from pipelines.planning.plan import Chunk, Plan, Rung, VideoPlan
+from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
-from pipelines.reference import reference_of
-from pipelines.run import run
+from pipelines.quality.comparison import Comparison, Pair, Window, compose, taps_of
+from pipelines.quality.reference import reference_of
+from pipelines.running.run import run
 from sample_media.generate import generate
 
 BESIDE = 4  # frames on each side of a seam

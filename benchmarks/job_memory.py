@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks.service import Service
-from pipelines.tools import ffmpeg
+from pipelines.running.tools import ffmpeg
 
 SHOTS = {42: "teal", 14: "maroon"}  # frames; the first fills every queue, and is cut hard
 CHUNK_MIN_S = "0.279"  # 14 frames: the cut is looked for up to three times as far

@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from pipelines.encode import encode_chunk
-from pipelines.inspect import inspect
-from pipelines.memory import encode_bytes
-from pipelines.plan import Chunk, plan
-from pipelines.probe import probe
-from pipelines.profile import Profile, profile
+from pipelines.encoding.encode import encode_chunk
+from pipelines.inspection.inspect import inspect
+from pipelines.planning.memory import encode_bytes
+from pipelines.planning.plan import Chunk, plan
+from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
-from pipelines.tools import ffmpeg
+from pipelines.running.tools import ffmpeg
+from pipelines.sources.probe import probe
 
 _TAGS = "color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc:range=tv"
 _HLG = f"format=yuv420p10le,setparams={_TAGS}"

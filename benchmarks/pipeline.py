@@ -34,12 +34,12 @@ from typing import Any
 
 from benchmarks.ratios import cpu_of, show
 from benchmarks.service import Service
-from pipelines import tools
-from pipelines.graph import compose
-from pipelines.inspect_command import image_chains, image_files, picture_taps
-from pipelines.plan import Chunk, Plan
-from pipelines.probe import probe
+from pipelines.encoding.graph import compose
+from pipelines.inspection.inspect_command import image_chains, image_files, picture_taps
+from pipelines.planning.plan import Chunk, Plan
 from pipelines.records import from_json
+from pipelines.running import tools
+from pipelines.sources.probe import probe
 
 RATIOS = (
     "pipeline_vs_bare",

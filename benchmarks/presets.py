@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import tools
+from pipelines.running import tools
 from sample_media.generate import generate
 
 PIX_FMTS = {"libx265": "yuv420p10le", "libx264": "yuv420p"}

@@ -1,4 +1,4 @@
-"""What a CRF gives and costs, by what `inspect` measures: fits `pipelines/quality_model.toml`.
+"""What a CRF gives and costs, by what `inspect` measures: fits `quality/quality_model.toml`.
 
     .venv/bin/python -m benchmarks.quality_model [--codec CODEC …] [--clip FILE …] [--seconds 3]
                                                  [--rows FILE]
@@ -26,13 +26,12 @@ import numpy as np
 
 from benchmarks.clips import MEDIA, Clip, looked_at
 from benchmarks.ratios import cpu_of
-from pipelines import tools
-from pipelines.graph import compose
-from pipelines.measure import measure
-from pipelines.plan import Chunk
-from pipelines.profile import Profile, profile
+from pipelines.encoding.graph import compose
+from pipelines.planning.plan import Chunk
+from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
-from pipelines.quality_model import (
+from pipelines.quality.measure import measure
+from pipelines.quality.quality_model import (
     FEATURES,
     Material,
     Metric,
@@ -41,6 +40,7 @@ from pipelines.quality_model import (
     loss_of,
     score_of,
 )
+from pipelines.running import tools
 from sample_media.generate import generate
 
 LINES = 720

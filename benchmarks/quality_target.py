@@ -37,17 +37,17 @@ from typing import Any, TypeVar
 
 from benchmarks.clips import MEDIA, Clip, looked_at
 from benchmarks.ratios import cpu_of, show
-from pipelines import tools
-from pipelines.cut import LocalFile
-from pipelines.encode import encode_chunk
-from pipelines.graph import compose
-from pipelines.measure import measure
-from pipelines.plan import Chunk, Plan, plan
-from pipelines.plan_types import SEARCH_SHARE
-from pipelines.probe import probe
-from pipelines.profile import Profile, profile
+from pipelines.encoding.cut import LocalFile
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.graph import compose
+from pipelines.planning.plan import Chunk, Plan, plan
+from pipelines.planning.plan_types import SEARCH_SHARE
+from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
-from pipelines.search import search
+from pipelines.quality.measure import measure
+from pipelines.quality.search import search
+from pipelines.running import tools
+from pipelines.sources.probe import probe
 from sample_media.generate import generate
 
 T = TypeVar("T")

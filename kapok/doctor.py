@@ -18,7 +18,7 @@ from kapok.units import size
 from pipelines.errors import KapokError
 
 if TYPE_CHECKING:
-    from pipelines.profile import Profile
+    from pipelines.profiles.profile import Profile
     from storage.settings import Settings
 
 LOW_DISK_BYTES = 20 * 1024**3  # a 4K hour in FFV1 wants far more; below this even a demo is tight
@@ -63,7 +63,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _tools() -> Iterator[Finding]:
-    from pipelines import tools
+    from pipelines.running import tools
 
     try:
         versions = tools.versions()
@@ -75,7 +75,7 @@ def _tools() -> Iterator[Finding]:
 
 
 def _sandbox() -> Finding:
-    from pipelines import sandbox
+    from pipelines.running import sandbox
 
     active = sandbox.active()
     if active == "none":
@@ -170,8 +170,8 @@ def _disk(folders: dict[str, Path]) -> Iterator[Finding]:
 
 def _profiles() -> Iterator[Finding]:
     """A profile that cannot be met here is a warning: the planner refuses it, others work."""
-    from pipelines.capabilities import prove
-    from pipelines.profile import load_profiles
+    from pipelines.profiles.capabilities import prove
+    from pipelines.profiles.profile import load_profiles
 
     for profile in load_profiles().values():
         began = time.monotonic()

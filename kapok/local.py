@@ -14,18 +14,18 @@ from kapok.errors import FileMissing, Usage
 from kapok.language import t
 from kapok.names import as_json, readable
 from kapok.ways_out import of_system, way_out
-from pipelines.chunks import CHUNK_MIN_S
-from pipelines.colour_types import StatedColour
+from pipelines.colour.colour_types import StatedColour
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Inspection, MediaInfo
-from pipelines.plan_types import Findings, Plan, Rung
+from pipelines.planning.chunks import CHUNK_MIN_S
+from pipelines.planning.plan_types import Findings, Plan, Rung
 from pipelines.progress import Progress
 
 if TYPE_CHECKING:
     from pipelines.facts import Measurement, RenditionFacts
-    from pipelines.measure import Scored, Scores
-    from pipelines.subtitles import EncodedSubtitles
-    from pipelines.thumbs import Thumbs
+    from pipelines.inspection.thumbs import Thumbs
+    from pipelines.quality.measure import Scored, Scores
+    from pipelines.subtitles.subtitle_tracks import EncodedSubtitles
 
 T = TypeVar("T")
 Show = Callable[[Progress], None]
@@ -62,8 +62,8 @@ class Encoded:
     commands: tuple[tuple[str, ...], ...]
 
     def record(self) -> dict[str, Any]:
-        from pipelines import tools
         from pipelines.records import to_json
+        from pipelines.running import tools
 
         decision = self.rung.video and self.rung.video.colour_decision
         return {
@@ -93,7 +93,7 @@ def look(
     path: Path, folder: Path, show: Show, programme: int | None = None
 ) -> tuple[MediaInfo, Inspection]:
     """Probe and inspect; pictures and waveform land in `folder`."""
-    from pipelines.inspect import inspect
+    from pipelines.inspection.inspect import inspect
 
     info = _probed(path, folder, programme)
     return info, follow(inspect(path, info, folder, keep_thumbs=False), show)
@@ -108,10 +108,10 @@ def look_for(
     programme: int | None = None,
 ) -> tuple[MediaInfo, Inspection]:
     """`look`, with all that renditions of the wanted profiles need (see `make_plan`)."""
-    from pipelines.colour_doubt import believed
-    from pipelines.inspect import inspect
-    from pipelines.profile import choose_profiles
-    from pipelines.source_colour import wants_light
+    from pipelines.colour.colour_doubt import believed
+    from pipelines.colour.source_colour import wants_light
+    from pipelines.inspection.inspect import inspect
+    from pipelines.profiles.profile import choose_profiles
 
     info = _probed(path, folder, programme)
     light = wants_light(believed(info, source_colour), choose_profiles(info, wanted))
@@ -120,7 +120,7 @@ def look_for(
 
 
 def _probed(path: Path, folder: Path, programme: int | None) -> MediaInfo:
-    from pipelines.probe import probe
+    from pipelines.sources.probe import probe
 
     need_file(path)
     info = probe(path, programme)
@@ -146,11 +146,11 @@ def make_plan(
     findings: Findings | None = None,
 ) -> Plan:
     """`wanted`: profile names, a ladder's name, or nothing for the source's default ladder."""
-    from pipelines.capabilities import lacking
-    from pipelines.encode_groups import divided
-    from pipelines.plan import plan
-    from pipelines.profile import choose_profiles
-    from pipelines.sandbox import machine_memory_bytes
+    from pipelines.encoding.encode_groups import divided
+    from pipelines.planning.plan import plan
+    from pipelines.profiles.capabilities import lacking
+    from pipelines.profiles.profile import choose_profiles
+    from pipelines.running.sandbox import machine_memory_bytes
 
     profiles = choose_profiles(info, wanted)
     made = plan(
@@ -188,9 +188,9 @@ class Work:
 
 
 def with_parts_that_decode(work: Work) -> Work:
-    """`pipelines.encode.with_parts_that_decode` of its plan."""
-    from pipelines.cut import LocalFile
-    from pipelines.encode import with_parts_that_decode as settled
+    """`pipelines.encoding.encode.with_parts_that_decode` of its plan."""
+    from pipelines.encoding.cut import LocalFile
+    from pipelines.encoding.encode import with_parts_that_decode as settled
 
     if len(work.plan.chunks) <= 1:
         return work
@@ -251,8 +251,8 @@ def encode(work: Work) -> Iterator[Encoded]:
 
 def _groups(work: Work) -> list[tuple[Rung, ...]]:
     """What is scored together, and alone what has no scores, each where its first rung stands."""
-    from pipelines.measure import measured_together
-    from pipelines.probe import probe
+    from pipelines.quality.measure import measured_together
+    from pipelines.sources.probe import probe
 
     rungs = work.plan.rungs
     info = probe(work.source, work.plan.programme)
@@ -279,10 +279,10 @@ def _told(work: Work, failed: Sequence[FailedRung]) -> str:
 
 def _encode_all(work: Work) -> dict[str, Pieces]:
     """By profile."""
-    from pipelines.audio import encode_audio
-    from pipelines.cut import LocalFile
-    from pipelines.encode import encode as encode_pictures
-    from pipelines.encode_groups import groups_of
+    from pipelines.encoding.cut import LocalFile
+    from pipelines.encoding.encode import encode as encode_pictures
+    from pipelines.encoding.encode_groups import groups_of
+    from pipelines.sound.audio import encode_audio
 
     plan, chunks = work.plan, []
     parts = list(product(plan.chunks, groups_of(plan)))
@@ -313,7 +313,7 @@ def _encode_all(work: Work) -> dict[str, Pieces]:
 
 
 def _subtitles(work: Work) -> EncodedSubtitles:
-    from pipelines.subtitles import EncodedSubtitles, encode_subtitles
+    from pipelines.subtitles.subtitle_tracks import EncodedSubtitles, encode_subtitles
 
     if not any(rung.subtitles for rung in work.plan.rungs):
         return EncodedSubtitles({}, ())
@@ -323,8 +323,8 @@ def _subtitles(work: Work) -> EncodedSubtitles:
 
 def _verified(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
     """Joined in the scratch folder, and what its plan says it is."""
-    from pipelines.join import join
-    from pipelines.verify import verify
+    from pipelines.encoding.join import join
+    from pipelines.verification.verify import verify
 
     made = work.scratch / f"{rung.profile}.{rung.container}"
     title = t(f"joining {rung.profile}", f"封装 {rung.profile}")
@@ -368,7 +368,7 @@ def _write_record(path: Path, record: Mapping[str, Any]) -> Path:
 
 
 def _to_score(work: Work, named: Iterable[Encoded]) -> list[tuple[Rung, Path]]:
-    from pipelines.measure import has_scores
+    from pipelines.quality.measure import has_scores
 
     return [(one.rung, one.path) for one in named if work.score and has_scores(one.rung)]
 
@@ -383,7 +383,7 @@ def _with_scores(one: Encoded, scores: Scores) -> Encoded:
 
 def _score(work: Work, pairs: Sequence[tuple[Rung, Path]]) -> Scored:
     """Of a group; nothing is done for an empty one."""
-    from pipelines.measure import Scored, measure
+    from pipelines.quality.measure import Scored, measure
 
     if not pairs:
         return Scored({}, {})

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from kapok.language import t
 from kapok.local import Show, follow, look
-from pipelines.colour import target_colour
-from pipelines.colour_types import Conversion
+from pipelines.colour.colour_filters import target_colour
+from pipelines.colour.colour_types import Conversion
+from pipelines.colour.source_colour import complete_colour
 from pipelines.errors import KapokError
+from pipelines.inspection.pulldown import film_frames, film_rate
 from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
-from pipelines.plan import Chunk, Plan, Rung, VideoPlan
-from pipelines.plan_colour import conversion_between, decide
-from pipelines.pulldown import film_frames, film_rate
-from pipelines.source_colour import complete_colour
+from pipelines.planning.plan import Chunk, Plan, Rung, VideoPlan
+from pipelines.planning.plan_colour import conversion_between, decide
 
 if TYPE_CHECKING:
-    from pipelines.measure import Scores
-    from pipelines.profile import VideoCodec
+    from pipelines.profiles.profile import VideoCodec
+    from pipelines.quality.measure import Scores
 
 
 class NotComparable(KapokError):
@@ -34,7 +34,7 @@ def compare(
     reference: Path, distorted: Path, scratch: Path, begin: Callable[[str], Show]
 ) -> Scores:
     """Scores of one file against another, as if a plan had made the second from the first."""
-    from pipelines.measure import measure
+    from pipelines.quality.measure import measure
 
     title = t("inspecting the reference", "检查参考文件")
     info, inspection = look(reference, scratch / "reference", begin(title))

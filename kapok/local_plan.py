@@ -16,12 +16,12 @@ from kapok.language import t
 from kapok.local import Show, follow, make_plan
 from kapok.names import readable
 from kapok.units import bitrate, duration, frame_rate, size
-from pipelines.colour_types import StatedColour
+from pipelines.colour.colour_types import StatedColour
 from pipelines.media import Inspection, MediaInfo
-from pipelines.plan_types import SEARCH_SHARE, Choice, Findings, Plan, Rung, VideoPlan
+from pipelines.planning.plan_types import SEARCH_SHARE, Choice, Findings, Plan, Rung, VideoPlan
 
 if TYPE_CHECKING:
-    from pipelines.prediction import Prediction, RungPrediction
+    from pipelines.planning.prediction import Prediction, RungPrediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ def searched_plan(looked: Looked, scratch: Path, begin: Callable[[str], Show]) -
 
 
 def _found(looked: Looked, first: Plan, scratch: Path, begin: Callable[[str], Show]) -> Findings:
-    from pipelines.cache_files import is_kept, kept_file
-    from pipelines.cut import LocalFile
+    from pipelines.encoding.cut import LocalFile
+    from pipelines.quality.search import key_of, search
     from pipelines.records import from_json
-    from pipelines.search import key_of, search
+    from pipelines.running.cache_files import is_kept, kept_file
 
     view = begin(t("probing for the target quality", "为目标画质取样试编"))
     share = SEARCH_SHARE if looked.search_share is None else looked.search_share
@@ -82,8 +82,8 @@ def _found(looked: Looked, first: Plan, scratch: Path, begin: Callable[[str], Sh
 
 def keep(looked: Looked, found: Findings) -> None:
     """For the next time that these bytes are planned here."""
-    from pipelines.cache_files import kept_file
     from pipelines.records import to_json
+    from pipelines.running.cache_files import kept_file
 
     name = _kept_name(looked.path, found.key)
     kept_file(name, lambda: json.dumps(to_json(found)).encode())

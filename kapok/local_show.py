@@ -15,7 +15,7 @@ from kapok.show_colour import colour_table
 from kapok.units import duration, frame_rate, size
 from pipelines.facts import Measurement
 from pipelines.media import Inspection, MediaInfo, SubtitleTrack
-from pipelines.track_choice import choice_decisions
+from pipelines.sources.track_choice import choice_decisions
 
 
 def inspection_sheet(

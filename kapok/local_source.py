@@ -14,7 +14,7 @@ from kapok.local import Show, follow
 from kapok.names import readable
 
 if TYPE_CHECKING:
-    from pipelines.wrap import Parts
+    from pipelines.sources.wrap import Parts
 
 _FASTEST = 1000
 
@@ -28,12 +28,12 @@ class One:
 
 
 def one_file(path: Path, rate: str, folder: Path, begin: Callable[[str], Show]) -> One:
-    """`path` itself, or the file that is made of what it names, in `folder` (see `pipelines.wrap`).
+    """`path` itself, or the file that is made of what it names, in `folder` (see `sources.wrap`).
 
     `rate` is a sequence's, and nothing else has one.
     """
-    from pipelines.many_files import is_many_files
-    from pipelines.wrap import wrap
+    from pipelines.sources.many_files import is_many_files
+    from pipelines.sources.wrap import wrap
 
     if not is_many_files(path):
         if rate:
@@ -49,7 +49,7 @@ def one_file(path: Path, rate: str, folder: Path, begin: Callable[[str], Show]) 
 
 def parts_here(path: Path, rate: str) -> Parts:
     """What a path consists of, checked."""
-    from pipelines.many_files import is_many_files, parts_of
+    from pipelines.sources.many_files import is_many_files, parts_of
 
     if not is_many_files(path):
         name = readable(path)

@@ -12,7 +12,7 @@ from pipelines.media import SubtitleTrack
 
 def sidecars(given: Sequence[str], folder: Path) -> tuple[SubtitleTrack, ...]:
     """Of subtitle files that were named as `LANGUAGE:FILE`; `folder` is made to keep them."""
-    from pipelines.sidecar import read_sidecar
+    from pipelines.subtitles.sidecar import read_sidecar
 
     folder.mkdir()
     tracks = []

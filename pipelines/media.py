@@ -182,7 +182,7 @@ class MediaInfo:
     `start_s` is where ffmpeg puts time zero: the earliest start of any track on the file's clock,
     or of those that Kapok reads where the clock may jump.
     `notes` say what looks wrong, `left_out` names the tracks that no rendition is made of.
-    `video` begins with the picture that was chosen (see `pipelines.track_choice`); of several
+    `video` begins with the picture that was chosen (see `sources.track_choice`); of several
     `programmes`, `video`, `audio` and `subtitles` are those of `programme` alone, which somebody
     may have asked for.
     """
@@ -280,7 +280,7 @@ class Storyboard:
 
 @dataclass(frozen=True, slots=True)
 class KeptThumbs:
-    """Names of the files of `pipelines.thumbs`; `times` where the rate varies."""
+    """Names of the files of `pipelines.inspection.thumbs`; `times` where the rate varies."""
 
     pictures: str
     times: str | None
@@ -288,7 +288,7 @@ class KeptThumbs:
 
 @dataclass(frozen=True, slots=True)
 class Pulldown:
-    """Film in 2:3 fields (`pipelines.pulldown`): which field comes first, and the place of the
+    """Film in 2:3 fields (`inspection.pulldown`): which field comes first, and the place of the
     first frame among the five of a cycle, from 0.
     """
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from pipelines import tools
+from pipelines.running import tools
 from sample_media.light import Chroma, Planes
 from sample_media.sound import SAMPLE_RATE_HZ, Samples, to_pcm
 

@@ -146,7 +146,7 @@ class Job(Base):
         String(20)
     )  # queued, running, cancelling, done, failed, cancelled
     request: Mapped[dict[str, Any]]
-    plan: Mapped[dict[str, Any] | None]  # pipelines.plan.Plan
+    plan: Mapped[dict[str, Any] | None]  # pipelines.planning.plan.Plan
     error: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
@@ -217,8 +217,10 @@ class ProfileDefinition(Base):
     """A profile as some plan used it, so that a worker can prove it after its file has changed."""
 
     __tablename__ = "profile_definitions"
-    key: Mapped[str] = mapped_column(String(200), primary_key=True)  # pipelines.profile_key
-    definition: Mapped[dict[str, Any]]  # pipelines.profile.Profile
+    key: Mapped[str] = mapped_column(
+        String(200), primary_key=True
+    )  # pipelines.profiles.profile_key
+    definition: Mapped[dict[str, Any]]  # pipelines.profiles.profile.Profile
 
 
 class OrganisationProfile(Base):
@@ -229,7 +231,7 @@ class OrganisationProfile(Base):
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
     name: Mapped[str] = mapped_column(String(100))
     version: Mapped[int] = mapped_column(Integer)
-    definition: Mapped[dict[str, Any]]  # pipelines.profile.Profile
+    definition: Mapped[dict[str, Any]]  # pipelines.profiles.profile.Profile
     created_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
     __table_args__ = (
@@ -274,7 +276,7 @@ class Rendition(Base):
     profile: Mapped[str] = mapped_column(String(100))
     profile_version: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(String(20))  # planned, ready, failed, cancelled
-    rung: Mapped[dict[str, Any]]  # pipelines.plan.Rung
+    rung: Mapped[dict[str, Any]]  # pipelines.planning.plan.Rung
     key: Mapped[str | None] = mapped_column(Text)
     sha256: Mapped[str | None] = mapped_column(String(64))
     size_bytes: Mapped[int | None] = mapped_column(Big)

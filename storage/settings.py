@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipelines.chunks import CHUNK_MIN_S
-from pipelines.plan_types import SEARCH_SHARE
-from pipelines.sandbox import machine_memory_bytes
+from pipelines.planning.chunks import CHUNK_MIN_S
+from pipelines.planning.plan_types import SEARCH_SHARE
+from pipelines.running.sandbox import machine_memory_bytes
 from storage.errors import InvalidSettings
 
 GIB = 1024**3

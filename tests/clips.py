@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from pipelines.colour_maths import display_to_pq
-from pipelines.tools import ffmpeg
+from pipelines.colour.colour_maths import display_to_pq
+from pipelines.running.tools import ffmpeg
 
 PICTURE = "testsrc2=s=320x180:r=25:d=2,format=yuv420p"
 TONE = "sine=440:d=2:sample_rate=48000"

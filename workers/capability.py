@@ -10,12 +10,12 @@ from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
-from pipelines.cache_files import is_kept, kept_file
-from pipelines.capabilities import Capability, proving
-from pipelines.profile import Profile
-from pipelines.profile_key import profile_key
+from pipelines.profiles.capabilities import Capability, proving
+from pipelines.profiles.profile import Profile
+from pipelines.profiles.profile_key import profile_key
 from pipelines.progress import Progress
-from pipelines.tools import ffmpeg, versions
+from pipelines.running.cache_files import is_kept, kept_file
+from pipelines.running.tools import ffmpeg, versions
 
 
 def is_remembered(profile: Profile, remembered: Path | None = None) -> bool:

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 
-from pipelines.profile import Profile
-from pipelines.profile_key import profile_key
+from pipelines.profiles.profile import Profile
+from pipelines.profiles.profile_key import profile_key
 from pipelines.progress import Progress
-from pipelines.tools import versions
+from pipelines.running.tools import versions
 from storage.catalogue import workers
 from storage.catalogue.workers import Verdict
 from storage.database import Database

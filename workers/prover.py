@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipelines.child import NICENESS
 from pipelines.errors import KapokError
-from pipelines.profile import Profile, load_profiles
-from pipelines.profile_key import profile_key
+from pipelines.profiles.profile import Profile, load_profiles
+from pipelines.profiles.profile_key import profile_key
 from pipelines.records import from_json
+from pipelines.running.child import NICENESS
 from storage.catalogue import profiles, workers
 from storage.catalogue.workers import Verdict
 from storage.database import Database

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import dramatiq
 
-from pipelines.profile import Profile
+from pipelines.profiles.profile import Profile
 from storage.database import Database
 from storage.objects import ObjectStore, open_store
 from storage.settings import Settings

@@ -9,10 +9,10 @@ from pydantic import ConfigDict, Field
 
 from api.models.common import Colour, Failure, Rational, Seconds, Sent
 from api.models.uploads import Recipe
-from pipelines.colour_types import ColourDecision
+from pipelines.colour.colour_types import ColourDecision
 from pipelines.media import Area, Captions
-from pipelines.plan import AudioPlan, Chunk, Refusal
-from pipelines.plan_types import Choice, SubtitlePlan
+from pipelines.planning.plan import AudioPlan, Chunk, Refusal
+from pipelines.planning.plan_types import Choice, SubtitlePlan
 
 JobState = Literal["queued", "running", "cancelling", "done", "failed", "cancelled"]
 StepState = Literal["waiting", "ready", "running", "done", "failed", "cancelled"]

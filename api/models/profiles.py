@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from api.models.common import Rational, Received, Sent
-from pipelines.profile import AudioProfile, Basis, Crop, Target
+from pipelines.profiles.profile import AudioProfile, Basis, Crop, Target
 
 PROFILE_EXAMPLE: dict[str, JsonValue] = {
     "toml": """name = "own-listening-copy"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from api.models.common import Colour, Failure, Rational, Seconds, Sent
-from pipelines.colour_types import ColourDecision
+from pipelines.colour.colour_types import ColourDecision
 from pipelines.facts import AudioFacts, Measurement
 
 

@@ -28,7 +28,7 @@ from api.models.common import (
     Text,
 )
 from pipelines import languages
-from pipelines.colour_types import StatedColour
+from pipelines.colour.colour_types import StatedColour
 
 UploadState = Literal["open", "complete", "verified", "rejected", "aborted", "expired"]
 

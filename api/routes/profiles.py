@@ -12,9 +12,9 @@ from api.auth import Action, Caller, CallerDep, known_caller, may
 from api.backend import BackendDep
 from api.idempotency import Answer, TicketDep, answer_once
 from api.models import profiles as model
-from pipelines import profile as recipes
-from pipelines.profile import Profile
-from pipelines.profile_key import profile_key
+from pipelines.profiles import profile as recipes
+from pipelines.profiles.profile import Profile
+from pipelines.profiles.profile_key import profile_key
 from storage.catalogue import profiles, workers
 
 router = APIRouter(prefix="/v1", tags=["profiles"])

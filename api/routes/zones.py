@@ -11,7 +11,7 @@ from api.auth import Action, Caller, CallerDep, may
 from api.backend import BackendDep
 from api.idempotency import Answer, TicketDep, answer_once
 from api.models import zones as model
-from pipelines import profile as profiles
+from pipelines.profiles import profile as profiles
 from storage.catalogue import zones
 from storage.catalogue.profiles import own_profiles
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from api.idempotency import Answer
 from api.models import jobs as model
-from pipelines.plan import Plan
+from pipelines.planning.plan import Plan
 from pipelines.records import from_json
 from storage import schema
 from storage.catalogue.waiting import Waiting

@@ -12,7 +12,7 @@ import typer
 
 from kapok.command import Output, command, end_on_sigterm, need_folder
 from kapok.language import t
-from pipelines.colour_types import StatedColour
+from pipelines.colour.colour_types import StatedColour
 
 if TYPE_CHECKING:
     from kapok.local import Encoded, RungsFailed, Work
@@ -145,7 +145,7 @@ def encode(
     from kapok.local_plan import Looked, searched_plan
     from kapok.local_source import one_file
     from kapok.local_subtitles import sidecars
-    from pipelines.thumbs import thumbs_in
+    from pipelines.inspection.thumbs import thumbs_in
 
     end_on_sigterm()
     file, output = file.absolute(), output.absolute()

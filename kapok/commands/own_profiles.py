@@ -35,7 +35,7 @@ def add(
 ) -> None:
     from kapok import show
     from kapok.local import need_file
-    from pipelines.profile import read_profile
+    from pipelines.profiles.profile import read_profile
 
     need_file(file)
     text = file.read_bytes()

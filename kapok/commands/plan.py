@@ -48,7 +48,7 @@ def plan(
     from kapok.local_plan import Looked, plan_record, plan_sheet, searched_plan
     from kapok.local_source import one_file
     from kapok.local_subtitles import sidecars
-    from pipelines.prediction import predict
+    from pipelines.planning.prediction import predict
 
     end_on_sigterm()
     file = file.absolute()

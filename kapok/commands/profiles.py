@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def list_profiles(out: Output) -> None:
     from kapok import show
-    from pipelines.profile import load_profiles
+    from pipelines.profiles.profile import load_profiles
 
     found = [_record(profile) for profile in load_profiles().values()]
     out.answer({"data": found}, lambda: show.profiles(found))
@@ -33,7 +33,7 @@ def list_profiles(out: Output) -> None:
 
 def show_profile(out: Output, name: Annotated[str, typer.Argument(metavar="PROFILE")]) -> None:
     from kapok import show
-    from pipelines.profile import profile
+    from pipelines.profiles.profile import profile
 
     found = _record(profile(name))
     out.answer(found, lambda: show.profile(found))
@@ -41,7 +41,7 @@ def show_profile(out: Output, name: Annotated[str, typer.Argument(metavar="PROFI
 
 def list_ladders(out: Output) -> None:
     from kapok import show
-    from pipelines.profile import load_ladders
+    from pipelines.profiles.profile import load_ladders
 
     found = [_record(ladder) for ladder in load_ladders().values()]
     rows = [(ladder["name"], ", ".join(ladder["profiles"])) for ladder in found]
@@ -70,7 +70,7 @@ def validate_profiles(
 def _validated(path: Path) -> dict[str, Any]:
     from kapok.local import need_file
     from pipelines.errors import InvalidProfile
-    from pipelines.profile import read_profile
+    from pipelines.profiles.profile import read_profile
 
     need_file(path)
     record: dict[str, Any] = {"path": str(path), "profile": None, "version": None, "faults": []}

@@ -37,7 +37,7 @@ def wrap(out: Output, folder: Folder, output: File, rate: Rate = "") -> None:
     from kapok.live import step_progress
     from kapok.local import follow
     from kapok.local_source import parts_here
-    from pipelines.wrap import wrap as wrapping
+    from pipelines.sources.wrap import wrap as wrapping
 
     end_on_sigterm()
     folder, output = folder.absolute(), output.absolute()

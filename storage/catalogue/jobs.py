@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
-from pipelines.profile import DEFAULT_LADDER, ladder, load_profiles
+from pipelines.profiles.profile import DEFAULT_LADDER, ladder, load_profiles
 from storage.catalogue import assets, events, renditions
 from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, reopen
 from storage.catalogue.locks import lock_job

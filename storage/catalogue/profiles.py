@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from pipelines.errors import InvalidProfile, UnknownProfile
-from pipelines.profile import Profile
+from pipelines.profiles.profile import Profile
 from pipelines.records import from_json, to_json
 from storage.catalogue import events
 from storage.clock import now

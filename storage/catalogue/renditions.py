@@ -20,7 +20,7 @@ SYSTEM = "system"
 
 
 def plan_renditions(session: Session, job: Job, rungs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One `planned` rendition a rung (a `pipelines.plan.Rung` as JSON); ids in their order."""
+    """One `planned` rendition a rung (a `planning.plan.Rung` as JSON); ids in their order."""
     moment = now(session)
     made = [
         Rendition(

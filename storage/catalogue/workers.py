@@ -27,7 +27,7 @@ UNFINISHED = ("waiting", "ready", "running")
 class Verdict:
     """What one worker's proof of one profile came to; without a `reason` it can do it."""
 
-    key: str  # pipelines.profile_key
+    key: str  # pipelines.profiles.profile_key
     profile: str
     version: int
     reason: str | None = None

@@ -9,8 +9,8 @@ import api_world
 import httpx
 
 from pipelines.media import Programme
-from pipelines.plan import plan
-from pipelines.profile import profile
+from pipelines.planning.plan import plan
+from pipelines.profiles.profile import profile
 from pipelines.records import to_json
 from storage import schema
 from storage.catalogue import jobs

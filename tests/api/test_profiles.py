@@ -10,8 +10,8 @@ import pytest
 from api_world import Organisation, Running
 
 from api.models.profiles import PROFILE_EXAMPLE
-from pipelines.profile import load_profiles, read_profile
-from pipelines.profile_key import profile_key
+from pipelines.profiles.profile import load_profiles, read_profile
+from pipelines.profiles.profile_key import profile_key
 from pipelines.records import to_json
 from storage.catalogue import steps, workers
 from storage.catalogue.steps import NewStep

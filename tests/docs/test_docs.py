@@ -11,7 +11,7 @@ import typer
 
 from api.app import create_app
 from kapok.app import app
-from pipelines.profile import load_ladders, load_profiles
+from pipelines.profiles.profile import load_ladders, load_profiles
 from storage.database import Database
 from storage.objects import open_store
 from storage.settings import load_settings
@@ -112,8 +112,8 @@ def test_every_guide_has_its_chinese_page() -> None:
 def settings_read() -> set[str]:
     sources = [
         ROOT / "storage/settings.py",
-        ROOT / "pipelines/tools.py",
-        ROOT / "pipelines/sandbox.py",
+        ROOT / "pipelines/running/tools.py",
+        ROOT / "pipelines/running/sandbox.py",
     ]
     names = {name for file in sources for name in re.findall(r"KAPOK_[A-Z0-9_]+", file.read_text())}
     keys = {"KAPOK_S3_ACCESS_KEY", "KAPOK_S3_SECRET_KEY"}  # written there as one name with a gap
@@ -159,3 +159,26 @@ def test_the_quick_start_is_exactly_two_commands() -> None:
         assert block is not None
         commands = [line.split("#")[0].strip() for line in block[0].splitlines()]
         assert commands == ["make demo", "make test"]
+
+
+def test_the_map_has_every_folder_of_the_media_logic() -> None:
+    """And no other: a file is looked for where the map says."""
+    lines = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("Inside `pipelines/`")[2]
+    rows = [line for line in lines.partition("import-linter")[0].splitlines() if line[:2] == "| "]
+    told = {name for row in rows[1:] for name in re.findall(r"`(\w+)/`", row.split("|")[1])}
+    assert told == {path.parent.name for path in ROOT.glob("pipelines/*/__init__.py")}
+
+
+def test_every_file_that_a_page_names_is_there() -> None:
+    """Paths of the code in the guides and decisions, which move with it."""
+    named = {
+        (name_of(page), path)
+        for page in PAGES
+        if page.name != "CHANGELOG.md"
+        for path in re.findall(
+            r"`((?:api|benchmarks|kapok|pipelines|sample_media|storage|tests|workers)/[\w/.-]+\.\w+)`",
+            page.read_text("utf-8"),
+        )
+    }
+    assert named
+    assert not {(page, path) for page, path in named if not (ROOT / path).exists()}

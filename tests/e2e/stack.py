@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import servers
 
-from pipelines import tools
+from pipelines.running import tools
 
 KAPOK = str(Path(sys.executable).with_name("kapok"))
 QUICK = {

@@ -16,10 +16,10 @@ import pytest
 
 from kapok.errors import FAILED, JOB_FAILED, exit_status
 from kapok.local import RungsFailed, Work, encode, look_for, make_plan, settle
+from pipelines.inspection.thumbs import thumbs_in
 from pipelines.media import ContentLight
-from pipelines.readback import read_back
-from pipelines.thumbs import thumbs_in
-from pipelines.tools import ffmpeg
+from pipelines.running.tools import ffmpeg
+from pipelines.verification.readback import read_back
 from sample_media.generate import generate
 
 ROOT = Path(__file__).parent.parent.parent

@@ -10,10 +10,10 @@ import pytest
 from kapok.local import Show
 from kapok.local_plan import Looked, keep, plan_record, searched_plan
 from pipelines.media import Shot
-from pipelines.plan_types import Findings, Probe
-from pipelines.prediction import predict
+from pipelines.planning.plan_types import Findings, Probe
+from pipelines.planning.prediction import predict
+from pipelines.quality.search import key_of
 from pipelines.records import to_json
-from pipelines.search import key_of
 from sample_media.generate import generate
 from tests.kapok.test_local import answer, kapok
 from tests.pipelines.sources import HD, STEREO, described

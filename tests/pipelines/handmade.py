@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipelines.media import Colour
-from pipelines.plan_types import AudioPlan, Chunk, Plan, Rung, VideoPlan
-from pipelines.tools import ffmpeg
+from pipelines.planning.plan_types import AudioPlan, Chunk, Plan, Rung, VideoPlan
+from pipelines.running.tools import ffmpeg
 
 FRAMES = 50
 RATE = Fraction(25)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.audio import encode_audio
-from pipelines.encode import encode_chunk
-from pipelines.join import join
-from pipelines.plan import Plan
-from pipelines.profile import Profile
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.join import join
+from pipelines.planning.plan import Plan
+from pipelines.profiles.profile import Profile
 from pipelines.progress import finish
-from pipelines.subtitles import encode_subtitles
+from pipelines.sound.audio import encode_audio
+from pipelines.subtitles.subtitle_tracks import encode_subtitles
 from tests.pipelines.sources import planned, verified
 
 

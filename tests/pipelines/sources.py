@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.facts import Verified
-from pipelines.inspect import inspect
+from pipelines.inspection.inspect import inspect
+from pipelines.inspection.thumbs import Thumbs, write_thumbs
 from pipelines.media import AudioTrack, Colour, Inspection, MediaInfo, VideoTrack
-from pipelines.plan import Plan, Rung, plan
-from pipelines.probe import probe
-from pipelines.profile import Profile
+from pipelines.planning.plan import Plan, Rung, plan
+from pipelines.profiles.profile import Profile
 from pipelines.progress import Progress, finish
-from pipelines.thumbs import Thumbs, write_thumbs
-from pipelines.tools import ffmpeg, ffprobe
-from pipelines.verify import verify
+from pipelines.running.tools import ffmpeg, ffprobe
+from pipelines.sources.probe import probe
+from pipelines.verification.verify import verify
 
 BT709 = Colour("bt709", "bt709", "bt709", "tv")
 HLG = Colour("bt2020", "arib-std-b67", "bt2020nc", "tv")

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines import tools
-from pipelines.audio import encode_audio
-from pipelines.audio_graph import audio_files, compose_audio
-from pipelines.containers import FORMATS
-from pipelines.encode import encode_chunk
-from pipelines.join import join
-from pipelines.measure import measure
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.join import join
 from pipelines.media import AudioTrack
-from pipelines.plan import AudioPlan, Plan, plan
-from pipelines.profile import AudioCodec, AudioProfile, Profile, profile
+from pipelines.planning.plan import AudioPlan, Plan, plan
+from pipelines.profiles.profile import AudioCodec, AudioProfile, Profile, profile
 from pipelines.progress import finish
+from pipelines.quality.measure import measure
+from pipelines.running import tools
+from pipelines.sound.audio import encode_audio
+from pipelines.sound.audio_graph import audio_files, compose_audio
+from pipelines.sources.containers import FORMATS
 from tests.pipelines.sources import HD, STEREO, call, described, planned, samples, verified
 
 RATE = 48000

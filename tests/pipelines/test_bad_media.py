@@ -20,8 +20,8 @@ import pytest
 
 from kapok import local
 from pipelines.errors import NothingToEncode, UnsupportedMedia
-from pipelines.plan import Chunk, Plan
-from pipelines.thumbs import thumbs_in
+from pipelines.inspection.thumbs import thumbs_in
+from pipelines.planning.plan import Chunk, Plan
 from tests.pipelines.sources import luma, samples
 
 pytestmark = pytest.mark.media

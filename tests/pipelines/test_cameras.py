@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.media import VideoTrack
-from pipelines.plan import plan
-from pipelines.probe import probe
-from pipelines.profile import profile
+from pipelines.planning.plan import plan
+from pipelines.profiles.profile import profile
+from pipelines.sources.probe import probe
 from tests.pipelines import cameras
 from tests.pipelines.sources import HD, described
 

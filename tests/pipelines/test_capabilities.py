@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.capabilities import lacking, prove, prove_all
-from pipelines.plan import plan
-from pipelines.profile import load_profiles
-from pipelines.tools import versions
+from pipelines.planning.plan import plan
+from pipelines.profiles.capabilities import lacking, prove, prove_all
+from pipelines.profiles.profile import load_profiles
+from pipelines.running.tools import versions
 from tests.pipelines.sources import UHD, described
 
 pytestmark = pytest.mark.media

@@ -9,19 +9,19 @@ from pathlib import Path
 import av
 import pytest
 
-from pipelines.captions import read_captions
-from pipelines.cues import read_srt
-from pipelines.cut import LocalFile
-from pipelines.encode import encode_part
-from pipelines.graph import compose
-from pipelines.join import join
+from pipelines.encoding.cut import LocalFile
+from pipelines.encoding.encode import encode_part
+from pipelines.encoding.graph import compose
+from pipelines.encoding.join import join
 from pipelines.media import VideoTrack
-from pipelines.package import package
-from pipelines.plan import Chunk, Plan, plan
-from pipelines.probe import probe
-from pipelines.profile import Profile, profile
+from pipelines.packaging.package import package
+from pipelines.planning.plan import Chunk, Plan, plan
+from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
-from pipelines.readback import picture_start_s
+from pipelines.sources.probe import probe
+from pipelines.subtitles.captions import read_captions
+from pipelines.subtitles.cues import read_srt
+from pipelines.verification.readback import picture_start_s
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import HD, call, described, planned, smaller, verified
 from tests.pipelines.subtitle_samples import NOTHING, captioned, popped_on, with_pairs

@@ -8,8 +8,8 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.cea608 import Pair, read_captions
-from pipelines.cues import Cue
+from pipelines.subtitles.cea608 import Pair, read_captions
+from pipelines.subtitles.cues import Cue
 
 RATE = Fraction(30000, 1001)
 RCL, BS, DER, RU2, RU3, RDC, TR = 0x20, 0x21, 0x24, 0x25, 0x26, 0x29, 0x2A

@@ -11,16 +11,16 @@ from pathlib import Path
 import av
 import pytest
 
-from pipelines.chunks import chunks_of, why_one_chunk
-from pipelines.cut import LocalFile
-from pipelines.encode import encode_part
-from pipelines.encoders import STARTS
-from pipelines.join import join
+from pipelines.encoding.cut import LocalFile
+from pipelines.encoding.encode import encode_part
+from pipelines.encoding.encoders import STARTS
+from pipelines.encoding.join import join
+from pipelines.encoding.vbv import Buffer, played
 from pipelines.media import Shot
-from pipelines.plan import Chunk, Plan, plan
-from pipelines.profile import Profile, profile
+from pipelines.planning.chunks import chunks_of, why_one_chunk
+from pipelines.planning.plan import Chunk, Plan, plan
+from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
-from pipelines.vbv import Buffer, played
 from tests.pipelines.sources import HD, UHD, call, described, planned
 
 LEAST, GOP = 300, 50  # 6 s and 1 s at 50 fps
@@ -129,7 +129,7 @@ def test_a_chunk_that_leaves_too_little_is_encoded_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Still pictures, and noise in the last second: x264 has no time left to save."""
-    caplog.set_level("INFO", "pipelines.encode")
+    caplog.set_level("INFO", "pipelines.encoding.encode")
     source = tmp_path / "source.mp4"
     burst = "testsrc2=s=320x180:r=25,noise=alls=60:allf=t:enable='gte(n,75)'"
     coding = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "10")

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines import tools
-from pipelines.colour import (
+from pipelines.colour.colour_filters import (
     HLG_2020,
     PQ_2020,
     SDR_709,
@@ -21,7 +20,7 @@ from pipelines.colour import (
     needs_sdr_conversion,
     target_colour,
 )
-from pipelines.colour_maths import (
+from pipelines.colour.colour_maths import (
     LUMA_709,
     TO_709,
     display_to_hlg,
@@ -31,10 +30,11 @@ from pipelines.colour_maths import (
     pq_to_display_cd_m2,
     roll_off_cd_m2,
 )
-from pipelines.colour_methods import convert as convert_by
-from pipelines.colour_methods import parameters_of
-from pipelines.colour_types import Conversion, Parameter, Parameters
+from pipelines.colour.colour_methods import convert as convert_by
+from pipelines.colour.colour_methods import parameters_of
+from pipelines.colour.colour_types import Conversion, Parameter, Parameters
 from pipelines.media import Colour
+from pipelines.running import tools
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.uint16]

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.colour_doubt import believed, colour_doubt
-from pipelines.colour_maths import display_to_pq
-from pipelines.colour_types import STATED, StatedColour
-from pipelines.inspect import inspect
+from pipelines.colour.colour_doubt import believed, colour_doubt
+from pipelines.colour.colour_maths import display_to_pq
+from pipelines.colour.colour_types import STATED, StatedColour
+from pipelines.inspection.inspect import inspect
 from pipelines.media import Colour, ContentLight
-from pipelines.plan import Plan, plan
-from pipelines.plan_colour import NOMINAL_DISPLAY
-from pipelines.probe import probe
-from pipelines.profile import profile
+from pipelines.planning.plan import Plan, plan
+from pipelines.planning.plan_colour import NOMINAL_DISPLAY
+from pipelines.profiles.profile import profile
 from pipelines.progress import finish
+from pipelines.sources.probe import probe
 from tests.pipelines.sources import BT709, HD, HLG, PQ, UHD, described
 
 TAGGED = replace(HD, pix_fmt="yuv422p10le", bit_depth=10)

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.cues import (
+from pipelines.errors import LimitExceeded
+from pipelines.subtitles.cues import (
     MOST_AT_ONCE,
     Cue,
     in_place,
@@ -17,7 +18,6 @@ from pipelines.cues import (
     webvtt,
     without_drawings,
 )
-from pipelines.errors import LimitExceeded
 
 
 def cue(start_ms: int, end_ms: int, text: str = "words") -> Cue:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.chunks import in_one_piece
-from pipelines.cut import CutFailed, LocalFile
-from pipelines.encode import encode, encode_chunk, encode_part, why_no_parts
-from pipelines.plan import Chunk, Plan
-from pipelines.profile import Profile, profile
+from pipelines.encoding.cut import CutFailed, LocalFile
+from pipelines.encoding.encode import encode, encode_chunk, encode_part, why_no_parts
+from pipelines.planning.chunks import in_one_piece
+from pipelines.planning.plan import Chunk, Plan
+from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
 from tests.pipelines.sources import call, framemd5, planned, read_back
 

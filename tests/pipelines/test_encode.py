@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.encode import encode_chunk
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.timecode_font import timecode_font
 from pipelines.media import ContentLight, MasteringDisplay
-from pipelines.plan import Chunk, Plan
-from pipelines.profile import Profile, profile
+from pipelines.planning.plan import Chunk, Plan
+from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import Progress, finish
-from pipelines.timecode_font import timecode_font
 from tests.pipelines.sources import call, even, framemd5, luma, planned, read_back, smaller
 
 pytestmark = pytest.mark.media

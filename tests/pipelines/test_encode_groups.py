@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.encode_groups import MOST_BYTES, divided, group_with, groups_of
-from pipelines.graph import compose
+from pipelines.encoding.encode_groups import MOST_BYTES, divided, group_with, groups_of
+from pipelines.encoding.graph import compose
 from pipelines.media import VideoTrack
-from pipelines.memory import encode_bytes, look_bytes, score_bytes
-from pipelines.plan import Plan, plan
-from pipelines.profile import ladder, profile
+from pipelines.planning.memory import encode_bytes, look_bytes, score_bytes
+from pipelines.planning.plan import Plan, plan
+from pipelines.profiles.profile import ladder, profile
 from tests.pipelines.sources import UHD, described
 
 UHD_2 = replace(UHD, width=7680, height=4320)

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.cut import LocalFile
-from pipelines.encode import encode_chunk, encode_part
-from pipelines.graph import compose
-from pipelines.measure import measure
+from pipelines.encoding.cut import LocalFile
+from pipelines.encoding.encode import encode_chunk, encode_part
+from pipelines.encoding.graph import compose
 from pipelines.media import FieldOrder, VideoTrack
-from pipelines.plan import Chunk, Plan, VideoPlan, plan
-from pipelines.profile import Profile, ladder, profile
+from pipelines.planning.plan import Chunk, Plan, VideoPlan, plan
+from pipelines.profiles.profile import Profile, ladder, profile
 from pipelines.progress import finish
+from pipelines.quality.measure import measure
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import (
     HD,

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.encode import encode_chunk
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.rung_tree import lay_out
 from pipelines.errors import VerificationFailed
-from pipelines.measure import measure
 from pipelines.media import Area, VideoTrack
-from pipelines.plan import Plan, VideoPlan, plan
-from pipelines.profile import Crop, DynamicRange, Profile, profile
+from pipelines.planning.plan import Plan, VideoPlan, plan
+from pipelines.profiles.profile import Crop, DynamicRange, Profile, profile
 from pipelines.progress import finish
-from pipelines.rung_tree import lay_out
+from pipelines.quality.measure import measure
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import (
     HD,

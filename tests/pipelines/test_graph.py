@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import tools
-from pipelines.containers import FORMATS
-from pipelines.encoders import encoder_options
-from pipelines.graph import compose
+from pipelines.encoding.encoders import encoder_options
+from pipelines.encoding.graph import compose
+from pipelines.encoding.rung_tree import lay_out
+from pipelines.encoding.timecode import timecode_at
 from pipelines.media import ContentLight, MasteringDisplay, VideoTrack
-from pipelines.plan import Chunk, Plan, plan
-from pipelines.profile import ladder, profile
-from pipelines.rung_tree import lay_out
-from pipelines.timecode import timecode_at
+from pipelines.planning.plan import Chunk, Plan, plan
+from pipelines.profiles.profile import ladder, profile
+from pipelines.running import tools
+from pipelines.sources.containers import FORMATS
 from tests.pipelines.sources import HD, UHD, described
 
 NTSC = Fraction(30000, 1001)

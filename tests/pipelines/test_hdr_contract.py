@@ -8,22 +8,22 @@ from pathlib import Path
 import clips
 import pytest
 
-from pipelines.encode import encode_chunk
+from pipelines.colour.source_colour import wants_light
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.join import join
 from pipelines.errors import VerificationFailed
 from pipelines.facts import Verified
-from pipelines.inspect import inspect
-from pipelines.join import join
-from pipelines.measure import measure
+from pipelines.inspection.inspect import inspect
 from pipelines.media import Hdr10
-from pipelines.mp4_boxes import picture_entry
-from pipelines.plan import Chunk, Plan
-from pipelines.plan import plan as plan_for
-from pipelines.plan_colour import NOMINAL_DISPLAY
-from pipelines.probe import probe
-from pipelines.profile import DynamicRange, Profile, profile
+from pipelines.planning.plan import Chunk, Plan
+from pipelines.planning.plan import plan as plan_for
+from pipelines.planning.plan_colour import NOMINAL_DISPLAY
+from pipelines.profiles.profile import DynamicRange, Profile, profile
 from pipelines.progress import finish
-from pipelines.readback import read_back
-from pipelines.source_colour import wants_light
+from pipelines.quality.measure import measure
+from pipelines.sources.probe import probe
+from pipelines.verification.mp4_boxes import picture_entry
+from pipelines.verification.readback import read_back
 from tests.pipelines.sources import verified
 
 pytestmark = pytest.mark.media

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import IncompleteSource
-from pipelines.image_sequence import ImageSequence, find_sequence, sequence_parts
+from pipelines.sources.image_sequence import ImageSequence, find_sequence, sequence_parts
 
 SCAN = ImageSequence("scan_", 7, ".dpx", 86400, 24)
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from pipelines.errors import IncompleteSource, UnsupportedMedia
-from pipelines.many_files import is_many_files, parts_of
-from pipelines.probe import probe
 from pipelines.progress import finish
-from pipelines.wrap import wrap
+from pipelines.sources.many_files import is_many_files, parts_of
+from pipelines.sources.probe import probe
+from pipelines.sources.wrap import wrap
 from tests.pipelines import imf_package
 from tests.pipelines.sources import call
 

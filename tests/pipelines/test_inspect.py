@@ -13,10 +13,10 @@ import cv2
 import pytest
 
 from pipelines.errors import LimitExceeded, NoEssence
-from pipelines.inspect import inspect
+from pipelines.inspection.inspect import inspect
 from pipelines.media import AudioTrack, Inspection
-from pipelines.probe import probe
 from pipelines.progress import finish
+from pipelines.sources.probe import probe
 
 pytestmark = pytest.mark.media
 

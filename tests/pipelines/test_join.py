@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.join import concat_list, join, join_arguments
-from pipelines.plan_types import Plan, Rung
+from pipelines.encoding.join import concat_list, join, join_arguments
+from pipelines.planning.plan_types import Plan, Rung
 from pipelines.progress import finish
-from pipelines.run import capture
-from pipelines.sound_sync import offset_s
-from pipelines.tools import ffmpeg, ffprobe
+from pipelines.running.run import capture
+from pipelines.running.tools import ffmpeg, ffprobe
+from pipelines.verification.sound_sync import offset_s
 from tests.pipelines import handmade
 from tests.pipelines.handmade import FRAMES, PLAN, RUNG, STEREO, VIDEO
 

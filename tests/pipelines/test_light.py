@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.colour_maths import LUMA_2020, display_to_hlg, display_to_pq
-from pipelines.inspect import inspect
+from pipelines.colour.colour_maths import LUMA_2020, display_to_hlg, display_to_pq
+from pipelines.colour.source_colour import wants_light
+from pipelines.inspection.inspect import inspect
 from pipelines.media import ContentLight, Inspection, content_light
-from pipelines.probe import probe
-from pipelines.profile import profile
+from pipelines.profiles.profile import profile
 from pipelines.progress import finish
-from pipelines.source_colour import wants_light
-from pipelines.tools import ffmpeg
+from pipelines.running.tools import ffmpeg
+from pipelines.sources.probe import probe
 from tests.pipelines.sources import HLG, PQ, UHD, described
 from tests.pipelines.test_plan_colour import planned, uhd_in
 

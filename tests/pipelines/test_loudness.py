@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.audio import encode_audio
+from pipelines.encoding.join import join
 from pipelines.errors import VerificationFailed
-from pipelines.join import join
 from pipelines.media import Loudness, MixLoudness
-from pipelines.plan import AudioPlan, Plan, Rung, plan
-from pipelines.plan_loudness import Level, Settling
-from pipelines.profile import AudioCodec, AudioProfile, LoudnessTarget, Profile, profile
+from pipelines.planning.plan import AudioPlan, Plan, Rung, plan
+from pipelines.planning.plan_loudness import Level, Settling
+from pipelines.profiles.profile import AudioCodec, AudioProfile, LoudnessTarget, Profile, profile
 from pipelines.progress import finish
+from pipelines.sound.audio import encode_audio
 from tests.pipelines.sources import HD, STEREO, call, described, planned, samples, verified
 from tests.pipelines.test_audio import CLICKS_S, click_times_s, clicks, wav
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.comparison import Comparison, Pair, Window, compose, taps_of, windows_of
-from pipelines.encode import encode_chunk
+from pipelines.encoding.encode import encode_chunk
 from pipelines.errors import ToolKilled, VerificationFailed
 from pipelines.facts import Measurement
-from pipelines.measure import Scored, Scores, measure, measured_together
 from pipelines.media import Colour, MediaInfo, VideoTrack
-from pipelines.metrics import comparison_raster, metrics_for
-from pipelines.plan_types import Plan, Rung
+from pipelines.planning.plan_types import Plan, Rung
 from pipelines.progress import finish
-from pipelines.reference import Reference
-from pipelines.run import capture, run
-from pipelines.scores import measurement, ssim_values, vmaf_values, xpsnr_values
-from pipelines.tools import ffprobe
+from pipelines.quality.comparison import Comparison, Pair, Window, compose, taps_of, windows_of
+from pipelines.quality.measure import Scored, Scores, measure, measured_together
+from pipelines.quality.metrics import comparison_raster, metrics_for
+from pipelines.quality.reference import Reference
+from pipelines.quality.scores import measurement, ssim_values, vmaf_values, xpsnr_values
+from pipelines.running.run import capture, run
+from pipelines.running.tools import ffprobe
 from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RIGHT, RUNG, VIDEO, encode
 

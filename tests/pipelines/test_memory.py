@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cut import LocalFile
-from pipelines.encode import encode_part
-from pipelines.memory import encode_bytes
-from pipelines.plan import Chunk
-from pipelines.probe import probe
-from pipelines.profile import Profile, profile
+from pipelines.encoding.cut import LocalFile
+from pipelines.encoding.encode import encode_part
+from pipelines.planning.memory import encode_bytes
+from pipelines.planning.plan import Chunk
+from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
+from pipelines.sources.probe import probe
 from tests.pipelines.sources import call, planned
 
 pytestmark = pytest.mark.media

@@ -15,14 +15,14 @@ import pytest
 
 from pipelines.errors import VerificationFailed
 from pipelines.facts import PackageFiles
-from pipelines.manifests import package_faults, read_master, read_playlist, seconds_of
 from pipelines.media import Colour
-from pipelines.package import best_sound, package, packager_arguments
-from pipelines.plan_types import AudioPlan, Rung
+from pipelines.packaging.manifests import package_faults, read_master, read_playlist, seconds_of
+from pipelines.packaging.package import best_sound, package, packager_arguments
+from pipelines.planning.plan_types import AudioPlan, Rung
 from pipelines.progress import finish
-from pipelines.run import capture
-from pipelines.sound_sync import offset_s
-from pipelines.tools import ffmpeg, ffprobe
+from pipelines.running.run import capture
+from pipelines.running.tools import ffmpeg, ffprobe
+from pipelines.verification.sound_sync import offset_s
 from tests.pipelines import handmade
 from tests.pipelines.handmade import RIGHT, RUNG, STEREO, VIDEO, Recipe, encode
 

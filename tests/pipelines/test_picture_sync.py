@@ -7,14 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.encode import encode_chunk
-from pipelines.inspect import inspect
-from pipelines.picture_sync import misplaced
-from pipelines.plan import plan
-from pipelines.probe import probe
-from pipelines.profile import profile
-from pipelines.progress import finish
-from pipelines.thumbs import (
+from pipelines.encoding.encode import encode_chunk
+from pipelines.inspection.inspect import inspect
+from pipelines.inspection.thumbs import (
     FILTER,
     HEIGHT,
     WIDTH,
@@ -24,6 +19,11 @@ from pipelines.thumbs import (
     source_pictures,
     thumbs_in,
 )
+from pipelines.planning.plan import plan
+from pipelines.profiles.profile import profile
+from pipelines.progress import finish
+from pipelines.sources.probe import probe
+from pipelines.verification.picture_sync import misplaced
 from sample_media.generate import generate
 from tests.pipelines.handmade import PLAN, VIDEO
 from tests.pipelines.sources import call

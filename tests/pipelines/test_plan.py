@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.colour_types import ColourDecision
+from pipelines.colour.colour_types import ColourDecision
 from pipelines.media import AudioTrack, Colour, ContentLight, Loudness, MasteringDisplay, VideoTrack
-from pipelines.plan import Chunk, Plan, Rung, VideoPlan, plan
-from pipelines.profile import ladder, load_profiles, profile
+from pipelines.planning.plan import Chunk, Plan, Rung, VideoPlan, plan
+from pipelines.profiles.profile import ladder, load_profiles, profile
 from pipelines.records import from_json, to_json
 from tests.pipelines.sources import BT709, HD, HLG, PQ, STEREO, UHD, described
 

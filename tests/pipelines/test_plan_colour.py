@@ -8,12 +8,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pipelines.colour_methods import convert, parameters_of
-from pipelines.colour_types import ColourDecision, Conversion, Parameter
+from pipelines.colour.colour_methods import convert, parameters_of
+from pipelines.colour.colour_types import ColourDecision, Conversion, Parameter
 from pipelines.media import Colour, ContentLight, MasteringDisplay, VideoTrack
-from pipelines.plan import Plan, VideoPlan, plan
-from pipelines.plan_colour import NOMINAL_DISPLAY
-from pipelines.profile import DynamicRange, FromSdr, Profile, ladder, profile
+from pipelines.planning.plan import Plan, VideoPlan, plan
+from pipelines.planning.plan_colour import NOMINAL_DISPLAY
+from pipelines.profiles.profile import DynamicRange, FromSdr, Profile, ladder, profile
 from pipelines.records import from_json, to_json
 from tests.pipelines.sources import BT709, HD, PQ, UHD, described
 

@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 from clips import generated, make
 
-from pipelines.audio import encode_audio
-from pipelines.encode import encode_chunk
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.join import join
 from pipelines.errors import VerificationFailed
 from pipelines.facts import Verified
-from pipelines.join import join
-from pipelines.lossless_formats import REPACKED
 from pipelines.media import SubtitleTrack
-from pipelines.plan import Plan, plan
-from pipelines.probe import probe
-from pipelines.profile import profile
+from pipelines.planning.plan import Plan, plan
+from pipelines.profiles.profile import profile
 from pipelines.progress import finish
-from pipelines.tools import ffmpeg
+from pipelines.running.tools import ffmpeg
+from pipelines.sound.audio import encode_audio
+from pipelines.sources.probe import probe
+from pipelines.verification.lossless_formats import REPACKED
 from tests.pipelines.sources import STEREO, call, described, planned, read_back, verified
 
 pytestmark = pytest.mark.media

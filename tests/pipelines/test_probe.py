@@ -16,11 +16,11 @@ from pipelines.errors import (
     TruncatedMedia,
     UnsupportedMedia,
 )
-from pipelines.first_picture import read_log
 from pipelines.media import Colour, ContentLight, MasteringDisplay
-from pipelines.probe import probe
 from pipelines.rates import nearest_standard_rate
-from pipelines.sandbox import active
+from pipelines.running.sandbox import active
+from pipelines.sources.first_picture import read_log
+from pipelines.sources.probe import probe
 
 pytestmark = pytest.mark.media
 

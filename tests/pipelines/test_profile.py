@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import InvalidProfile, UnknownProfile
-from pipelines.profile import (
+from pipelines.profiles.profile import (
     Crop,
     choose_profiles,
     ladder,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.profile import LoudnessTarget, Profile, load_profiles, profile
-from pipelines.profile_key import profile_key
+from pipelines.profiles.profile import LoudnessTarget, Profile, load_profiles, profile
+from pipelines.profiles.profile_key import profile_key
 from pipelines.records import from_json, to_json
 
 STREAM = profile("cn4k-hevc-hlg-ts")

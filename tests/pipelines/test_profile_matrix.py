@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.capabilities import lacking
-from pipelines.encode import encode_chunk
-from pipelines.join import join
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.join import join
 from pipelines.media import Inspection
-from pipelines.plan import Chunk, Plan, plan
-from pipelines.probe import probe
-from pipelines.profile import Profile, load_profiles
+from pipelines.planning.plan import Chunk, Plan, plan
+from pipelines.profiles.capabilities import lacking
+from pipelines.profiles.profile import Profile, load_profiles
 from pipelines.progress import finish
-from pipelines.verify import verify
+from pipelines.sources.probe import probe
+from pipelines.verification.verify import verify
 from tests.pipelines.sources import UHD, call, described, read_back, smaller, thumbs_of
 
 pytestmark = pytest.mark.media

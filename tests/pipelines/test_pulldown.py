@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.encode import encode_chunk
-from pipelines.inspect import inspect
-from pipelines.measure import measure
+from pipelines.encoding.encode import encode_chunk
+from pipelines.inspection.inspect import inspect
+from pipelines.inspection.pulldown import Cadence, film_frames, judge_repeats
 from pipelines.media import FieldOrder, Pulldown
-from pipelines.plan import Plan, plan
-from pipelines.probe import probe
-from pipelines.profile import Profile, profile
+from pipelines.planning.plan import Plan, plan
+from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
-from pipelines.pulldown import Cadence, film_frames, judge_repeats
+from pipelines.quality.measure import measure
+from pipelines.sources.probe import probe
 from tests.pipelines.sources import (
     HD,
     call,

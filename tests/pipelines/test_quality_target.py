@@ -8,13 +8,13 @@ from typing import Literal
 
 import pytest
 
-from pipelines import quality_model as model
 from pipelines.media import Inspection, MediaInfo, Shot
-from pipelines.plan import Plan, plan
-from pipelines.plan_types import Choice, Findings, Probe
-from pipelines.profile import Profile, Target, profile
-from pipelines.quality_target import adding_nothing
-from pipelines.search import encode_cpu_s, samples_in, sampling_of
+from pipelines.planning.plan import Plan, plan
+from pipelines.planning.plan_types import Choice, Findings, Probe
+from pipelines.profiles.profile import Profile, Target, profile
+from pipelines.quality import quality_model as model
+from pipelines.quality.quality_target import adding_nothing
+from pipelines.quality.search import encode_cpu_s, samples_in, sampling_of
 from tests.pipelines.sources import HD, STEREO, UHD, described
 
 EASY = Shot(0, 3000, 0.01, detail=0.02, coded_bytes=900.0)

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from pipelines.encode import encode_chunk
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.graph import compose
+from pipelines.encoding.join import join
 from pipelines.errors import VerificationFailed
 from pipelines.facts import Measurement
-from pipelines.graph import compose
-from pipelines.join import join
 from pipelines.media import Inspection, VideoTrack
-from pipelines.plan import Plan, plan
-from pipelines.probe import probe
-from pipelines.profile import Profile, profile
+from pipelines.planning.plan import Plan, plan
+from pipelines.profiles.profile import Profile, profile
+from pipelines.profiles.vivid_sample import mark_vivid
 from pipelines.progress import finish
-from pipelines.tools import ffprobe
-from pipelines.vivid_sample import mark_vivid
+from pipelines.running.tools import ffprobe
+from pipelines.sources.probe import probe
 from tests.pipelines.sources import HLG, PQ, UHD, call, described, smaller, verified
 
 FRAMES, RATE = 30, Fraction(50)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.child import NICENESS
 from pipelines.errors import (
     DiskFull,
     LimitExceeded,
@@ -25,9 +24,10 @@ from pipelines.errors import (
     Undecodable,
 )
 from pipelines.progress import Progress, finish
-from pipelines.run import capture, run
-from pipelines.tool_output import LogTail, ProgressText, failure
-from pipelines.tools import ffmpeg, ffprobe, packager, versions
+from pipelines.running.child import NICENESS
+from pipelines.running.run import capture, run
+from pipelines.running.tool_output import LogTail, ProgressText, failure
+from pipelines.running.tools import ffmpeg, ffprobe, packager, versions
 from tests.pipelines.test_sandbox import wait_until_gone
 
 ENDLESS = ("-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=64x64:d=60:r=25")

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import sandbox
 from pipelines.errors import DiskFull, LimitExceeded, ToolFailed, ToolMissing
-from pipelines.run import capture
-from pipelines.sandbox import SNIFF_LIMITS, Limits
+from pipelines.running import sandbox
+from pipelines.running.run import capture
+from pipelines.running.sandbox import SNIFF_LIMITS, Limits
 
 ROOT = Path(__file__).parents[2]
 WORKER = """
 import sys
-from pipelines.run import run
-from pipelines.tools import ffmpeg
+from pipelines.running.run import run
+from pipelines.running.tools import ffmpeg
 source = "testsrc2=s=64x64:d=60:r=5"
 argv = [ffmpeg(), "-v", "error", "-re", "-f", "lavfi", "-i", source]
 print("starting", flush=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.colour_doubt import believed
+from pipelines.colour.colour_doubt import believed
+from pipelines.colour.source_colour import complete_colour
 from pipelines.media import Colour, VideoTrack
-from pipelines.source_colour import complete_colour
-from pipelines.tools import ffmpeg
+from pipelines.running.tools import ffmpeg
 from tests.kapok.test_local import answer
 from tests.pipelines.sources import HD, described
 

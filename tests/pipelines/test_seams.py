@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.encode import encode_chunk
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.join import join
 from pipelines.errors import VerificationFailed
-from pipelines.join import join
-from pipelines.plan import Chunk, Plan
-from pipelines.profile import profile
+from pipelines.planning.plan import Chunk, Plan
+from pipelines.profiles.profile import profile
 from pipelines.progress import finish
-from pipelines.verify import verify
+from pipelines.verification.verify import verify
 from tests.pipelines.sources import call, framemd5, planned, smaller, thumbs_of
 
 pytestmark = pytest.mark.media

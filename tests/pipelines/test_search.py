@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cut import LocalFile
-from pipelines.encode import encode_chunk
-from pipelines.inspect import inspect
-from pipelines.measure import measure
+from pipelines.encoding.cut import LocalFile
+from pipelines.encoding.encode import encode_chunk
+from pipelines.inspection.inspect import inspect
 from pipelines.media import Inspection, MediaInfo
-from pipelines.plan import Chunk, plan
-from pipelines.plan_types import Findings, Plan
-from pipelines.probe import probe
-from pipelines.profile import Profile, Target, profile
+from pipelines.planning.plan import Chunk, plan
+from pipelines.planning.plan_types import Findings, Plan
+from pipelines.profiles.profile import Profile, Target, profile
 from pipelines.progress import finish
-from pipelines.search import key_of, search
-from pipelines.tools import ffmpeg
+from pipelines.quality.measure import measure
+from pipelines.quality.search import key_of, search
+from pipelines.running.tools import ffmpeg
+from pipelines.sources.probe import probe
 
 pytestmark = pytest.mark.media
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.fields import Fields, judge_fields
-from pipelines.frame_times import FrameTimes, Timing
-from pipelines.loudness import read_loudness
+from pipelines.inspection.fields import Fields, judge_fields
+from pipelines.inspection.frame_times import FrameTimes, Timing
+from pipelines.inspection.posters import Candidate, choose
+from pipelines.inspection.shots import ShotFinder
+from pipelines.inspection.storyboard import Tiles, lay_out, write_storyboard
+from pipelines.inspection.waveform import Peaks
 from pipelines.media import Loudness, Shot
-from pipelines.posters import Candidate, choose
-from pipelines.raw_frames import Frame, FrameShape, RawFrames
-from pipelines.shots import ShotFinder
-from pipelines.sound_clock import SoundClock
-from pipelines.storyboard import Tiles, lay_out, write_storyboard
-from pipelines.waveform import Peaks
+from pipelines.running.raw_frames import Frame, FrameShape, RawFrames
+from pipelines.sound.loudness import read_loudness
+from pipelines.sound.sound_clock import SoundClock
 
 NTSC = Fraction(30000, 1001)
 GRAIN = np.random.default_rng(7)

@@ -11,24 +11,24 @@ from typing import Any
 
 import pytest
 
-from pipelines.audio import encode_audio
-from pipelines.cues import Cue, read_srt, srt
-from pipelines.encode import encode_chunk
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.join import join
 from pipelines.errors import UnsupportedMedia, VerificationFailed
-from pipelines.expectations import signalling_faults
-from pipelines.join import join
-from pipelines.manifests import read_playlist
 from pipelines.media import SubtitleTrack
-from pipelines.package import package
-from pipelines.plan import Chunk, Plan, Rung, plan
-from pipelines.probe import probe
-from pipelines.profile import Profile, profile
+from pipelines.packaging.manifests import read_playlist
+from pipelines.packaging.package import package
+from pipelines.planning.plan import Chunk, Plan, Rung, plan
+from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
-from pipelines.readback import picture_start_s, read_back
-from pipelines.run import capture
-from pipelines.sidecar import read_sidecar
-from pipelines.subtitles import encode_subtitles
-from pipelines.tools import ffprobe
+from pipelines.running.run import capture
+from pipelines.running.tools import ffprobe
+from pipelines.sound.audio import encode_audio
+from pipelines.sources.probe import probe
+from pipelines.subtitles.cues import Cue, read_srt, srt
+from pipelines.subtitles.sidecar import read_sidecar
+from pipelines.subtitles.subtitle_tracks import encode_subtitles
+from pipelines.verification.expectations import signalling_faults
+from pipelines.verification.readback import picture_start_s, read_back
 from tests.pipelines import handmade
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import HD, call, described, planned, verified

@@ -10,15 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.encode import encode_chunk
+from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.join import join
 from pipelines.errors import VerificationFailed
-from pipelines.inspect import inspect
-from pipelines.join import join
-from pipelines.plan import Plan, plan
-from pipelines.probe import probe
-from pipelines.profile import load_profiles
-from pipelines.progress import finish
-from pipelines.thumbs import (
+from pipelines.inspection.inspect import inspect
+from pipelines.inspection.thumbs import (
     FILTER,
     HEIGHT,
     WIDTH,
@@ -29,7 +25,11 @@ from pipelines.thumbs import (
     source_pictures,
     thumbs_in,
 )
-from pipelines.verify import verify
+from pipelines.planning.plan import Plan, plan
+from pipelines.profiles.profile import load_profiles
+from pipelines.progress import finish
+from pipelines.sources.probe import probe
+from pipelines.verification.verify import verify
 from tests import clips
 from tests.pipelines.sources import call, smaller
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.cache_files import timecode_font_file
+from pipelines.encoding.join import join
+from pipelines.encoding.timecode import rung_timecode
 from pipelines.errors import VerificationFailed
-from pipelines.join import join
-from pipelines.plan import plan
-from pipelines.probe import probe
-from pipelines.probe_child import gop_timecode, st12_timecode
-from pipelines.profile import profile
+from pipelines.planning.plan import plan
+from pipelines.profiles.profile import profile
 from pipelines.progress import finish
-from pipelines.readback import read_back
-from pipelines.timecode import rung_timecode
+from pipelines.running.cache_files import timecode_font_file
+from pipelines.sources.probe import probe
+from pipelines.sources.probe_child import gop_timecode, st12_timecode
+from pipelines.verification.readback import read_back
 from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RUNG, VIDEO
 from tests.pipelines.made import made_of

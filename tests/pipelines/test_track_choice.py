@@ -11,10 +11,10 @@ from clips import H264, generated, make
 
 from pipelines.errors import NoEssence, NoSuchProgramme
 from pipelines.media import MediaInfo, Programme, VideoTrack
-from pipelines.plan import plan
-from pipelines.probe import probe
-from pipelines.profile import profile
-from pipelines.track_choice import choice_decisions, with_choice
+from pipelines.planning.plan import plan
+from pipelines.profiles.profile import profile
+from pipelines.sources.probe import probe
+from pipelines.sources.track_choice import choice_decisions, with_choice
 from tests.pipelines.sources import HD, STEREO, UHD, described
 
 NEWS, FILM = Programme(7, "News", (0, 1)), Programme(9, "Film \N{SNOWMAN}", (2, 3))

@@ -8,11 +8,11 @@ from pathlib import Path
 import av
 import pytest
 
+from pipelines.encoding.join import join
 from pipelines.errors import VerificationFailed
-from pipelines.join import join
-from pipelines.plan_types import Rung
+from pipelines.planning.plan_types import Rung
 from pipelines.progress import finish
-from pipelines.transport_stream import BadTransport, read_transport
+from pipelines.verification.transport_stream import BadTransport, read_transport
 from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RUNG
 from tests.pipelines.sources import verified

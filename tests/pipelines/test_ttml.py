@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.cues import Cue
 from pipelines.errors import LimitExceeded, UnsupportedMedia
-from pipelines.sidecar import read_letters
-from pipelines.ttml import read_ttml
+from pipelines.subtitles.cues import Cue
+from pipelines.subtitles.sidecar import read_letters
+from pipelines.subtitles.ttml import read_ttml
 
 ROOT = (
     'xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" '

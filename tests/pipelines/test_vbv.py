@@ -6,10 +6,10 @@ import random
 from dataclasses import replace
 from fractions import Fraction
 
-from pipelines.encoders import HANDED_OVER, STARTS
-from pipelines.plan import VideoPlan, plan
-from pipelines.profile import profile
-from pipelines.vbv import Buffer, Played, buffer_of, owed_bits, played
+from pipelines.encoding.encoders import HANDED_OVER, STARTS
+from pipelines.encoding.vbv import Buffer, Played, buffer_of, owed_bits, played
+from pipelines.planning.plan import VideoPlan, plan
+from pipelines.profiles.profile import profile
 from tests.pipelines.sources import UHD, described
 
 # 100 bits arrive for each picture.

@@ -12,9 +12,9 @@ import pytest
 
 from pipelines.errors import VerificationFailed
 from pipelines.facts import Measurement, RenditionFacts
+from pipelines.inspection.thumbs import Window, picture_places
 from pipelines.media import Colour, ContentLight, MasteringDisplay
-from pipelines.plan_types import Chunk, Plan, Rung
-from pipelines.thumbs import Window, picture_places
+from pipelines.planning.plan_types import Chunk, Plan, Rung
 from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RIGHT, RUNG, STEREO, TAGS, VIDEO, Recipe, encode
 from tests.pipelines.sources import verified, verifying

@@ -12,11 +12,11 @@ import pytest
 from clips import generated, make
 
 from pipelines.errors import IncompleteSource, UnsupportedMedia
-from pipelines.many_files import is_many_files, parts_of
-from pipelines.opatom import Clip, one_clip
-from pipelines.probe import probe
 from pipelines.progress import finish
-from pipelines.wrap import wrap
+from pipelines.sources.many_files import is_many_files, parts_of
+from pipelines.sources.opatom import Clip, one_clip
+from pipelines.sources.probe import probe
+from pipelines.sources.wrap import wrap
 from sample_media.generate import generate
 from tests.pipelines.sources import HD, STEREO, call, described
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines import tools
+from pipelines.running import tools
 
 HEIGHT = 180
 SECONDS = 2

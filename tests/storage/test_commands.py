@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.graph import compose
+from pipelines.encoding.graph import compose
 from pipelines.media import Shot
-from pipelines.plan import plan
-from pipelines.profile import profile
+from pipelines.planning.plan import plan
+from pipelines.profiles.profile import profile
 from storage.catalogue.commands import packed, unpacked
 from storage.ids import new_id
 from tests.pipelines.sources import STEREO, UHD, described

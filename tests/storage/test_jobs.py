@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 from worlds import WRONG, World, at_once
 
-from pipelines.profile import profile
+from pipelines.profiles.profile import profile
 from storage.catalogue import assets, events, jobs, renditions, steps, uploads
 from storage.catalogue.profiles import add_profile
 from storage.catalogue.steps import NewStep

@@ -8,7 +8,7 @@ import pytest
 from worlds import World, at_once
 
 from pipelines.errors import InvalidProfile, UnknownProfile
-from pipelines.profile import Profile, profile
+from pipelines.profiles.profile import Profile, profile
 from storage.catalogue import keys, profiles
 from storage.errors import NameTaken
 

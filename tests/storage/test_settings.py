@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from worlds import at_once
 
-from pipelines.sandbox import machine_memory_bytes
+from pipelines.running.sandbox import machine_memory_bytes
 from storage.errors import InvalidSettings
 from storage.ids import ALPHABET, new_id
 from storage.objects import open_store

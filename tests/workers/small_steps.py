@@ -14,8 +14,8 @@ from typing import Any
 
 from pipelines.errors import MediaError, ToolFailed
 from pipelines.progress import Progress
-from pipelines.run import Finished, run
-from pipelines.tools import ffmpeg
+from pipelines.running.run import Finished, run
+from pipelines.running.tools import ffmpeg
 from workers.context import StepContext, StepResult
 from workers.kinds import Kind
 

@@ -12,10 +12,10 @@ from engine_bench import Bench, eventually
 from small_steps import payload
 from uploaded import clip, uploaded
 
-from pipelines.profile import profile
-from pipelines.profile_key import profile_key
+from pipelines.profiles.profile import profile
+from pipelines.profiles.profile_key import profile_key
 from pipelines.records import to_json
-from pipelines.tools import ffmpeg
+from pipelines.running.tools import ffmpeg
 from storage.catalogue import workers
 from storage.catalogue.steps import NewStep
 from storage.catalogue.workers import LivingWorker

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.profile import Profile, load_profiles
+from pipelines.profiles.profile import Profile, load_profiles
 from pipelines.progress import finish
 from workers.capability import is_remembered, prove_once
 

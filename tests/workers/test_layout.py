@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from pipelines.media import Colour, MediaInfo, VideoTrack
-from pipelines.plan_types import AudioPlan, Chunk, Plan, Rung, VideoPlan
+from pipelines.planning.plan_types import AudioPlan, Chunk, Plan, Rung, VideoPlan
 from workers.steps.encode import scratch_bytes
 from workers.steps.plan import steps_of
 

@@ -9,8 +9,8 @@ from engine_bench import Bench, eventually
 from test_able_workers import lame, living
 from uploaded import clip, uploaded
 
-from pipelines.profile import read_profile
-from pipelines.profile_key import profile_key
+from pipelines.profiles.profile import read_profile
+from pipelines.profiles.profile_key import profile_key
 from storage.catalogue import keys, profiles, renditions
 
 pytestmark = [pytest.mark.media, pytest.mark.slow]

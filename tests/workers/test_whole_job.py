@@ -21,11 +21,11 @@ from uploaded import clip as _clip
 from uploaded import uploaded as _upload
 
 from pipelines.errors import DiskFull
-from pipelines.many_files import parts_of
 from pipelines.progress import finish
-from pipelines.readback import read_back
-from pipelines.tools import ffmpeg
-from pipelines.wrap import wrap
+from pipelines.running.tools import ffmpeg
+from pipelines.sources.many_files import parts_of
+from pipelines.sources.wrap import wrap
+from pipelines.verification.readback import read_back
 from sample_media.generate import generate
 from storage.catalogue import jobs, packages, publications, renditions, zones
 from storage.objects import ObjectStore, never

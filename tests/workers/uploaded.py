@@ -9,7 +9,7 @@ from typing import Any
 
 from engine_bench import Bench
 
-from pipelines.tools import ffmpeg
+from pipelines.running.tools import ffmpeg
 from storage.catalogue import uploads
 from storage.clock import now
 from storage.ids import new_id

@@ -13,7 +13,7 @@ import threading
 
 import small_steps
 
-from pipelines.profile import profile
+from pipelines.profiles.profile import profile
 from storage.settings import load_settings
 from workers import kinds
 from workers.broker import QUEUES

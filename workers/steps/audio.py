@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from pipelines.audio import encode_audio
-from pipelines.plan import AudioPlan, Plan
-from pipelines.subtitles import encode_subtitles
+from pipelines.planning.plan import AudioPlan, Plan
+from pipelines.sound.audio import encode_audio
+from pipelines.subtitles.subtitle_tracks import encode_subtitles
 from workers.context import StepContext, StepResult
 from workers.steps.inputs import plan_of, request_of, source_of
 from workers.steps.subtitle_files import plan_with_files_here

@@ -7,9 +7,9 @@ from collections.abc import Generator, Iterable, Sequence
 
 from sqlalchemy.orm import Session
 
-from pipelines.plan import Plan
-from pipelines.profile import Profile
-from pipelines.profile_key import profile_key
+from pipelines.planning.plan import Plan
+from pipelines.profiles.profile import Profile
+from pipelines.profiles.profile_key import profile_key
 from pipelines.progress import Progress
 from storage.catalogue import workers
 from storage.catalogue.steps import NewStep, queue_of

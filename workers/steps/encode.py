@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from fractions import Fraction
 
-from pipelines.encode import encode
-from pipelines.encode_groups import group_with
-from pipelines.memory import encode_bytes
-from pipelines.plan import Chunk, Plan, VideoPlan
+from pipelines.encoding.encode import encode
+from pipelines.encoding.encode_groups import group_with
+from pipelines.planning.memory import encode_bytes
+from pipelines.planning.plan import Chunk, Plan, VideoPlan
 from pipelines.records import from_json
 from workers.context import StepContext, StepResult
 from workers.steps.inputs import picture_of, plan_of, source_of

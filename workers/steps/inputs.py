@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from pipelines.inspection.thumbs import Thumbs
 from pipelines.media import Inspection, MediaInfo, VideoTrack
-from pipelines.plan import Plan, Rung
-from pipelines.profile import Profile, choose_profiles
+from pipelines.planning.plan import Plan, Rung
+from pipelines.profiles.profile import Profile, choose_profiles
 from pipelines.records import from_json
-from pipelines.thumbs import Thumbs
 from storage.catalogue import assets, jobs, profiles, renditions
 from workers.context import StepContext
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from pipelines.colour_doubt import believed
-from pipelines.inspect import inspect
+from pipelines.colour.colour_doubt import believed
+from pipelines.colour.source_colour import wants_light
+from pipelines.inspection.inspect import inspect
+from pipelines.inspection.thumbs import FRAME_BYTES
 from pipelines.media import MediaInfo
-from pipelines.memory import look_bytes
-from pipelines.probe import probe
+from pipelines.planning.memory import look_bytes
 from pipelines.records import to_json
-from pipelines.source_colour import wants_light
-from pipelines.thumbs import FRAME_BYTES
+from pipelines.sources.probe import probe
 from storage.catalogue import assets
 from workers.context import StepContext, StepResult
 from workers.steps.inputs import profiles_of, request_of, source_of

@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from pipelines.join import join
-from pipelines.memory import encode_bytes, look_bytes
-from pipelines.plan import Chunk, Plan, Rung
+from pipelines.encoding.join import join
+from pipelines.planning.memory import encode_bytes, look_bytes
+from pipelines.planning.plan import Chunk, Plan, Rung
 from pipelines.records import to_json
-from pipelines.seams import encoded_again, seam_frames
-from pipelines.tools import versions
-from pipelines.verify import verify
+from pipelines.running.tools import versions
+from pipelines.verification.seams import encoded_again, seam_frames
+from pipelines.verification.verify import verify
 from storage.catalogue import renditions
 from storage.catalogue.steps import Claimed
 from workers.context import StepContext, StepResult

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 
 from sqlalchemy.orm import Session
 
-from pipelines.measure import measure
-from pipelines.memory import score_bytes
-from pipelines.plan import Rung
+from pipelines.planning.memory import score_bytes
+from pipelines.planning.plan import Rung
+from pipelines.quality.measure import measure
+from pipelines.quality.reference import reference_of
 from pipelines.records import to_json
-from pipelines.reference import reference_of
 from storage.catalogue import renditions
 from workers.context import StepContext, StepResult
 from workers.steps.inputs import (

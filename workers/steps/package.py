@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pipelines.fixity import digest
-from pipelines.package import package
+from pipelines.packaging.package import package
 from pipelines.progress import finish
 from storage.catalogue import packages
 from workers.context import StepContext, StepResult

@@ -9,16 +9,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from pipelines.encode import with_parts_that_decode
-from pipelines.encode_groups import divided
+from pipelines.encoding.encode import with_parts_that_decode
+from pipelines.encoding.encode_groups import divided
 from pipelines.errors import NothingToEncode
-from pipelines.measure import measured_together
 from pipelines.media import Inspection, MediaInfo
-from pipelines.plan import Plan, plan
-from pipelines.plan_types import Findings
-from pipelines.profile_key import profile_key
+from pipelines.planning.plan import Plan, plan
+from pipelines.planning.plan_types import Findings
+from pipelines.profiles.profile_key import profile_key
+from pipelines.quality.measure import measured_together
+from pipelines.quality.search import key_of, search
 from pipelines.records import from_json, to_json
-from pipelines.search import key_of, search
 from storage.catalogue import assets, jobs, workers
 from storage.catalogue.steps import NewStep
 from workers.context import StepContext, StepResult

@@ -9,9 +9,9 @@ from typing import Any
 
 from pipelines.errors import HashMismatch
 from pipelines.media import SubtitleTrack
-from pipelines.plan import Plan, Rung
-from pipelines.sidecar import FIRST_INDEX, read_letters
-from pipelines.subtitles import distinct_subtitles
+from pipelines.planning.plan import Plan, Rung
+from pipelines.subtitles.sidecar import FIRST_INDEX, read_letters
+from pipelines.subtitles.subtitle_tracks import distinct_subtitles
 from workers.context import StepContext
 
 

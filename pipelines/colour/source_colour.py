@@ -1,0 +1,89 @@
+"""The colour of a source: what its tags leave out, and what no tool here can convert."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipelines.media import Colour, MediaInfo, VideoTrack
+from pipelines.profiles.profile import Profile
+
+# Rasters of SD without and with the lines of the vertical interval.
+_SD_LINES = {
+    **dict.fromkeys((576, 608), "bt470bg"),
+    **dict.fromkeys((480, 486, 512), "smpte170m"),
+}
+# Neither swscale nor zscale brings them to R'G'B', tried one by one with ffmpeg 9.
+_ODD_MATRICES = frozenset(
+    {"ycgco", "bt2020c", "smpte2085", "chroma-derived-nc", "chroma-derived-c", "ictcp"}
+)
+_SCANS = frozenset({"dpx", "tiff", "exr"})  # their grey begins at code 0, as R'G'B' does
+_ODD_TRANSFERS = frozenset({"bt1361e", "smpte428", "log100", "log316"})
+
+
+def complete_colour(picture: VideoTrack) -> Colour:
+    """The track's colour with its gaps filled: by what is tagged, else by the raster."""
+    said = picture.colour
+    if said.dynamic_range != "sdr":
+        assumed = Colour("bt2020", said.transfer, "bt2020nc", "tv")
+    elif picture.is_rgb:
+        assumed = Colour("bt709", "bt709", "gbr", "pc")
+    else:
+        family = _family(picture)
+        transfer = {"bt709": "bt709", "bt2020": "bt2020-10"}.get(family, "smpte170m")
+        matrix = "bt2020nc" if family == "bt2020" else family
+        assumed = Colour(family, transfer, matrix, "tv")
+    grey_scan = picture.codec in _SCANS and picture.pix_fmt.startswith(("gray", "ya"))
+    return Colour(
+        said.primaries or assumed.primaries,
+        said.transfer or assumed.transfer,
+        said.matrix or ("gbr" if picture.is_rgb else assumed.matrix),
+        said.range or ("pc" if picture.is_rgb or grey_scan else assumed.range),
+    )
+
+
+def inconvertible(colour: Colour) -> str | None:
+    """What of a complete colour cannot be converted, in words."""
+    if colour.matrix in _ODD_MATRICES:
+        return f"matrix {colour.matrix}"
+    return f"transfer {colour.transfer}" if colour.transfer in _ODD_TRANSFERS else None
+
+
+def readable_colour(colour: Colour) -> Colour:
+    """The nearest complete colour that can be shown, for posters and statistics."""
+    usual = "bt709" if colour.dynamic_range == "sdr" else "bt2020nc"
+    return replace(
+        colour,
+        matrix=usual if colour.matrix in _ODD_MATRICES else colour.matrix,
+        transfer="bt709" if colour.transfer in _ODD_TRANSFERS else colour.transfer,
+    )
+
+
+def readable_tags(colour: Colour) -> str:
+    """A filter, with its comma, without which no scaler takes frames of an odd complete colour."""
+    if inconvertible(colour) is None:
+        return ""
+    shown = readable_colour(colour)
+    return f"setparams=colorspace={shown.matrix}:color_trc={shown.transfer},"
+
+
+def wants_light(info: MediaInfo, profiles: Sequence[Profile]) -> bool:
+    """Whether a PQ rendition may come out of it that has no MaxCLL and MaxFALL from its source."""
+    picture = info.picture
+    if picture is None or inconvertible(complete_colour(picture)) is not None:
+        return False
+    in_pq = any(one.video and one.video.dynamic_range == "pq" for one in profiles)
+    return in_pq and (picture.colour.dynamic_range != "pq" or picture.content_light is None)
+
+
+def _family(picture: VideoTrack) -> str:
+    """The primaries that SDR tags imply, or that the raster does where there are none."""
+    said = picture.colour
+    if said.primaries:
+        return said.primaries if said.primaries != "bt470m" else "smpte170m"
+    if said.matrix:
+        known = {"bt709", "bt470bg", "smpte170m"}
+        return (
+            said.matrix if said.matrix in known else "bt2020" if "2020" in said.matrix else "bt709"
+        )
+    return _SD_LINES.get(picture.height, "bt709")

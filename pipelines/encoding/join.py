@@ -1,0 +1,166 @@
+"""Chunks and sound into one rendition, by stream copy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from pipelines.encoding.encoders import mastering_words
+from pipelines.encoding.timecode import rung_timecode
+from pipelines.languages import in_file
+from pipelines.planning.plan_types import Plan, Rung, VideoPlan
+from pipelines.profiles.profile import Container
+from pipelines.progress import Progress
+from pipelines.running.run import Finished, run
+from pipelines.running.tools import ffmpeg
+
+_MUXER: dict[Container, str] = {
+    "mp4": "mp4",
+    "mkv": "matroska",
+    "m4a": "ipod",
+    "ts": "mpegts",
+    "mxf": "mxf",
+    "mov": "mov",
+}
+_WITH_AN_INDEX = frozenset({"mp4", "m4a", "mov"})
+# [P] Kapok speaks for itself where a profile names no service.
+_PROVIDER, SERVICE = "Kapok", "Kapok"
+_CLOCK_MS = 20  # [P] half of what DVB allows (ETSI TR 101 154: 40 ms)
+_MARGIN_S = Fraction(1, 5)  # [P] beyond the decoder's buffer
+_WITHOUT_PRIMING = r"noise=drop=lt(pts\,0)"  # without an amount it only drops
+
+
+def join(
+    rung: Rung, chunks: Sequence[Path], tracks: Sequence[Path], out: Path, plan: Plan
+) -> Generator[Progress, None, Finished]:
+    """Write `out` from the rung's chunks in order and its sound and subtitle files, one a track.
+
+    A list of the chunks is written beside `out` when there are several.
+    """
+    listing = out.with_name(f"{out.name}.chunks.txt") if len(chunks) > 1 else None
+    if listing is not None:
+        listing.write_text(concat_list(chunks))
+    return (
+        yield from run(
+            [ffmpeg(), *join_arguments(rung, chunks, listing, tracks, out, plan)],
+            readable=[*chunks, *tracks],
+            writable=[out.parent],
+            total_s=float(plan.duration_s),
+        )
+    )
+
+
+def concat_list(chunks: Sequence[Path]) -> str:
+    """What ffmpeg's concat demuxer reads; a quote inside a name is closed, escaped and reopened."""
+    lines = ["file '{}'".format(str(chunk).replace("'", r"'\''")) for chunk in chunks]
+    return "\n".join(["ffconcat version 1.0", *lines, ""])
+
+
+def join_arguments(
+    rung: Rung,
+    chunks: Sequence[Path],
+    listing: Path | None,
+    tracks: Sequence[Path],
+    out: Path,
+    plan: Plan,
+) -> list[str]:
+    """The arguments of the one ffmpeg that joins; `listing` names several chunks."""
+    arguments = ["-v", "warning", *_hdr10(rung.video)]
+    if listing is not None:
+        arguments += ["-f", "concat", "-safe", "0", "-i", str(listing)]
+    else:
+        arguments += [word for chunk in chunks for word in ("-i", str(chunk))]
+    arguments += [word for track in tracks for word in ("-i", str(track))]
+    if chunks:
+        arguments += ["-map", "0:v:0"]
+    first_track = 1 if chunks else 0
+    for position in range(len(tracks)):
+        kind = "a" if position < len(rung.audio) else "s"
+        arguments += ["-map", f"{first_track + position}:{kind}:0"]
+    arguments += ["-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1"]
+    arguments += ["-fflags", "+bitexact"]  # the same chunks give the same bytes
+    if rung.video is not None:
+        arguments += _picture_arguments(rung, rung.video, plan, seams=listing is not None)
+    for position, track in enumerate(rung.audio):
+        language = in_file(track.language, rung.container)
+        arguments += [f"-metadata:s:a:{position}", f"language={language}"]
+    arguments += _subtitle_arguments(rung)
+    if rung.container in _WITH_AN_INDEX:
+        arguments += ["-movflags", "+faststart"]
+    if rung.container == "ts":
+        arguments += _transport_arguments(rung)
+    return [*arguments, "-f", _MUXER[rung.container], "-y", str(out)]
+
+
+def _subtitle_arguments(rung: Rung) -> list[str]:
+    """Languages, and whom each is for: nobody sees one that is not forced without asking."""
+    arguments: list[str] = []
+    for position, track in enumerate(rung.subtitles):
+        marks = ("forced", track.forced), ("hearing_impaired", track.hearing_impaired)
+        said = "+".join(name for name, holds in marks if holds)
+        language = in_file(track.language, rung.container)
+        arguments += [f"-metadata:s:s:{position}", f"language={language}"]
+        arguments += [f"-disposition:s:{position}", said or "0"]
+    return arguments
+
+
+def _transport_arguments(rung: Rung) -> list[str]:
+    """One service; of a constant rate, where the profile says one.
+
+    What fills the decoder's buffer must be sent before it is decoded, so the clock starts earlier
+    by that much. AAC's priming block, which no edit list can hide here, would begin 21 ms before
+    the picture.
+    """
+    video, rate_bps = rung.video, rung.mux_rate_bps
+    buffer_s = Fraction(1, 2)
+    if video and video.buffer_bits and video.max_bitrate_bps:
+        buffer_s = Fraction(video.buffer_bits, video.max_bitrate_bps)
+    return [
+        *("-metadata", f"service_name={rung.service_name or SERVICE}"),
+        *("-metadata", f"service_provider={_PROVIDER}"),
+        *(("-muxrate", str(rate_bps)) if rate_bps else ()),
+        *("-pcr_period", str(_CLOCK_MS)),
+        *("-muxdelay", f"{float(buffer_s + _MARGIN_S):.3f}", "-muxpreload", "0"),
+        *(
+            word
+            for position, track in enumerate(rung.audio)
+            if track.codec == "aac"
+            for word in (f"-bsf:a:{position}", _WITHOUT_PRIMING)
+        ),
+    ]
+
+
+def _hdr10(video: VideoPlan | None) -> list[str]:
+    """Static metadata for the container: of the first input, whose stream has its own already."""
+    arguments: list[str] = []
+    if video is not None and not video.lossless:
+        if display := video.mastering_display:
+            arguments += ["-mastering_display:v:0", mastering_words(display)]
+        if light := video.content_light:
+            arguments += ["-content_light:v:0", f"{light.max_cll_cd_m2},{light.max_fall_cd_m2}"]
+    return arguments
+
+
+def _picture_arguments(rung: Rung, video: VideoPlan, plan: Plan, *, seams: bool) -> list[str]:
+    arguments: list[str] = []
+    if video.codec == "hevc" and rung.container in _WITH_AN_INDEX:
+        arguments += ["-tag:v", "hvc1"]  # Apple's players refuse hev1
+    if video.codec == "avs2":
+        # Its pictures are in order. Readers that are told no decoding time guess one, and wrongly.
+        frame = f"{1 / video.frame_rate}/TB"
+        arguments += ["-bsf:v", f"setts=pts=N*{frame}:dts=(N-1)*{frame}"]
+    elif seams or video.copied:
+        # The concat demuxer adds up the chunks' rounded lengths, which drifts; a copy has the
+        # source's rounding.
+        arguments += ["-bsf:v", _onto_the_grid(video.frame_rate)]
+    if timecode := rung_timecode(plan, rung):
+        arguments += ["-timecode", timecode]
+    return arguments
+
+
+def _onto_the_grid(rate: Fraction) -> str:
+    def snapped(stamp: str) -> str:
+        return f"round(round({stamp}*TB*{rate})*{1 / rate}/TB)"
+
+    return f"setts=pts={snapped('PTS')}:dts={snapped('DTS')}"

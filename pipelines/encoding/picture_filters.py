@@ -1,0 +1,128 @@
+"""What becomes of a source's pictures before they are scaled, and of a rung's after: as filters.
+
+    fields apart ─ turned ─ cropped ─ (scaled, converted) ─ bars ─ timecode burnt in
+
+Fields are lines: a picture that is turned first has none any more.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from pipelines.encoding.large_pictures import decoder_options
+from pipelines.encoding.timecode import timecode_at
+from pipelines.media import Area
+from pipelines.planning.plan_types import Plan, VideoPlan
+from pipelines.running.cache_files import timecode_font_file
+from pipelines.sources.containers import GUARD_OPTIONS
+
+# Clockwise, as ffmpeg's own turning does it.
+_QUARTERS = {90: "clock", 270: "cclock"}
+
+
+def rational(rate: Fraction) -> str:
+    """As ffmpeg reads it."""
+    return f"{rate.numerator}/{rate.denominator}"
+
+
+def can_turn(degrees: int) -> bool:
+    return degrees % 90 == 0
+
+
+def turned(stream: Any, degrees: int) -> Any:
+    """Upright, where ffmpeg was told not to do it while decoding: no player is to do it again."""
+    for name, options in _turns(degrees) if degrees else ():
+        stream = stream.filter(name, **options)
+    return stream
+
+
+def turning(degrees: int) -> str:
+    """The same for a graph in words, with a comma after each filter."""
+    return "".join(
+        f"{name}{'=' if options else ''}{':'.join(map('='.join, options.items()))},"
+        for name, options in _turns(degrees)
+    )
+
+
+def _turns(degrees: int) -> list[tuple[str, dict[str, str]]]:
+    """Filters and their options."""
+    matrix = ("sidedata", {"mode": "delete", "type": "DISPLAYMATRIX"})
+    if degrees == 180:
+        return [matrix, ("hflip", {}), ("vflip", {})]
+    return [matrix, ("transpose", {"dir": _QUARTERS[degrees]})]
+
+
+def input_options(plan: Plan) -> dict[str, Any]:
+    """Of the source: its guards, who turns its pictures, and the decoder's threads."""
+    upright = {"noautorotate": None} if plan.source_rotation_deg else {}
+    whole = plan.source_whole
+    size = (whole.width, whole.height) if whole else None
+    return {**GUARD_OPTIONS, **upright, **decoder_options(size)}
+
+
+def deinterlaced(stream: Any, plan: Plan, *, each_field: bool) -> Any:
+    """A progressive frame for each interlaced one, or two, in the field order that was inspected.
+
+    The first of two is the one that there would be alone.
+    """
+    parity = "bff" if plan.source_field_order == "bb" else "tff"
+    mode = "send_field" if each_field else "send_frame"
+    return stream.filter("bwdif", mode=mode, parity=parity, deint="all")
+
+
+def resampled(stream: Any, plan: Plan) -> Any:
+    """Frames repeated or dropped to an even rate; the last one is held up to the planned count."""
+    assert plan.frame_rate is not None, "a plan with a picture has a rate"
+    rate = plan.frame_rate
+    return (
+        stream.filter("setpts", "PTS-STARTPTS")
+        .filter("fps", fps=rational(rate))
+        .filter("tpad", stop=plan.frames, stop_mode="clone")
+        .filter("trim", end_frame=plan.frames)
+    )
+
+
+def cropped(stream: Any, area: Area | None) -> Any:
+    """That part alone."""
+    if area is None:
+        return stream
+    return stream.filter("crop", area.width, area.height, area.left, area.top)
+
+
+def with_bars(stream: Any, video: VideoPlan) -> Any:
+    """On its raster; what lies beside it is black: the least legal luma, without colour.
+
+    The last step before the encoder, so that no conversion or scaler touches the bars. `pad` alone
+    would make them a little green: its chroma is 514 in 10 bits.
+    """
+    if video.active is None:
+        return stream
+    left, top = video.active.left, video.active.top
+    return stream.filter("pad", video.width, video.height, left, top).filter(
+        "fillborders", left=left, right=left, top=top, bottom=top, mode="fixed", color="black"
+    )
+
+
+def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 0) -> Any:
+    """Burn the source's timecode in; `first_frame` is the rung's frame that comes first.
+
+    A rate that timecode does not count gets the time since the first picture instead.
+    """
+    font_size = max(12, video.height // 20)
+    look = {
+        "fontfile": str(timecode_font_file()),
+        "fontsize": font_size,
+        "fontcolor": "white",
+        # Outlined instead of boxed: reviewers see what lies under it.
+        "borderw": max(2, font_size // 8),
+        "bordercolor": "black",
+        "x": "(w-tw)/2",
+        "y": f"h-th-{font_size}",
+    }
+    start = timecode_at(plan.source_timecode, plan.frame_rate or video.frame_rate, video.frame_rate)
+    if start is None:
+        first_s = float(first_frame / video.frame_rate)
+        return stream.filter("drawtext", text=f"%{{pts:hms:{first_s:.6f}}}", **look)
+    shown = str(start.later(first_frame))
+    return stream.filter("drawtext", timecode=shown, rate=rational(video.frame_rate), **look)

@@ -1,0 +1,95 @@
+"""SMPTE ST 12 timecode as a picture carries it: counting, and a font that needs no installation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pipelines.planning.plan_types import Plan, Rung
+
+_SHAPE = re.compile(r"(\d\d):([0-5]\d):([0-5]\d)([:;.])(\d\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Timecode:
+    """A start and the whole rate that it counts; drop-frame numbering with `drop`."""
+
+    frame: int
+    rate: int
+    drop: bool
+
+    def later(self, frames: int) -> Timecode:
+        return Timecode(self.frame + frames, self.rate, self.drop)
+
+    def __str__(self) -> str:
+        number = _with_dropped(self.frame, self.rate) if self.drop else self.frame
+        seconds, frame = divmod(number, self.rate)
+        minutes, second = divmod(seconds, 60)
+        hour, minute = divmod(minutes, 60)
+        mark = ";" if self.drop else ":"
+        return f"{hour % 24:02}:{minute:02}:{second:02}{mark}{frame:02}"
+
+
+def timecode_at(start: str | None, source_rate: Fraction, rate: Fraction) -> Timecode | None:
+    """The source's start timecode (zero where it has none) counted at a rung's rate.
+
+    `None` for a rate that timecode does not count, as 25/2.
+    """
+    whole = round(rate)
+    if abs(whole - rate) > rate / 500:  # 30000/1001 counts 30
+        return None
+    found = _SHAPE.fullmatch(start or "")
+    if found is None:
+        return Timecode(0, whole, drop=False)
+    hour, minute, second, frame = (int(found[group]) for group in (1, 2, 3, 5))
+    drop = found[4] != ":" and whole % 30 == 0 and rate.denominator == 1001
+    scaled = min(int(frame * rate / source_rate), whole - 1)
+    number = ((hour * 60 + minute) * 60 + second) * whole + scaled
+    return Timecode(_without_dropped(number, whole) if drop else number, whole, drop)
+
+
+def rung_timecode(plan: Plan, rung: Rung) -> str | None:
+    """What a rung's file says; nothing where the source says nothing.
+
+    MXF always has a track of timecode, which then begins at zero; a transport stream has no place.
+    """
+    video = rung.video
+    if video is None or rung.container == "ts":
+        return None
+    if plan.source_timecode is None and rung.container != "mxf":
+        return None
+    start = timecode_at(plan.source_timecode, plan.frame_rate or video.frame_rate, video.frame_rate)
+    return str(start) if start else None
+
+
+def timecode_decisions(plan: Plan) -> list[str]:
+    """Where the source's timecode goes, in words."""
+    if plan.source_timecode is None:
+        return []
+    pictures = [rung for rung in plan.rungs if rung.video is not None]
+    kept: dict[str, list[str]] = {}
+    lost = []
+    for rung in pictures:
+        if (start := rung_timecode(plan, rung)) is None:
+            lost.append(rung.profile)
+        else:
+            kept.setdefault(start, []).append(rung.profile)
+    told = [f"{start} in {', '.join(names)}" for start, names in kept.items()]
+    if lost:
+        told.append(f"left out of {', '.join(lost)}")
+    return [f"timecode {plan.source_timecode}: {'; '.join(told)}"] if told else []
+
+
+def _without_dropped(number: int, rate: int) -> int:
+    """ST 12-1: the first two of every 30 numbers are left out each minute but every tenth."""
+    minutes = number // (60 * rate)
+    return number - rate // 15 * (minutes - minutes // 10)
+
+
+def _with_dropped(frame: int, rate: int) -> int:
+    dropped = rate // 15
+    a_minute, ten_minutes = 60 * rate - dropped, 600 * rate - 9 * dropped
+    tens, rest = divmod(frame, ten_minutes)
+    minutes = max(0, (rest - dropped) // a_minute)
+    return frame + dropped * (9 * tens + minutes)

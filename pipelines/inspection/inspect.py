@@ -1,0 +1,126 @@
+"""One decode of the source measures everything that needs the source alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from pipelines.colour.colour_doubt import believed
+from pipelines.colour.colour_types import StatedColour
+from pipelines.errors import LimitExceeded, NoEssence, UnsupportedMedia
+from pipelines.inspection.decoder_words import DecoderWords
+from pipelines.inspection.inspect_command import command, tables_read
+from pipelines.inspection.picture_watch import PictureWatch
+from pipelines.inspection.sound_watch import MixWatch, SoundWatch
+from pipelines.inspection.waveform import write_waveform
+from pipelines.media import CaptionChannel, Colour, Inspection, MediaInfo
+from pipelines.planning.plan_sound import default_mixes
+from pipelines.progress import Progress, part
+from pipelines.running.run import run
+from pipelines.sources.containers import MAX_PIXELS
+from pipelines.subtitles.captions import read_captions
+from pipelines.subtitles.subtitle_tracks import unreadable_tracks
+
+_LOOKED = 0.95  # [P] of the progress: captions are read without decoding
+
+
+def inspect(
+    path: Path,
+    info: MediaInfo,
+    folder: Path,
+    *,
+    keep_thumbs: bool = True,
+    measure_light: bool = False,
+    source_colour: StatedColour | None = None,
+) -> Generator[Progress, None, Inspection]:
+    """Decode once; images and the waveform land in `folder`, under the names in the result.
+
+    Without `keep_thumbs` (see `inspection.thumbs`) no rendition can be verified with the result.
+    `measure_light` (`inspection.light`) is for PQ renditions, `source_colour` what a person says
+    that the pictures are.
+    Raises `NoEssence` when nothing decodes, `LimitExceeded`, and what `run` raises.
+    """
+    path, folder = path.resolve(), folder.resolve()
+    tagged = info.picture.colour if info.picture else Colour()
+    info = believed(info, source_colour)
+    picture = (
+        PictureWatch(
+            info, info.picture, tagged, keep_thumbs=keep_thumbs, measure_light=measure_light
+        )
+        if info.picture
+        else None
+    )
+    sounds = [SoundWatch(n, track, info.duration_s) for n, track in enumerate(info.audio)]
+    taps: dict[str, Callable[[bytes], object]] = dict(picture.consumers()) if picture else {}
+    for sound in sounds:
+        taps.update(sound.consumers())
+    mixes = [MixWatch(number, mix) for number, mix in enumerate(default_mixes(info.audio))]
+    for mix in mixes:
+        taps.update(mix.consumers())
+    tables = tables_read(info.picture, picture.taps) if info.picture and picture else []
+    words = DecoderWords()
+    captioned = info.picture is not None and "cea-608" in info.picture.captions
+    looking = run(
+        command(path, info, picture.taps if picture else None, folder),
+        readable=[path, *tables],
+        writable=[folder],
+        total_s=float(info.duration_s) if info.duration_s else None,
+        taps=taps,
+        said=words.feed,
+    )
+    yield from part(looking, 0.0, _LOOKED if captioned else 1.0, "")
+    words.feed(b"\n")
+    if words.too_large:
+        message = f"pictures after the first have more than {MAX_PIXELS} pixels: cut them off"
+        raise LimitExceeded(message)
+    channels, unread = (yield from _captions(path, info)) if captioned else ((), ())
+    texts = [track.index for track in info.subtitles if track.text]
+    unreadable = (yield from unreadable_tracks(path, texts)) if texts else ()
+    seen = picture.inspection(folder) if picture else _sound_alone(sounds)
+    return replace(
+        seen,
+        audio_start_s=tuple(sound.start_s(info.start_s) for sound in sounds),
+        audio_holes=tuple(sound.holes for sound in sounds),
+        loudness=tuple(sound.loudness() for sound in sounds),
+        mixes=tuple(mix.loudness() for mix in mixes),
+        audio_end_s=tuple(sound.end_s(info.start_s) for sound in sounds),
+        clock_jumps=words.jumps,
+        decoder_errors=words.errors,
+        damaged_pictures=words.damaged_pictures,
+        waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
+        findings=(*_findings(info, seen, sounds, words), *unread),
+        caption_channels=channels,
+        unreadable_subtitles=unreadable,
+    )
+
+
+def _captions(
+    path: Path, info: MediaInfo
+) -> Generator[Progress, None, tuple[tuple[CaptionChannel, ...], tuple[str, ...]]]:
+    """The channels in which something is said, or the finding that nobody can read them."""
+    assert info.picture is not None, "only pictures have captions"
+    reading = read_captions(path, info.picture.index)
+    try:
+        found = yield from part(reading, _LOOKED, 1.0, "reading the captions")
+    except UnsupportedMedia as error:
+        return (), (str(error),)
+    return tuple(found), ()
+
+
+def _sound_alone(sounds: Sequence[SoundWatch]) -> Inspection:
+    """From the start of the first track to the end of the last; filled holes count."""
+    starts = [sound.start_s(Fraction(0)) for sound in sounds]
+    ends = [sound.end_s(Fraction(0)) for sound in sounds]
+    if not any(sound.duration_s for sound in sounds):
+        message = "no sound decodes: check the file in a player"
+        raise NoEssence(message)
+    return Inspection(duration_s=max(ends) - min(starts))
+
+
+def _findings(
+    info: MediaInfo, seen: Inspection, sounds: Sequence[SoundWatch], words: DecoderWords
+) -> tuple[str, ...]:
+    heard = [finding for sound in sounds for finding in sound.findings()]
+    return (*info.notes, *words.findings(), *seen.findings, *heard)

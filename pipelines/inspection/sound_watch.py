@@ -1,0 +1,82 @@
+"""Everything that `inspect` hears of one sound track."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from pipelines.inspection.waveform import Peaks
+from pipelines.media import AudioTrack, Loudness, MixLoudness
+from pipelines.planning.plan_types import AudioPlan
+from pipelines.running.tool_output import LogTail
+from pipelines.sound.loudness import read_loudness
+from pipelines.sound.sound_clock import SoundClock
+
+
+class SoundWatch:
+    """Listens to the taps of the `number`-th sound track."""
+
+    def __init__(self, number: int, track: AudioTrack, expected_s: Fraction | None) -> None:
+        self._number = number
+        self._track = track
+        self._clock = SoundClock(track.sample_rate_hz)
+        self._metadata = LogTail()
+        self.peaks = Peaks(track.channels, track.sample_rate_hz, expected_s)
+
+    def consumers(self) -> Mapping[str, Callable[[bytes], object]]:
+        return {
+            f"clock{self._number}": self._clock.feed,
+            f"loudness{self._number}": self._metadata.feed,
+            f"samples{self._number}": self.peaks.feed,
+        }
+
+    @property
+    def duration_s(self) -> Fraction:
+        """What really decoded."""
+        return Fraction(self.peaks.samples, self._track.sample_rate_hz)
+
+    def start_s(self, zero_s: Fraction) -> Fraction:
+        """On the file's own clock, where `zero_s` is ffmpeg's time zero."""
+        if self._clock.start_s is None:
+            return self._track.start_s
+        return zero_s + self._clock.start_s
+
+    def end_s(self, zero_s: Fraction) -> Fraction:
+        """On the file's own clock; holes count, for they are filled."""
+        if self._clock.end_s is None:
+            return self._track.start_s + self.duration_s
+        return zero_s + self._clock.end_s
+
+    def loudness(self) -> Loudness:
+        return read_loudness(self._number, self._metadata.text(), float(self.duration_s))
+
+    @property
+    def holes(self) -> int:
+        return len(self._clock.holes)
+
+    def findings(self) -> tuple[str, ...]:
+        if self.peaks.samples == 0:
+            return (f"sound track {self._track.index} has no samples",)
+        if self._clock.holes:
+            first = float(self._clock.holes[0])
+            count = len(self._clock.holes)
+            return (f"sound track {self._track.index} jumps {count} times, first at {first:.3f} s",)
+        return ()
+
+
+class MixWatch:
+    """Listens to the tap of the `number`-th mix."""
+
+    def __init__(self, number: int, mix: AudioPlan) -> None:
+        self._number = number
+        self._mix = mix
+        self._metadata = LogTail()
+
+    def consumers(self) -> Mapping[str, Callable[[bytes], object]]:
+        return {f"mix{self._number}": self._metadata.feed}
+
+    def loudness(self) -> MixLoudness:
+        heard = read_loudness(self._number, self._metadata.text(), duration_s=0.0)
+        return MixLoudness(
+            self._mix.tracks, self._mix.pan, heard.integrated_lkfs, heard.true_peak_dbtp
+        )

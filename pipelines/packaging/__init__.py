@@ -1,0 +1,1 @@
+"""Renditions as HLS and DASH."""

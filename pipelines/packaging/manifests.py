@@ -1,0 +1,231 @@
+"""Read a package back: are both manifests closed, right, and over segments that are there?"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from pipelines.languages import shortest
+from pipelines.planning.plan_types import Rung, SubtitlePlan
+
+_ALIGNED_S = 0.002  # playlists round to milliseconds
+_LENGTH_S = 0.1
+_RANGES = {"sdr": "SDR", "hlg": "HLG", "pq": "PQ"}
+_CODECS = {"hevc": "hvc1.", "h264": "avc1."}
+_MPD = "{urn:mpeg:dash:schema:mpd:2011}"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A variant stream of the master playlist: its attributes and its own playlist."""
+
+    attributes: Mapping[str, str]
+    playlist: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Playlist:
+    durations_s: tuple[float, ...]
+    segments: tuple[Path, ...]
+    closed: bool
+
+
+def package_faults(hls: Path, dash: Path, rungs: Sequence[Rung], duration_s: float) -> list[str]:
+    """Every way in which the two manifests are not what these rungs ask for."""
+    missing = [f"{manifest.name} is missing" for manifest in (hls, dash) if not manifest.is_file()]
+    if missing:
+        return missing
+    return [*_hls_faults(hls, rungs, duration_s), *_dash_faults(dash, rungs, duration_s)]
+
+
+def packaged_subtitles(rungs: Sequence[Rung]) -> tuple[SubtitlePlan, ...]:
+    """Those that every variant shares: of the first rung that has the most."""
+    return max((rung.subtitles for rung in rungs), key=len, default=())
+
+
+def has_captions(rungs: Sequence[Rung]) -> bool:
+    """Whether players may find CEA-608 in the pictures."""
+    return any(rung.video and "cea-608" in rung.video.captions for rung in rungs)
+
+
+def read_master(path: Path) -> tuple[list[Variant], list[Path]]:
+    """The variants of a master playlist, and the playlists that it names in `URI`s."""
+    lines = path.read_text().splitlines()
+    variants = [
+        Variant(_attributes(line.partition(":")[2]), path.parent / lines[at + 1])
+        for at, line in enumerate(lines)
+        if line.startswith("#EXT-X-STREAM-INF:")
+    ]
+    named = [path.parent / name for line in lines for name in re.findall(r'URI="([^"]+)"', line)]
+    return variants, named
+
+
+def read_playlist(path: Path) -> Playlist:
+    lines = path.read_text().splitlines()
+    names = [line for line in lines if line and not line.startswith("#")]
+    maps = [name for line in lines for name in re.findall(r'#EXT-X-MAP:URI="([^"]+)"', line)]
+    return Playlist(
+        durations_s=tuple(
+            float(line.partition(":")[2].split(",")[0])
+            for line in lines
+            if line.startswith("#EXTINF:")
+        ),
+        segments=tuple(path.parent / name for name in dict.fromkeys([*maps, *names])),
+        closed="#EXT-X-ENDLIST" in lines,
+    )
+
+
+def _hls_faults(master: Path, rungs: Sequence[Rung], duration_s: float) -> Iterator[str]:
+    variants, named = read_master(master)
+    for rung in rungs:
+        if rung.video is None:
+            continue
+        playlist = master.parent / rung.profile / "index.m3u8"
+        found = next((one for one in variants if one.playlist == playlist), None)
+        if found is None:
+            yield f"HLS has no variant for {rung.profile}"
+        else:
+            yield from _variant_faults(rung, found)
+    if any(rung.audio for rung in rungs) and not all("AUDIO" in v.attributes for v in variants):
+        yield "HLS has a variant without the sound"
+    yield from _hls_text_faults(master, rungs, variants)
+    playlists = [variant.playlist for variant in variants]
+    lengths = {
+        path.parent.name: read_playlist(path).durations_s for path in playlists if path.is_file()
+    }
+    yield from _alignment_faults("HLS", lengths)
+    for path in dict.fromkeys([*playlists, *named]):
+        yield from _playlist_faults(path, duration_s)
+
+
+def _hls_text_faults(
+    master: Path, rungs: Sequence[Rung], variants: Sequence[Variant]
+) -> Iterator[str]:
+    planned = packaged_subtitles(rungs)
+    media = [
+        _attributes(line.partition(":")[2])
+        for line in master.read_text().splitlines()
+        if line.startswith("#EXT-X-MEDIA:")
+    ]
+    said = [
+        (one.get("LANGUAGE"), one.get("FORCED") == "YES")
+        for one in media
+        if one.get("TYPE") == "SUBTITLES"
+    ]
+    wanted = [(_language(one), one.forced) for one in planned]
+    if said != wanted:
+        yield f"HLS says subtitles {said}, {wanted} planned"
+    if planned and not all("SUBTITLES" in variant.attributes for variant in variants):
+        yield "HLS has a variant without the subtitles"
+    captions = any(one.get("TYPE") == "CLOSED-CAPTIONS" for one in media)
+    if captions != has_captions(rungs):
+        yield f"HLS says {'' if captions else 'no '}closed captions, other than planned"
+
+
+def _language(track: SubtitlePlan) -> str | None:
+    return shortest(track.language) if track.language else None
+
+
+def _variant_faults(rung: Rung, found: Variant) -> Iterator[str]:
+    assert rung.video is not None, "only a picture is a variant"
+    video = rung.video
+    wanted = {
+        "RESOLUTION": f"{video.width}x{video.height}",
+        "FRAME-RATE": f"{float(video.frame_rate):.3f}",
+        "VIDEO-RANGE": _RANGES[video.colour.dynamic_range],
+    }
+    for name, value in wanted.items():
+        if found.attributes.get(name) != value:
+            yield f"HLS says {name}={found.attributes.get(name)} of {rung.profile}, not {value}"
+    codecs = found.attributes.get("CODECS", "")
+    if not codecs.startswith(_CODECS.get(video.codec, "")):
+        yield f"HLS says CODECS={codecs} of {rung.profile}"
+
+
+def _playlist_faults(path: Path, duration_s: float) -> Iterator[str]:
+    name = f"{path.parent.name}/{path.name}"
+    if not path.is_file():
+        yield f"HLS names {name}, which is missing"
+        return
+    playlist = read_playlist(path)
+    if not playlist.closed:
+        yield f"{name} has no end"
+    if abs(sum(playlist.durations_s) - duration_s) > _LENGTH_S:
+        yield f"{name} lasts {sum(playlist.durations_s):.3f} s, planned {duration_s:.3f} s"
+    missing = [segment.name for segment in playlist.segments if not segment.is_file()]
+    if missing:
+        yield f"{name} names missing segments: {', '.join(missing[:3])}"
+
+
+def _alignment_faults(kind: str, lengths: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """Players switch at segment boundaries, so every rung has to have the same ones."""
+    if not lengths:
+        return
+    first, *others = lengths
+    for name in others:
+        one, other = lengths[first], lengths[name]
+        together = len(one) == len(other) and all(
+            abs(a - b) <= _ALIGNED_S for a, b in zip(one[:-1], other[:-1], strict=True)
+        )
+        if not together:
+            yield f"{kind} segments of {name} do not line up with those of {first}"
+
+
+def _dash_faults(manifest: Path, rungs: Sequence[Rung], duration_s: float) -> Iterator[str]:
+    root = ET.parse(manifest).getroot()  # noqa: S314 - written by the packager a moment ago
+    if root.get("type") != "static":
+        yield f"DASH is {root.get('type')}, not static"
+    length_s = seconds_of(root.get("mediaPresentationDuration", ""))
+    if length_s is None or abs(length_s - duration_s) > _LENGTH_S:
+        yield f"DASH lasts {length_s} s, planned {duration_s:.3f} s"
+    timelines = {
+        name: timeline
+        for representation in root.iter(f"{_MPD}Representation")
+        for name, timeline in _timeline(representation)
+    }
+    pictures = [rung.profile for rung in rungs if rung.video]
+    said = [
+        one.get("lang")
+        for one in root.iter(f"{_MPD}AdaptationSet")
+        if one.get("contentType") == "text"
+    ]
+    languages = [_language(track) for track in packaged_subtitles(rungs)]
+    if sorted(said, key=str) != sorted(languages, key=str):  # the packager sorts them its own way
+        yield f"DASH says subtitles {said}, {languages} planned"
+    missing = [profile for profile in pictures if profile not in timelines]
+    if missing:
+        yield f"DASH has no representation for {', '.join(missing)}"
+    together = {name: timelines[name] for name in pictures if name in timelines}
+    yield from _alignment_faults("DASH", together)
+
+
+def _timeline(representation: ET.Element) -> Iterator[tuple[str, list[float]]]:
+    """The folder of a representation's segments, and their durations."""
+    for template in representation.iter(f"{_MPD}SegmentTemplate"):
+        scale = int(template.get("timescale", "1"))
+        durations = [
+            float(Fraction(int(part.get("d", "0")), scale))
+            for part in template.iter(f"{_MPD}S")
+            for _ in range(int(part.get("r", "0")) + 1)
+        ]
+        yield template.get("media", "").partition("/")[0], durations
+
+
+def seconds_of(duration: str) -> float | None:
+    """An ISO 8601 duration as manifests have them: hours, minutes, seconds."""
+    found = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?", duration)
+    if found is None:
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _attributes(text: str) -> dict[str, str]:
+    """An attribute list of RFC 8216, 4.2."""
+    return {
+        name: value.strip('"') for name, value in re.findall(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)', text)
+    }

@@ -1,0 +1,288 @@
+"""The plan: a recipe resolved for one source. Pure, serialisable, shown before it runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from types import MappingProxyType
+
+from pipelines.colour.colour_types import StatedColour
+from pipelines.encoding.timecode import timecode_decisions
+from pipelines.media import Inspection, MediaInfo
+from pipelines.planning.chunks import CHUNK_MIN_S, chunks_of, in_one_piece, why_one_chunk
+from pipelines.planning.plan_colour import colour_decisions
+from pipelines.planning.plan_damage import damage_decisions
+from pipelines.planning.plan_fields import field_decisions
+from pipelines.planning.plan_geometry import geometry_decisions, rotation_after_fields
+from pipelines.planning.plan_picture import Source, plan_picture, understand
+from pipelines.planning.plan_preserved import preservation_decisions, refuse_what_would_be_cut
+from pipelines.planning.plan_sound import plan_sound, sound_decisions
+from pipelines.planning.plan_subtitles import plan_subtitles, subtitle_decisions
+from pipelines.planning.plan_types import (
+    AudioPlan,
+    Chunk,
+    Findings,
+    Plan,
+    Refusal,
+    Refused,
+    Rung,
+    VideoPlan,
+)
+from pipelines.profiles.profile import Profile, Target
+from pipelines.quality.quality_target import Targeted, with_targets
+from pipelines.rates import least_multiple
+from pipelines.sources.containers import may_jump
+from pipelines.sources.track_choice import choice_decisions
+
+__all__ = [
+    "AudioPlan",
+    "Chunk",
+    "Plan",
+    "Refusal",
+    "Rung",
+    "VideoPlan",
+    "plan",
+]
+
+_END_MS = 50  # less is the last block of a codec
+
+_NO_REASONS: Mapping[str, str] = MappingProxyType({})
+_NOTHING_FOUND = Findings()
+
+
+def plan(
+    info: MediaInfo,
+    inspection: Inspection,
+    profiles: Sequence[Profile],
+    capabilities: Mapping[str, str] = _NO_REASONS,
+    chunk_min_s: float = CHUNK_MIN_S,
+    source_colour: StatedColour | None = None,
+    findings: Findings = _NOTHING_FOUND,
+) -> Plan:
+    """Resolve each profile for this source, or refuse it with the reason.
+
+    `capabilities` gives, for a profile that this installation cannot do, the reason. A plan may
+    have no rungs at all: the caller then raises `NothingToEncode` with the refusals. Chunks last
+    at least `chunk_min_s` seconds; with 0 the whole programme is one. `source_colour` is what a
+    person says that the pictures are, whatever their tags say. `findings` are those of
+    `pipelines.quality.search`, by which rungs with a quality target get their CRF.
+    """
+    source = understand(info, inspection, source_colour)
+    made: list[tuple[Profile, Rung]] = []
+    refused: list[Refusal] = []
+    for profile in profiles:
+        try:
+            made.append((profile, _rung(profile, source, capabilities)))
+        except Refused as refusal:
+            refused.append(Refusal(profile.name, refusal.code, str(refusal)))
+    rungs, twins = _without_twins(made)
+    targeted = _with_targets(made, rungs, source, findings)
+    rungs = _with_common_key_frames(targeted.rungs)
+    chunks = _chunks(source, rungs, chunk_min_s)
+    resolved = Plan(
+        duration_s=source.duration_s,
+        frames=source.frames,
+        frame_rate=source.frame_rate if source.picture else None,
+        constant_frame_rate=inspection.constant_frame_rate,
+        first_picture_s=_zero(source),
+        audio_start_s=inspection.audio_start_s,
+        video_track=source.picture.index if source.picture else None,
+        audio_tracks=tuple(track.index for track in info.audio),
+        rungs=rungs,
+        refused=(*refused, *twins, *targeted.refused),
+        chunks=chunks,
+        decisions=(
+            *choice_decisions(info),
+            *source.decisions,
+            *geometry_decisions(source.picture, rungs),
+            *damage_decisions(source, rungs),
+            *field_decisions(inspection, rungs),
+            *colour_decisions(rungs),
+            *sound_decisions(info, rungs),
+            *_offset_decisions(source),
+            *_end_decisions(source, rungs),
+            *preservation_decisions(info, rungs),
+            *subtitle_decisions(info, inspection, rungs),
+            *targeted.decisions,
+        ),
+        source_colour=source.colour,
+        source_field_order=inspection.scan,
+        source_pulldown=inspection.pulldown,
+        source_timecode=info.timecode,
+        source_whole=source.picture.whole if source.picture else None,
+        source_rotation_deg=rotation_after_fields(source.picture, inspection),
+        start_s=info.start_s,
+        programme=info.programme,
+        clock_of_tracks=may_jump(info.format_name),
+        clock_jumps=inspection.clock_jumps,
+        choices=targeted.choices,
+        findings=findings,
+    )
+    resolved = replace(resolved, decisions=(*resolved.decisions, *timecode_decisions(resolved)))
+    why = why_one_chunk(info, inspection) or _why_undivided(rungs)
+    return in_one_piece(resolved, why) if len(chunks) > 1 and why else resolved
+
+
+def _why_undivided(rungs: Sequence[Rung]) -> str | None:
+    pictures = [rung.video for rung in rungs if rung.video]
+    if any(video.copied for video in pictures):
+        return "a stream copy is not divided"
+    film = any(video.pulldown for video in pictures)
+    return "frames of film are counted from the first" if film else None
+
+
+def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> Rung:
+    if profile.name in capabilities:
+        raise Refused("unavailable_here", capabilities[profile.name])
+    video = plan_picture(profile, profile.video, source) if profile.video else None
+    audio = plan_sound(profile, source.info, source.inspection)
+    refuse_what_would_be_cut(audio, source.inspection, _zero(source))
+    if video is None and not audio:
+        raise Refused("no_sound", "the source has no sound: choose a profile with a picture")
+    return Rung(
+        profile=profile.name,
+        profile_version=profile.version,
+        container=profile.container,
+        video=video,
+        audio=audio,
+        packaged=profile.packaged,
+        mux_rate_bps=profile.mux_rate_bps,
+        service_name=profile.service_name,
+        subtitles=plan_subtitles(profile, source.info, source.inspection, video),
+    )
+
+
+def _without_twins(
+    made: Sequence[tuple[Profile, Rung]],
+) -> tuple[tuple[Rung, ...], tuple[Refusal, ...]]:
+    """Of `inside` rungs that a small source makes equal, the one whose raster fits best stays."""
+    best: dict[object, tuple[Profile, Rung]] = {}
+    for profile, rung in made:
+        look = _look(profile, rung)
+        if look not in best or _raster(profile) < _raster(best[look][0]):
+            best[look] = (profile, rung)
+    kept = tuple(rung for profile, rung in made if best[_look(profile, rung)][1] is rung)
+    twins = [
+        _twin(rung, best[_look(profile, rung)][1]) for profile, rung in made if rung not in kept
+    ]
+    return kept, tuple(twins)
+
+
+def _look(profile: Profile, rung: Rung) -> object:
+    """Equal for rungs that would show the same picture."""
+    video = rung.video
+    if video is None or profile.video is None or profile.video.fit != "inside":
+        return rung.profile
+    size = (video.width, video.height, video.frame_rate, video.crop)
+    return (*size, video.codec, video.pix_fmt, video.colour, video.burnt_in_timecode)
+
+
+def _raster(profile: Profile) -> int:
+    video = profile.video
+    return (video.width or 0) * (video.height or 0) if video else 0
+
+
+def _twin(rung: Rung, other: Rung) -> Refusal:
+    assert rung.video is not None, "only pictures can be equal"
+    reason = (
+        f"the source is no larger than {rung.video.width}x{rung.video.height}, "
+        f"and {other.profile} already gives that picture"
+    )
+    return Refusal(rung.profile, "duplicate_rung", reason)
+
+
+def _with_targets(
+    made: Sequence[tuple[Profile, Rung]], rungs: Sequence[Rung], source: Source, findings: Findings
+) -> Targeted:
+    """A rung that stands for twins has the highest of their targets."""
+    best: dict[object, Target] = {}
+    for profile, rung in made:
+        target, look = profile.video and profile.video.target, _look(profile, rung)
+        if target and (look not in best or target.value > best[look].value):
+            best[look] = target
+    looks = {rung.profile: _look(profile, rung) for profile, rung in made}
+    targets = {name: best[look] for name, look in looks.items() if look in best}
+    if source.picture is None:
+        return Targeted(tuple(rungs), (), (), ())
+    picture, inspection = source.picture, source.inspection
+    inside = {one.name for one, _ in made if one.video and one.video.fit == "inside"}
+    return with_targets(rungs, targets, picture, inspection, findings, optional=inside)
+
+
+def _with_common_key_frames(rungs: Sequence[Rung]) -> tuple[Rung, ...]:
+    """Key frames at the same moments in every rung, so that a player can change between them.
+
+    A rung that keeps every n-th source frame can only have one where n divides the frame number,
+    one of fields also between two frames.
+    """
+    encoded = [rung.video for rung in rungs if rung.video and not rung.video.lossless]
+    step = least_multiple(video.stride for video in encoded)
+    return tuple(
+        replace(rung, video=_with_key_frames(rung.video, step))
+        if rung.video and not rung.video.lossless
+        else rung
+        for rung in rungs
+    )
+
+
+def _with_key_frames(video: VideoPlan, step: Fraction) -> VideoPlan:
+    source_frames = max(1, round(video.gop_frames * video.stride / step)) * step
+    return replace(video, gop_frames=int(source_frames / video.stride))
+
+
+def _chunks(source: Source, rungs: Sequence[Rung], least_s: float) -> tuple[Chunk, ...]:
+    if source.picture is None:
+        return ()
+    encoded = [rung.video for rung in rungs if rung.video and not rung.video.lossless]
+    gops = [math.ceil(video.gop_frames * video.stride) for video in encoded]
+    return chunks_of(
+        source.inspection.shots,
+        source.frames,
+        least=math.ceil(Fraction(least_s) * source.frame_rate),
+        gop=max(gops, default=1),
+        step=math.lcm(*(video.rate_divisor for video in encoded)),
+    )
+
+
+def _zero(source: Source) -> Fraction:
+    """Where the programme begins on the file's clock: with its picture, or else with its sound."""
+    starts = source.inspection.audio_start_s
+    if source.picture or not starts:
+        return source.inspection.first_picture_s
+    return min(starts)
+
+
+def _offset_decisions(source: Source) -> list[str]:
+    zero = _zero(source)
+    told = []
+    if source.inspection.clock_jumps:
+        told.append("the file's clock jumps: picture and sound go on together, without a gap")
+    for position, start in enumerate(source.inspection.audio_start_s):
+        off_ms = round((start - zero) * 1000)
+        if off_ms > 0:
+            told.append(f"sound track {position} starts {off_ms} ms late: silence comes before it")
+        if off_ms < 0:
+            told.append(f"sound track {position} starts {-off_ms} ms early: that much is cut")
+    return told
+
+
+def _end_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
+    """What becomes of sound that ends elsewhere than the programme; preservation leaves it so."""
+    end_s = _zero(source) + source.duration_s
+    what = "picture" if source.picture else "longest track"
+    preserved = any(track.lossless for rung in rungs for track in rung.audio)
+    silence = "silence follows it, but in preservation" if preserved else "silence follows it"
+    kept = "preservation keeps it, " if preserved else ""
+    told = []
+    for position, last_s in enumerate(source.inspection.audio_end_s):
+        off_ms = round((last_s - end_s) * 1000)
+        if off_ms < -_END_MS:
+            told.append(f"sound track {position} ends {-off_ms} ms before the {what}: {silence}")
+        if off_ms > _END_MS:
+            told.append(
+                f"sound track {position} ends {off_ms} ms after the {what}: {kept}delivery rungs "
+                f"end with the {what}"
+            )
+    return told

@@ -1,0 +1,302 @@
+"""What becomes of the picture: raster, rate, fields and colour of each rung, or why not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from pipelines.colour.colour_doubt import believed
+from pipelines.colour.colour_filters import target_colour
+from pipelines.colour.colour_types import StatedColour
+from pipelines.colour.source_colour import complete_colour
+from pipelines.inspection.pulldown import film_frames, film_rate
+from pipelines.media import Colour, FieldOrder, Inspection, MediaInfo, VideoTrack
+from pipelines.planning.plan_colour import (
+    conversion_between,
+    decide,
+    in_doubt,
+    inconvertible_source,
+    less_than_hdr,
+    light_as,
+    stated_decisions,
+    static_metadata,
+)
+from pipelines.planning.plan_copied import why_no_copy
+from pipelines.planning.plan_geometry import SMALLEST_SIDE, geometry
+from pipelines.planning.plan_subtitles import plan_captions
+from pipelines.planning.plan_types import Refused, VideoPlan
+from pipelines.profiles.profile import Profile, VideoProfile
+from pipelines.verification.lossless_formats import FFV1_PIX_FMTS, REPACKED
+
+# 25 also takes 30000/1001 and 30, and 50 takes 60: a profile keeps its frame rate family.
+FAMILY = Fraction(121, 100)
+AVC_INTRA_RATES = (Fraction(50), Fraction(60000, 1001))  # of class 300, as x264 knows them
+_BACK_FRAMES = 2  # [P] a splice may overlap by so much; more, and pictures would be lost
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source as the plan understands it: complete colour, square-pixel size, its timeline."""
+
+    info: MediaInfo
+    inspection: Inspection
+    picture: VideoTrack | None
+    colour: Colour
+    field_order: FieldOrder
+    frame_rate: Fraction
+    frames: int
+    duration_s: Fraction
+    decisions: tuple[str, ...]
+    colour_in_doubt: str | None = None
+
+
+def understand(
+    info: MediaInfo, inspection: Inspection, stated: StatedColour | None = None
+) -> Source:
+    """Fill in what the file leaves out; every guess is said in `decisions`, and what a person says
+    of its colour.
+    """
+    said = stated_decisions(info, stated)
+    info = believed(info, stated)
+    picture = info.picture if inspection.frames else None
+    rate = inspection.frame_rate or Fraction(0)
+    frames, duration_s = inspection.frames, inspection.duration_s
+    if picture and not inspection.constant_frame_rate:
+        frames = max(1, round(duration_s * rate))
+        duration_s = frames / rate
+    colour = complete_colour(picture) if picture else Colour()
+    return Source(
+        info=info,
+        inspection=inspection,
+        picture=picture,
+        colour=colour,
+        field_order=inspection.field_order,
+        frame_rate=rate,
+        frames=frames,
+        duration_s=duration_s,
+        decisions=(*said, *_picture_decisions(picture, colour, inspection)) if picture else (),
+        colour_in_doubt=None if stated else inspection.colour_in_doubt,
+    )
+
+
+def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> VideoPlan:
+    """The picture of one rung; raises `Refused`."""
+    if source.picture is None:
+        raise Refused("no_picture", "the source has no picture: choose 'audio-access-aac'")
+    if min(source.picture.width, source.picture.height) < SMALLEST_SIDE:
+        size = f"{source.picture.width}x{source.picture.height}"
+        raise Refused("picture_too_small", f"{size} is smaller than 16x16: nothing to encode")
+    if not source.inspection.constant_raster:
+        raise Refused(
+            "raster_changes",
+            "the size or the pixel format of the pictures changes within the source, and every "
+            "rung has one: cut the source there and upload the parts",
+        )
+    if source.inspection.stamps_back_s * source.picture.frame_rate > _BACK_FRAMES:
+        back_s = float(source.inspection.stamps_back_s)
+        raise Refused(
+            "time_stamps_go_back",
+            f"the time stamps of the pictures go back by {back_s:.2f} s in all, so that nothing "
+            "says when they are shown: write the file again with even time stamps",
+        )
+    if (why := in_doubt(source.colour_in_doubt)) is not None:
+        raise Refused(*why)
+    if wanted.fit == "source":
+        return _as_it_is(profile, wanted, source, source.picture)
+    if (why := inconvertible_source(source.picture, source.colour)) is not None:
+        raise Refused(*why)
+    shape = geometry(profile, wanted, source.picture, source.inspection)
+    if (why := less_than_hdr(profile, source.picture, source.colour)) is not None:
+        raise Refused(*why)
+    assert wanted.dynamic_range is not None, "the loader has checked it"
+    conversion = conversion_between(source.colour, wanted.dynamic_range)
+    colour = target_colour(conversion, source.colour)
+    measured = light_as(source.colour, source.inspection)
+    display, light = static_metadata(conversion, colour, source.picture, measured)
+    motion = _motion(wanted, source)
+    divisor = rate_divisor(motion.rate, wanted)
+    rate = motion.rate / divisor
+    _refuse_other_rates(profile, wanted, rate)
+    return VideoPlan(
+        codec=wanted.codec,
+        encoder=wanted.encoder,
+        width=shape.width,
+        height=shape.height,
+        frame_rate=rate,
+        frames=-(-motion.frames // divisor),
+        pix_fmt=wanted.pix_fmt or source.picture.pix_fmt,
+        colour=colour,
+        conversion=conversion,
+        field_order="progressive",
+        deinterlace=motion.deinterlace,
+        rate_divisor=divisor,
+        each_field=motion.each_field,
+        pulldown=motion.pulldown,
+        preset=wanted.preset,
+        crf=wanted.crf,
+        max_bitrate_bps=wanted.max_bitrate_bps,
+        buffer_bits=wanted.buffer_bits,
+        gop_frames=max(1, round(rate * wanted.gop_s)),
+        lookahead_frames=wanted.lookahead_frames,
+        level=wanted.level,
+        codec_profile=wanted.codec_profile,
+        mastering_display=display,
+        content_light=light,
+        burnt_in_timecode=wanted.burnt_in_timecode,
+        captions=plan_captions(wanted, source.picture, source.inspection, source.frame_rate, rate),
+        colour_decision=decide(conversion, source.colour, colour, source.picture),
+        crop=shape.crop,
+        active=shape.active,
+        upconverted=shape.upconverted,
+    )
+
+
+def _refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) -> None:
+    if wanted.min_frame_rate and rate < wanted.min_frame_rate:
+        raise Refused(
+            "frame_rate_too_low",
+            f"{_shown(rate)} fps are fewer than the {_shown(wanted.min_frame_rate)} that "
+            f"{profile.name} stands for, and frames are never invented",
+        )
+    if wanted.codec_profile == "avc-intra-300" and rate not in AVC_INTRA_RATES:
+        raise Refused(
+            "frame_rate_unsupported",
+            f"{profile.name} has no frame size for {_shown(rate)} fps, only for "
+            f"{' and '.join(map(str, AVC_INTRA_RATES))}: choose another profile",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Motion:
+    """The frames that are made of the source's fields, before any is left out."""
+
+    rate: Fraction
+    frames: int
+    deinterlace: bool = False
+    each_field: bool = False
+    pulldown: bool = False
+
+
+def _motion(wanted: VideoProfile, source: Source) -> _Motion:
+    """Film as it was before its pulldown, the moments of fields where the profile wants them."""
+    rate, frames, pulldown = source.frame_rate, source.frames, source.inspection.pulldown
+    if pulldown is not None:
+        return _Motion(film_rate(rate), film_frames(pulldown, frames), pulldown=True)
+    if source.inspection.scan == "progressive":
+        return _Motion(rate, frames)
+    if wanted.fields == "each" and rate_divisor(2 * rate, wanted) == 1:
+        return _Motion(2 * rate, 2 * frames, deinterlace=True, each_field=True)
+    return _Motion(rate, frames, deinterlace=True)
+
+
+def rate_divisor(rate: Fraction, wanted: VideoProfile) -> int:
+    """Keep every n-th frame, with the smallest n that meets the profile's cap."""
+    if wanted.max_frame_rate is None:
+        return 1
+    return max(1, math.ceil(rate / (wanted.max_frame_rate * FAMILY)))
+
+
+def _as_it_is(
+    profile: Profile, wanted: VideoProfile, source: Source, picture: VideoTrack
+) -> VideoPlan:
+    """The source's samples, encoded without loss or not even encoded."""
+    if wanted.encoder != "copy":
+        return _untouched(wanted, source, picture)
+    if why := why_no_copy(profile, wanted, picture, source.inspection):
+        raise Refused(*why)
+    untouched = _untouched(wanted, source, picture)
+    assert untouched.colour_decision is not None, "every picture has one"
+    return replace(
+        untouched,
+        gop_frames=source.frames,
+        dynamic_metadata=wanted.dynamic_metadata,
+        captions=picture.captions,
+        colour_decision=replace(untouched.colour_decision, dropped=()),
+    )
+
+
+def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> VideoPlan:
+    """Preservation: the decoded frames as they are."""
+    stored = picture.pix_fmt.replace("yuvj", "yuv")  # the same samples; the range says the rest
+    pix_fmt = REPACKED.get(stored, stored)
+    if pix_fmt not in FFV1_PIX_FMTS:
+        raise Refused(
+            "unsupported_pix_fmt",
+            f"FFV1 has no {pix_fmt}, and changing it would change the master: keep the source file",
+        )
+    if not source.inspection.constant_frame_rate:
+        raise Refused(
+            "variable_frame_rate",
+            "the frame rate varies, and an even one would repeat or drop frames of the master: "
+            "keep the source file",
+        )
+    if damaged := source.inspection.damaged_pictures:
+        raise Refused(
+            "damaged_pictures",
+            f"some pictures ({damaged}) cannot be decoded whole, and what a decoder makes up for "
+            "them is not the master: keep the source file",
+        )
+    if picture.rotation_deg or picture.mirrored:
+        asked = "mirror its picture" if picture.mirrored else "turn its picture by "
+        asked += "" if picture.mirrored else f"{picture.rotation_deg} degrees"
+        raise Refused(
+            "rotated",
+            f"the file asks players to {asked}, and the copy would not; turning its samples would "
+            "change the master: keep the source file",
+        )
+    return VideoPlan(
+        codec=wanted.codec,
+        encoder=wanted.encoder,
+        width=picture.width,
+        height=picture.height,
+        frame_rate=source.frame_rate,
+        frames=source.frames,
+        pix_fmt=pix_fmt,
+        colour=source.colour,
+        conversion="none",
+        field_order=source.field_order,
+        sample_aspect_ratio=picture.sample_aspect_ratio,
+        mastering_display=picture.mastering_display,
+        content_light=picture.content_light,
+        lossless=True,
+        repacked=pix_fmt != stored,
+        colour_decision=decide("none", source.colour, source.colour, picture),
+    )
+
+
+def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspection) -> list[str]:
+    said = picture.colour
+    gaps = [
+        f"{name} {value}"
+        for name, tagged, value in (
+            ("primaries", said.primaries, colour.primaries),
+            ("transfer", said.transfer, colour.transfer),
+            ("matrix", said.matrix, colour.matrix),
+            ("range", said.range, colour.range),
+        )
+        if tagged is None
+    ]
+    rate = inspection.frame_rate
+    facts = {
+        f"the source does not say its colour in full: taken as {', '.join(gaps)}": bool(gaps),
+        f"the frame rate varies: resampled to an even {rate}": not inspection.constant_frame_rate,
+        f"turned by {picture.rotation_deg} degrees, as the file asks": picture.rotation_deg != 0,
+        f"pixels of aspect {picture.sample_aspect_ratio} become square, except in preservation": (
+            picture.sample_aspect_ratio != 1
+        ),
+        "the odd size becomes even by scaling, except in preservation": (
+            picture.width % 2 + picture.height % 2 > 0
+        ),
+        "dynamic HDR metadata (Dolby Vision, HDR10+, HDR Vivid) does not outlive an encode": (
+            picture.dolby_vision or picture.hdr10_plus or picture.hdr_vivid
+        ),
+        f"HDR light of {colour.primaries} primaries becomes BT.2020's before it is mapped": (
+            colour.dynamic_range != "sdr" and colour.primaries != "bt2020"
+        ),
+    }
+    return [text for text, holds in facts.items() if holds]
+
+
+def _shown(rate: Fraction) -> str:
+    return f"{float(rate):g}"

@@ -1,0 +1,232 @@
+"""What becomes of the sound: which tracks, how they are mixed, and what is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipelines.languages import three_letters
+from pipelines.media import AudioTrack, Inspection, MediaInfo
+from pipelines.planning.plan_loudness import loudness_decisions, with_loudness
+from pipelines.planning.plan_types import AudioPlan, Refused, Rung
+from pipelines.profiles.codecs import UNCOMPRESSED
+from pipelines.profiles.profile import AudioProfile, Profile
+from pipelines.sound.sound_codecs import layout, sample_rate_hz
+from pipelines.sound.track_table import is_surround, programme
+
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1(side)"}
+_FLAC_CHANNELS, _MOST_BITS = 8, 24
+_USUAL_RATE_HZ = 48000
+_SIX = 6
+
+
+def plan_sound(profile: Profile, info: MediaInfo, inspection: Inspection) -> tuple[AudioPlan, ...]:
+    """The tracks of one rung, in the profile's order; a track that the source cannot fill is not
+    there. Raises `Refused` when preservation would lose something, or a profile names tracks that
+    the source does not have.
+    """
+    tracks = info.audio
+    if not tracks:
+        return ()
+    planned = []
+    for wanted in profile.audio:
+        if wanted.channels is None:
+            each = _preserved if _preserves(profile) else _delivered
+            planned += [each(wanted, position, track) for position, track in enumerate(tracks)]
+        elif (made := _mixed(wanted, tracks, _silent(inspection))) is not None:
+            planned.append(with_loudness(made, wanted.loudness, inspection))
+    return tuple(planned)
+
+
+def default_mixes(tracks: Sequence[AudioTrack]) -> tuple[AudioPlan, ...]:
+    """Every mix that delivery may be made of, whichever tracks turn out to be silent.
+
+    As 24-bit PCM; tracks that are taken as they are do not count.
+    """
+    if not tracks:
+        return ()
+    silences = (frozenset[int](), frozenset({6, 7}), frozenset(range(2, _SIX)))
+    wanted = [AudioProfile("pcm", channels=channels) for channels in (2, _SIX)]
+    made = [_mixed(one, tracks, silent) for one in wanted for silent in silences]
+    mixes = {(one.tracks, one.pan): one for one in made if one and one.pan != "source"}
+    return tuple(mixes.values())
+
+
+def _silent(inspection: Inspection) -> frozenset[int]:
+    return frozenset(one.track for one in inspection.loudness if one.integrated_lkfs is None)
+
+
+def sound_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
+    """What was chosen, in words."""
+    delivered = [track for rung in rungs for track in rung.audio if not track.lossless]
+    if not delivered:
+        return [_no_sound(info)] if not info.audio else []
+    ways = {(track.pan, track.tracks, track.channels): track for track in delivered}
+    told = [_told(info, track) for track in ways.values()]
+    used = {position for track in delivered for position in track.tracks}
+    if left := [str(position) for position in range(len(info.audio)) if position not in used]:
+        told.append(f"sound tracks {', '.join(left)} go into preservation rungs only")
+    told += loudness_decisions(delivered)
+    if any(track.codec == "ac3" for track in delivered):
+        told.append("AAC stereo is the first track, AC-3 5.1 the second: every player decodes AAC")
+    return told
+
+
+def _no_sound(info: MediaInfo) -> str:
+    unknown = [track for track in info.left_out if track.startswith("sound track")]
+    if not unknown:
+        return "the source has no sound: neither has any rendition"
+    return f"nothing here decodes {', '.join(unknown)}: no rendition has sound"
+
+
+def _told(info: MediaInfo, track: AudioPlan) -> str:
+    match track.pan:
+        case "join" if track.channels == _SIX:
+            return f"5.1 from mono tracks {_listed(track)} in the order L R C LFE Ls Rs"
+        case "join":
+            left, right = track.tracks
+            return f"stereo from mono tracks {left} (left) and {right} (right) of {len(info.audio)}"
+        case "pair":
+            count = info.audio[track.tracks[0]].channels
+            return (
+                f"stereo from channels 1 and 2 of {count}: the file does not say what the channels "
+                "are, and the others go into preservation rungs only"
+            )
+        case "downmix":
+            count = len(track.tracks)
+            what = (
+                f"mono tracks {_listed(track)}"
+                if count > 1
+                else f"{info.audio[track.tracks[0]].channels} channels"
+            )
+            return (
+                f"stereo from {what} by ITU-R BS.775 (centre and surrounds at -3 dB, no LFE), not "
+                f"scaled down{'' if track.loudness else ': peaks above -2 dBFS are limited'}"
+            )
+        case "source":
+            return f"sound track {track.tracks[0]} as it is"
+
+
+def _listed(track: AudioPlan) -> str:
+    return ", ".join(str(position) for position in track.tracks)
+
+
+def _preserves(profile: Profile) -> bool:
+    """Whether every sample is to be proven; else every track is cut to the picture's length."""
+    return profile.video is not None and profile.video.fit == "source"
+
+
+def _delivered(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioPlan:
+    """A track with all its channels, as long as the picture: for a mezzanine."""
+    made = _preserved(wanted, position, replace(track, bit_depth=wanted.bit_depth or _MOST_BITS))
+    rate_hz = wanted.sample_rate_hz or track.sample_rate_hz
+    return replace(
+        made,
+        key=f"{made.key}_{rate_hz}hz_cut",
+        sample_rate_hz=rate_hz,
+        language=three_letters(track.language),
+        lossless=False,
+    )
+
+
+def _preserved(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioPlan:
+    if wanted.codec == "flac" and track.channels > _FLAC_CHANNELS:
+        raise Refused(
+            "too_many_channels",
+            f"sound track {position} has {track.channels} channels and FLAC holds 8: "
+            "keep the source file",
+        )
+    if (track.bit_depth or 0) > _MOST_BITS:
+        raise Refused(
+            "too_many_bits",
+            f"sound track {position} has {track.bit_depth} bits a sample and {wanted.codec} keeps "
+            "24 here: keep the source file",
+        )
+    bits = 16 if (track.bit_depth or _MOST_BITS) <= 16 else _MOST_BITS
+    named = track.layout or _LAYOUTS.get(track.channels, f"{track.channels}c")
+    return AudioPlan(
+        key=f"{wanted.codec}_{bits}bit_t{position}",
+        codec=wanted.codec,
+        channels=track.channels,
+        layout=named,
+        sample_rate_hz=track.sample_rate_hz,
+        bitrate_bps=None,
+        tracks=(position,),
+        pan="source",
+        language=track.language,
+        bit_depth=bits,
+        lossless=True,
+        lossy_source=track.bit_depth is None,
+    )
+
+
+def _mixed(
+    wanted: AudioProfile, tracks: Sequence[AudioTrack], silent: frozenset[int]
+) -> AudioPlan | None:
+    """Channels are never invented: mono stays mono, and 5.1 needs a 5.1 source."""
+    found = programme(tracks, silent)
+    if wanted.tracks is not None:
+        used = _named(wanted.tracks, tracks)
+    else:
+        used = found.surround if wanted.channels == _SIX else found.stereo
+    if not used:
+        return None
+    first, count = tracks[used[0]], len(used)
+    if count > 1:
+        channels = min(count, wanted.channels or count)
+        return _track(wanted, first, channels, used, "join" if channels == count else "downmix")
+    if wanted.channels == _SIX:
+        return _track(wanted, first, _SIX, used, "source") if is_surround(first) else None
+    if first.channels <= (wanted.channels or first.channels):
+        return _track(wanted, first, first.channels, used, "source")
+    known = first.channels == _SIX or not _is_discrete(first)
+    return _track(wanted, first, 2, used, "downmix" if known else "pair")
+
+
+def _named(positions: tuple[int, ...], tracks: Sequence[AudioTrack]) -> tuple[int, ...]:
+    """The tracks that a profile names, if they can be put side by side."""
+    missing = [position for position in positions if position >= len(tracks)]
+    if missing:
+        raise Refused(
+            "no_such_tracks",
+            f"it takes sound tracks {list(positions)} and the source has {len(tracks)}: "
+            "choose a profile with other tracks",
+        )
+    if len(positions) > 1 and any(tracks[position].channels > 1 for position in positions):
+        raise Refused(
+            "no_such_tracks",
+            f"it joins sound tracks {list(positions)}, and not all of them have one channel: "
+            "choose a profile with other tracks",
+        )
+    return positions
+
+
+def _is_discrete(track: AudioTrack) -> bool:
+    """Channels without loudspeakers, as on MXF and camera masters: mixing them would be a guess."""
+    return track.layout is None or track.layout == f"{track.channels} channels"
+
+
+def _track(
+    wanted: AudioProfile, first: AudioTrack, channels: int, tracks: tuple[int, ...], pan: str
+) -> AudioPlan:
+    bitrate = wanted.bitrate_bps
+    if bitrate and channels < (wanted.channels or channels):
+        bitrate //= 2
+    bits = wanted.bit_depth or _MOST_BITS if wanted.codec in UNCOMPRESSED else None
+    size = f"{bits}bit" if bits else f"{(bitrate or 0) // 1000}k"
+    rate_hz = wanted.sample_rate_hz or sample_rate_hz(wanted.codec, first.sample_rate_hz)
+    rate = "" if rate_hz == _USUAL_RATE_HZ else f"_{rate_hz}hz"
+    named = "-".join(str(position) for position in tracks)
+    size = f"{bitrate // 1000}k" if bitrate else f"{wanted.bit_depth}bit"
+    return AudioPlan(
+        key=f"{wanted.codec}_{channels}ch_{size}{rate}_t{named}",
+        codec=wanted.codec,
+        channels=channels,
+        layout=layout(wanted.codec, channels),
+        sample_rate_hz=rate_hz,
+        bitrate_bps=bitrate,
+        tracks=tracks,
+        pan=pan,  # type: ignore[arg-type]  # one of the four, by the callers above
+        language=three_letters(first.language),
+        bit_depth=bits,
+    )

@@ -1,0 +1,204 @@
+"""What becomes of subtitles and captions in each rung, and what is said about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from pipelines.languages import three_letters
+from pipelines.media import (
+    CaptionChannel,
+    Captions,
+    Inspection,
+    MediaInfo,
+    SubtitleTrack,
+    VideoTrack,
+)
+from pipelines.planning.plan_types import Rung, SubtitlePlan, VideoPlan
+from pipelines.profiles.profile import Container, Profile, VideoProfile
+
+# Encoders of ffmpeg that write the captions of the pictures that they get.
+_CAPTIONING = frozenset({"libx264", "libx265", "copy"})
+UNREADABLE = "neither UTF-8 nor GB 18030: repair the track, or give a subtitle file of its own"
+_NO_LETTERS = "MXF, transport streams and sound alone have no place for letters"
+# What Matroska holds as it is, by ffmpeg's names.
+_IN_MATROSKA = frozenset(
+    {"subrip", "ass", "webvtt", "dvb_subtitle", "dvd_subtitle", "hdmv_pgs_subtitle"}
+)
+
+
+def plan_subtitles(
+    profile: Profile, info: MediaInfo, inspection: Inspection, video: VideoPlan | None
+) -> tuple[SubtitlePlan, ...]:
+    """The subtitles of one rung in the source's order; tracks without a place are not there.
+
+    Captions of the pictures come after them as letters where the rung's own pictures lose them,
+    and for the package, many of whose players look for letters alone.
+    """
+    if video is None:
+        return ()
+    timed = [one for one in info.subtitles if one.file or not why_no_clock(inspection)]
+    unread = inspection.unreadable_subtitles
+    found = (_planned(profile.container, track) for track in timed)
+    made = [one for one in found if one and (one.copied or one.track not in unread)]
+    if info.picture and not why_no_clock(inspection) and (profile.packaged or not video.captions):
+        letters = (
+            _of_captions(profile.container, info.picture, channel)
+            for channel in inspection.caption_channels
+        )
+        made += [one for one in letters if one]
+    return tuple(made)
+
+
+def _of_captions(
+    container: Container, picture: VideoTrack, channel: CaptionChannel
+) -> SubtitlePlan | None:
+    """For the deaf, as captions are; their language is not said."""
+    track = SubtitleTrack(picture.index, "cea-608", text=True, hearing_impaired=True)
+    made = _planned(container, track)
+    return made and replace(made, key=f"{made.codec}_{channel.lower()}", channel=channel)
+
+
+def _planned(container: Container, track: SubtitleTrack) -> SubtitlePlan | None:
+    match container:
+        case "mp4" | "mov" if track.text:
+            return _subtitle(track, "mov_text", "mp4")
+        case "mkv" if track.codec in _IN_MATROSKA and track.file is None:
+            return _subtitle(track, track.codec, "mkv")
+        case "mkv" if track.text:
+            return _subtitle(track, "subrip", "mkv")
+        case "ts" if track.codec == "dvb_subtitle":
+            kept = _subtitle(track, track.codec, "mkv")
+            return replace(kept, key=f"{kept.key}_stream", stream=True)
+        case _:
+            return None
+
+
+def _subtitle(track: SubtitleTrack, codec: str, suffix: str) -> SubtitlePlan:
+    return SubtitlePlan(
+        key=f"{codec}_s{track.index}",
+        codec=codec,
+        suffix=suffix,
+        track=track.index,
+        source_codec=track.codec,
+        language=three_letters(track.language),
+        forced=track.forced,
+        hearing_impaired=track.hearing_impaired,
+        file=track.file,
+    )
+
+
+def why_no_clock(inspection: Inspection) -> str | None:
+    """Why nobody knows when a subtitle is due, if so."""
+    return "the file's clock jumps" if inspection.clock_jumps else None
+
+
+def plan_captions(
+    wanted: VideoProfile,
+    picture: VideoTrack,
+    inspection: Inspection,
+    source_rate: Fraction,
+    rate: Fraction,
+) -> tuple[Captions, ...]:
+    """The captions that outlive an encode: their bytes are spread over every frame in order, so
+    that a rung of fewer frames would have holes in them. One of each field has them shared out
+    (`pipelines.subtitles.caption_filters`).
+    """
+    even = inspection.constant_frame_rate and rate in (source_rate, 2 * source_rate)
+    return picture.captions if even and wanted.encoder in _CAPTIONING else ()
+
+
+def subtitle_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
+    """What was chosen, in words."""
+    pictures = [rung for rung in rungs if rung.video is not None]
+    why = why_no_clock(inspection)
+    unread = inspection.unreadable_subtitles
+    told = [
+        _told(track, pictures, f"its letters are {UNREADABLE}" if track.index in unread else why)
+        for track in info.subtitles
+    ]
+    if info.picture is not None and info.picture.captions:
+        told += _captions_told(info.picture.captions, pictures)
+        told += [_channel_told(one, pictures, why) for one in inspection.caption_channels]
+    return told
+
+
+def _told(track: SubtitleTrack, rungs: Sequence[Rung], why: str | None) -> str:
+    found = [_first(rung, track=track.index, channel=None) for rung in rungs]
+    words = list(_ways(rungs, found))
+    if not words:
+        return f"{_named(track)} is in no rendition: {why or _no_place(track)}"
+    if lacking := [rung.profile for rung, one in zip(rungs, found, strict=True) if one is None]:
+        because = f", since {why}" if why else ""
+        words.append(f"left out of {', '.join(lacking)}{because}")
+    return f"{_named(track)}: {'; '.join(words)}"
+
+
+def _channel_told(channel: CaptionChannel, rungs: Sequence[Rung], why: str | None) -> str:
+    found = [_first(rung, track=None, channel=channel) for rung in rungs]
+    words = list(_ways(rungs, found))
+    lost = [rung.profile for rung in rungs if not _video(rung).captions]
+    without = [rung.profile for rung, one in zip(rungs, found, strict=True) if one is None]
+    if lacking := [name for name in lost if name in without]:
+        words.append(f"lost in {', '.join(lacking)}: {why or _NO_LETTERS}")
+    said = "; ".join(words) or "inside the pictures alone"
+    return f"captions {channel} as letters: {said}"
+
+
+def _first(rung: Rung, *, track: int | None, channel: CaptionChannel | None) -> SubtitlePlan | None:
+    mine = (
+        one
+        for one in rung.subtitles
+        if one.channel == channel and (track is None or one.track == track)
+    )
+    return next(mine, None)
+
+
+def _ways(rungs: Sequence[Rung], found: Sequence[SubtitlePlan | None]) -> Iterator[str]:
+    """What becomes of one track in the rungs that have it, and in the package."""
+    made: dict[str, list[str]] = {}
+    for rung, one in zip(rungs, found, strict=True):
+        if one is not None:
+            made.setdefault(_way(one), []).append(rung.profile)
+    yield from (f"{way} in {', '.join(names)}" for way, names in made.items())
+    letters = (rung.packaged and one for rung, one in zip(rungs, found, strict=True))
+    if any(one and one.codec == "mov_text" for one in letters):
+        yield "WebVTT in the HLS and DASH package"
+
+
+def _way(one: SubtitlePlan) -> str:
+    return f"copied as {one.codec}" if one.copied else f"made {one.codec}"
+
+
+def _named(track: SubtitleTrack) -> str:
+    marks = [track.language or "", "forced" if track.forced else ""]
+    marks.append("for the hard of hearing" if track.hearing_impaired else "")
+    said = ", ".join([track.codec, *(mark for mark in marks if mark)])
+    return f"subtitle {'file' if track.file else f'track {track.index}'} ({said})"
+
+
+def _no_place(track: SubtitleTrack) -> str:
+    if track.text:
+        return _NO_LETTERS
+    if track.codec == "dvb_subtitle":
+        return "pictures of letters go into transport streams and preservation alone"
+    return "pictures of letters cannot be turned into letters here"
+
+
+def _captions_told(captions: Sequence[Captions], rungs: Sequence[Rung]) -> Iterator[str]:
+    named = " and ".join(one.upper() for one in captions)
+    carried = [rung.profile for rung in rungs if _video(rung).captions]
+    if carried:
+        yield f"captions ({named}) are carried inside the pictures of {', '.join(carried)}"
+    lost = [rung.profile for rung in rungs if not _video(rung).captions]
+    if lost:
+        yield (
+            f"captions ({named}) are left out of the pictures of {', '.join(lost)}: they outlive "
+            "an encode in H.264 and HEVC with every frame or field of the source alone"
+        )
+
+
+def _video(rung: Rung) -> VideoPlan:
+    assert rung.video is not None, "filtered by the caller"
+    return rung.video

@@ -1,0 +1,329 @@
+"""The values of a plan; `pipelines.planning.plan` makes one and is where they are imported from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from pipelines.colour.colour_types import ColourDecision, Conversion
+from pipelines.media import (
+    Area,
+    CaptionChannel,
+    Captions,
+    Colour,
+    ContentLight,
+    FieldOrder,
+    MasteringDisplay,
+    Pulldown,
+)
+from pipelines.profiles.profile import AudioCodec, Container, Target, VideoCodec
+
+_UNKNOWN = Colour()
+FILM_STRIDE = Fraction(5, 4)  # frames of video for one of film, by 2:3 pulldown
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Frames of the source, half-open; whole shots, starting on an IDR."""
+
+    index: int
+    start_frame: int
+    end_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPlan:
+    """One rung's picture: every value is what the encoded file must say when it is read back.
+
+    `repacked`: the source holds the same samples in another order than `pix_fmt`.
+    `colour_decision` says how `conversion` is done, and with which numbers.
+    `crop` is the part of the source's picture that is shown, `active` where that stands on the
+    raster: what lies beside it is black. `None` stands for all of either.
+    """
+
+    codec: VideoCodec
+    encoder: str
+    width: int
+    height: int
+    frame_rate: Fraction
+    frames: int
+    pix_fmt: str
+    colour: Colour
+    conversion: Conversion
+    field_order: FieldOrder
+    sample_aspect_ratio: Fraction = Fraction(1)
+    deinterlace: bool = False
+    rate_divisor: int = 1  # keep every n-th frame
+    each_field: bool = False  # a frame for each field: twice the source's
+    pulldown: bool = False  # 2:3, which is reversed: four frames for five of the source
+    preset: str | None = None
+    crf: float | None = None
+    max_bitrate_bps: int | None = None
+    buffer_bits: int | None = None
+    gop_frames: int = 1
+    lookahead_frames: int | None = None
+    level: str | None = None
+    codec_profile: str | None = None
+    mastering_display: MasteringDisplay | None = None
+    content_light: ContentLight | None = None
+    burnt_in_timecode: bool = False
+    lossless: bool = False
+    repacked: bool = False
+    colour_decision: ColourDecision | None = None
+    dynamic_metadata: Literal["hdr_vivid"] | None = None
+    captions: tuple[Captions, ...] = ()
+    crop: Area | None = None
+    active: Area | None = None
+    upconverted: bool = False  # shown larger than the source has it
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height of the picture, without bars."""
+        return (self.active.width, self.active.height) if self.active else (self.width, self.height)
+
+    @property
+    def copied(self) -> bool:
+        """Whether the source's own stream is taken as it is, and nothing is encoded."""
+        return self.encoder == "copy"
+
+    @property
+    def stride(self) -> Fraction:
+        """Frames of the source from one frame of this to the next."""
+        if self.pulldown:
+            return FILM_STRIDE * self.rate_divisor
+        return self.rate_divisor * (Fraction(1, 2) if self.each_field else Fraction(1))
+
+    def frame_at(self, source_frame: int) -> int:
+        """The first frame that shows no earlier frame of the source."""
+        return math.ceil(source_frame / self.stride)
+
+    def frames_within(self, start_frame: int, end_frame: int) -> range:
+        """The frames that show those of the source from `start_frame` to before `end_frame`."""
+        return range(self.frame_at(start_frame), min(self.frames, self.frame_at(end_frame)))
+
+    def shown_by(self, frame: int) -> int:
+        """The frame of the source that a frame shows, or whose field."""
+        return math.floor(frame * self.stride)
+
+
+@dataclass(frozen=True, slots=True)
+class LoudnessPlan:
+    """What a track's loudness is to be (ITU-R BS.1770), and how it gets there.
+
+    `source_lkfs` and `source_true_peak_dbtp` are of its mix before anything is done to it, `None`
+    where nobody measured that mix: then it is measured when it is encoded, and so is `gain_db`.
+    `limited` says whether true peaks are taken down. `least_lkfs` is what its peaks allow without
+    that: `None` where no loudness is sought at all. `kept` says why the target is not sought; the
+    true peak is promised all the same.
+    """
+
+    target_lkfs: float
+    tolerance_lu: float
+    max_true_peak_dbtp: float
+    source_lkfs: float | None = None
+    source_true_peak_dbtp: float | None = None
+    gain_db: float | None = None
+    limited: bool = False
+    least_lkfs: float | None = None
+    kept: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPlan:
+    """One audio track of a rendition, from the source tracks whose positions are `tracks`.
+
+    `key` names the encode: rungs with equal audio share one key, and it is encoded once.
+    `pan` is `source` (one track as it is), `join` (mono tracks side by side: stereo or 5.1),
+    `downmix` (of one track, or of six mono ones), or `pair`: the first two channels of a track
+    whose loudspeakers are unknown. A `lossless` track holds every sample, also those after the
+    picture; of a `lossy_source` those that it decodes to, in 24 bits.
+    """
+
+    key: str
+    codec: AudioCodec
+    channels: int
+    layout: str
+    sample_rate_hz: int
+    bitrate_bps: int | None
+    tracks: tuple[int, ...]
+    pan: Literal["source", "join", "downmix", "pair"]
+    language: str | None = None
+    bit_depth: int | None = None
+    loudness: LoudnessPlan | None = None
+    lossless: bool = False
+    lossy_source: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitlePlan:
+    """One subtitle track of a rendition, from the source's stream `track`, from a `file`, or from
+    a `channel` of the captions in the pictures of that stream.
+
+    `key` names the encode as in `AudioPlan`, `suffix` the container that keeps it until the join.
+    Of a copy nothing is cut, but for a `stream`, which ends with its picture.
+    """
+
+    key: str
+    codec: str
+    suffix: str
+    track: int
+    source_codec: str
+    language: str | None = None
+    forced: bool = False
+    hearing_impaired: bool = False
+    file: str | None = None
+    stream: bool = False
+    channel: CaptionChannel | None = None
+
+    @property
+    def copied(self) -> bool:
+        """Whether the source's packets are taken as they are."""
+        return self.file is None and self.suffix == "mkv" and self.codec == self.source_codec
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One rendition to be made: `profile` is unique in a plan and names its files."""
+
+    profile: str
+    profile_version: int
+    container: Container
+    video: VideoPlan | None
+    audio: tuple[AudioPlan, ...]
+    packaged: bool
+    mux_rate_bps: int | None = None
+    service_name: str | None = None
+    subtitles: tuple[SubtitlePlan, ...] = ()
+
+
+class Refused(Exception):
+    """Raised where a profile cannot honestly be met; becomes a `Refusal`."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A profile that this source cannot honestly meet, and why."""
+
+    profile: str
+    code: str
+    reason: str
+
+
+# [P] Of the encode's CPU time, for the search. The bar is a tenth; the rest is for what the model
+# is wrong by.
+SEARCH_SHARE = 0.07
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A short sample of the source, encoded as a rung is but without its cap, and scored."""
+
+    profile: str
+    start_frame: int
+    end_frame: int
+    crf: float
+    mean: float
+    p5: float
+    bits_a_frame: float
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the search for a quality found out, before the plan is made with it.
+
+    `key` is of all that it depends on besides the source; `limited` says why there was no probe,
+    or not of every rung.
+    """
+
+    key: str = ""
+    probes: tuple[Probe, ...] = ()
+    seconds: float = 0.0
+    limited: str | None = None
+
+
+_NOTHING_FOUND = Findings()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The CRF that a rung got for its target, and what it is expected to give.
+
+    `basis`: `probed` with the rung itself, `kin` with another one of its codec, `predicted` by the
+    model alone. `off_by` is what such an answer was off by, in nine of ten measured clips.
+    """
+
+    profile: str
+    target: Target
+    crf: float
+    score: float
+    p5: float
+    off_by: float
+    bitrate_bps: int
+    capped: bool
+    basis: Literal["probed", "kin", "predicted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything an encode worker needs besides the source file itself.
+
+    `first_picture_s` and `audio_start_s` are on the file's own clock. `frames` at `frame_rate` are
+    the source's, as inspected; where `constant_frame_rate` is false they are what the picture is
+    resampled to. `source_colour` is complete: `decisions` say what the file left out and every
+    other choice, in words. `start_s` is where ffmpeg puts time zero when it reads the picture and
+    all `audio_tracks`; with `clock_of_tracks` it depends on reading them all. `programme` is the
+    one of a transport stream with several that all of them belong to. `source_rotation_deg` is set
+    where pictures are turned after their fields were taken apart, and not by ffmpeg's decoding.
+    `source_whole` is all of the source's picture, of which a `crop` is a part.
+    `together` are the profiles whose pictures are made from one decode, where that is not all of
+    them (see `pipelines.encoding.encode_groups`).
+    """
+
+    duration_s: Fraction
+    frames: int
+    frame_rate: Fraction | None
+    constant_frame_rate: bool
+    first_picture_s: Fraction
+    audio_start_s: tuple[Fraction, ...]
+    video_track: int | None
+    audio_tracks: tuple[int, ...]
+    rungs: tuple[Rung, ...]
+    refused: tuple[Refusal, ...]
+    chunks: tuple[Chunk, ...]
+    decisions: tuple[str, ...]
+    source_colour: Colour = _UNKNOWN
+    source_field_order: FieldOrder = "progressive"
+    source_pulldown: Pulldown | None = None
+    source_timecode: str | None = None
+    source_rotation_deg: int = 0
+    source_whole: Area | None = None
+    start_s: Fraction = Fraction(0)
+    programme: int | None = None
+    clock_of_tracks: bool = False
+    clock_jumps: bool = False
+    together: tuple[tuple[str, ...], ...] = ()
+    choices: tuple[Choice, ...] = ()
+    findings: Findings = _NOTHING_FOUND
+
+    @property
+    def clock_tracks(self) -> tuple[int, ...]:
+        """What must be read beside any sound so that its clock is corrected as inspected."""
+        if not self.clock_of_tracks:
+            return ()
+        return (*(() if self.video_track is None else (self.video_track,)), *self.audio_tracks)
+
+    def lead_samples(self, track: AudioPlan) -> int:
+        """The silence before a lossless track whose sound starts after the picture."""
+        late_s = self.audio_start_s[track.tracks[0]] - self.first_picture_s
+        return max(0, round(late_s * track.sample_rate_hz))
+
+    def rung(self, profile: str) -> Rung:
+        """The rung of that profile; `KeyError` when the plan has none."""
+        found = {rung.profile: rung for rung in self.rungs}
+        return found[profile]

@@ -1,0 +1,1 @@
+"""Profiles and ladders: TOML data, what it may say, and what of it this machine can do."""

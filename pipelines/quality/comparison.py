@@ -1,0 +1,251 @@
+"""One ffmpeg command that compares a source with all its renditions of one reference. Pure.
+
+source ─ reference ─┬─ drop frames ─ timecode ─┬─ metrics of rung 1
+                    │            rendition 1 ──┘
+                    └─ …
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import ffmpeg as graph
+
+from pipelines.colour.colour_filters import signal, target_colour
+from pipelines.encoding.graph import split
+from pipelines.encoding.large_pictures import decoder_options
+from pipelines.encoding.picture_filters import cropped, input_options, rational
+from pipelines.planning.plan_types import Plan, Rung, VideoPlan
+from pipelines.quality.metrics import Metric, metrics_for
+from pipelines.quality.reference import (
+    Reference,
+    between,
+    made_apart,
+    reference_files,
+    reference_pictures,
+    rung_pictures,
+)
+from pipelines.rates import greatest_divisor, least_multiple
+from pipelines.running.tools import ffmpeg
+from pipelines.verification.readback import picture_start_s
+from pipelines.verification.samples import Span
+
+PIX_FMT = "yuv420p10le"  # one format for both inputs, STANDARDS.md "Quality metrics"
+WHOLE_FRAMES = 1500  # [P] up to here every frame is scored
+WINDOWS, WINDOW_FRAMES = 5, 250  # [P] contiguous: sub-sampling aliases with the mini-GOP
+# [P] For all pairs: each keeps 0.1 GiB of pictures at 1080p and 0.4 at 2160p, measured. XPSNR takes
+# half of VMAF's time, in one thread for all pairs, and so feeds no more.
+_VMAF_THREADS = 4
+_SEEK_MARGIN_S = 5
+# Where the times of frames do not depend on where reading begins.
+_SEEKABLE = frozenset({"mov", "mp4", "matroska", "mpegts", "mxf"})
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Frames of the source, half-open, from one that every rung has; `seek` when reading may begin
+    near them.
+    """
+
+    start_frame: int
+    end_frame: int
+    seek: bool
+
+    def of(self, video: VideoPlan) -> range:
+        """The frames of a rung that show them."""
+        return video.frames_within(self.start_frame, self.end_frame)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A rendition that is to be compared."""
+
+    rung: Rung
+    rendition: Path
+
+    @property
+    def video(self) -> VideoPlan:
+        assert self.rung.video is not None, "only pictures have scores"
+        return self.rung.video
+
+    @property
+    def zero_s(self) -> Fraction:
+        """When the first picture is shown; a transport stream begins anywhere."""
+        return picture_start_s(self.rendition) if self.rung.container == "ts" else Fraction(0)
+
+    def log(self, metric: Metric, folder: Path) -> Path:
+        return folder / f"{self.rung.profile}-{metric.name}.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A source and its renditions, each to be compared with one reference."""
+
+    source: Path
+    plan: Plan
+    reference: Reference
+    pairs: tuple[Pair, ...]
+    only: str | None = None  # a metric's name, where not all of them are wanted
+
+    @property
+    def stride(self) -> Fraction:
+        """How far the pictures that any pair needs are apart, in frames of the source."""
+        return greatest_divisor(pair.video.stride for pair in self.pairs)
+
+    @property
+    def files(self) -> list[Path]:
+        """All that the command reads."""
+        videos = [pair.video for pair in self.pairs]
+        renditions = [pair.rendition for pair in self.pairs]
+        return [self.source, *renditions, *reference_files(videos)]
+
+    def metrics(self, pair: Pair) -> tuple[Metric, ...]:
+        found = metrics_for(pair.video, self.reference.raster)
+        return tuple(one for one in found if self.only in (None, one.name))
+
+
+def windows_of(plan: Plan, strides: Collection[Fraction], format_name: str) -> tuple[Window, ...]:
+    """All frames, or contiguous windows spread over a long programme.
+
+    Long is what the slowest rung calls long, and its frames are counted: faster ones have more.
+    """
+    slowest = max(strides)
+    frames = ceil(plan.frames / slowest)
+    if frames <= WHOLE_FRAMES:
+        return (Window(0, plan.frames, seek=False),)
+    sure = plan.constant_frame_rate and not (plan.clock_jumps or plan.source_pulldown)
+    if not sure or _SEEKABLE.isdisjoint(format_name.split(",")):
+        return (Window(0, ceil(WHOLE_FRAMES * slowest), seek=False),)
+    # Every rung has the source's frames 0, shared, 2 × shared …
+    shared = least_multiple([*strides, Fraction(1)]).numerator
+    last = int((frames - WINDOW_FRAMES) * slowest / shared)
+    starts = [last * at // (WINDOWS - 1) * shared for at in range(WINDOWS)]
+    length = ceil(WINDOW_FRAMES * slowest)
+    return tuple(Window(at, min(at + length, plan.frames), seek=True) for at in starts)
+
+
+def compose(comparison: Comparison, window: Window, folder: Path) -> list[str]:
+    """The argv of one comparison. Frames are paired by count: equal clocks are not enough.
+
+    Where an input ends early, the filters go on with its last frame, so the taps that `taps_of`
+    names get a line a frame of each side.
+    """
+    reference = split(_reference(comparison, window), len(comparison.pairs))
+    outputs: list[Any] = []
+    for number, (pair, true) in enumerate(zip(comparison.pairs, reference, strict=True)):
+        shown, counts = _compared(comparison, pair, true, window, folder)
+        counted = zip(counts, taps_of(number), strict=True)
+        outputs += [graph.output(shown, "-", format="null"), *(_counted(*one) for one in counted)]
+    argv: list[str] = graph.merge_outputs(*outputs).compile(cmd=ffmpeg())
+    return argv
+
+
+def taps_of(number: int) -> tuple[str, str]:
+    """The counts of that pair: of what its rendition should show, and of what it shows."""
+    return f"true{number:02}", f"seen{number:02}"
+
+
+def _reference(comparison: Comparison, window: Window) -> Any:
+    plan, stride = comparison.plan, comparison.stride
+    assert plan.frame_rate is not None, "only a plan with pictures is measured"
+    first, end = window.start_frame, window.end_frame
+    zero_s, rate = plan.first_picture_s, plan.frame_rate
+    apart = made_apart(comparison.reference, stride)
+    span = _span(zero_s, rate, first, end, apart) if window.seek else None
+    pictures = _opened(comparison.source, span, input_options(plan))[str(plan.video_track)]
+    made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, span)
+    return made.filter("trim", end_frame=ceil((end - first) / stride))
+
+
+def _compared(
+    comparison: Comparison, pair: Pair, true: Any, window: Window, folder: Path
+) -> tuple[Any, tuple[Any, Any]]:
+    """One pair, scored, and its two sides to be counted."""
+    frames, metrics = window.of(pair.video), comparison.metrics(pair)
+    true = rung_pictures(
+        true, comparison.plan, pair.video, comparison.reference, comparison.stride, frames.start
+    )
+    copies = split(_on_one_clock(true, pair), len(metrics) + 1)
+    seen = _seen(comparison, pair, frames, seek=window.seek).filter("trim", end_frame=len(frames))
+    seen, counted = split(_on_one_clock(seen, pair), 2)
+    threads = _vmaf_threads(len(comparison.pairs))
+    for metric, copy in zip(metrics, copies, strict=False):
+        options = _options(metric, pair.log(metric, folder), threads)
+        both = [seen, copy]
+        if metric.pix_fmt:
+            both = [one.filter("format", pix_fmts=metric.pix_fmt) for one in both]
+        seen = graph.filter(both, options.pop("filter"), **options)
+    return seen, (copies[-1], counted)
+
+
+def _counted(pictures: Any, tap: str) -> Any:
+    return graph.output(
+        pictures,
+        "-",
+        format="null",
+        fps_mode="passthrough",
+        stats_enc_pre=f"pipe:{tap}",
+        stats_enc_pre_fmt="{n}",
+    )
+
+
+def _seen(comparison: Comparison, pair: Pair, frames: range, *, seek: bool) -> Any:
+    video, raster = pair.video, comparison.reference.raster
+    span = _span(pair.zero_s, video.frame_rate, frames.start, frames.stop) if seek else None
+    options = decoder_options((video.width, video.height))
+    pictures = _opened(pair.rendition, span, options)["v:0"]
+    if span is not None:
+        pictures = between(pictures, span)
+    pictures = cropped(pictures, video.active)
+    if video.shown != raster:
+        pictures = pictures.filter("scale", *raster, flags="bicubic")
+    # Tagged as the reference is: filters would convert one of the two where the tags differ.
+    colour = target_colour(video.conversion, comparison.plan.source_colour)
+    return signal(pictures.filter("format", pix_fmts=PIX_FMT), colour)
+
+
+def _on_one_clock(pictures: Any, pair: Pair) -> Any:
+    """Frame n at tick n. In seconds it would be truncated, and then pair with its neighbour."""
+    tick = 1 / pair.video.frame_rate
+    return pictures.filter("settb", rational(tick)).filter("setpts", "N")
+
+
+def _opened(path: Path, span: Span | None, wanted: Mapping[str, Any]) -> Any:
+    """An input; with a span its times are the file's own, and it is read from a little before."""
+    options: dict[str, Any] = {**wanted, **({"copyts": None} if span else {})}
+    place_s = float(span.start_s) - _SEEK_MARGIN_S if span else 0.0
+    if place_s > 0:
+        options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{place_s:.6f}"}
+    return graph.input(str(path), **options)
+
+
+def _span(
+    zero_s: Fraction, rate: Fraction, first: int, end: int, apart: Fraction = Fraction(1)
+) -> Span:
+    """The time of frames first … end - 1, with half a picture to spare on both sides; pictures are
+    `apart` frames from each other.
+    """
+    return Span(zero_s + (first - apart / 2) / rate, zero_s + (end - apart / 2) / rate)
+
+
+def _vmaf_threads(pairs: int) -> int:
+    """Of each pair; libvmaf takes one by itself."""
+    return max(1, min(_VMAF_THREADS, len(os.sched_getaffinity(0))) // pairs)
+
+
+def _options(metric: Metric, log: Path, threads: int) -> dict[str, Any]:
+    if metric.name != "vmaf":
+        return {"filter": metric.name, "stats_file": str(log)}
+    return {
+        "filter": "libvmaf",
+        "model": f"version={metric.model}",
+        "n_threads": threads,
+        "log_fmt": "json",
+        "log_path": str(log),
+    }

@@ -1,0 +1,125 @@
+"""What a rendition is compared with: the source, made as the plan makes it, but not encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from pipelines.colour.colour_filters import conversion_filters, numbers_of, tables_of
+from pipelines.colour.colour_types import Conversion, Parameters
+from pipelines.encoding.picture_filters import (
+    cropped,
+    deinterlaced,
+    resampled,
+    turned,
+    with_timecode,
+)
+from pipelines.inspection.pulldown import film
+from pipelines.media import Area, VideoTrack
+from pipelines.planning.plan_types import FILM_STRIDE, Plan, VideoPlan
+from pipelines.quality.metrics import comparison_raster
+from pipelines.running.cache_files import timecode_font_file
+from pipelines.verification.samples import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The pictures that rungs are compared with; rungs with equal ones share them.
+
+    Only rate and burnt-in timecode are a rung's own: they branch off from these pictures, which are
+    one a field where any of the rungs is. Bars are no part of them: a score is of the picture.
+    """
+
+    raster: tuple[int, int]
+    conversion: Conversion
+    deinterlace: bool
+    pulldown: bool = False
+    numbers: Parameters = ()
+    crop: Area | None = None
+    upconverted: bool = False
+
+
+def reference_of(video: VideoPlan, picture: VideoTrack) -> Reference:
+    """`picture` is the source's."""
+    return Reference(
+        raster=comparison_raster(video, picture.shown_size(video.crop)),
+        conversion=video.conversion,
+        deinterlace=video.deinterlace,
+        pulldown=video.pulldown,
+        numbers=numbers_of(video),
+        crop=video.crop,
+        upconverted=video.upconverted,
+    )
+
+
+def reference_pictures(
+    pictures: Any,
+    plan: Plan,
+    reference: Reference,
+    stride: Fraction,
+    pix_fmt: str,
+    span: Span | None,
+) -> Any:
+    """Nodes from the source's frames to the reference's, which are `stride` of them apart.
+
+    `span` cuts the source's frames by their times.
+    """
+    apart = made_apart(reference, stride)
+    if not plan.constant_frame_rate:
+        pictures = resampled(pictures, plan)
+    if reference.pulldown:
+        assert plan.source_pulldown and plan.frame_rate, "without them nothing is reversed"  # noqa: PT018
+        pictures = film(pictures, plan.source_pulldown, plan.frame_rate)
+    if reference.deinterlace:
+        pictures = deinterlaced(pictures, plan, each_field=apart < 1)
+    if span is not None:
+        pictures = between(pictures, span)
+    pictures = _every(pictures, stride / apart)
+    pictures = cropped(turned(pictures, plan.source_rotation_deg), reference.crop)
+    enlarged = reference.raster if reference.upconverted else None
+    if not enlarged:
+        pictures = pictures.filter("scale", *reference.raster, flags="bicubic+accurate_rnd")
+        pictures = pictures.filter("setsar", 1)
+    conversion, numbers = reference.conversion, reference.numbers
+    return conversion_filters(
+        pictures, conversion, numbers, plan.source_colour, pix_fmt, enlarged=enlarged
+    )
+
+
+def made_apart(reference: Reference, stride: Fraction) -> Fraction:
+    """How far pictures are apart, in frames of the source, before any of them is left out."""
+    return FILM_STRIDE if reference.pulldown else Fraction(1, stride.denominator)
+
+
+def rung_pictures(
+    pictures: Any, plan: Plan, video: VideoPlan, reference: Reference, stride: Fraction, first: int
+) -> Any:
+    """What one rung is compared with, of pictures `stride` apart: its rate and its timecode.
+
+    `first` is the rung's frame that comes first.
+    """
+    pictures = _every(pictures, video.stride / stride)
+    if video.burnt_in_timecode:  # in both, so that it does not count as a fault of the encoder
+        width, height = reference.raster
+        shown = replace(video, width=width, height=height)
+        pictures = with_timecode(pictures, plan, shown, first)
+    return pictures
+
+
+def reference_files(videos: Sequence[VideoPlan]) -> list[Path]:
+    """The files that the filters of `reference_pictures` and `rung_pictures` open."""
+    files = tables_of(videos)
+    burnt_in = any(video.burnt_in_timecode for video in videos)
+    return [*files, timecode_font_file()] if burnt_in else files
+
+
+def _every(pictures: Any, count: Fraction) -> Any:
+    return pictures if count == 1 else pictures.filter("framestep", int(count))
+
+
+def between(pictures: Any, span: Span) -> Any:
+    start_s, end_s = (f"{float(at):.9f}" for at in (span.start_s, span.end_s))
+    return pictures.filter("select", f"between(t,{start_s},{end_s})")

@@ -1,0 +1,1 @@
+"""Media tools as confined, watched child processes, and what one process keeps for the next."""

@@ -1,0 +1,43 @@
+"""Files that Kapok computes once for a user and every process then shares."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pipelines.encoding.timecode_font import timecode_font
+
+
+def kept_file(name: str, make: Callable[[], bytes], folder: Path | None = None) -> Path:
+    """The file of that name in `folder` (else the user's cache), made whole or not at all."""
+    folder = folder or _cache_folder()
+    path = folder / name
+    if not path.exists():
+        content = make()
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(partial).chmod(0o644)
+        Path(partial).replace(path)
+    return path
+
+
+def is_kept(name: str, folder: Path | None = None) -> bool:
+    return ((folder or _cache_folder()) / name).exists()
+
+
+def timecode_font_file() -> Path:
+    return kept_file("timecode-1.ttf", timecode_font)
+
+
+def _cache_folder() -> Path:
+    """`~/.cache/kapok`, or the temporary folder of a service user who has no home to write to."""
+    chosen = os.environ.get("XDG_CACHE_HOME")
+    cache = Path(chosen) if chosen else Path.home() / ".cache"
+    nearest = next(place for place in (cache, *cache.parents) if place.exists())
+    if os.access(nearest, os.W_OK):
+        return cache / "kapok"
+    return Path(tempfile.gettempdir()) / f"kapok-{os.getuid()}"

@@ -1,0 +1,1 @@
+"""Sound: tracks, channels, loudness, and the one command that encodes them."""

@@ -1,0 +1,187 @@
+"""The one ffmpeg command that encodes the sound: every distinct encode, each track decoded once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from pipelines.planning.plan import AudioPlan, Plan
+from pipelines.planning.plan_loudness import Level
+from pipelines.running import tools
+from pipelines.sound import sound_mix
+from pipelines.sound.sound_clock import HOLE_S
+from pipelines.sound.sound_codecs import encoder, muxer, sample_fmt, suffix
+from pipelines.sound.sound_mix import Filter
+from pipelines.sources.containers import GUARD_OPTIONS
+
+_SOXR_BITS = 28  # soxr's very high quality: below the noise of 24 bits
+# A downmix is not scaled down: by 0.41, for the worst case, programmes would be 7.7 dB too quiet.
+# Without a loudness to reach, the few peaks that then exceed GY/T 282's -2 dBTP are limited.
+_DOWNMIX_LIMIT = 0.7943  # -2 dBFS
+_OVERSAMPLED_HZ = 192_000  # BS.1770-5 annex 2: four times 48 kHz
+
+
+def audio_files(plan: Plan, folder: Path) -> dict[str, Path]:
+    """Where `compose_audio` puts each encode, by its key."""
+    return {key: folder / f"{key}.{suffix(track.codec)}" for key, track in distinct(plan).items()}
+
+
+def distinct(plan: Plan) -> dict[str, AudioPlan]:
+    """Every sound of a plan once, by its key."""
+    return {track.key: track for rung in plan.rungs for track in rung.audio}
+
+
+def compose_audio(source: Path, plan: Plan, folder: Path, levels: Mapping[str, Level]) -> list[str]:
+    """The argv that encodes each distinct sound once; `levels` by key, of those that have one."""
+    opened = ffmpeg.input(str(source), **GUARD_OPTIONS)
+    files, tracks = audio_files(plan, folder), distinct(plan)
+    mixes = [track for track in tracks.values() if not track.lossless]
+    aligned = _aligned_tracks(opened, mixes, plan)
+    outputs = [
+        ffmpeg.output(
+            _untouched(opened, track, plan)
+            if track.lossless
+            else _whole(_levelled(track, aligned, levels.get(key)), track, plan),
+            str(files[key]),
+            **_options(track),
+        )
+        for key, track in tracks.items()
+    ]
+    if plan.clock_tracks:
+        clock = [opened[str(index)] for index in plan.clock_tracks]
+        outputs.append(ffmpeg.output(*clock, "-", c="copy", format="null"))
+    argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(
+        cmd=[tools.ffmpeg(), "-v", "warning", "-y"]
+    )
+    return argv
+
+
+def _uses(track: AudioPlan) -> list[tuple[int, int]]:
+    """The source tracks that an encode takes, each with the sample rate that it takes it at."""
+    return [(position, track.sample_rate_hz) for position in track.tracks]
+
+
+def _aligned_tracks(
+    opened: Any, tracks: Sequence[AudioPlan], plan: Plan
+) -> dict[tuple[int, int], Iterator[Any]]:
+    """Each source track once for each rate, split among the encodes that take it."""
+    uses = Counter(use for track in tracks for use in _uses(track))
+    split = {}
+    for (position, rate_hz), times in uses.items():
+        stream = _aligned(opened[str(plan.audio_tracks[position])], rate_hz, plan)
+        if times > 1:
+            parts = stream.filter_multi_output("asplit", times)
+            split[position, rate_hz] = iter([parts.stream(number) for number in range(times)])
+        else:
+            split[position, rate_hz] = iter([stream])
+    return split
+
+
+def _levelled(
+    track: AudioPlan, aligned: Mapping[tuple[int, int], Iterator[Any]], level: Level | None
+) -> Any:
+    """The mix of a track, with its gain, and its true peaks below the ceiling."""
+    stream = _mixed([next(aligned[use]) for use in _uses(track)], track)
+    if level is None:
+        limited = track.pan == "downmix"
+        return _limiter(stream, _DOWNMIX_LIMIT) if limited else stream
+    if level.gain_db:
+        gain = f"{level.gain_db:.3f}dB"
+        stream = stream.filter("volume", gain, precision="double")
+    if level.ceiling_dbtp is None:
+        return stream
+    high = stream.filter("aresample", _OVERSAMPLED_HZ, resampler="soxr", osf="dbl")
+    limited = _limiter(high, 10 ** (level.ceiling_dbtp / 20))
+    return limited.filter("aresample", track.sample_rate_hz, resampler="soxr")
+
+
+def _limiter(stream: Any, limit: float) -> Any:
+    return stream.filter("alimiter", limit=round(limit, 6), level=0, latency=1)
+
+
+def _mixed(parts: list[Any], track: AudioPlan) -> Any:
+    match track.pan:
+        case "join":
+            return _joined(parts)
+        case "downmix":
+            one = _joined(parts) if len(parts) > 1 else parts[0]
+            return _through(one, *sound_mix.downmix(track.layout))
+        case "pair":
+            return _through(parts[0], sound_mix.pair(track.layout))
+        case "source":
+            return parts[0]
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Those that end early go on in silence."""
+    name, options = sound_mix.join(len(parts))
+    return ffmpeg.filter([part.filter("apad") for part in parts], name, **options)
+
+
+def _through(stream: Any, *filters: Filter) -> Any:
+    for name, options in filters:
+        stream = stream.filter(name, **options)
+    return stream
+
+
+def _aligned(stream: Any, rate_hz: int, plan: Plan) -> Any:
+    """Silence or a cut at the start, and silence in holes; nothing is ever stretched.
+
+    The comparison is made by the samples' own time stamps, on ffmpeg's corrected clock: where the
+    file's jumps, the sound after it stays with the picture. It comes before the change of the rate:
+    there `first_pts` would count samples of the one rate as the other's, and soxr drops none.
+    """
+    zero_s = float(plan.first_picture_s - plan.start_s)
+    in_place = stream.filter("asetpts", f"PTS-{zero_s:.9f}/TB").filter(
+        "aresample",
+        **{"async": 1},
+        first_pts=0,
+        min_comp=1 / (4 * rate_hz),  # the default would leave up to 1 ms at the start
+        min_hard_comp=float(HOLE_S),
+    )
+    return in_place.filter("aresample", rate_hz, resampler="soxr", precision=_SOXR_BITS)
+
+
+def _untouched(opened: Any, track: AudioPlan, plan: Plan) -> Any:
+    """Every sample that decodes, none before and none after, behind the silence of a late start."""
+    stream = opened[str(plan.audio_tracks[track.tracks[0]])]
+    if lead := plan.lead_samples(track):
+        stream = stream.filter("adelay", f"{lead}S", all=1)
+    return stream.filter("aformat", channel_layouts=track.layout).filter("asetpts", "N/SR/TB")
+
+
+def _whole(stream: Any, track: AudioPlan, plan: Plan) -> Any:
+    """Exactly the plan's duration, counted in samples from zero."""
+    samples = round(plan.duration_s * track.sample_rate_hz)
+    return (
+        stream.filter("aformat", channel_layouts=track.layout)
+        .filter("apad")
+        .filter("atrim", end_sample=samples)
+        .filter("asetpts", "N/SR/TB")
+    )
+
+
+def _options(track: AudioPlan) -> dict[str, Any]:
+    options = {
+        "c:a": encoder(track),
+        "b:a": track.bitrate_bps,
+        "sample_fmt": sample_fmt(track),
+        "dialnorm": _dialnorm(track),
+        "map_metadata": -1,
+        "map_chapters": -1,
+        "fflags": "+bitexact",
+        "f": muxer(track.codec),
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _dialnorm(track: AudioPlan) -> int | None:
+    """What AC-3 tells its decoders of its loudness, -31 to -1 (ETSI TS 102 366, 5.4.2.8)."""
+    goal = track.loudness
+    if track.codec not in ("ac3", "eac3") or goal is None or goal.kept:
+        return None
+    return max(-31, round(goal.target_lkfs))

@@ -1,0 +1,38 @@
+"""Which containers Kapok opens, and the ffmpeg options that hold it to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# Names of ffmpeg's demuxers. Playlists and scripts (hls, dash, concat, imf, sdp, image2) are absent
+# on purpose: they name other files or hosts, and ffmpeg would open those.
+FORMATS = (
+    *("mov", "matroska", "mpegts", "mpeg", "mxf", "gxf", "avi", "asf", "flv", "dv", "ogg", "ivf"),
+    *("wav", "w64", "aiff", "caf", "au", "flac", "mp3", "aac", "loas", "ac3", "eac3"),
+    *("h264", "hevc", "vvc", "obu", "mpegvideo", "m4v", "cavsvideo", "avs2", "avs3"),
+    "yuv4mpegpipe",
+)
+
+# Ffmpeg's AVFMT_TS_DISCONT: the clock may jump, and ffmpeg corrects it by all tracks that it reads.
+JUMPING = frozenset({"mpegts", "mpeg", "ogg"})
+
+# Of what stands in these, a part can be taken out that decodes by itself (`encoding.cut`).
+CUT_FORMATS = frozenset({"mov", "matroska", "mpegts", "mxf"})
+CUT_CODECS = frozenset({"h264", "hevc", "mpeg2video", "prores", "ffv1", "vp9", "av1"})
+
+MAX_PIXELS = 8192 * 8192
+
+# Of every input that is a source, as ffmpeg-python takes them. A playlist renamed `.mp4` is
+# otherwise still opened as a playlist.
+GUARD_OPTIONS: Mapping[str, str] = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(FORMATS),
+    "max_pixels": str(MAX_PIXELS),  # of every picture: a later one may be larger than the first
+}
+# The same before `-i` in a command that is written out.
+INPUT_GUARDS = tuple(word for name, value in GUARD_OPTIONS.items() for word in (f"-{name}", value))
+
+
+def may_jump(format_name: str) -> bool:
+    """Whether time stamps of this container (ffmpeg's names, with commas) can begin anew."""
+    return not JUMPING.isdisjoint(format_name.split(","))

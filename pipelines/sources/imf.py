@@ -1,0 +1,192 @@
+"""An IMF package (SMPTE ST 2067) as one source: which composition, and that its files are whole.
+
+The tables are read here for what must be there; ffmpeg's demuxer plays the composition and is
+given no more than the folder.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from xml.etree.ElementTree import Element, ParseError, XMLParser
+
+from pipelines.errors import IncompleteSource, UnsupportedMedia
+from pipelines.sources.wrap import Input, Parts
+
+ASSET_MAPS = ("ASSETMAP.xml", "ASSETMAP")
+_XML_BYTES = 16 << 20
+_LARGEST = 1 << 32  # of any number in the tables
+_READ = ("MainImageSequence", "MainAudioSequence")
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """`tracks` are the ids of the files that its picture and sound are made of."""
+
+    tracks: tuple[str, ...]
+    frames: int
+    left_out: tuple[str, ...]
+
+
+def imf_parts(folder: Path, asset_map: str, wanted: str) -> Parts:
+    """The composition of the file `wanted`, or the only one of the package.
+
+    Raises `IncompleteSource` or `UnsupportedMedia`.
+    """
+    places = read_asset_map(_parsed(folder / asset_map))
+    for place in places.values():
+        _need_inside(folder, place)
+    tables = {str(place): _parsed(folder / place) for place in places.values() if _is_table(place)}
+    lists = sorted(name for name, root in tables.items() if _local(root) == "CompositionPlaylist")
+    name = _chosen(lists, wanted)
+    composition = read_composition(tables[name])
+    if missing := [track for track in composition.tracks if track not in places]:
+        raise IncompleteSource(
+            f"{name} needs {len(missing)} track files that {asset_map} does not list "
+            f"({missing[0]} …): put the packages that it supplements into one folder"
+        )
+    packing = [root for root in tables.values() if _local(root) == "PackingList"]
+    for track in composition.tracks:
+        _refuse_damaged(folder / places[track], _packed(packing, track))
+    guards = ("-protocol_whitelist", "file", "-format_whitelist", "imf,mxf", "-f", "imf")
+    return Parts(
+        name=folder.name,
+        kind=f"IMF composition {name}",
+        inputs=(Input((*guards, "-assetmaps", str(folder / asset_map)), str(folder / name)),),
+        readable=(folder,),
+        size_bytes=sum((folder / places[track]).stat().st_size for track in composition.tracks),
+        frames=composition.frames,
+        left_out=composition.left_out,
+    )
+
+
+def read_asset_map(root: Element) -> dict[str, PurePosixPath]:
+    """Where each id lies in the folder (SMPTE ST 429-9). Pure; raises `IncompleteSource`."""
+    places: dict[str, PurePosixPath] = {}
+    for asset in _all(root, "Asset"):
+        identity, paths = _text(asset, "Id"), [path.text or "" for path in _all(asset, "Path")]
+        if identity in places or len(paths) != 1:
+            raise IncompleteSource(f"the asset map does not say once where {identity} is")
+        place = PurePosixPath(paths[0].strip())
+        if place.is_absolute() or ".." in place.parts or ":" in str(place) or not place.parts:
+            message = f"the asset map names {str(place)!r}, which is not a file of the folder"
+            raise UnsupportedMedia(message)
+        places[identity] = place
+    return places
+
+
+def read_composition(root: Element) -> Composition:
+    """What a composition plays (SMPTE ST 2067-3). Pure; raises `UnsupportedMedia`."""
+    tracks: dict[str, None] = {}
+    left_out: dict[str, None] = {}
+    frames = 0
+    for sequences in _all(root, "SequenceList"):
+        for sequence in sequences:
+            kind = _local(sequence)
+            if kind not in _READ:
+                left_out[f"{kind} of the composition"] = None
+                continue
+            for resource in _all(sequence, "Resource"):
+                tracks[_text(resource, "TrackFileId")] = None
+                frames += _edit_units(resource) if kind == "MainImageSequence" else 0
+    if not frames:
+        raise UnsupportedMedia("the composition has no picture: upload its sound as it is")
+    return Composition(tuple(tracks), frames, tuple(left_out))
+
+
+def _edit_units(resource: Element) -> int:
+    entry = _number(resource, "EntryPoint", 0)
+    whole = _number(resource, "IntrinsicDuration", 0) - entry
+    return _number(resource, "SourceDuration", whole) * _number(resource, "RepeatCount", 1)
+
+
+def _chosen(lists: Sequence[str], wanted: str) -> str:
+    named = [name for name in lists if wanted in ("", name)]
+    if len(named) == 1:
+        return named[0]
+    if not lists:
+        raise IncompleteSource("the package has no composition (CPL): copy it again")
+    raise IncompleteSource(f"the package has {len(lists)} compositions: name one of {lists}")
+
+
+def _need_inside(folder: Path, place: PurePosixPath) -> None:
+    """A regular file below the folder, by no link."""
+    path = folder
+    for word in place.parts:
+        path = path / word
+        if path.is_symlink():
+            raise UnsupportedMedia(f"{place} is a link: put the file itself into the folder")
+    if not path.is_file():
+        raise IncompleteSource(f"{place} is missing, which the asset map lists: copy it again")
+
+
+def _is_table(place: PurePosixPath) -> bool:
+    return place.suffix.lower() == ".xml"
+
+
+def _packed(packing: Sequence[Element], track: str) -> Element | None:
+    assets = (asset for root in packing for asset in _all(root, "Asset"))
+    return next((asset for asset in assets if _text(asset, "Id") == track), None)
+
+
+def _refuse_damaged(path: Path, packed: Element | None) -> None:
+    """By size and hash of the packing list (SMPTE ST 2067-2), where it says them."""
+    if packed is None:
+        return
+    if (size := _number(packed, "Size", path.stat().st_size)) != path.stat().st_size:
+        found = path.stat().st_size
+        raise IncompleteSource(f"{path.name} has {found} bytes of {size}: copy it again")
+    algorithms = [one.get("Algorithm", "") for one in _all(packed, "HashAlgorithm")]
+    name = "sha256" if any(one.endswith("sha256") for one in algorithms) else "sha1"
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, name).digest()
+    told = _optional(packed, "Hash")
+    if told and told != base64.b64encode(digest).decode():
+        raise IncompleteSource(f"{path.name} is not what the packing list says: copy it again")
+
+
+def _parsed(path: Path) -> Element:
+    """The root of a table; a document that declares entities is none."""
+    if path.stat().st_size > _XML_BYTES:
+        raise UnsupportedMedia(f"{path.name} is too large for a table of an IMF package")
+    content, parser = path.read_bytes(), XMLParser()  # noqa: S314 - no entity is ever declared
+    if b"<!" in content.replace(b"<!--", b"") or b"\0" in content:
+        raise UnsupportedMedia(f"{path.name} has declarations that no IMF table has")
+    try:
+        parser.feed(content)
+        root: Element = parser.close()
+    except ParseError as error:
+        raise UnsupportedMedia(f"{path.name} is not XML ({error}): copy it again") from error
+    return root
+
+
+def _local(element: Element) -> str:
+    """The name without its namespace, of which there is one a year."""
+    return element.tag.rpartition("}")[2]
+
+
+def _all(element: Element, name: str) -> Iterator[Element]:
+    return (one for one in element.iter() if _local(one) == name)
+
+
+def _optional(element: Element, name: str) -> str | None:
+    found = next((one.text for one in element if _local(one) == name), None)
+    return found.strip() if found else None
+
+
+def _text(element: Element, name: str) -> str:
+    found = _optional(element, name)
+    if not found:
+        raise UnsupportedMedia(f"a table of the package has {_local(element)} without {name}")
+    return found
+
+
+def _number(element: Element, name: str, otherwise: int) -> int:
+    text = _optional(element, name)
+    value = otherwise if text is None else int(text) if text.isdecimal() else -1
+    if not 0 <= value <= _LARGEST:
+        raise UnsupportedMedia(f"{name} of the package is {text!r}, which is no number of frames")
+    return value

@@ -1,0 +1,66 @@
+"""One clip as MXF OP-Atom: a file with the picture, and one for each track of sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from pipelines.errors import IncompleteSource
+from pipelines.media import MediaInfo
+from pipelines.sources.probe import probe
+from pipelines.sources.wrap import Input, Parts
+
+_GUARDS = ("-protocol_whitelist", "file", "-format_whitelist", "mxf")
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The picture's file, and the sounds' in the order of their tracks."""
+
+    picture: str
+    sounds: tuple[str, ...]
+
+
+def opatom_parts(folder: Path, names: Sequence[str]) -> Parts:
+    """All of these MXF files as one clip; raises `IncompleteSource` and what `probe` raises."""
+    infos = {name: probe(folder / name) for name in names}
+    clip = one_clip(infos)
+    files = [folder / name for name in (clip.picture, *clip.sounds)]
+    return Parts(
+        name=folder.name,
+        kind=f"MXF OP-Atom: {', '.join(file.name for file in files)}",
+        inputs=tuple(Input(_GUARDS, str(file)) for file in files),
+        readable=tuple(files),
+        size_bytes=sum(file.stat().st_size for file in files),
+        frames=None,
+        left_out=tuple(track for name in names for track in infos[name].left_out),
+    )
+
+
+def one_clip(infos: Mapping[str, MediaInfo]) -> Clip:
+    """One picture and sound as long as it is, by name. Pure; raises `IncompleteSource`."""
+    pictures = sorted(name for name, info in infos.items() if info.video)
+    if len(pictures) != 1:
+        told = ", ".join(pictures) or "none"
+        raise IncompleteSource(
+            f"{len(pictures)} of its MXF files have a picture ({told}): a folder must hold the "
+            "files of one clip"
+        )
+    sounds = tuple(sorted(name for name in infos if name not in pictures))
+    if several := [name for name, info in infos.items() if name in sounds and len(info.audio) > 1]:
+        raise IncompleteSource(f"{several[0]} has several tracks, which no OP-Atom file has")
+    for name in sounds:
+        _refuse_other_length(infos[pictures[0]], name, infos[name])
+    return Clip(pictures[0], sounds)
+
+
+def _refuse_other_length(picture: MediaInfo, name: str, sound: MediaInfo) -> None:
+    """A picture's time apart, at most: files of two clips would play side by side."""
+    track, lasts, heard = picture.picture, picture.duration_s, sound.duration_s
+    if track and lasts and heard and abs(lasts - heard) > Fraction(1) / track.frame_rate:
+        raise IncompleteSource(
+            f"{name} lasts {float(heard):.2f} s and the picture {float(lasts):.2f} s: a folder "
+            "must hold the files of one clip"
+        )

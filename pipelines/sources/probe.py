@@ -1,0 +1,374 @@
+"""What a file holds, read in a sandbox: by PyAV, or by ffmpeg where PyAV has no decoder (AVS3)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from pipelines import languages
+from pipelines.colour import colour_codes
+from pipelines.errors import (
+    EmptyFile,
+    LimitExceeded,
+    MediaError,
+    NoEssence,
+    ToolFailed,
+    TruncatedMedia,
+    UnsupportedMedia,
+)
+from pipelines.media import (
+    AudioTrack,
+    Colour,
+    FieldOrder,
+    MasteringDisplay,
+    MediaInfo,
+    SubtitleTrack,
+    VideoTrack,
+    content_light,
+)
+from pipelines.rates import nearest_standard_rate
+from pipelines.running import isolated_python
+from pipelines.running.run import capture
+from pipelines.running.sandbox import active
+from pipelines.sources.containers import FORMATS, MAX_PIXELS, may_jump
+from pipelines.sources.first_picture import FirstPicture, first_picture
+from pipelines.sources.programmes import read_programmes
+from pipelines.sources.track_choice import with_choice
+
+MAX_STREAMS = 128
+MAX_DURATION_S = 7 * 24 * 3600
+
+_MOV_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
+# SMPTE ST 377-1, RFC 8794 (EBML).
+_SIGNATURES = {"MXF": bytes.fromhex("060e2b34020501010d010201"), "MKV": b"\x1a\x45\xdf\xa3"}
+_CHILD = Path(__file__).with_name("probe_child.py")
+_DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
+_LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
+_HD_LINES = 720
+_DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
+# What ffmpeg's decoders make letters of; the others are pictures. Names are ffmpeg's.
+TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "eia_608"})
+# AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
+_FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
+
+
+def probe(path: Path, programme: int | None = None) -> MediaInfo:
+    """What the file holds; of a transport stream with several programmes, the one that is asked
+    for, else the one with the largest picture (see `pipelines.sources.track_choice`).
+
+    Raises `EmptyFile`, `UnsupportedMedia`, `TruncatedMedia`, `NoEssence`, `NoSuchProgramme` or
+    `LimitExceeded`. Never opens another file or the network, whatever the file asks for.
+    """
+    path = path.resolve()
+    if path.stat().st_size == 0:
+        message = "the file is empty: upload it again"
+        raise EmptyFile(message)
+    found = _sniff(path)
+    _refuse_broken(path, found)
+    video, unreadable = _video_tracks(path, found["video"])
+    audio = tuple(_audio_track(track) for track in found["audio"] if track["decoded"])
+    if not video and not audio:
+        message = "the file has neither a picture nor a sound track that can be decoded"
+        raise NoEssence(message)
+    tracks = (*found["video"], *found["audio"], *found["subtitles"])
+    info = MediaInfo(
+        format_name=found["format_name"],
+        size_bytes=path.stat().st_size,
+        duration_s=_fraction(found["duration_s"]),
+        video=video,
+        audio=audio,
+        timecode=found["timecode"],
+        sandbox=active(),
+        notes=_notes(found),
+        left_out=(*found["left_out"], *unreadable),
+        programmes=read_programmes(path, tracks) if found["format_name"] == "mpegts" else (),
+        subtitles=tuple(_subtitle_track(track) for track in found["subtitles"]),
+    )
+    chosen = with_choice(info, programme)
+    return replace(chosen, start_s=_start_s(found, (*chosen.video[:1], *chosen.audio)))
+
+
+def _start_s(found: Mapping[str, Any], tracks: Sequence[VideoTrack | AudioTrack]) -> Fraction:
+    """Ffmpeg's time zero: where a clock may jump, of the tracks that are read, else of the file."""
+    if may_jump(found["format_name"]):
+        return min(track.start_s for track in tracks)
+    return Fraction(found["start_s"])
+
+
+def _video_tracks(
+    path: Path, found: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[VideoTrack, ...], list[str]]:
+    """And the names of those without a picture that decodes, which are none beside others."""
+    read, unreadable = [], []
+    for track in found:
+        try:
+            read.append(_video_track(path, track))
+        except NoEssence:
+            if len(found) == 1:
+                raise
+            unreadable.append(f"picture track {track['index']} (no picture of it decodes)")
+    if unreadable and not read:
+        message = f"none of its {len(found)} picture tracks has a picture that decodes"
+        raise NoEssence(message)
+    return tuple(read), unreadable
+
+
+def _sniff(path: Path) -> dict[str, Any]:
+    """The finding of `probe_child`, made in the sandbox."""
+    argv = isolated_python.command(_CHILD, str(path), ",".join(FORMATS), str(MAX_PIXELS))
+    captured = capture(argv, readable=[path, *isolated_python.files(_CHILD)])
+    found: dict[str, Any] = json.loads(captured.stdout)
+    return found
+
+
+def _refuse_broken(path: Path, found: Mapping[str, Any]) -> None:
+    log = "\n".join(found["log"])
+    if "moov atom not found" in log and _looks_like_mov(path):
+        message = "the file ends before its index (moov): upload it again, whole"
+        raise TruncatedMedia(message)
+    if "error" in found:
+        raise UnsupportedMedia(_why_unopened(path, log, found["error"]))
+    if "external track" in log:
+        message = "the file keeps its essence in other files: upload a self-contained file"
+        raise UnsupportedMedia(message)
+    missing = found["last_byte"] - path.stat().st_size
+    if "mov" in found["format_name"] and missing > 0:
+        message = f"the file lacks its last {missing} bytes: upload it again, whole"
+        raise TruncatedMedia(message)
+    if found["streams"] > MAX_STREAMS:
+        message = f"{found['streams']} streams are more than {MAX_STREAMS}: drop what is not needed"
+        raise LimitExceeded(message)
+    if Fraction(found["duration_s"] or 0) > MAX_DURATION_S:
+        message = "it claims to last longer than a week: cut it, or repair its index"
+        raise LimitExceeded(message)
+
+
+def _looks_like_mov(path: Path) -> bool:
+    """Whether it begins with a box: by its name alone, ffmpeg calls any text a broken `.mp4`."""
+    with path.open("rb") as file:
+        return file.read(8)[4:] in _MOV_BOXES
+
+
+def _why_unopened(path: Path, log: str, error: str) -> str:
+    if "whitelist" in log:
+        return "it is a playlist, a script or a format that Kapok does not open: upload the media"
+    if kind := _signature(path):
+        return f"it begins as {kind}, but its structure is damaged ({error}): write the file again"
+    return f"it is not media ({error}): upload MP4, MOV, MXF, MPEG-TS, MKV, WAV or the like"
+
+
+def _signature(path: Path) -> str | None:
+    """What its first bytes say that it is."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    return next((kind for kind, words in _SIGNATURES.items() if head.startswith(words)), None)
+
+
+def _video_track(path: Path, track: Mapping[str, Any]) -> VideoTrack:
+    if track["decoded"]:
+        return _track_by_pyav(track)
+    _refuse_huge(track["pixels"])
+    made = _track_by_ffmpeg(track, _ask_ffmpeg(path, track["index"]))
+    _refuse_huge(made.width * made.height)
+    return made
+
+
+def _refuse_huge(pixels: int) -> None:
+    if pixels > MAX_PIXELS:
+        message = f"pictures of {pixels} pixels are larger than {MAX_PIXELS}: scale them down first"
+        raise LimitExceeded(message)
+
+
+def _ask_ffmpeg(path: Path, index: int) -> FirstPicture:
+    try:
+        picture = first_picture(path, index)
+    except (ToolFailed, MediaError) as error:
+        message = f"no picture of track {index} can be decoded: {error.detail}"
+        raise NoEssence(message) from error
+    if picture is None:
+        message = f"there are no pictures in track {index}"
+        raise NoEssence(message)
+    return picture
+
+
+def _track_by_pyav(track: Mapping[str, Any]) -> VideoTrack:
+    return VideoTrack(
+        index=track["index"],
+        codec=track["codec"],
+        codec_profile=track["codec_profile"],
+        width=track["width"],
+        height=track["height"],
+        pix_fmt=track["pix_fmt"],
+        bit_depth=_bit_depth(track["pix_fmt"]),
+        frame_rate=_rate(track),
+        colour=_colour(track),
+        sample_aspect_ratio=Fraction(track["sample_aspect_ratio"]),
+        rotation_deg=-track["rotation_ccw_deg"] % 360,
+        mirrored=track["mirrored"],
+        field_order=_field_order(track),
+        start_s=Fraction(track["start_s"]),
+        container_frames=track["container_frames"],
+        mastering_display=mastering_display(track["mastering_display"]),
+        content_light=content_light(_pair(track["content_light"])),
+        default=track["default"],
+        dolby_vision=track["dolby_vision"] or track["codec_tag"] in _DOLBY_VISION_TAGS,
+        hdr10_plus=track["hdr10_plus"],
+        hdr_vivid=track["hdr_vivid"],
+        captions=tuple(track["captions"]),
+    )
+
+
+def _track_by_ffmpeg(track: Mapping[str, Any], picture: FirstPicture) -> VideoTrack:
+    return VideoTrack(
+        index=track["index"],
+        codec=picture.codec,
+        codec_profile=None,
+        width=picture.width,
+        height=picture.height,
+        pix_fmt=picture.pix_fmt,
+        bit_depth=_bit_depth(picture.pix_fmt),
+        frame_rate=_rate(track),
+        colour=picture.colour,
+        sample_aspect_ratio=picture.sample_aspect_ratio or Fraction(track["sample_aspect_ratio"]),
+        field_order=picture.field_order,
+        start_s=Fraction(track["start_s"]),
+        container_frames=track["container_frames"],
+        default=track["default"],
+    )
+
+
+def _audio_track(track: Mapping[str, Any]) -> AudioTrack:
+    return AudioTrack(
+        index=track["index"],
+        codec=track["codec"],
+        channels=track["channels"],
+        layout=track["layout"],
+        sample_rate_hz=track["sample_rate_hz"],
+        bit_depth=_sound_bit_depth(track["codec"], track["sample_bits"], track["coded_bits"]),
+        language=_language(track["language"]),
+        start_s=Fraction(track["start_s"]),
+        duration_s=_fraction(track["duration_s"]),
+    )
+
+
+def _subtitle_track(track: Mapping[str, Any]) -> SubtitleTrack:
+    return SubtitleTrack(
+        index=track["index"],
+        codec=track["codec"],
+        text=track["codec"] in TEXT_CODECS,
+        language=_language(track["language"]),
+        forced=track["forced"],
+        hearing_impaired=track["hearing_impaired"],
+    )
+
+
+def _language(tag: str | None) -> str | None:
+    """A tag of BCP 47's shape; any other text could say something to the tools that get it."""
+    known = tag is not None and tag != "und" and languages.TAG.fullmatch(tag)
+    return tag if known else None
+
+
+def _rate(track: Mapping[str, Any]) -> Fraction:
+    """The container's average rate at its nearest standard; `inspect` measures the real one."""
+    rates = [Fraction(rate) for rate in track["rates"]]
+    return nearest_standard_rate(rates[0]) if rates else Fraction(25)
+
+
+def _colour(track: Mapping[str, Any]) -> Colour:
+    """What the pictures say, and what the container says where they say nothing."""
+    frame = _named(track["colour_of_frame"])
+    stream = _named(track["colour_of_stream"])
+    full_range = "pc" if track["pix_fmt"].startswith("yuvj") else None
+    return Colour(
+        primaries=frame.primaries or stream.primaries,
+        transfer=frame.transfer or stream.transfer,
+        matrix=frame.matrix or stream.matrix,
+        range=full_range or frame.range or stream.range,
+    )
+
+
+def _named(codes: Sequence[int]) -> Colour:
+    primaries, transfer, matrix, value_range = codes
+    return Colour(
+        colour_codes.PRIMARIES.get(primaries),
+        colour_codes.TRANSFERS.get(transfer),
+        colour_codes.MATRICES.get(matrix),
+        colour_codes.RANGES.get(value_range),
+    )
+
+
+def _field_order(track: Mapping[str, Any]) -> FieldOrder | None:
+    order = _FIELD_ORDERS.get(track["field_order"])
+    if track["interlaced"] and order in (None, "progressive"):
+        # The frame says interlaced, the stream not which field is first. DV in SD begins with the
+        # lower one (IEC 61834), everything else is taken in BT.709's order.
+        lower_first = track["codec"] == "dvvideo" and track["height"] < _HD_LINES
+        return "bb" if lower_first else "tt"
+    return order
+
+
+def mastering_display(numbers: Sequence[str] | None) -> MasteringDisplay | None:
+    """Of the ten fractions of `probe_child.side_data`."""
+    if numbers is None:
+        return None
+    rx, ry, gx, gy, bx, by, wx, wy, darkest, brightest = (Fraction(n) for n in numbers)
+    return MasteringDisplay((rx, ry), (gx, gy), (bx, by), (wx, wy), darkest, brightest)
+
+
+def _pair(numbers: Sequence[int] | None) -> tuple[int, int] | None:
+    return (numbers[0], numbers[1]) if numbers else None
+
+
+def _bit_depth(pix_fmt: str) -> int:
+    return max(component.bits for component in av.VideoFormat(pix_fmt).components)
+
+
+def _sound_bit_depth(codec: str, sample_bits: int, coded_bits: int | None) -> int | None:
+    """Decoders give 24 bits in 32; floating point counts as 32. `None` for a lossy codec."""
+    if codec.startswith("pcm_"):
+        digits = re.match(r"pcm_[a-z]+(\d+)", codec)
+        return int(digits[1]) if digits else sample_bits
+    if codec in _LOSSLESS_SOUND:
+        return 16 if sample_bits <= 16 else coded_bits or 24
+    return None
+
+
+def _notes(found: Mapping[str, Any]) -> tuple[str, ...]:
+    silent = [
+        f"sound track {track['index']} cannot be decoded and is left out"
+        for track in found["audio"]
+        if not track["decoded"]
+    ]
+    disputed = [
+        f"picture track {track['index']}: the container and the pictures name different colours"
+        for track in found["video"]
+        if track["decoded"] and _disagree(track["colour_of_stream"], track["colour_of_frame"])
+    ]
+    logarithmic = [
+        f"picture track {track['index']}: its DPX header says {_DPX_LIGHT[track['dpx_transfer']]}, "
+        "which is read as if it were video: grade it first, or keep it as it is"
+        for track in found["video"]
+        if track["decoded"] and track["dpx_transfer"] in _DPX_LIGHT
+    ]
+    return (*silent, *disputed, *logarithmic)
+
+
+def _disagree(stream: Sequence[int], frame: Sequence[int]) -> bool:
+    pairs = zip(_named_values(stream), _named_values(frame), strict=True)
+    return any(one != other for one, other in pairs if one and other)
+
+
+def _named_values(codes: Sequence[int]) -> tuple[str | None, ...]:
+    colour = _named(codes)
+    return (colour.primaries, colour.transfer, colour.matrix, colour.range)
+
+
+def _fraction(text: str | None) -> Fraction | None:
+    return None if text is None else Fraction(text)

@@ -1,0 +1,432 @@
+"""The sandboxed half of `probe` and `captions`: opens one file with PyAV and prints what it finds
+as JSON.
+
+Run as a script by an isolated Python, so it imports nothing of Kapok. Numbers come out raw (H.273
+codes, fractions as text); `pipelines.sources.probe` gives them their names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import sys
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.sidedata.sidedata import Type
+from av.stream import Disposition
+
+_MAX_PACKETS = 3000  # enough to reach a picture in a stream that starts inside a long GOP
+_MAX_PACKET_BYTES = 256 << 20
+_LAST_ENTRIES = 64  # of a sample index: the end of the file, whatever the interleaving
+_NOT_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+# PyAV raises at a kind of side data that it has no name for, as an image's EXIF is: here it may be
+# any that nobody asks for.
+Type._missing_ = classmethod(lambda _, __: Type.SEI_UNREGISTERED)  # type: ignore[method-assign, assignment]
+_HANDLER_CHARACTERS = 40
+_DPX_TRANSFER = 801  # byte of the header, SMPTE ST 268
+# ATSC A/53 part 4, 6.2.3: user data of type 3, which SEI (ITU-T T.35) or MPEG-2 user data carry.
+_CAPTION_MARKS = {
+    "h264": b"\xb5\x00\x31GA94\x03",
+    "hevc": b"\xb5\x00\x31GA94\x03",
+    "mpeg2video": b"\x00\x00\x01\xb2GA94\x03",
+}
+_CC_DATA, _CC_VALID, _CC_EMPTY = 0x40, 0x04, bytes([0x80, 0x80])
+_UNTIMED = 300  # [P] pictures at a stream's start, whose first ones may be cut off
+_UNTIMED_WHY = "not every picture has a time stamp"
+_MOST_CAPTIONED = 1_000_000  # [P] pictures with letters: a day and night has no more
+_CAPTION_PACKETS, _CAPTION_BYTES = 250, 64 << 20  # [P] some seconds
+_RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
+
+
+def main(path: str, formats: str, max_pixels: str) -> None:
+    """Print one JSON object: the finding, or `error` with the log that came with it.
+
+    Pictures larger than `max_pixels` are told of and not decoded.
+    """
+    av.logging.set_level(av.logging.WARNING)
+    with av.logging.Capture(local=False) as log:
+        try:
+            guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
+            with av.open(path, options=guards, metadata_errors="replace") as container:
+                found = _read(container, int(max_pixels))
+        except av.error.FFmpegError as error:
+            found = {"error": error.strerror}
+    found["log"] = [message for _, _, message in log][-50:]
+    json.dump(found, sys.stdout)
+
+
+def print_captions(path: str, formats: str, track: str) -> None:
+    """Print what every picture says in CEA-608, in the order in which pictures are shown.
+
+    An object of `tick` (seconds) and `pictures`: a time in ticks, and field, first and second byte
+    of each pair as hexadecimal digits. Nothing is decoded. `why` says why there are none.
+    """
+    av.logging.set_level(av.logging.ERROR)
+    guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
+    with av.open(path, options=guards, metadata_errors="replace") as container:
+        stream = container.streams[int(track)]
+        found: dict[str, Any] = {"tick": _text(Fraction(stream.time_base or 1)), "pictures": []}
+        try:
+            pairs = sorted(_pairs(container, stream), key=lambda one: one[0])
+            found["pictures"] = [(at, said.hex()) for at, said in pairs]
+        except _UnreadCaptionsError as why:
+            found["why"] = str(why)
+    json.dump(found, sys.stdout)
+
+
+class _UnreadCaptionsError(Exception):
+    """Says why captions have no times."""
+
+
+def _pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, bytes]]:
+    """In coding order. One picture without a time is the second field of the one before it; those
+    before any time are not there.
+    """
+    mark = _CAPTION_MARKS[stream.codec_context.codec.canonical_name]
+    at, untimed, told = None, 0, 0
+    for packet in container.demux(stream):
+        if not packet.size:
+            continue
+        at, untimed = (at, untimed + 1) if packet.pts is None else (packet.pts, 0)
+        triplets = _triplets(bytes(packet), mark)
+        said = [one for one in triplets if one[0] & 3 < 2 and one[1:] != _CC_EMPTY]
+        if said and at is not None:
+            told += 1
+            yield at, b"".join(bytes([one[0] & 1]) + one[1:] for one in said)
+        if untimed > (_UNTIMED if at is None else 1) or told > _MOST_CAPTIONED:
+            raise _UnreadCaptionsError(_UNTIMED_WHY if untimed else "there are too many")
+    if at is None:
+        raise _UnreadCaptionsError(_UNTIMED_WHY)
+
+
+def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
+    pictures = [s for s in container.streams.video if not s.disposition & _NOT_PICTURES]
+    decodable = [s for s in pictures if 0 < _pixels(s) <= max_pixels]
+    frames = _first_frames(container, decodable)
+    captions = captions_in(container, decodable)
+    return {
+        "format_name": container.format.name,
+        "start_s": _text(Fraction(container.start_time or 0, av.time_base)),
+        "duration_s": None
+        if not container.duration or container.duration < 0
+        else _text(Fraction(container.duration, av.time_base)),
+        "streams": len(container.streams),
+        "last_byte": _last_byte(container),
+        "timecode": _timecode(container) or _timecode_of(decodable[:1], frames),
+        "video": [_picture(s, frames.get(s.index), captions.get(s.index, set())) for s in pictures],
+        "audio": [_sound(s) for s in container.streams.audio],
+        "subtitles": [_subtitle(s) for s in container.streams.subtitles if s.codec_context],
+        "left_out": _left_out(container, pictures),
+    }
+
+
+def _pixels(stream: Any) -> int:
+    """What the container or the stream's header claims; 0 where PyAV has no decoder."""
+    context = stream.codec_context
+    return 0 if context is None else int(context.width * context.height)
+
+
+def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, tuple[Any, int]]:
+    """The first picture of each stream, decoded on one thread to keep memory small; and, of a DPX,
+    what its header calls its light.
+    """
+    for stream in streams:
+        stream.codec_context.thread_count = 1
+    found: dict[int, tuple[Any, int]] = {}
+    if not streams:
+        return found
+    size = 0
+    for count, packet in enumerate(container.demux(streams)):
+        size += packet.size
+        if len(found) == len(streams) or count > _MAX_PACKETS or size > _MAX_PACKET_BYTES:
+            break
+        if packet.stream.index not in found and (frames := _decoded(packet)):
+            found[packet.stream.index] = (frames[0], _dpx_transfer(packet))
+    return found
+
+
+def _dpx_transfer(packet: Any) -> int:
+    """A code of SMPTE ST 268, some of which ffmpeg has no name for; 0 of other images."""
+    head = bytes(packet)[: _DPX_TRANSFER + 1] if packet.size > _DPX_TRANSFER else b""
+    return head[_DPX_TRANSFER] if head[:4] in (b"SDPX", b"XPDS") else 0
+
+
+def _decoded(packet: Any) -> list[Any]:
+    try:
+        return list(packet.decode())
+    except av.error.FFmpegError:
+        return []  # a damaged packet: a later one may decode
+
+
+def captions_in(container: InputContainer, streams: list[Any]) -> dict[int, set[str]]:
+    """Kinds of captions in the next coded pictures of each stream: encoders write some in each.
+
+    Found by their mark, which needs no decoding.
+    """
+    marks = {
+        stream.index: mark
+        for stream in streams
+        if (context := stream.codec_context) is not None
+        and (mark := _CAPTION_MARKS.get(context.codec.canonical_name))
+    }
+    found: dict[int, set[str]] = {index: set() for index in marks}
+    size = 0
+    if not marks:
+        return found
+    for count, packet in enumerate(container.demux([s for s in streams if s.index in marks])):
+        size += packet.size
+        if count > _CAPTION_PACKETS or size > _CAPTION_BYTES:
+            break
+        found[packet.stream.index] |= caption_kinds(bytes(packet), marks[packet.stream.index])
+    return found
+
+
+def caption_kinds(coded: bytes, mark: bytes) -> set[str]:
+    """Which captions are in one coded picture."""
+    return {"cea-608" if one[0] & 3 < 2 else "cea-708" for one in _triplets(coded, mark)}
+
+
+def _triplets(coded: bytes, mark: bytes) -> list[bytes]:
+    """The valid parts of a picture's `cc_data` (ANSI/CTA-708-E, 4.3), which may be two fields'."""
+    found: list[bytes] = []
+    for part in coded.split(mark)[1:]:
+        # Emulation prevention, ITU-T H.264 7.4.1.1, of at most 31 triplets and their header.
+        told = part[:160].replace(b"\0\0\3", b"\0\0")
+        if len(told) >= 2 and told[0] & _CC_DATA:
+            found += [told[2 + 3 * n : 5 + 3 * n] for n in range(told[0] & 31)]
+    return [one for one in found if len(one) == 3 and one[0] & _CC_VALID]
+
+
+def _picture(stream: Any, first: tuple[Any, int] | None, captions: set[str]) -> dict[str, Any]:
+    context = stream.codec_context
+    frame, dpx_transfer = first or (None, 0)
+    common = {
+        "index": stream.index,
+        "id": stream.id,
+        "default": bool(stream.disposition & Disposition.default),
+        "decoded": frame is not None,
+        "pixels": _pixels(stream),
+        "rates": [_text(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate],
+        "start_s": _start(stream),
+        "container_frames": stream.frames or None,
+        "sample_aspect_ratio": _text(stream.sample_aspect_ratio or Fraction(1)),
+    }
+    if context is None or frame is None:
+        return common
+    return {
+        **common,
+        "codec": context.codec.canonical_name,
+        "codec_tag": context.codec_tag,
+        "dpx_transfer": dpx_transfer,
+        "codec_profile": stream.profile,
+        "width": frame.width,
+        "height": frame.height,
+        "pix_fmt": frame.format.name,
+        "rotation_ccw_deg": frame.rotation,
+        "mirrored": _mirrored(frame),
+        "field_order": int(context.field_order or 0),
+        "interlaced": frame.interlaced_frame,
+        "colour_of_stream": _colour_codes(context),
+        "colour_of_frame": _colour_codes(frame),
+        "captions": sorted(captions),
+        **side_data(frame),
+    }
+
+
+def _mirrored(frame: Any) -> bool:
+    """Whether the display matrix (ISO/IEC 14496-12, 6.2.2) turns left and right about."""
+    held = {data.type: bytes(data) for data in frame.side_data}
+    if Type.DISPLAYMATRIX not in held:
+        return False
+    a, b, _, c, d, *_ = struct.unpack("=9i", held[Type.DISPLAYMATRIX])
+    return bool(a * d < b * c)
+
+
+def _colour_codes(thing: Any) -> list[int]:
+    """Primaries, transfer, matrix, range."""
+    names = ("color_primaries", "color_trc", "colorspace", "color_range")
+    return [int(getattr(thing, name) or 0) for name in names]
+
+
+def side_data(frame: Any) -> dict[str, Any]:
+    """The HDR metadata that comes with a decoded picture."""
+    held = {data.type: bytes(data) for data in frame.side_data}
+    return {
+        "mastering_display": _mastering(held.get(Type.MASTERING_DISPLAY_METADATA)),
+        "content_light": _light(held.get(Type.CONTENT_LIGHT_LEVEL)),
+        "dolby_vision": Type.DOVI_RPU_BUFFER in held or Type.DOVI_METADATA in held,
+        "hdr10_plus": Type.DYNAMIC_HDR_PLUS in held,
+        "hdr_vivid": Type.DYNAMIC_HDR_VIVID in held,
+    }
+
+
+def _mastering(raw: bytes | None) -> list[str] | None:
+    """Ten fractions as FFmpeg's AVMasteringDisplayMetadata holds them, if both halves are set."""
+    if raw is None:
+        return None
+    numbers = struct.unpack_from(f"={2 * _RATIONALS}i2i", raw)
+    *pairs, has_primaries, has_luminance = numbers
+    if not (has_primaries and has_luminance) or 0 in pairs[1::2]:
+        return None
+    return [f"{over}/{under}" for over, under in zip(pairs[::2], pairs[1::2], strict=True)]
+
+
+def _light(raw: bytes | None) -> list[int] | None:
+    return None if raw is None else list(struct.unpack_from("=2I", raw))
+
+
+def _sound(stream: Any) -> dict[str, Any]:
+    context = stream.codec_context
+    common = {"index": stream.index, "id": stream.id, "decoded": False}
+    if context is None or not context.sample_rate or not context.layout.nb_channels:
+        return common
+    duration = stream.duration and stream.duration * stream.time_base
+    return {
+        **common,
+        "decoded": True,
+        "codec": context.codec.canonical_name,
+        "channels": context.layout.nb_channels,
+        "layout": context.layout.name,
+        "sample_rate_hz": context.sample_rate,
+        "sample_bits": context.format.bits,
+        "coded_bits": _coded_bits(context),
+        "language": stream.language,
+        "start_s": _start(stream),
+        "duration_s": _text(duration) if duration else None,
+    }
+
+
+def _subtitle(stream: Any) -> dict[str, Any]:
+    return {
+        "index": stream.index,
+        "id": stream.id,
+        "codec": stream.codec_context.codec.canonical_name,
+        "language": stream.language,
+        "forced": bool(stream.disposition & Disposition.forced),
+        "hearing_impaired": bool(stream.disposition & Disposition.hearing_impaired),
+    }
+
+
+def _coded_bits(context: Any) -> int | None:
+    """What lossless codecs say in their headers; `None` where one does not."""
+    if context.format.name.startswith(("flt", "dbl")):
+        return int(context.format.bits)
+    head = bytes(context.extradata or b"")
+    match context.codec.canonical_name:
+        case "flac" if len(head) >= 34:  # STREAMINFO, RFC 9639 section 8.2
+            return ((head[12] & 1) << 4 | head[13] >> 4) + 1
+        case "alac" if len(head) >= 18:  # ALACSpecificConfig, behind a box header of 12 bytes
+            return head[17]
+        case "tta" if len(head) >= 10:
+            return head[8]
+        case _:
+            return None
+
+
+def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
+    """Names of the tracks that are neither picture nor decodable sound or subtitles; a timecode is
+    carried.
+    """
+    kinds = {"video": "cover image", "audio": "sound track", "subtitle": "subtitle track"}
+    told = []
+    for stream in container.streams:
+        context = stream.codec_context
+        taken = stream in pictures or (stream.type == "audio" and _sound(stream)["decoded"])
+        taken = taken or (stream.type == "subtitle" and context is not None)
+        if taken or _is_timecode(stream):
+            continue
+        kind = kinds.get(stream.type, f"{stream.type} track")
+        name = context.codec.canonical_name if context is not None else "no decoder"
+        told.append(f"{kind} {stream.index} ({name}{_handler(stream)})")
+    return told
+
+
+def _is_timecode(stream: Any) -> bool:
+    """A track of timecode alone, in one sample: cameras' metadata, one a picture, have it too."""
+    return stream.type == "data" and bool(stream.metadata.get("timecode")) and stream.frames <= 1
+
+
+def _handler(stream: Any) -> str:
+    """What a camera calls its data; it may be anybody's text."""
+    text = stream.metadata.get("handler_name", "") if stream.type == "data" else ""
+    shown = "".join(character for character in text if character.isprintable()).strip()
+    return f', "{shown[:_HANDLER_CHARACTERS]}"' if shown else ""
+
+
+def _start(stream: Any) -> str:
+    return _text((stream.start_time or 0) * Fraction(stream.time_base or 1))
+
+
+def _last_byte(container: InputContainer) -> int:
+    """Where the container's own index says that its last sample ends; 0 without an index."""
+    ends = [
+        entry.pos + entry.size
+        for stream in container.streams
+        for entry in _last_entries(stream.index_entries)
+    ]
+    return max(ends, default=0)
+
+
+def _last_entries(entries: Any) -> list[Any]:
+    return [entries[at] for at in range(max(0, len(entries) - _LAST_ENTRIES), len(entries))]
+
+
+def _timecode(container: InputContainer) -> str | None:
+    """Matroska's tags are in capitals."""
+    places = [s.metadata for s in container.streams] + [container.metadata]
+    named = [{key.lower(): value for key, value in place.items()} for place in places]
+    return next((place["timecode"] for place in named if place.get("timecode")), None)
+
+
+def _timecode_of(streams: list[Any], frames: Mapping[int, tuple[Any, int]]) -> str | None:
+    """What the first picture itself says; zero is what encoders write that know none."""
+    if not streams or streams[0].index not in frames:
+        return None
+    frame, _ = frames[streams[0].index]
+    held = {data.type: bytes(data) for data in frame.side_data}
+    rate = streams[0].average_rate or Fraction(25)
+    said = gop_timecode(held.get(Type.GOP_TIMECODE)) or st12_timecode(
+        held.get(Type.S12M_TIMECODE), rate
+    )
+    return said if said and re.search("[1-9]", said) else None
+
+
+def gop_timecode(raw: bytes | None) -> str | None:
+    """The 25 bits of a group of pictures header (ISO/IEC 13818-2, 6.3.8)."""
+    if raw is None or len(raw) < 4:
+        return None
+    (bits,) = struct.unpack_from("=I", raw)
+    hour, minute, second = bits >> 19 & 31, bits >> 13 & 63, bits >> 6 & 63
+    return f"{hour:02}:{minute:02}:{second:02}{';' if bits >> 24 & 1 else ':'}{bits & 63:02}"
+
+
+def st12_timecode(raw: bytes | None, rate: Fraction) -> str | None:
+    """SMPTE ST 12-1 in BCD, as decoders give an SEI's: above 30 a second a bit tells the two
+    frames of a number apart (ST 12-1, 12.2), at 50 another one than at 60.
+    """
+    count, bits = struct.unpack_from("=2I", raw) if raw and len(raw) >= 8 else (0, 0)
+    if not count:
+        return None
+    hour, minute, second = _bcd(bits & 63), _bcd(bits >> 8 & 127), _bcd(bits >> 16 & 127)
+    frame = _bcd(bits >> 24 & 63)
+    if rate > 30:
+        frame = 2 * frame + (bits >> (7 if rate == 50 else 23) & 1)
+    return f"{hour:02}:{minute:02}:{second:02}{';' if bits >> 30 & 1 else ':'}{frame:02}"
+
+
+def _bcd(bits: int) -> int:
+    return 10 * (bits >> 4) + (bits & 15)
+
+
+def _text(value: Any) -> str:
+    fraction = Fraction(value)
+    return f"{fraction.numerator}/{fraction.denominator}"
+
+
+if __name__ == "__main__":
+    (print_captions if sys.argv[4:] == ["captions"] else main)(*sys.argv[1:4])

@@ -1,0 +1,1 @@
+"""Subtitles and captions: read, put in their place and written."""

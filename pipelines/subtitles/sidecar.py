@@ -1,0 +1,77 @@
+"""A subtitle file beside the master: found out what it is, and kept as UTF-8."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import LimitExceeded, UnsupportedMedia
+from pipelines.media import SubtitleTrack
+from pipelines.subtitles.cues import srt
+from pipelines.subtitles.ttml import is_ttml, read_ttml
+
+FIRST_INDEX = 1000  # no stream of a master has it
+_MOST_BYTES = 32 << 20
+_BYTE_ORDER = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_CUE = re.compile(r"^\s*(\d+:)?\d+:\d\d[,.]\d+\s+-->", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """What a subtitle file holds, and the kind of file that it is, by ffmpeg's name; of TTML, which
+    ffmpeg does not read, the words are SubRip.
+    """
+
+    codec: str
+    text: str
+
+
+def read_sidecar(path: Path, language: str, number: int, folder: Path) -> SubtitleTrack:
+    """Written again into `folder`; its times are counted from the first picture.
+
+    Raises `UnsupportedMedia` and `LimitExceeded`, with the way out.
+    """
+    if path.stat().st_size > _MOST_BYTES:
+        raise LimitExceeded(f"{path.name} is larger than 32 MiB: give one subtitle file a language")
+    letters = read_letters(path.read_bytes(), path.name)
+    kept = folder / f"sidecar-{number}.txt"
+    kept.write_text(letters.text, "utf-8")
+    return SubtitleTrack(
+        FIRST_INDEX + number, letters.codec, text=True, language=language, file=str(kept)
+    )
+
+
+def read_letters(raw: bytes, name: str) -> Letters:
+    """By what it begins with, whatever its name.
+
+    Raises `UnsupportedMedia` and `LimitExceeded`, with the way out.
+    """
+    text = _decoded(raw, name)
+    if text.startswith("WEBVTT"):
+        return Letters("webvtt", text)
+    if text.lstrip().startswith("[Script Info]"):
+        return Letters("ass", text)
+    if _CUE.search(text):
+        return Letters("subrip", text)
+    if is_ttml(text):
+        return Letters("ttml", srt(read_ttml(text, name)))
+    raise UnsupportedMedia(f"{name} is neither SubRip, WebVTT, ASS nor TTML: convert it first")
+
+
+def decoded(path: Path) -> str:
+    """The letters of a file. Raises `UnsupportedMedia`."""
+    return _decoded(path.read_bytes(), path.name)
+
+
+def _decoded(raw: bytes, name: str) -> str:
+    """By its byte order mark, else UTF-8, else GB 18030, which holds GBK and GB 2312."""
+    marked = next((code for mark, code in _BYTE_ORDER if raw.startswith(mark)), None)
+    for code in [marked] if marked else ["utf-8-sig", "gb18030"]:
+        try:
+            return raw.decode(code).replace("\r\n", "\n").replace("\0", "")
+        except UnicodeDecodeError:
+            continue
+    raise UnsupportedMedia(
+        f"the letters of {name} are neither UTF-8, UTF-16 nor GB 18030: save it as UTF-8"
+    )

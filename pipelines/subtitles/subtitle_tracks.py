@@ -1,0 +1,237 @@
+"""Encode the subtitles: once for the whole source, every distinct track in one pass.
+
+Letters are read as SubRip on the file's own clock, put in their place by `subtitles.cues`, and
+written as the rung's container has them. Pictures of letters are copied, packet by packet.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from pipelines.errors import UnsupportedMedia
+from pipelines.media import CaptionChannel
+from pipelines.planning.plan_subtitles import UNREADABLE
+from pipelines.planning.plan_types import Plan, SubtitlePlan
+from pipelines.progress import Progress, part
+from pipelines.running.run import run
+from pipelines.running.tools import ffmpeg
+from pipelines.sources.containers import INPUT_GUARDS
+from pipelines.subtitles.captions import read_captions
+from pipelines.subtitles.cues import (
+    Cue,
+    in_place,
+    one_at_a_time,
+    read_srt,
+    srt,
+    webvtt,
+    without_drawings,
+)
+from pipelines.subtitles.sidecar import decoded
+
+_DRAWN = frozenset({"ass", "ssa"})
+_FOREIGN = re.compile("Invalid UTF-8 in decoded subtitles|Unable to recode subtitle event")
+_FAULTY = re.compile(r"#0:(\d+)/\w+ .*Error decoding subtitles")
+_DEMUXERS = {"subrip": "srt", "webvtt": "webvtt", "ass": "ass", "ttml": "srt"}
+_MUXERS = {"mp4": "mp4", "mkv": "matroska"}
+_PLAIN = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSubtitles:
+    """`files` by `SubtitlePlan.key`: one track each, from zero; `commands` read their sources."""
+
+    files: dict[str, Path]
+    commands: tuple[tuple[str, ...], ...]
+
+
+def encode_subtitles(
+    source: Path, plan: Plan, folder: Path
+) -> Generator[Progress, None, EncodedSubtitles]:
+    """Write every distinct subtitle track of the plan into `folder`; nothing where there is none.
+
+    Raises as `run` does, and `LimitExceeded` for a cue that no player would take.
+    """
+    source, folder = source.resolve(), folder.resolve()
+    tracks = distinct_subtitles(plan)
+    if not tracks:
+        return EncodedSubtitles({}, ())
+    commands = []
+    inside = {key: one for key, one in tracks.items() if one.file is None and one.channel is None}
+    if inside:
+        reading = _read(source, plan, inside, folder)
+        commands.append((yield from part(reading, 0.0, 0.8, "reading the subtitles")))
+    captions: Mapping[CaptionChannel, Sequence[Cue]] = {}
+    if plan.video_track is not None and any(one.channel for one in tracks.values()):
+        captions = yield from part(
+            read_captions(source, plan.video_track), 0.8, 0.9, "reading the captions"
+        )
+    for key, track in tracks.items():
+        if track.file is not None:
+            commands.append((yield from _read_file(key, track, Path(track.file), folder)))
+    made = [(key, track) for key, track in tracks.items() if not track.copied]
+    for number, (key, track) in enumerate(made):
+        start, end = 0.9 + 0.1 * number / len(made), 0.9 + 0.1 * (number + 1) / len(made)
+        if track.channel:
+            cues = captions.get(track.channel, ())
+        else:
+            cues = yield from _letters(key, track, folder)
+        making = _made(key, track, cues, plan, folder)
+        yield from part(making, start, end, "writing the subtitles")
+    files = {key: folder / f"{key}.{track.suffix}" for key, track in tracks.items()}
+    return EncodedSubtitles(files, tuple(commands))
+
+
+def distinct_subtitles(plan: Plan) -> dict[str, SubtitlePlan]:
+    """Every subtitle track of a plan once, by its key."""
+    return {one.key: one for rung in plan.rungs for one in rung.subtitles}
+
+
+def _read(
+    source: Path, plan: Plan, tracks: Mapping[str, SubtitlePlan], folder: Path
+) -> Generator[Progress, None, tuple[str, ...]]:
+    """On the file's own clock: what is copied is ready after it.
+
+    Raises `UnsupportedMedia` for letters that nobody can read: an inspection finds them before.
+    """
+    argv, unread = yield from _with_letters(
+        source, _outputs(plan, tracks, folder), folder, float(plan.duration_s)
+    )
+    if unread:
+        named = ", ".join(map(str, unread))
+        raise UnsupportedMedia(f"the letters of subtitle track {named} are {UNREADABLE}")
+    return argv
+
+
+def unreadable_tracks(
+    source: Path, tracks: Sequence[int]
+) -> Generator[Progress, None, tuple[int, ...]]:
+    """Those whose letters are neither UTF-8 nor GB 18030; `tracks` are the source's of letters.
+
+    Packets alone are read, so it takes as long as reading the file.
+    """
+    outputs = [
+        word
+        for track in tracks
+        for word in ("-map", f"0:{track}", "-c", "srt", "-f", "srt", os.devnull)
+    ]
+    _, unread = yield from _with_letters(source, outputs, None, None)
+    return unread
+
+
+def _with_letters(
+    source: Path, outputs: Sequence[str], folder: Path | None, total_s: float | None
+) -> Generator[Progress, None, tuple[tuple[str, ...], tuple[int, ...]]]:
+    """The command that wrote the outputs, and the tracks of which it left letters out.
+
+    It is run once more where letters are not UTF-8, which ffmpeg would leave out: as GB 18030 then.
+    """
+    foreign: frozenset[int] = frozenset()
+    while True:
+        argv = [ffmpeg(), "-v", "warning", "-y", "-copyts", "-max_error_rate", "1", *INPUT_GUARDS]
+        argv += [word for one in sorted(foreign) for word in (f"-sub_charenc:{one}", "GB18030")]
+        finished = yield from run(
+            [*argv, "-i", str(source), *outputs],
+            readable=[source],
+            writable=[folder] if folder else [],
+            total_s=total_s,
+        )
+        if not _FOREIGN.search(finished.log_tail):
+            return finished.argv, ()
+        told = frozenset(int(number) for number in _FAULTY.findall(finished.log_tail))
+        if told <= foreign:
+            return finished.argv, tuple(sorted(told))
+        foreign |= told
+
+
+def _outputs(plan: Plan, tracks: Mapping[str, SubtitlePlan], folder: Path) -> list[str]:
+    argv: list[str] = []
+    for key, track in tracks.items():
+        argv += ["-map", f"0:{track.track}"]
+        if track.copied:
+            argv += ["-c", "copy", "-bsf:s", _shifted(plan, ends=track.stream)]
+            argv += [*_PLAIN, "-f", "matroska", str(folder / f"{key}.mkv")]
+        else:
+            argv += _taken(key, track, folder)
+    return argv
+
+
+def _read_file(
+    key: str, track: SubtitlePlan, file: Path, folder: Path
+) -> Generator[Progress, None, tuple[str, ...]]:
+    """Of a file beside the master, as `_reading` leaves it."""
+    argv = [ffmpeg(), "-v", "warning", "-y", "-f", _DEMUXERS[track.source_codec]]
+    argv += ["-i", str(file), "-map", "0:s:0", *_taken(key, track, folder)]
+    finished = yield from run(argv, readable=[file], writable=[folder])
+    return finished.argv
+
+
+def _taken(key: str, track: SubtitlePlan, folder: Path) -> list[str]:
+    """ASS as it is, for its drawings; all else as SubRip."""
+    if track.source_codec in _DRAWN:
+        return ["-c", "copy", "-f", "ass", str(folder / f"{key}.read.ass")]
+    return ["-c", "srt", "-f", "srt", str(folder / f"{key}.read.srt")]
+
+
+def _shifted(plan: Plan, *, ends: bool) -> str:
+    """Counted from the first picture, what comes before it at its time; `ends` with the last."""
+    zero = f"{float(plan.first_picture_s):.6f}/TB"
+    early = f"max(0,{zero}-PTS)"
+    moved = (
+        f"setts=pts='max(0,PTS-{zero})':dts='max(0,DTS-{zero})':duration='max(0,DURATION-{early})'"
+    )
+    end = float(plan.first_picture_s + plan.duration_s)
+    return f"noise=drop='gte(pts*tb,{end:.6f})',{moved}" if ends else moved
+
+
+def _letters(
+    key: str, track: SubtitlePlan, folder: Path
+) -> Generator[Progress, None, Sequence[Cue]]:
+    """Of a track or file that was read."""
+    read = folder / f"{key}.read.srt"
+    if track.source_codec in _DRAWN:
+        drawn, plain = folder / f"{key}.read.ass", folder / f"{key}.plain.ass"
+        plain.write_text(without_drawings(decoded(drawn)), "utf-8")
+        yield from _call(
+            ["-f", "ass", "-i", str(plain), "-c", "srt", "-f", "srt", str(read)], folder
+        )
+    return read_srt(read.read_text("utf-8", "replace"))
+
+
+def _made(
+    key: str, track: SubtitlePlan, cues: Sequence[Cue], plan: Plan, folder: Path
+) -> Generator[Progress, None, None]:
+    """Letters in their place, as one cue at any moment where the container is MP4."""
+    zero_s = plan.first_picture_s if track.file is None else Fraction(0)
+    cues = in_place(cues, zero_s, plan.duration_s)
+    placed = folder / f"{key}.srt"
+    placed.write_text(srt(one_at_a_time(cues) if track.suffix == "mp4" else cues), "utf-8")
+    out = folder / f"{key}.{track.suffix}"
+    coded = ["-map", "0:s:0", "-c:s", track.codec, *_PLAIN, "-f", _MUXERS[track.suffix], str(out)]
+    yield from _call(["-f", "srt", "-i", str(placed), *coded], folder)
+
+
+def write_webvtt(
+    rendition: Path, position: int, length_s: Fraction, out: Path
+) -> Generator[Progress, None, None]:
+    """The subtitle track at that position of a finished rendition, as WebVTT of the same length.
+
+    A last cue, which is empty, makes segments and playlists last as long as the picture's.
+    """
+    read = out.with_suffix(".srt")
+    argv = [ffmpeg(), "-v", "warning", "-y", "-i", str(rendition), "-map", f"0:s:{position}"]
+    argv += ["-c", "srt", "-f", "srt", str(read)]
+    yield from run(argv, readable=[rendition], writable=[out.parent])
+    cues = in_place(read_srt(read.read_text("utf-8", "replace")), Fraction(0), length_s)
+    last = Cue(length_s - Fraction(1, 1000), length_s, "")
+    out.write_text(webvtt([*cues, last]), "utf-8")
+
+
+def _call(arguments: Sequence[str], folder: Path) -> Generator[Progress, None, None]:
+    yield from run(
+        [ffmpeg(), "-v", "warning", "-y", *arguments], readable=[folder], writable=[folder]
+    )

@@ -1,0 +1,261 @@
+"""One decode of a finished rendition: every frame's time, every packet, loudness, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.colour.source_colour import readable_tags
+from pipelines.encoding.large_pictures import decoder_words
+from pipelines.inspection.thumbs import Pictures, chosen, filter_of, pictures_of
+from pipelines.media import Area
+from pipelines.planning.plan_types import Rung
+from pipelines.progress import Progress
+from pipelines.running.run import run
+from pipelines.running.tool_output import LogTail
+from pipelines.running.tools import ffmpeg
+from pipelines.sound.loudness import EBUR128, read_loudness
+from pipelines.sound.sound_levels import Levels, LevelTrack
+from pipelines.verification.lossless import HASHED, FrameHashes
+from pipelines.verification.samples import (
+    SOUND_FILTER,
+    SOUND_RATE_HZ,
+    Sound,
+    Span,
+    sound_of,
+)
+
+# Libdavs2 and several tracks of sound in one ffmpeg wait for each other for ever, now and then.
+_PICTURE_ALONE = frozenset({"avs2"})
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A sound track of the file; its samples have `channels` after the filters of `mix`.
+
+    `start_s` is counted from the first picture, where the file's clock is not ffmpeg's.
+    """
+
+    position: int
+    channels: int
+    mix: str = ""
+    start_s: Fraction = Fraction(0)
+
+    @property
+    def name(self) -> str:
+        return f"sound{self.position:02}"
+
+
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """Of the picture, in file order; times in seconds as the container says them."""
+
+    pts_s: NDArray[np.float64]
+    size_bytes: NDArray[np.int64]
+    key: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPicture:
+    """`ticks` are presentation times in units of `tick_s`, in the order that frames come out.
+
+    `hashes` are the MD5s of the frames of which they were asked for.
+    """
+
+    ticks: NDArray[np.int64]
+    tick_s: Fraction
+    packets: Packets
+    thumbs: Pictures
+    hashes: Mapping[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedSound:
+    """`spans` are samples of the places that were asked for, in their order."""
+
+    duration_s: float
+    loudness_lkfs: float | None
+    true_peak_dbtp: float | None
+    spans: tuple[Sound, ...]
+    levels: Levels
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    picture: DecodedPicture | None
+    sounds: tuple[DecodedSound, ...]
+
+
+def decode(
+    path: Path,
+    rung: Rung,
+    tracks: Sequence[Track],
+    numbers: Sequence[int],
+    spans: Sequence[Span],
+    hashed: Sequence[int] = (),
+    whole: Area | None = None,
+) -> Generator[Progress, None, Decoded]:
+    """Decode all of a rendition; the first damaged packet ends it with the error of `run`.
+
+    `tracks` are the sound tracks that the file really has, `numbers` the frames to keep as
+    thumbnails, `hashed` those to hash. Times are counted from the first picture. `whole` is all of
+    the source's picture.
+    """
+    frames = rung.video.frames if rung.video else None
+    look = f"{readable_tags(rung.video.colour)}{filter_of(rung.video, whole)}" if rung.video else ""
+    threads = decoder_words((rung.video.width, rung.video.height)) if rung.video else ()
+    if tracks and rung.video and rung.video.codec in _PICTURE_ALONE:
+        picture, _ = yield from _decode_some(path, frames, (), numbers, spans, look, (), threads)
+        _, sounds = yield from _decode_some(path, None, tracks, (), spans)
+    else:
+        picture, sounds = yield from _decode_some(
+            path, frames, tracks, numbers, spans, look, hashed, threads
+        )
+    return Decoded(picture, sounds)
+
+
+def _decode_some(
+    path: Path,
+    frames: int | None,
+    tracks: Sequence[Track],
+    numbers: Sequence[int],
+    spans: Sequence[Span],
+    look: str = "",
+    hashed: Sequence[int] = (),
+    threads: Sequence[str] = (),
+) -> Generator[Progress, None, tuple[DecodedPicture | None, tuple[DecodedSound, ...]]]:
+    taken = {name: bytearray() for name in ("stamps", "packets", "thumbs")}
+    listeners = [_Listener(track, spans) for track in tracks]
+    # Ffmpeg counts from the first of the streams that it reads.
+    late_s = -min([track.start_s for track in tracks] + ([] if frames is None else [Fraction(0)]))
+    outputs = [] if frames is None else _picture_outputs(numbers, look)
+    hashes = FrameHashes()
+    if hashed:
+        outputs += ["-map", "0:v:0", "-vf", chosen(hashed), *HASHED, "pipe:hashes"]
+    for track in tracks:
+        outputs += _sound_outputs(track, late_s)
+    yield from run(
+        [
+            *(ffmpeg(), "-v", "level+warning"),
+            *("-xerror", "-err_detect", "explode"),  # conceal nothing
+            *(*threads, "-i", str(path), *outputs),
+        ],
+        readable=[path],
+        total_frames=frames,
+        taps={
+            **{name: data.extend for name, data in taken.items()},
+            "hashes": hashes.feed,
+            **{name: tap for listener in listeners for name, tap in listener.taps().items()},
+        },
+    )
+    sounds = tuple(listener.heard() for listener in listeners)
+    if frames is None:
+        return None, sounds
+    found = dict(zip(sorted(hashed), hashes.of_frames, strict=False))
+    return replace(_picture(taken, numbers, late_s), hashes=found), sounds
+
+
+def _picture_outputs(numbers: Sequence[int], look: str) -> list[str]:
+    few = f"[few]{chosen(numbers)},{look}[thumb]"
+    return [
+        *("-filter_complex", f"[0:v:0]split=2[all][few];{few}"),
+        *("-map", "[all]", "-fps_mode", "passthrough"),
+        *("-stats_enc_pre", "pipe:stamps", "-stats_enc_pre_fmt", "{ptsi} {tbi}", "-f", "null", "-"),
+        *("-map", "[thumb]", "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:thumbs"),
+        *("-map", "0:v:0", "-c", "copy", "-f", "framecrc", "pipe:packets"),
+    ]
+
+
+def _sound_outputs(track: Track, late_s: Fraction) -> list[str]:
+    shifted = f"asetpts=PTS-{float(late_s):.9f}/TB," if late_s else ""
+    return [
+        *("-map", f"0:a:{track.position}"),
+        *("-af", rf"{EBUR128},ametadata=print:file='pipe\:{track.name}loudness'"),
+        *("-f", "null", "-"),
+        *("-map", f"0:a:{track.position}", "-af", f"{shifted}{SOUND_FILTER}{track.mix}"),
+        *("-f", "f32le", f"pipe:{track.name}"),
+    ]
+
+
+def _picture(
+    taken: Mapping[str, bytearray], numbers: Sequence[int], late_s: Fraction
+) -> DecodedPicture:
+    words = bytes(taken["stamps"]).split()
+    tick_s = Fraction(words[1].decode()) if words else Fraction(1)
+    return DecodedPicture(
+        ticks=np.array(words[::2], dtype=np.int64) - round(late_s / tick_s),
+        tick_s=tick_s,
+        packets=_packets(taken["packets"].decode(), late_s),
+        thumbs=pictures_of(bytes(taken["thumbs"]), sorted(numbers)),
+        hashes={},
+    )
+
+
+def _packets(text: str, late_s: Fraction) -> Packets:
+    """From framecrc: `stream, dts, pts, duration, size, crc[, F=flags]`; no flags: a key frame."""
+    lines = text.splitlines()
+    base = next(
+        (Fraction(line.split()[-1]) for line in lines if line.startswith("#tb")), Fraction(1)
+    )
+    rows = [line.split(",") for line in lines if line and not line.startswith("#")]
+    flags = [_flags(row) for row in rows]
+    return Packets(
+        pts_s=np.array([float(int(row[2]) * base - late_s) for row in rows], dtype=np.float64),
+        size_bytes=np.array([int(row[4]) for row in rows], dtype=np.int64),
+        key=np.array([flag & 1 for flag in flags], dtype=np.bool_),
+    )
+
+
+def _flags(row: Sequence[str]) -> int:
+    told = next((word for word in row[6:] if word.strip().startswith("F=")), None)
+    return 1 if told is None else int(told.strip().removeprefix("F="), 0)
+
+
+class _Listener:
+    """Keeps the samples of a few spans while a track streams past."""
+
+    def __init__(self, track: Track, spans: Sequence[Span]) -> None:
+        self._track = track
+        self._metadata = LogTail()
+        self._channels = track.channels
+        self._spans = [(_samples(span.start_s), _samples(span.end_s)) for span in spans]
+        self._parts: list[list[Sound]] = [[] for _ in spans]
+        self._levels = LevelTrack(self._channels, SOUND_RATE_HZ)
+        self._rest = b""
+        self._count = 0
+
+    def taps(self) -> dict[str, Callable[[bytes], object]]:
+        name = self._track.name
+        return {name: self._feed, f"{name}loudness": self._metadata.feed}
+
+    def _feed(self, block: bytes) -> None:
+        data = self._rest + block
+        sound = sound_of(data, self._channels)
+        self._rest = data[sound.nbytes :]
+        self._levels.take(sound)
+        for (start, end), parts in zip(self._spans, self._parts, strict=True):
+            first, last = max(start - self._count, 0), end - self._count
+            if last > first and len(sound) > first:
+                parts.append(sound[first:last])
+        self._count += len(sound)
+
+    def heard(self) -> DecodedSound:
+        nothing = np.zeros((0, self._channels), np.float32)
+        duration_s = self._count / SOUND_RATE_HZ
+        loudness = read_loudness(self._track.position, self._metadata.text(), duration_s)
+        return DecodedSound(
+            duration_s=duration_s,
+            loudness_lkfs=loudness.integrated_lkfs,
+            true_peak_dbtp=loudness.true_peak_dbtp,
+            spans=tuple(np.concatenate([nothing, *parts]) for parts in self._parts),
+            levels=self._levels.levels(),
+        )
+
+
+def _samples(at_s: Fraction) -> int:
+    return round(at_s * SOUND_RATE_HZ)

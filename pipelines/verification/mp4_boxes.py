@@ -1,0 +1,118 @@
+"""The boxes of an MP4 file that ffprobe merges with the stream's own words (ISO/IEC 14496-12)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from pipelines.colour.colour_codes import MATRICES, PRIMARIES, TRANSFERS
+from pipelines.media import Colour, ContentLight, Hdr10, MasteringDisplay, content_light
+
+_INDEX_LIMIT_BYTES = 512 << 20
+_SAMPLE_ENTRY_BYTES = 78  # VisualSampleEntry before its own boxes, 12.1.3
+_PICTURE_ENTRIES = (
+    *(b"avc1", b"avc3", b"hvc1", b"hev1", b"av01", b"vvc1"),
+    *(b"apco", b"apcs", b"apcn", b"apch"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureEntry:
+    """The sample entry of the first picture track; `colour` is its `colr` box of type `nclx`, or
+    QuickTime's `nclc`, which knows no range.
+
+    HDR10's static metadata stand in `mdcv` and `clli` (12.1.5 and 12.1.6).
+    """
+
+    kind: str
+    colour: Colour | None
+    hdr10: Hdr10
+
+
+def picture_entry(path: Path) -> PictureEntry | None:
+    """What the container itself says about its picture; `None` where it is no MP4 with one."""
+    with path.open("rb") as file:
+        index = _top_box(file, b"moov")
+    for track in _children(index, b"trak"):
+        for table in _descend(track, b"mdia", b"minf", b"stbl", b"stsd"):
+            for kind, entry in _boxes(table[8:]):
+                if kind in _PICTURE_ENTRIES:
+                    inside = entry[_SAMPLE_ENTRY_BYTES:]
+                    hdr10 = Hdr10(_mastering(inside), _light(inside))
+                    return PictureEntry(kind.decode(), _colour(inside), hdr10)
+    return None
+
+
+def _colour(boxes: bytes) -> Colour | None:
+    for box in _children(boxes, b"colr"):
+        if (box[:4] == b"nclx" and len(box) >= 11) or (box[:4] == b"nclc" and len(box) >= 10):
+            primaries, transfer, matrix = (
+                int.from_bytes(box[at : at + 2], "big") for at in (4, 6, 8)
+            )
+            return Colour(
+                PRIMARIES.get(primaries),
+                TRANSFERS.get(transfer),
+                MATRICES.get(matrix),
+                None if box[:4] == b"nclc" else "pc" if box[10] & 0x80 else "tv",
+            )
+    return None
+
+
+def _mastering(boxes: bytes) -> MasteringDisplay | None:
+    """In SMPTE ST 2086's units: 0.00002 of chromaticity, 0.0001 cd/m²; green comes first."""
+    for box in _children(boxes, b"mdcv"):
+        if len(box) >= 24:
+            green, blue, red, white = (
+                (Fraction(x, 50_000), Fraction(y, 50_000))
+                for x, y in struct.iter_unpack(">2H", box[:16])
+            )
+            most, least = (
+                Fraction(number, 10_000) for number in struct.unpack_from(">2I", box, 16)
+            )
+            return MasteringDisplay(red, green, blue, white, least, most)
+    return None
+
+
+def _light(boxes: bytes) -> ContentLight | None:
+    found = (box for box in _children(boxes, b"clli") if len(box) >= 4)
+    return content_light(next((struct.unpack_from(">2H", box) for box in found), None))
+
+
+def _top_box(file: BinaryIO, wanted: bytes) -> bytes:
+    """The payload of a top-level box, or nothing; media data is stepped over."""
+    while len(header := file.read(8)) == 8:
+        size, kind, used = int.from_bytes(header[:4], "big"), header[4:], 8
+        if size == 1:
+            size, used = int.from_bytes(file.read(8), "big"), 16
+        if kind == wanted:
+            return file.read(min(size - used, _INDEX_LIMIT_BYTES))
+        if size < used:
+            break  # 0 means "up to the end of the file"
+        file.seek(size - used, 1)
+    return b""
+
+
+def _descend(payload: bytes, *path: bytes) -> Iterator[bytes]:
+    if not path:
+        yield payload
+        return
+    for child in _children(payload, path[0]):
+        yield from _descend(child, *path[1:])
+
+
+def _children(payload: bytes, wanted: bytes) -> Iterator[bytes]:
+    return (box for kind, box in _boxes(payload) if kind == wanted)
+
+
+def _boxes(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at + 8 <= len(payload):
+        size = int.from_bytes(payload[at : at + 4], "big")
+        if size < 8:
+            return
+        yield payload[at + 4 : at + 8], payload[at + 8 : at + size]
+        at += size

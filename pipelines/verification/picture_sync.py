@@ -1,0 +1,179 @@
+"""Whether frames stand where the plan puts them, by comparing small pictures. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.inspection.thumbs import Pictures, Window
+from pipelines.planning.plan_types import Plan, VideoPlan
+
+_REACH = 2  # frames to either side that a picture is also compared with
+_NEAR = (9, 9)  # of a 160x90 thumbnail
+_NOISE = 2.0  # code values of 8-bit luma: weaker contrast than this counts for little
+_STRUCTURE = 0.1  # mean square of local contrast: below it a picture is flat or black
+_DETAIL = 4.0  # code values: less is left of a picture near the end of a fade, and coders drop it
+_CLEARLY = 0.8
+_MOST = 0.5
+_CODED = 2.0  # times what the source itself changes: coded worse than that, no frame is told apart
+_MANY, _NEARLY_ALL, _A_LITTLE = 8, 0.8, 0.95
+_SUSPECTS = 24
+_AS_USUAL = 1.5  # times the usual distance: a picture that fits nowhere well is not misplaced
+
+
+def rung_frames(video: VideoPlan, windows: Iterable[Window]) -> list[int]:
+    """The frames of a rendition whose source frames lie in the windows."""
+    numbers = {
+        number
+        for window in windows
+        for number in video.frames_within(window.start_frame, window.end_frame)
+    }
+    return sorted(numbers)
+
+
+def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Pictures) -> list[str]:
+    """One line for each of the first frames that look like another frame of the source.
+
+    Local contrast is compared, which tone mapping and fades hardly change. A picture that is as
+    near to its planned frame as others are to theirs is not misplaced, whatever else it resembles:
+    tone mapping takes the last frames of a fade to black further than the source goes. A resampled
+    source (variable frame rate) may be one frame off by rounding, and film may be by its pulldown.
+    """
+    slack = 0 if plan.constant_frame_rate and not video.pulldown else 1
+    true = {number: _local_contrast(picture) for number, picture in source.items()}
+    looks = {
+        number: look
+        for number, picture in rendition.items()
+        if (look := _look(picture, video.shown_by(number), true, slack)) is not None
+    }
+    if together := _moved_together(looks, video, slack):
+        return [_told(number, looks[number].place, video) for number in together[:3]]
+    usual = float(np.median([look.distance for look in looks.values()])) if looks else 0.0
+    wrong = [
+        (number, look.place)
+        for number, look in looks.items()
+        if look.alien
+        or (look.elsewhere and look.distance <= _AS_USUAL * usual and look.planned > usual)
+    ]
+    if not wrong:
+        wrong = _from_afar(video, rendition, true, looks, usual, slack)
+    return [_told(number, place, video) for number, place in wrong[:3]]
+
+
+def _from_afar(
+    video: VideoPlan,
+    rendition: Pictures,
+    true: Pictures,
+    looks: Mapping[int, _Look],
+    usual: float,
+    slack: int,
+) -> list[tuple[int, int]]:
+    """The frames that plainly show one of another place, as those of a swapped chunk do.
+
+    Of a programme with one set all pictures look alike, and nothing near them need fit better. Only
+    those that fit worst are looked at: each is compared with all that is known of the source.
+    """
+    suspects = [number for number, look in looks.items() if look.planned > usual]
+    suspects = sorted(suspects, key=lambda number: -looks[number].planned)[:_SUSPECTS]
+    found, nearest = [], _nearest_of(true)
+    for number in sorted(suspects):
+        shown, planned = _local_contrast(rendition[number]), video.shown_by(number)
+        best = nearest(shown)
+        distance = {at: float(np.mean((shown - true[at]) ** 2)) for at in (best, planned)}
+        elsewhere = abs(best - planned) > slack and distance[best] <= _AS_USUAL * usual
+        if elsewhere and _clearly_nearer(distance, best, planned, true):
+            found.append((number, best))
+    return found
+
+
+def _nearest_of(true: Pictures) -> Callable[[NDArray[np.float32]], int]:
+    """Which of these is nearest to a picture: one product of matrices, as there may be many.
+
+    The mean of (a - b)² is least where b² - 2ab is, summed.
+    """
+    places = list(true)
+    known = np.array([picture.ravel() for picture in true.values()])
+    squares = np.sum(known**2, axis=-1)
+    return lambda shown: places[int(np.argmin(squares - 2 * (known @ shown.ravel())))]
+
+
+def _clearly_nearer(distance: Mapping[int, float], best: int, planned: int, true: Pictures) -> bool:
+    moved = float(np.mean((true[best] - true[planned]) ** 2))
+    clear = distance[best] < min(_CLEARLY * distance[planned], _CODED * moved)
+    # Another frame's picture would be nearer to that frame by all that lies between the two; one
+    # that its coder filled up from its neighbour, for want of bits, only by a part of it.
+    return clear and distance[planned] - distance[best] > _MOST * moved
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The source frame that is nearest to a picture, and how near it is."""
+
+    place: int
+    distance: float
+    planned: float  # the distance of the planned frame
+    gain: float  # of the nearest one's distance over it: 1 where it is the planned one
+    elsewhere: bool
+    alien: bool
+
+
+def _told(number: int, found: int, video: VideoPlan) -> str:
+    planned = video.shown_by(number)
+    if found == planned:
+        return f"frame {number} does not look like the source"
+    return f"frame {number} shows source frame {found}, planned {planned}"
+
+
+def _look(picture: NDArray[np.float32], planned: int, true: Pictures, slack: int) -> _Look | None:
+    """Compare with the planned frame and its neighbours; `None` where nothing can be seen."""
+    shown = _local_contrast(picture)
+    if planned not in true or min(_structure(shown), _structure(true[planned])) < _STRUCTURE:
+        return None
+    if _detail(picture) < _DETAIL:
+        return None
+    reach = _REACH + slack
+    distance = {
+        place: float(np.mean((shown - true[place]) ** 2))
+        for place in range(planned - reach, planned + reach + 1)
+        if place in true
+    }
+    best = min(distance, key=lambda place: distance[place])
+    clear = _clearly_nearer(distance, best, planned, true)
+    alien = distance[best] > _structure(true[planned])  # a correlation below one half
+    elsewhere = abs(best - planned) > slack and clear
+    gain = distance[best] / distance[planned] if distance[planned] else 1.0
+    place = planned if alien else best
+    return _Look(place, distance[best], distance[planned], gain, elsewhere, alien)
+
+
+def _moved_together(looks: Mapping[int, _Look], video: VideoPlan, slack: int) -> list[int]:
+    """The frames that are off, where nearly all are by the same number: noise alone is not that."""
+    offsets = {number: look.place - video.shown_by(number) for number, look in looks.items()}
+    (offset, count), *_ = Counter(offsets.values()).most_common(1) or [(0, 0)]
+    same = [number for number in offsets if offsets[number] == offset]
+    if abs(offset) <= slack or count < max(_MANY, _NEARLY_ALL * len(looks)):
+        return []
+    gain = float(np.median([looks[number].gain for number in same]))
+    return same if gain < _A_LITTLE else []
+
+
+def _local_contrast(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each sample's distance from its neighbourhood's mean, in the neighbourhood's deviations."""
+    off = picture - cv2.blur(picture, _NEAR)
+    # A running sum in floating point may end a little below zero where everything is flat.
+    spread = np.sqrt(np.maximum(cv2.blur(off * off, _NEAR), 0))
+    return np.asarray(off / (spread + _NOISE), dtype=np.float32)
+
+
+def _detail(picture: NDArray[np.float32]) -> float:
+    """The deviation from the neighbourhood's mean, in code values."""
+    return float(np.sqrt(np.mean((picture - cv2.blur(picture, _NEAR)) ** 2)))
+
+
+def _structure(contrast: NDArray[np.float32]) -> float:
+    return float(np.mean(contrast**2))

@@ -1,0 +1,326 @@
+"""What a finished file says about itself, read by tools that did not write it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+from pipelines.colour.colour_codes import MATRICES, PRIMARIES, RANGES, TRANSFERS
+from pipelines.media import (
+    Colour,
+    ContentLight,
+    FieldOrder,
+    Hdr10,
+    MasteringDisplay,
+    content_light,
+)
+from pipelines.rates import nearest_standard_rate
+from pipelines.running.run import capture
+from pipelines.running.tools import ffprobe
+from pipelines.sources.first_picture import first_picture
+from pipelines.sources.probe import mastering_display
+from pipelines.sources.probe_child import captions_in, side_data
+from pipelines.verification.mp4_boxes import PictureEntry, picture_entry
+from pipelines.verification.transport_stream import Transport, read_transport
+
+# ffprobe's words. "tb" is woven lines with the top field earlier (value 9 in QuickTime, Matroska):
+# ffmpeg writes it for ProRes and FFV1 frames flagged top field first, and decodes it so.
+_WITH_SEI = frozenset({"hevc", "h264"})
+_FIELD_ORDERS: dict[str, FieldOrder] = {"tt": "tt", "tb": "tt", "bb": "bb", "bt": "bb"}
+
+
+# What neither ffprobe nor PyAV has a decoder for: ffmpeg, with the same library's own decoder,
+# says what comes out, and nobody what the stream says of its colour.
+_FFMPEG_ALONE = frozenset({"avs2"})
+
+
+@dataclass(frozen=True, slots=True)
+class PictureReading:
+    """One picture track. `colour` is ffprobe's merged view; the other two are each side's own word.
+
+    `colour_in_stream` is `None` where the codec has no colour syntax (FFV1) or no tool reads it
+    (AVS2), `container_entry` where the file is no MP4 or MOV; Matroska says no `duration_s` of a
+    track, and a transport stream, where it is estimated, neither. `hdr10_in_stream` is read of
+    codecs whose stream itself can hold it.
+    """
+
+    codec: str
+    codec_profile: str
+    level: int
+    width: int
+    height: int
+    pix_fmt: str
+    sample_aspect_ratio: Fraction
+    field_order: FieldOrder
+    frame_rates: tuple[Fraction, ...]
+    start_s: Fraction
+    duration_s: Fraction | None
+    colour: Colour
+    colour_in_stream: Colour | None
+    container_entry: PictureEntry | None
+    mastering_display: MasteringDisplay | None
+    content_light: ContentLight | None
+    dynamic_metadata: str | None = None
+    hdr10_in_stream: Hdr10 | None = None
+    captions: tuple[str, ...] = ()
+
+    def rate_that_means(self, planned: Fraction) -> Fraction | None:
+        """What the file says of its rate, if it can only mean the planned one.
+
+        Matroska knows the length of a frame in whole nanoseconds, of which ffmpeg makes a fraction
+        of at most 30000: 60000/1001 reads as 19001/317. Elsewhere nothing but the rate itself will
+        do.
+        """
+        if planned in self.frame_rates:
+            return planned
+        rounds = self.container_entry is None
+        meant = [rate for rate in self.frame_rates if nearest_standard_rate(rate) == planned]
+        return meant[0] if rounds and meant else None
+
+
+@dataclass(frozen=True, slots=True)
+class SoundReading:
+    codec: str
+    channels: int
+    layout: str | None
+    sample_rate_hz: int
+    bit_depth: int | None
+    language: str | None
+    start_s: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitleReading:
+    codec: str
+    language: str | None
+    forced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`others` are the kinds of all other streams, but for the timecode tracks of MP4 and MXF.
+
+    `transport` is there for a transport stream, whose times begin anywhere: all are counted from
+    its first picture.
+    """
+
+    picture: PictureReading | None
+    sounds: tuple[SoundReading, ...]
+    timecode: str | None = None
+    others: tuple[str, ...] = ()
+    subtitles: tuple[SubtitleReading, ...] = ()
+    transport: Transport | None = None
+
+
+def read_back(path: Path) -> Reading:
+    """Signalling of a file that Kapok made: ffprobe's view, PyAV's of the stream, the MP4 boxes."""
+    found = _ffprobe(path, "-show_streams", "-show_format")
+    streams = found.get("streams", [])
+    pictures = [stream for stream in streams if stream["codec_type"] == "video"]
+    sounds = [stream for stream in streams if stream["codec_type"] == "audio"]
+    in_transport = found.get("format", {}).get("format_name") == "mpegts"
+    starts = [_start_s(stream) for stream in (*pictures[:1], *sounds)]
+    zero_s = starts[0] if in_transport and starts else None
+    return Reading(
+        picture=_picture(path, pictures[0], zero_s) if pictures else None,
+        sounds=tuple(_sound(stream, zero_s) for stream in sounds),
+        timecode=_timecode([*streams, found.get("format", {})]),
+        others=tuple(_others(streams, pictures[1:])),
+        subtitles=tuple(_subtitle(one) for one in streams if one["codec_type"] == "subtitle"),
+        transport=read_transport(path) if in_transport else None,
+    )
+
+
+def picture_start_s(path: Path) -> Fraction:
+    """When the first picture is shown, on the file's own clock."""
+    streams = _ffprobe(path, "-show_streams", "-select_streams", "v:0").get("streams", [])
+    return _start_s(streams[0]) if streams else Fraction(0)
+
+
+def _start_s(stream: Mapping[str, Any]) -> Fraction:
+    """Exact in ticks, where the stream says them."""
+    if "start_pts" in stream and "time_base" in stream:
+        return int(stream["start_pts"]) * Fraction(stream["time_base"])
+    return Fraction(stream.get("start_time", "0"))
+
+
+def _timecode(holders: Sequence[Mapping[str, Any]]) -> str | None:
+    """MP4 has a track for it, Matroska a tag, whose name it writes in capitals."""
+    tags = [{key.lower(): value for key, value in one.get("tags", {}).items()} for one in holders]
+    return next((str(one["timecode"]) for one in tags if one.get("timecode")), None)
+
+
+def _others(
+    streams: Sequence[Mapping[str, Any]], pictures: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    yield from ("picture" for _ in pictures)
+    for stream in streams:
+        if (
+            stream["codec_type"] not in ("video", "audio", "subtitle")
+            and stream.get("codec_tag_string") != "tmcd"
+        ):
+            yield stream["codec_type"]
+
+
+def _ffprobe(path: Path, *wanted: str) -> dict[str, Any]:
+    argv = [ffprobe(), "-v", "error", *wanted, "-of", "json", str(path)]
+    found: dict[str, Any] = json.loads(capture(argv, readable=[path]).stdout or b"{}")
+    return found
+
+
+def _picture(path: Path, stream: Mapping[str, Any], zero_s: Fraction | None) -> PictureReading:
+    first = ("-show_frames", "-select_streams", "v:0", "-read_intervals", "%+#1")
+    frames = _ffprobe(path, *first).get("frames", [])
+    held = {
+        data["side_data_type"]: data
+        for frame in frames[:1]
+        for data in frame.get("side_data_list", [])
+    }
+    return PictureReading(
+        codec=stream["codec_name"],
+        codec_profile=str(stream.get("profile", "")),
+        level=int(stream.get("level", 0)),
+        width=int(stream.get("width", 0)),
+        height=int(stream.get("height", 0)),
+        pix_fmt=_pix_fmt(path, stream),
+        sample_aspect_ratio=_ratio(stream.get("sample_aspect_ratio")) or Fraction(1),
+        field_order=_FIELD_ORDERS.get(stream.get("field_order", ""), "progressive"),
+        frame_rates=tuple(
+            rate for key in ("avg_frame_rate", "r_frame_rate") if (rate := _ratio(stream.get(key)))
+        ),
+        start_s=_start_s(stream) - (zero_s or 0),
+        duration_s=None
+        if zero_s is not None or "duration" not in stream
+        else Fraction(stream["duration"]),
+        colour=_ffprobe_colour(stream),
+        colour_in_stream=(
+            None if stream["codec_name"] in ("ffv1", *_FFMPEG_ALONE) else _stream_colour(path)
+        ),
+        container_entry=picture_entry(path),
+        mastering_display=_mastering(held.get("Mastering display metadata")),
+        content_light=_light(held.get("Content light level metadata")),
+        dynamic_metadata="hdr_vivid" if any("Vivid" in kind for kind in held) else None,
+        hdr10_in_stream=_stream_hdr10(path) if stream["codec_name"] in _WITH_SEI else None,
+        captions=_captions(path),
+    )
+
+
+def _captions(path: Path) -> tuple[str, ...]:
+    """Kinds of captions in the coded pictures, where their codec has a place for them."""
+    with av.open(str(path)) as container:
+        assert isinstance(container, InputContainer)
+        picture = container.streams.video[0]
+        return tuple(sorted(captions_in(container, [picture]).get(picture.index, ())))
+
+
+def _pix_fmt(path: Path, stream: Mapping[str, Any]) -> str:
+    """What is decoded, where ffprobe only knows the name of the codec."""
+    if stream["codec_name"] not in _FFMPEG_ALONE:
+        return str(stream.get("pix_fmt", "unknown"))
+    shown = first_picture(path, int(stream["index"]))
+    return shown.pix_fmt if shown else "unknown"
+
+
+def _sound(stream: Mapping[str, Any], zero_s: Fraction | None) -> SoundReading:
+    return SoundReading(
+        codec=stream["codec_name"],
+        channels=int(stream["channels"]),
+        layout=stream.get("channel_layout"),
+        sample_rate_hz=int(stream["sample_rate"]),
+        # FLAC says the first, PCM of 16 bits only the second; lossy codecs say 0.
+        bit_depth=int(stream.get("bits_per_raw_sample") or stream.get("bits_per_sample", 0))
+        or None,
+        language=stream.get("tags", {}).get("language"),
+        start_s=_start_s(stream) - (zero_s or 0),
+    )
+
+
+def _subtitle(stream: Mapping[str, Any]) -> SubtitleReading:
+    return SubtitleReading(
+        codec=stream["codec_name"],
+        language=stream.get("tags", {}).get("language"),
+        forced=bool(stream.get("disposition", {}).get("forced")),
+    )
+
+
+def _ffprobe_colour(stream: Mapping[str, Any]) -> Colour:
+    def said(key: str) -> str | None:
+        value = stream.get(key)
+        return None if value in (None, "unknown", "unspecified") else str(value)
+
+    return Colour(
+        said("color_primaries"), said("color_transfer"), said("color_space"), said("color_range")
+    )
+
+
+def _stream_colour(path: Path) -> Colour:
+    """The VUI's colour alone: a decoder that is given the parameter sets and not the container."""
+    with av.open(str(path)) as container:
+        assert isinstance(container, InputContainer)
+        stream = container.streams.video[0]
+        decoder = av.CodecContext.create(stream.codec_context.codec.name, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        decoder.extradata = stream.codec_context.extradata
+        for packet in container.demux(stream):
+            if decoder.decode(packet):
+                break
+        return Colour(
+            PRIMARIES.get(int(decoder.color_primaries)),
+            TRANSFERS.get(int(decoder.color_trc)),
+            MATRICES.get(int(decoder.colorspace)),
+            RANGES.get(int(decoder.color_range)),
+        )
+
+
+def _stream_hdr10(path: Path) -> Hdr10:
+    """What a decoder finds in the first picture that is given the stream and not the container."""
+    with av.open(str(path)) as container:
+        assert isinstance(container, InputContainer)
+        stream = container.streams.video[0]
+        decoder = av.CodecContext.create(stream.codec_context.codec.name, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        decoder.extradata = stream.codec_context.extradata
+        frames = (frame for packet in container.demux(stream) for frame in decoder.decode(packet))
+        first = next(frames, None)
+        held = side_data(first) if first is not None else {}
+    light = held.get("content_light")
+    return Hdr10(
+        mastering_display(held.get("mastering_display")),
+        content_light((light[0], light[1]) if light else None),
+    )
+
+
+def _mastering(data: Mapping[str, Any] | None) -> MasteringDisplay | None:
+    if data is None or "red_x" not in data or "max_luminance" not in data:
+        return None
+
+    def point(name: str) -> tuple[Fraction, Fraction]:
+        return (Fraction(data[f"{name}_x"]), Fraction(data[f"{name}_y"]))
+
+    return MasteringDisplay(
+        red=point("red"),
+        green=point("green"),
+        blue=point("blue"),
+        white=point("white_point"),
+        min_luminance_cd_m2=Fraction(data["min_luminance"]),
+        max_luminance_cd_m2=Fraction(data["max_luminance"]),
+    )
+
+
+def _light(data: Mapping[str, Any] | None) -> ContentLight | None:
+    return content_light((data["max_content"], data["max_average"]) if data else None)
+
+
+def _ratio(text: str | None) -> Fraction | None:
+    """`30000/1001` or `1:1`; `None` for ffprobe's `0/0`, `0:1` and N/A."""
+    over, _, under = (text or "").replace(":", "/").partition("/")
+    if not over.isdigit() or not under.isdigit() or not int(over) or not int(under):
+        return None
+    return Fraction(int(over), int(under))

@@ -1,0 +1,258 @@
+"""Whether a rendition is what its plan says: what disagrees never becomes `ready`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import av
+import numpy as np
+
+from pipelines.errors import (
+    MediaError,
+    ToolFailed,
+    ToolKilled,
+    ToolStalled,
+    VerificationFailed,
+)
+from pipelines.facts import AudioFacts, RenditionFacts, Verified
+from pipelines.fixity import digest
+from pipelines.inspection.thumbs import Pictures, Thumbs, part_of, picture_places, source_pictures
+from pipelines.media import Colour
+from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
+from pipelines.progress import Progress, part
+from pipelines.sound.sound_levels import Levels, gain_between, level_faults
+from pipelines.verification.decoded import Decoded, DecodedSound, Track, decode
+from pipelines.verification.expectations import decoding_faults, signalling_faults
+from pipelines.verification.lossless import Proof, prove
+from pipelines.verification.picture_sync import misplaced, rung_frames
+from pipelines.verification.readback import Reading, read_back
+from pipelines.verification.samples import (
+    LOOKS_S,
+    Sound,
+    SourceTrack,
+    Span,
+    rendition_mix,
+    sound_spans,
+    source_levels,
+    source_sound,
+    source_tracks,
+    together,
+)
+from pipelines.verification.seams import seam_faults, seam_frames
+from pipelines.verification.sound_sync import sound_faults
+from pipelines.verification.transport_stream import BadTransport
+
+
+def verify(
+    path: Path, rung: Rung, plan: Plan, source: Path, thumbs: Thumbs | None
+) -> Generator[Progress, None, Verified]:
+    """Read a finished file back and compare it with its plan and its source.
+
+    `thumbs` are what `inspect` kept of the source's pictures, `None` where it has none. Of a
+    lossless rung every frame and every sample is compared, by its MD5.
+
+    Raises `VerificationFailed` with every disagreement; errors of the tools that another attempt
+    may cure (killed, stalled, disk full) pass through.
+    """
+    spans = sound_spans(plan.duration_s) if rung.audio else ()
+    try:
+        reading = read_back(path)
+        decoded = yield from part(
+            _decode(path, rung, plan, reading, spans), 0.0, 0.6, "decoding the rendition"
+        )
+    except (ToolKilled, ToolStalled):
+        raise
+    except (ToolFailed, MediaError, BadTransport, av.FFmpegError) as error:
+        raise VerificationFailed(f"{rung.profile} cannot be read back: {_said(error)}") from error
+    faults = [*signalling_faults(rung, reading, plan), *decoding_faults(rung, plan, decoded)]
+    if not faults:  # a file of another shape has no places to compare
+        looking = _source_faults(rung, plan, source, thumbs, decoded, spans)
+        faults = yield from part(looking, 0.6, 0.7, "comparing with the source")
+    if not faults and decoded.picture and decoded.picture.hashes:
+        with TemporaryDirectory(prefix="seams-", dir=path.parent) as folder:
+            again = seam_faults(rung, plan, source, decoded.picture.hashes, Path(folder))
+            faults = yield from part(again, 0.7, 0.7, "encoding the seams again")
+    _refuse(rung, faults)
+    proofs = yield from part(_proofs(path, rung, plan, source), 0.7, 0.95, "proving every frame")
+    _refuse(rung, [f"not lossless: {fault}" for proof in proofs for fault in proof.faults])
+    hashes = yield from part(digest(path), 0.95, 1.0, "hashing the rendition")
+    facts = _facts(path, rung, plan, reading, decoded, hashes["sha256"])
+    measured = tuple(proof.measurement for proof in proofs)
+    return Verified(facts, measured, tuple(proof.argv for proof in proofs))
+
+
+def _refuse(rung: Rung, faults: Sequence[str]) -> None:
+    if faults:
+        raise VerificationFailed(f"{rung.profile} disagrees with its plan: {'; '.join(faults)}")
+
+
+def _proofs(
+    path: Path, rung: Rung, plan: Plan, source: Path
+) -> Generator[Progress, None, list[Proof]]:
+    if rung.video is None or not rung.video.lossless:
+        return []
+    return [(yield from prove(source, path, rung, plan))]
+
+
+def _said(error: Exception) -> str:
+    """What a tool called an error, which its summaries push out of the last lines of its log."""
+    log = getattr(error, "log_tail", "")
+    lines = re.findall(r"\[(?:error|fatal)\] (.+)", log)
+    return "; ".join(dict.fromkeys(lines[:3])) or str(error)
+
+
+def _decode(
+    path: Path, rung: Rung, plan: Plan, reading: Reading, spans: tuple[Span, ...]
+) -> Generator[Progress, None, Decoded]:
+    tracks = [
+        replace(
+            _track(position, sound.channels, planned),
+            start_s=sound.start_s if reading.transport else Fraction(0),
+        )
+        for position, (sound, planned) in enumerate(zip(reading.sounds, rung.audio, strict=False))
+    ]
+    numbers = rung_frames(rung.video, picture_places(plan)) if rung.video else []
+    video = None if reading.picture is None else rung.video
+    seams = seam_frames(video, plan) if video else ()
+    return (
+        yield from decode(
+            path, replace(rung, video=video), tracks, numbers, spans, seams, plan.source_whole
+        )
+    )
+
+
+def _track(position: int, channels: int, planned: AudioPlan) -> Track:
+    if channels != planned.channels:  # which is a fault, and nothing is compared
+        return Track(position, channels)
+    mixed = 1 if planned.pan == "downmix" else channels
+    return Track(position, mixed, rendition_mix(planned))
+
+
+def _source_faults(
+    rung: Rung,
+    plan: Plan,
+    source: Path,
+    thumbs: Thumbs | None,
+    decoded: Decoded,
+    spans: tuple[Span, ...],
+) -> Generator[Progress, None, list[str]]:
+    faults: list[str] = []
+    if decoded.picture is not None:
+        faults += yield from _picture_faults(rung, plan, thumbs, decoded.picture.thumbs)
+    in_plan = [track for other in plan.rungs for track in other.audio]
+    compared = [track for track in (*in_plan, *rung.audio) if not track.lossless]
+    true = yield from source_levels(source, plan, compared)
+    for position, (planned, track) in enumerate(zip(rung.audio, decoded.sounds, strict=True)):
+        found: list[str] = []
+        gain = _gain(planned, true, track)
+        for span, heard in zip(spans, track.spans, strict=True):
+            found += yield from _sound_faults(planned, plan, source, span, heard / gain)
+        if not found and not planned.lossless:  # whose every sample is compared
+            found = _level_faults(planned, true, track, gain)
+        faults += [f"audio track {position}: {fault}" for fault in found]
+    return faults
+
+
+def _gain(
+    planned: AudioPlan, levels: Mapping[SourceTrack, Levels], heard: DecodedSound
+) -> np.float32:
+    """What brought a track to its loudness, which has been compared with its plan already."""
+    parts = [] if planned.loudness is None else _parts(planned, levels)
+    if not any(len(part) for part in parts):
+        return np.float32(1)
+    return np.float32(gain_between(heard.levels, together(planned, parts)))
+
+
+def _level_faults(
+    planned: AudioPlan,
+    levels: Mapping[SourceTrack, Levels],
+    heard: DecodedSound,
+    gain: np.float32,
+) -> list[str]:
+    """Of the whole track, where the spans say nothing of what lies between them."""
+    parts = _parts(planned, levels)
+    if not any(len(part) for part in parts):
+        return ["nothing of the source's sound decodes, so that nothing can be compared"]
+    as_loud = planned.pan != "downmix" and planned.loudness is None
+    return level_faults(heard.levels / gain, together(planned, parts), mixed=not as_loud)
+
+
+def _parts(planned: AudioPlan, levels: Mapping[SourceTrack, Levels]) -> list[Levels]:
+    return [levels[use] for use in source_tracks(planned)]
+
+
+def _picture_faults(
+    rung: Rung, plan: Plan, thumbs: Thumbs | None, ours: Pictures
+) -> Generator[Progress, None, list[str]]:
+    assert rung.video is not None, "only a rung with a picture has thumbnails"
+    if thumbs is None:
+        return ["an older inspection kept nothing to compare with: start a new job of the asset"]
+    faults: list[str] = []
+    windows = picture_places(plan)
+    true = yield from source_pictures(thumbs, plan, windows)
+    true = part_of(true, rung.video.crop, plan.source_whole)
+    for window in windows:
+        numbers = rung_frames(rung.video, [window])
+        here = {number: ours[number] for number in numbers if number in ours}
+        faults += [
+            *misplaced(rung.video, plan, here, true),
+            *_missing(rung.video, numbers, here, true),
+        ]
+    return faults
+
+
+def _missing(video: VideoPlan, numbers: Sequence[int], ours: Pictures, true: Pictures) -> list[str]:
+    """What cannot be compared is not known to be right."""
+    lost = [number for number in numbers if video.shown_by(number) not in true]
+    told = [f"{len(lost)} of {len(numbers)} frames of the source are not found"] if lost else []
+    if len(ours) < len(numbers):
+        told.append(f"{len(numbers) - len(ours)} of {len(numbers)} frames cannot be looked at")
+    return told
+
+
+def _sound_faults(
+    track: AudioPlan, plan: Plan, source: Path, span: Span, heard: Sound
+) -> Generator[Progress, None, list[str]]:
+    found: list[str] = []
+    for margin_s in LOOKS_S:
+        true = yield from source_sound(source, plan, track, span, margin_s)
+        found = sound_faults(heard, true, float(span.start_s))
+        if not found and len(true):
+            break
+    return found
+
+
+def _facts(
+    path: Path, rung: Rung, plan: Plan, reading: Reading, decoded: Decoded, sha256: str
+) -> RenditionFacts:
+    size_bytes = path.stat().st_size
+    video, picture = rung.video, reading.picture
+    duration_s = video.frames / video.frame_rate if video else plan.duration_s
+    return RenditionFacts(
+        codec=picture.codec if picture else None,
+        width=picture.width if picture else None,
+        height=picture.height if picture else None,
+        frame_rate=picture.rate_that_means(video.frame_rate) if video and picture else None,
+        frames=len(decoded.picture.ticks) if decoded.picture else None,
+        pix_fmt=picture.pix_fmt if picture else None,
+        colour=picture.colour if picture else Colour(),
+        duration_s=duration_s,
+        bitrate_bps=round(size_bytes * 8 / duration_s),
+        size_bytes=size_bytes,
+        sha256=sha256,
+        audio=tuple(
+            AudioFacts(
+                codec=read.codec,
+                channels=read.channels,
+                sample_rate_hz=read.sample_rate_hz,
+                loudness_lkfs=heard.loudness_lkfs,
+                true_peak_dbtp=heard.true_peak_dbtp,
+            )
+            for read, heard in zip(reading.sounds, decoded.sounds, strict=True)
+        ),
+    )
