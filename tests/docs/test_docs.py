@@ -12,16 +12,18 @@ import typer
 from api.app import create_app
 from kapok.app import app
 from pipelines.profiles.profile import load_ladders, load_profiles
+from storage.catalogue.keys import ROLES
+from storage.catalogue.zones import USUAL_ZONES
 from storage.database import Database
 from storage.objects import open_store
 from storage.settings import load_settings
-from workers.broker import open_broker
+from workers.broker import QUEUES, open_broker
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/decisions").glob("*.md")]
 )
-GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GUIDES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 ENGLISH = [page for page in GUIDES if page.with_suffix(".zh-CN.md").exists()]
 
 
@@ -64,6 +66,79 @@ def test_every_command_in_a_guide_is_one_that_kapok_has(page: str, command: str)
         options = {option for parameter in at.params for option in parameter.opts}  # type: ignore[attr-defined]
         given = {word.partition("=")[0] for word in rest if re.match(r"-{1,2}\w", word)}
         assert given <= options
+
+
+NAMED_BY = {
+    "--ladder": "ladder", "--profile": "profile", "--profiles": "profile", "--require": "profile",
+    "--zone": "zone", "--role": "role", "--queues": "queue",
+    "profile show": "profile", "zone create": "zone",
+}  # fmt: skip
+IN_REQUESTS = {"ladder": "ladder", "profiles": "profile", "zone": "zone", "role": "role"}
+_WORD = r"[a-z0-9][a-z0-9._-]*"  # of a name; what stands for any of them is in capitals or Chinese
+
+
+def names_there_are() -> dict[str, set[str]]:
+    """By kind. A zone may also be one that the guides make with `kapok zone create`."""
+    made = {command.split()[3] for _, command in kapok_commands() if "zone create " in command}
+    return {
+        "ladder": set(load_ladders()),
+        "profile": set(load_profiles()),
+        "zone": {name for name, *_ in USUAL_ZONES} | made,
+        "role": set(ROLES),
+        "queue": set(QUEUES),
+    }
+
+
+def names_told(text: str) -> list[tuple[str, str]]:
+    """The kind and the name, in commands, in JSON (escaped for a shell or not) and in Python."""
+    found = []
+    for way, kind in NAMED_BY.items():
+        listed = re.findall(rf"{way}[ =]({_WORD}(?:,{_WORD})*)(?=[\s`]|$)", text, re.MULTILINE)
+        found += [(kind, name) for names in listed for name in names.split(",")]
+    for field, kind in IN_REQUESTS.items():
+        value = rf"\[[^\]]*\]|\\?\"{_WORD}\\?\""
+        given = re.findall(rf"(?:\\?\"{field}\\?\": ?|\b{field}=)({value})", text)
+        found += [
+            (kind, name) for names in given for name in re.findall(rf"\"({_WORD})\\?\"", names)
+        ]
+    return found
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=name_of)
+def test_every_name_that_a_guide_gives_is_there(page: Path) -> None:
+    """Of ladders, profiles, zones, roles and queues: each can be typed as it is written."""
+    there = names_there_are()
+    told = names_told(page.read_text("utf-8"))
+    assert not {(kind, name) for kind, name in told if name not in there[kind]}
+
+
+def test_the_zones_of_a_new_organisation_are_all_told() -> None:
+    """With what each needs one of; the same in both languages."""
+    for name in ("publishing-and-pulling.md", "publishing-and-pulling.zh-CN.md"):
+        rows = re.findall(
+            r"^\| (`.+) \| (`.+) \|$", (ROOT / "docs" / name).read_text(), re.MULTILINE
+        )
+        told = [tuple(tuple(re.findall(r"`([^`]+)`", cell)) for cell in row) for row in rows]
+        assert told == [((zone,), profiles) for zone, _, profiles in USUAL_ZONES]
+
+
+def test_names_are_found_wherever_a_guide_may_give_them() -> None:
+    """As options, in JSON, within a shell's quotes, in Python; not what stands for any of them."""
+    told = """
+        kapok upload FILE --ladder gone --profiles a-b,c --zone=here   `--role boss`
+        kapok worker --queues one,two --zone NAME --profile … `kapok profile show NAME`
+        kapok profile show old-one
+        -d "{\\"ladder\\": \\"x1\\"}" -d '{"profiles": ["p1", "p2"], "zone": "z1"}'
+        client.upload("f.mov", title="t", ladder="l9", profiles=["q"])
+    """.replace("\\\\", "\\")
+    assert sorted(names_told(told)) == sorted(
+        [
+            *[("ladder", name) for name in ("gone", "x1", "l9")],
+            *[("profile", name) for name in ("a-b", "c", "p1", "p2", "q", "old-one")],
+            *[("zone", name) for name in ("here", "z1")],
+            ("role", "boss"), ("queue", "one"), ("queue", "two"),
+        ]
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
