@@ -19,10 +19,20 @@ def declared_checksums(file: Path, checksum_file: Path | None = None) -> dict[st
     """
     found: dict[str, str] = {}
     for sidecar in [checksum_file] if checksum_file else find_sidecars(file):
-        from pipelines.fixity import parse_checksum_file
-
-        found.update(parse_checksum_file(_read(sidecar), readable(file.name)))
+        found.update(_said_by(sidecar, readable(file.name)))
     return found
+
+
+def _said_by(sidecar: Path, name: str) -> dict[str, str]:
+    """The file that cannot be used is named, since nobody may have named it."""
+    from pipelines.errors import InvalidChecksumFile
+    from pipelines.fixity import parse_checksum_file
+
+    try:
+        return parse_checksum_file(_read(sidecar), name)
+    except InvalidChecksumFile as error:
+        way = "correct it, or name another one with --checksum-file"
+        raise InvalidChecksumFile(f"{readable(sidecar)}: {error.detail}: {way}") from error
 
 
 def find_sidecars(file: Path) -> list[Path]:

@@ -26,6 +26,7 @@ CODE_EXITS = {
     "no_api_key": AUTH,
     "file_not_found": NOT_FOUND,
     "unknown_profile": USAGE,
+    "invalid_checksum_file": USAGE,
     "empty_file": USAGE,
     "usage": USAGE,
 }

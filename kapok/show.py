@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kapok.language import t
+from kapok.listing import Listing
 from kapok.names import visible
 from kapok.units import bitrate, duration, frame_rate, size
 
@@ -95,15 +96,16 @@ def assets(records: Sequence[Record]) -> RenderableType:
         None, "id", t("state", "状态"), t("title", "标题"), t("size", "大小"),
         t("created", "创建时间"), right=(3,),
     )  # fmt: skip
+    listed = Listing(made, head=(0, 1))
     for record in records:
-        made.add_row(
+        listed.add_row(
             record["id"],
             state(record["state"]),
             record["title"],
             size(record["size_bytes"]),
             moment(record["created_at"]),
         )
-    return made
+    return listed
 
 
 def asset(record: Record) -> RenderableType:
@@ -178,16 +180,17 @@ def jobs(records: Sequence[Record]) -> RenderableType:
         t("created", "创建时间"),
         t("error", "错误"),
     )
+    listed = Listing(made, head=(0, 1))
     for record in records:
         error = (record.get("error") or {}).get("code", "")
-        made.add_row(
+        listed.add_row(
             record["id"],
             state(record["state"]),
             record["asset_id"] or "–",
             moment(record["created_at"]),
             error,
         )
-    return made
+    return listed
 
 
 def job(record: Record, steps: Sequence[Record]) -> RenderableType:
@@ -254,11 +257,12 @@ def step_table(steps: Sequence[Record]) -> RenderableType:
         None, t("step", "步骤"), t("state", "状态"), t("try", "次数"), t("progress", "进度"),
         t("worker", "工作进程"), t("error", "错误"), right=(2,),
     )  # fmt: skip
+    listed = Listing(made, head=(1, 0))
     for step in folded(steps):
         progress = step.get("progress") or {}
         done = progress.get("share")
         error = step.get("error") or {}
-        made.add_row(
+        listed.add_row(
             step["name"],
             state(step["state"]),
             str(step["attempts"]),
@@ -266,7 +270,7 @@ def step_table(steps: Sequence[Record]) -> RenderableType:
             step.get("worker") or "",
             f"{error.get('code', '')} {error.get('detail', '')}".strip(),
         )
-    return made
+    return listed
 
 
 def refusals(refused: Sequence[Record]) -> RenderableType:
@@ -279,14 +283,17 @@ def refusals(refused: Sequence[Record]) -> RenderableType:
 
 
 def renditions(records: Sequence[Record]) -> RenderableType:
+    if not records:
+        return Text()
     made = table(
         None, t("profile", "方案"), t("state", "状态"), t("picture", "画面"), t("codec", "编码"),
         t("range", "动态范围"), t("rate", "码率"), t("size", "大小"), t("score", "评分"), "id",
         right=(5, 6),
     )  # fmt: skip
+    listed = Listing(made, head=(0, 1, 8))
     for record in records:
         facts = record.get("facts") or {}
-        made.add_row(
+        listed.add_row(
             record["profile"],
             state(record["state"]),
             raster(facts),
@@ -299,7 +306,7 @@ def renditions(records: Sequence[Record]) -> RenderableType:
             score(record.get("measurements") or []),
             record["id"],
         )
-    return made
+    return listed
 
 
 def raster(facts: Record) -> str:
@@ -332,18 +339,18 @@ def _score(measurement: Record) -> str:
 def profiles(records: Sequence[Record]) -> RenderableType:
     made = table(
         None, t("profile", "方案"), t("title", "名称"), t("picture", "画面"), t("sound", "声音"),
-        t("container", "封装"), t("basis", "依据"),
+        t("container", "封装"),
     )  # fmt: skip
+    listed = Listing(made, head=(0,))
     for record in records:
-        made.add_row(
+        listed.add_row(
             record["name"],
             record[t("title_en", "title_zh")],
             profile_picture(record.get("video")),
             " + ".join(_audio_profile(audio) for audio in record["audio"]) or "–",
             record["container"],
-            ", ".join(dict.fromkeys(basis["source"] for basis in record["basis"])),
         )
-    return made
+    return listed
 
 
 def profile_picture(video: Record | None) -> str:
@@ -394,7 +401,8 @@ def zones(records: Sequence[Record]) -> RenderableType:
 
 
 def publication(record: Record) -> RenderableType:
-    files = table(None, t("file", "文件"), t("size", "大小"), "SHA-256", right=(1,))
+    made = table(None, t("file", "文件"), t("size", "大小"), "SHA-256", right=(1,))
+    files = Listing(made, head=(0, 1))
     for file in record["files"]:
         files.add_row(file["path"], size(file["size_bytes"]), file["sha256"])
     head = sheet(
@@ -410,26 +418,30 @@ def publication(record: Record) -> RenderableType:
 
 def pulled(record: Record) -> RenderableType:
     made = table(None, t("file", "文件"), t("size", "大小"), "SHA-256", "", right=(1,))
+    files = Listing(made, head=(0, 1, 3))
     for file in record["files"]:
-        made.add_row(
+        files.add_row(
             file["path"], size(file["size_bytes"]), file["sha256"], t("agrees ✓", "一致 ✓")
         )
     rows = [
         (t("withdrawn", "已撤回"), f"{entry['title']} ({entry['publication_id']})")
         for entry in record["withdrawn"]
     ]
+    if not record["files"] and not record["withdrawn"]:
+        rows.append((t("nothing new", "没有新内容"), t("all was pulled before", "此前均已拉取")))
     rows.append((t("next cursor", "下次游标"), record["cursor"] or "–"))
-    return Group(made, sheet(rows)) if record["files"] else sheet(rows)
+    return Group(files, sheet(rows)) if record["files"] else sheet(rows)
 
 
 def keys(records: Sequence[Record]) -> RenderableType:
     made = table(None, "id", t("name", "名称"), t("role", "角色"), t("created", "创建时间"), "")
+    listed = Listing(made, head=(0, 1))
     for record in records:
         revoked = t("revoked", "已吊销") if record.get("revoked_at") else ""
-        made.add_row(
+        listed.add_row(
             record["id"], record["name"], record["role"], moment(record["created_at"]), revoked
         )
-    return made
+    return listed
 
 
 def moment(rfc3339: str | None) -> str:

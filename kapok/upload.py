@@ -213,12 +213,12 @@ def _check_declared(
     if ticket.get("state", OPEN) == OPEN:
         transport.call("DELETE", route("uploads", str(ticket["id"])), patience_s=LONG_PATIENCE_S)
     journal.forget()
-    name = wrong[0]
+    name, kind = wrong[0], {"sha256": "SHA-256"}.get(wrong[0], wrong[0].upper())
     raise HashMismatch(
         t(
-            f"{request.path.name} has the {name.upper()} {hashes[name]}, its checksum file says "
+            f"{request.path.name} has the {kind} {hashes[name]}, its checksum file says "
             f"{request.checksums[name]}: copy the file again, or correct the checksum file",
-            f"{request.path.name} 的 {name.upper()} 为 {hashes[name]}，而校验文件写的是 "
+            f"{request.path.name} 的 {kind} 为 {hashes[name]}，而校验文件写的是 "
             f"{request.checksums[name]}：请重新从提供方拷贝该文件，或更正校验文件",
         )
     )

@@ -17,7 +17,8 @@ from pipelines.errors import DiskFull, KapokError
 WAYS_OUT: Mapping[str, str] = {
     # The essence.
     "empty_file": "文件没有内容：请重新导出或拷贝。",
-    "unsupported_media": "不是能打开的媒体文件：请换成 MP4、MOV、MXF、MPEG-TS、MKV 或 WAV。",
+    "unsupported_media": "不是能打开的媒体或字幕文件：请把媒体换成 MP4、MOV、MXF、MPEG-TS、MKV、"
+    "WAV，字幕换成 UTF-8 的 SubRip、WebVTT、ASS 或 TTML。",
     "truncated_media": "文件不完整：请重新拷贝或导出。",
     "no_essence": "没有可解码的画面或声音：请先在播放器中检查该文件。",
     "incomplete_source": "来源的文件不完整或互相不符：请按下列说明重新拷贝。",

@@ -121,12 +121,14 @@ def revoke_key(out: Output, client: Client, key: KeyId) -> None:
 
 def list_events(out: Output, client: Client, after: After = "", limit: Limit = 100) -> None:
     from kapok import show
+    from kapok.listing import Listing
 
     page = client.events(after=after or None, limit=limit)
     made = show.table(None, "seq", t("time", "时间"), t("event", "事件"), t("subject", "对象"))
+    listed = Listing(made, head=(0, 2, 3))
     for event in page["data"]:
-        made.add_row(str(event["seq"]), show.moment(event["at"]), event["type"], event["subject"])
-    out.answer(page, lambda: made)
+        listed.add_row(str(event["seq"]), show.moment(event["at"]), event["type"], event["subject"])
+    out.answer(page, lambda: listed)
 
 
 def verify_events(out: Output) -> None:
@@ -145,7 +147,12 @@ def verify_events(out: Output) -> None:
         "head": chain.head,
         "intact": chain.broken_at is None,
     }
-    rows = [(t("events", "事件数"), str(chain.events)), (t("head", "末端哈希"), str(chain.head))]
+    intact = t("none was altered or removed", "没有任何一条被改动或删除")
+    rows = [
+        (t("events", "事件数"), str(chain.events)),
+        (t("intact", "完整性"), intact if chain.broken_at is None else None),
+        (t("head", "末端哈希"), str(chain.head)),
+    ]
     out.answer(record, lambda: show.sheet(rows))
     if chain.broken_at is not None:
         raise ChainBroken(

@@ -8,6 +8,7 @@ import typer
 
 from kapok.command import Output, online
 from kapok.commands.local import Programme, SourceColour, Subtitles
+from kapok.commands.upload import Ladder, Profiles
 from kapok.language import t
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ def encode_asset(
     out: Output,
     client: Client,
     asset: AssetId,
-    profiles: Annotated[str, typer.Option(metavar="A,B")] = "",
-    ladder: Annotated[str, typer.Option()] = "",
+    profiles: Profiles = "",
+    ladder: Ladder = "",
     source_colour: SourceColour = None,
     programme: Programme = None,
     subtitles: Subtitles = None,
@@ -116,12 +117,16 @@ def encode_asset(
 
 
 def play(out: Output, client: Client, asset: AssetId) -> None:
+    from rich.cells import cell_len
+    from rich.text import Text
+
     from kapok import show
 
     found = client.playback(asset)
-    rows = [("HLS", found["hls"]), ("DASH", found["dash"])]
-    rows.append((t("until", "有效至"), show.moment(found["expires_at"])))
-    out.answer(found, lambda: show.sheet(rows))
+    until = t("until", "有效至")
+    rows = ("HLS", found["hls"]), ("DASH", found["dash"]), (until, show.moment(found["expires_at"]))
+    lines = [f"{name}{' ' * (8 - cell_len(name))}{value}" for name, value in rows]
+    out.answer(found, lambda: Text("\n".join(lines)), whole_lines=True)
 
 
 def list_renditions(out: Output, client: Client, asset: AssetId) -> None:

@@ -40,9 +40,18 @@ OutputFolder = Annotated[
 ]
 Profile = Annotated[
     list[str] | None,
-    typer.Option("--profile", metavar="NAME", help=t("May be given again.", "可重复指定。")),
+    typer.Option(
+        "--profile", "--profiles", metavar="NAME",
+        help=t("Or A,B; may be given again.", "或 A,B；可重复指定。"),
+    ),
+]  # fmt: skip
+Ladder = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=t("Or a ladder: `kapok profile ladders`.", "或一个阶梯，见 `kapok profile ladders`。"),
+    ),
 ]
-Ladder = Annotated[str, typer.Option(metavar="NAME")]
 Scores = Annotated[
     bool, typer.Option("--scores/--no-scores", help=t("Measure quality.", "是否测量画质。"))
 ]

@@ -58,7 +58,10 @@ def _row(record: dict[str, Any]) -> tuple[str, str]:
     found = record["availability"]
     workers = found["workers"]
     words = {
-        "available": t(f"available on {workers} workers", f"可用，{workers} 个工作进程"),
+        "available": t(
+            f"available on {workers} {'worker' if workers == 1 else 'workers'}",
+            f"可用，{workers} 个工作进程",
+        ),
         "unproven": t("not proven yet", "尚未验证"),
         "unavailable": t(f"unavailable: {found['reason']}", f"不可用：{found['reason']}"),
     }

@@ -44,7 +44,10 @@ def list_ladders(out: Output) -> None:
     from pipelines.profiles.profile import load_ladders
 
     found = [_record(ladder) for ladder in load_ladders().values()]
-    rows = [(ladder["name"], ", ".join(ladder["profiles"])) for ladder in found]
+    rows = [
+        (ladder["name"], f"{ladder[t('title_en', 'title_zh')]}\n{', '.join(ladder['profiles'])}")
+        for ladder in found
+    ]
     out.answer({"data": found}, lambda: show.sheet(rows))
 
 

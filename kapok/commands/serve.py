@@ -195,3 +195,5 @@ def _log(level: str) -> None:
     if number is None:
         raise Usage(t(f"no log level {level!r}", f"没有日志级别 {level!r}"))
     logging.basicConfig(level=number, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    # Each start would begin with six lines about what alembic loads of itself.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)

@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 File = Annotated[Path, typer.Argument(metavar="FILE", help=t("What to send.", "要上传的文件。"))]
 Title = Annotated[str, typer.Option(help=t("Default: the file's name.", "默认取文件名。"))]
 Profiles = Annotated[
-    str, typer.Option(metavar="A,B", help=t("Renditions to make.", "要生成的方案，逗号分隔。"))
-]
+    str,
+    typer.Option(
+        "--profiles", "--profile", metavar="A,B",
+        help=t("Renditions to make.", "要生成的方案，逗号分隔。"),
+    ),
+]  # fmt: skip
 Ladder = Annotated[
     str,
     typer.Option(
+        metavar="NAME",
         help=t(
             "Or a ladder: cn-uhd-zone, archive, audio…", "或一个阶梯：cn-uhd-zone、archive、audio……"
-        )
+        ),
     ),
 ]
 Zone = Annotated[
@@ -175,4 +180,16 @@ def pairs(words: list[str]) -> dict[str, str]:
                 f"--meta 应写成 名称=值：{wrong[0]!r}",
             )
         )
-    return {name: value for name, _, value in split}
+    once = {name: value for name, _, value in split}
+    if len(once) < len(split):
+        given = [name for name, _, _ in split]
+        twice = next(name for name in given if given.count(name) > 1)
+        raise Usage(
+            t(
+                f"--meta {twice} was given more than once, and one value is kept of each name: "
+                f"write them together, as --meta {twice}='A; B'",
+                f"--meta {twice} 重复给出，而每个名称只保留一个值：请合并书写，"
+                f"例如 --meta {twice}='甲；乙'",
+            )
+        )
+    return once

@@ -93,6 +93,12 @@ class Service:
     def asset(self, **given: Any) -> str:
         return self._organisation.asset(**given).id
 
+    def packaged(self) -> str:
+        """An asset with a package of two manifests."""
+        asset = self._organisation.asset()
+        self._organisation.package(asset, {"master.m3u8": b"#EXTM3U", "manifest.mpd": b"<MPD/>"})
+        return asset.id
+
     def rendition(self, commands: Sequence[Sequence[str]]) -> str:
         """A ready rendition that these commands made."""
         made = self._organisation.rendition(self._organisation.asset())

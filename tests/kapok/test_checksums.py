@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kapok.checksums import declared_checksums, find_sidecars
-from kapok.errors import FileMissing
+from kapok.errors import USAGE, FileMissing, exit_status
+from pipelines.errors import InvalidChecksumFile
 
 MD5 = "0123456789abcdef0123456789abcdef"
 SHA256 = "ab" * 32
@@ -56,3 +57,16 @@ def test_a_named_manifest_is_read_alone(tape: Path) -> None:
 def test_a_named_file_that_is_missing_is_said(tape: Path) -> None:
     with pytest.raises(FileMissing, match=r"gone\.md5"):
         declared_checksums(tape, tape.with_name("gone.md5"))
+
+
+@pytest.mark.parametrize("text", ["hello\n", f"{MD5}  another.mov\n"])
+def test_a_checksum_file_that_cannot_be_used_is_named(tape: Path, text: str) -> None:
+    """Nobody may have asked for it: it was found beside the file."""
+    tape.with_name("磁带 12.mov.md5").write_text(text)
+
+    with pytest.raises(InvalidChecksumFile) as caught:
+        declared_checksums(tape)
+
+    assert caught.value.detail.startswith(f"{tape}.md5: ")
+    assert caught.value.detail.endswith("correct it, or name another one with --checksum-file")
+    assert exit_status(caught.value) == USAGE

@@ -154,6 +154,41 @@ def test_a_pull_prints_one_object(service: Service, tmp_path: Path) -> None:
     assert "\x1b" not in done.stderr
 
 
+def test_a_name_of_metadata_is_given_once(service: Service, tmp_path: Path) -> None:
+    """The last of two was kept, and the first lost without a word; nothing is sent now."""
+    (tmp_path / "a.mov").write_bytes(b"x")
+    words = (
+        "upload",
+        "a.mov",
+        "--meta",
+        "creator=甲",
+        "--meta",
+        "year=1962",
+        "--meta",
+        "creator=乙",
+    )
+
+    done = kapok(*words, folder=tmp_path, **service.environment)
+
+    assert done.returncode == 2
+    assert "--meta creator was given more than once" in done.stderr
+    assert service.uploads() == []
+
+
+@pytest.mark.parametrize("word", ["--profile", "--profiles"])
+@pytest.mark.parametrize(
+    "command",
+    ["plan gone.mov", "encode gone.mov -o out", "upload gone.mov", "asset encode ast_none"],
+)
+def test_profiles_are_asked_for_alike_everywhere(
+    service: Service, tmp_path: Path, command: str, word: str
+) -> None:
+    """One spelling was for files here and the other for a service; now both are for both."""
+    words = [*command.split(), word, "hd-avc-sdr,mobile-720p"]
+    done = kapok(*words, folder=tmp_path, **service.environment)
+    assert done.returncode == 4, done.stderr
+
+
 def test_the_version_is_the_packages() -> None:
     assert kapok("--version").stdout == "0.1.0\n"
 

@@ -105,6 +105,16 @@ def test_a_second_service_on_the_same_folder_is_refused(running: Any) -> None:
     assert "data_in_use" in done.stderr
 
 
+def test_the_log_of_a_start_is_about_kapok(running: Any, tmp_path: Path) -> None:
+    """Alembic's six lines about what it loads of itself stood before everything else."""
+    port = running[1]["url"].rpartition(":")[2]
+
+    done = _kapok("up", "--data", str(tmp_path / "other"), "--port", port)
+
+    assert done.returncode == 5
+    assert "alembic.runtime.plugins" not in done.stderr
+
+
 def test_a_taken_port_is_said(running: Any, tmp_path: Path) -> None:
     port = running[1]["url"].rpartition(":")[2]
 
@@ -148,6 +158,9 @@ def test_the_event_chain_is_intact(running: Any) -> None:
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["intact"] is True
+
+    done = _kapok("events", "verify", KAPOK_DATA=running[1]["data"])
+    assert "none was altered or removed" in done.stdout
 
 
 def test_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
