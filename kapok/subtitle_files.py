@@ -9,8 +9,11 @@ from pathlib import Path
 from kapok.errors import FileMissing, Usage
 from kapok.language import t
 from kapok.names import declared_name, readable
+from kapok.units import size
 from kapok.ways_out import os_reason
 from pipelines import languages
+
+_MOST_BYTES = 720 << 10  # in base64 they fit into a request of 1 MiB, with all else in it
 
 
 def named_subtitles(given: Sequence[str]) -> list[tuple[str, Path]]:
@@ -31,16 +34,30 @@ def named_subtitles(given: Sequence[str]) -> list[tuple[str, Path]]:
 
 def sent_subtitles(given: Sequence[str]) -> tuple[Mapping[str, str], ...]:
     """As the API takes them. Raises `Usage` and `FileMissing`."""
-    return tuple(
-        {"language": language, "file_name": declared_name(path), "content": _content(path)}
-        for language, path in named_subtitles(given)
-    )
+    found, room = [], _MOST_BYTES
+    for language, path in named_subtitles(given):
+        raw = _content(path, room)
+        room -= len(raw)
+        content = b64encode(raw).decode()
+        found.append({"language": language, "file_name": declared_name(path), "content": content})
+    return tuple(found)
 
 
-def _content(path: Path) -> str:
+def _content(path: Path, room: int) -> bytes:
     try:
-        return b64encode(path.read_bytes()).decode()
+        with path.open("rb") as file:
+            raw = file.read(room + 1)
     except OSError as error:
         reason = os_reason(error)
         message = t(f"cannot read {path}: {reason}", f"无法读取 {path}（{reason}）：请检查路径")
         raise FileMissing(message) from error
+    if len(raw) > room:
+        most = size(_MOST_BYTES)
+        raise Usage(
+            t(
+                f"--subtitles {readable(path)}: subtitle files may have {most} together: "
+                "is it one?",
+                f"--subtitles {readable(path)}：字幕文件合计不能超过 {most}，请确认它是字幕文件",
+            )
+        )
+    return raw

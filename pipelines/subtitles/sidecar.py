@@ -9,11 +9,11 @@ from pathlib import Path
 from pipelines.errors import LimitExceeded, UnsupportedMedia
 from pipelines.media import SubtitleTrack
 from pipelines.subtitles.cues import srt
+from pipelines.subtitles.letters import read_text
 from pipelines.subtitles.ttml import is_ttml, read_ttml
 
 FIRST_INDEX = 1000  # no stream of a master has it
 _MOST_BYTES = 32 << 20
-_BYTE_ORDER = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _CUE = re.compile(r"^\s*(\d+:)?\d+:\d\d[,.]\d+\s+-->", re.MULTILINE)
 
 
@@ -47,7 +47,9 @@ def read_letters(raw: bytes, name: str) -> Letters:
 
     Raises `UnsupportedMedia` and `LimitExceeded`, with the way out.
     """
-    text = _decoded(raw, name)
+    if not raw.strip():
+        raise UnsupportedMedia(f"{name} is empty: export the subtitles again")
+    text = read_text(raw, name)
     if text.startswith("WEBVTT"):
         return Letters("webvtt", text)
     if text.lstrip().startswith("[Script Info]"):
@@ -61,17 +63,4 @@ def read_letters(raw: bytes, name: str) -> Letters:
 
 def decoded(path: Path) -> str:
     """The letters of a file. Raises `UnsupportedMedia`."""
-    return _decoded(path.read_bytes(), path.name)
-
-
-def _decoded(raw: bytes, name: str) -> str:
-    """By its byte order mark, else UTF-8, else GB 18030, which holds GBK and GB 2312."""
-    marked = next((code for mark, code in _BYTE_ORDER if raw.startswith(mark)), None)
-    for code in [marked] if marked else ["utf-8-sig", "gb18030"]:
-        try:
-            return raw.decode(code).replace("\r\n", "\n").replace("\0", "")
-        except UnicodeDecodeError:
-            continue
-    raise UnsupportedMedia(
-        f"the letters of {name} are neither UTF-8, UTF-16 nor GB 18030: save it as UTF-8"
-    )
+    return read_text(path.read_bytes(), path.name)

@@ -72,6 +72,19 @@ def test_a_subtitle_file_needs_its_language(word: str) -> None:
         sent_subtitles([word])
 
 
+def test_what_is_too_large_for_subtitles_is_said_before_it_is_sent(
+    file: Path, tmp_path: Path
+) -> None:
+    """A programme given for its subtitles was a `body_too_large` with an answer for others."""
+    with pytest.raises(Usage, match=r"节目 1\.mov: subtitle files may have 720.0 KiB together"):
+        sent_subtitles([f"zh:{file}"])
+    half = tmp_path / "half.srt"
+    half.write_bytes(b"x" * (400 << 10))
+    assert len(sent_subtitles([f"zh:{half}"])[0]["content"]) > 400 << 10
+    with pytest.raises(Usage, match=r"half\.srt"):
+        sent_subtitles([f"zh:{half}", f"en:{half}"])
+
+
 def test_parts_go_in_parallel_but_never_more_than_asked(
     service: Service, transport: Transport, file: Path
 ) -> None:

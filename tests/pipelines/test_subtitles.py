@@ -423,7 +423,8 @@ def test_files_are_told_by_what_they_begin_with(text: str, codec: str, tmp_path:
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (b"", "neither SubRip, WebVTT, ASS nor TTML: convert it first"),
+        (b"", r"a\.srt is empty: export the subtitles again"),
+        (b"\r\n", r"a\.srt is empty: export the subtitles again"),
         (b"just words", "neither SubRip, WebVTT, ASS nor TTML"),
         (b"\x00\x01\xff\xff", "neither UTF-8, UTF-16 nor GB 18030: save it as UTF-8"),
         (b"\xff\xfea", "neither UTF-8, UTF-16 nor GB 18030"),

@@ -1,0 +1,65 @@
+"""Letters of files that do not say in which code they were saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import UnsupportedMedia
+from pipelines.subtitles.letters import read_text
+
+CUE = "1\n00:00:01,000 --> 00:00:02,000\n{}\n\n"
+TRADITIONAL = "這個時候我們來到了嶺南，你說木棉花開了沒有？\n還沒有。"
+SIMPLIFIED = "这个时候我们来到了岭南，你说木棉花开了没有？\n还没有。"
+JAPANESE = "この花はまだ咲いていません。\nもうすぐ春ですね。"
+KOREAN = "이 꽃은 아직 피지 않았다.\n나는 봄을 기다리고 있다."
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        *((SIMPLIFIED, code) for code in ("utf-8", "utf-8-sig", "utf-16", "gbk", "gb18030")),
+        *((TRADITIONAL, code) for code in ("utf-8", "utf-16", "gbk", "gb18030")),
+        *((text, code) for text in (JAPANESE, KOREAN) for code in ("utf-8", "utf-16", "gb18030")),
+        ("啊啊啊……啊！", "gbk"),  # the letters that Korean texts are full of, in EUC-KR
+        ("café, été", "utf-8"),
+    ],
+)
+def test_what_can_be_told_is_read_as_it_was_written(text: str, code: str) -> None:
+    """Traditional Chinese may be GBK too."""
+    cue = CUE.format(text)
+    assert read_text(cue.replace("\n", "\r\n").encode(code), "a.srt") == cue
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "name"),
+    [
+        (TRADITIONAL, "big5", "Big5"),
+        (TRADITIONAL, "big5hkscs", "Big5"),
+        (JAPANESE, "cp932", "Shift-JIS"),
+        (KOREAN, "euc_kr", "EUC-KR"),
+    ],
+)
+@pytest.mark.parametrize("cues", [1, 300])
+def test_what_plainly_is_another_code_is_refused_by_its_name(
+    text: str, code: str, name: str, cues: int
+) -> None:
+    """All of it has some meaning in GB 18030 too: Chinese that nobody wrote."""
+    raw = (CUE.format(text) * cues).encode(code)
+    raw.decode("gb18030")
+
+    with pytest.raises(UnsupportedMedia) as caught:
+        read_text(raw, "a.srt")
+
+    assert caught.value.detail == f"the letters of a.srt look like {name}: save it as UTF-8"
+
+
+def test_no_line_of_chinese_is_taken_for_another_code() -> None:
+    """Each of the Chinese guides by itself, as GBK: some are of a few letters."""
+    pages = [ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.zh-CN.md"))]
+    lines = [line for page in pages for line in page.read_text("utf-8").splitlines()]
+    for line in lines:
+        kept = line.encode("gbk", "ignore")
+        assert read_text(kept, "a.srt") == kept.decode("gbk")
