@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kapok.command import LanguageOption, use_language
+from kapok.command import Group, LanguageOption, use_language
 from kapok.commands import (
     admin,
     assets,
@@ -26,6 +26,7 @@ from kapok.language import t
 
 app = typer.Typer(
     name="kapok",
+    cls=Group,
     help=t(
         "Kapok (木棉): 4K/8K media from upload to a published asset that a centre pulls.",
         "木棉 Kapok：4K/8K 媒资，从上传、处理到发布，再到各级中心拉取。",

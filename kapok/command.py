@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from kapok.errors import FAILED, INTERRUPTED, ApiError, Usage, exit_status
 from kapok.language import t, use
@@ -88,6 +89,31 @@ class Output:
         sys.stderr.flush()
 
 
+class Command(TyperCommand):
+    """Its help says of no switch that it takes a value: `--wait <bool>` reads as `--wait true`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [_plain_switch(one) for one in super().get_params(ctx)]
+
+
+class Group(TyperGroup):
+    """The same, of commands that hold others."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [_plain_switch(one) for one in super().get_params(ctx)]
+
+
+def _one_spelling(word: str) -> str:
+    """`--profile` is `--profiles`: whoever knows one command has no other to learn."""
+    return "profiles" if word == "profile" else word
+
+
+def _plain_switch(parameter: Any) -> Any:
+    if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+        parameter.metavar = ""
+    return parameter
+
+
 def command(
     app: typer.Typer, name: str, about: str, *, hidden: bool = False
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -115,7 +141,8 @@ def _register(
         given = {**COMMON, **(ONLINE if online else {})}
         invoke.__dict__["__signature__"] = _signature(run, given, skip=2 if online else 1)
         invoke.__annotations__ = {}
-        app.command(name, help=about, hidden=hidden)(invoke)
+        settings = {"token_normalize_func": _one_spelling}
+        app.command(name, cls=Command, help=about, hidden=hidden, context_settings=settings)(invoke)
         return run
 
     return decorate

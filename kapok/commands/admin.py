@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kapok.command import Output, command, online
+from kapok.command import Group, Output, command, online
 from kapok.errors import FileMissing, SecretLost
 from kapok.language import t
 from pipelines.errors import KapokError
@@ -37,14 +37,14 @@ class ChainBroken(KapokError):
 
 
 def register(app: typer.Typer) -> None:
-    key = typer.Typer(help=t("API keys.", "API 密钥。"), no_args_is_help=True)
+    key = typer.Typer(cls=Group, help=t("API keys.", "API 密钥。"), no_args_is_help=True)
     online(key, "create", t("A new key; its secret is shown once.", "新建密钥，只显示一次。"))(
         create_key
     )
     online(key, "list", t("All keys, without secrets.", "全部密钥（不含密文）。"))(list_keys)
     online(key, "revoke", t("End a key.", "吊销密钥。"))(revoke_key)
     app.add_typer(key, name="key")
-    events = typer.Typer(help=t("The audit trail.", "审计事件。"), no_args_is_help=True)
+    events = typer.Typer(cls=Group, help=t("The audit trail.", "审计事件。"), no_args_is_help=True)
     online(events, "list", t("What happened, oldest first.", "发生过的事件，最早在前。"))(
         list_events
     )

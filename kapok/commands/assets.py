@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kapok.command import Output, online
+from kapok.command import Group, Output, online
 from kapok.commands.local import Programme, SourceColour, Subtitles
 from kapok.commands.upload import Ladder, Profiles
 from kapok.language import t
@@ -33,7 +33,7 @@ Wait = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    asset = typer.Typer(help=t("Assets.", "素材。"), no_args_is_help=True)
+    asset = typer.Typer(cls=Group, help=t("Assets.", "素材。"), no_args_is_help=True)
     online(asset, "list", t("Newest first; search by text, state and date.", "最新在前，可检索。"))(
         list_assets
     )
@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
         play
     )
     app.add_typer(asset, name="asset")
-    rendition = typer.Typer(help=t("Renditions.", "成品。"), no_args_is_help=True)
+    rendition = typer.Typer(cls=Group, help=t("Renditions.", "成品。"), no_args_is_help=True)
     online(rendition, "list", t("The renditions of an asset.", "素材的全部成品。"))(list_renditions)
     online(rendition, "show", t("Facts, scores and exact commands.", "参数、评分与完整命令。"))(
         show_rendition

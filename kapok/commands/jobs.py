@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kapok.command import Output, online
+from kapok.command import Group, Output, online
 from kapok.language import t
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="job_…")]
 
 
 def register(app: typer.Typer) -> None:
-    job = typer.Typer(help=t("Jobs and their steps.", "任务与步骤。"), no_args_is_help=True)
+    job = typer.Typer(
+        cls=Group, help=t("Jobs and their steps.", "任务与步骤。"), no_args_is_help=True
+    )
     online(job, "list", t("Newest first.", "最新在前。"))(list_jobs)
     online(job, "show", t("State, steps and refused profiles.", "状态、步骤与未采用的方案。"))(
         show_job

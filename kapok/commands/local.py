@@ -41,7 +41,7 @@ OutputFolder = Annotated[
 Profile = Annotated[
     list[str] | None,
     typer.Option(
-        "--profile", "--profiles", metavar="NAME",
+        "--profile", metavar="NAME",
         help=t("Or A,B; may be given again.", "或 A,B；可重复指定。"),
     ),
 ]  # fmt: skip

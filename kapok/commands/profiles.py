@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from kapok.command import Output, command
+from kapok.command import Group, Output, command
 from kapok.commands import own_profiles
 from kapok.errors import USAGE
 from kapok.language import t
 
 
 def register(app: typer.Typer) -> None:
-    profile = typer.Typer(help=t("Profiles and ladders.", "方案与阶梯。"), no_args_is_help=True)
+    profile = typer.Typer(
+        cls=Group, help=t("Profiles and ladders.", "方案与阶梯。"), no_args_is_help=True
+    )
     command(profile, "list", t("Every profile.", "全部方案。"))(list_profiles)
     command(profile, "show", t("One profile and its basis.", "一个方案及其依据。"))(show_profile)
     command(profile, "ladders", t("Every ladder.", "全部阶梯。"))(list_ladders)

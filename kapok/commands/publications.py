@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kapok.command import Output, need_folder, online
+from kapok.command import Group, Output, need_folder, online
 from kapok.language import t
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ def register(app: typer.Typer) -> None:
     online(app, "pull", t("Take what was published for a centre.", "拉取发布给某中心的文件。"))(
         pull
     )
-    publication = typer.Typer(help=t("Publications.", "发布。"), no_args_is_help=True)
+    publication = typer.Typer(cls=Group, help=t("Publications.", "发布。"), no_args_is_help=True)
     online(publication, "show", t("Its exact files.", "发布的确切文件。"))(show_publication)
     online(publication, "withdraw", t("Take it back.", "撤回发布。"))(withdraw)
     app.add_typer(publication, name="publication")
-    zone = typer.Typer(help=t("Zones: publish targets.", "专区：发布目标。"), no_args_is_help=True)
+    zone = typer.Typer(
+        cls=Group, help=t("Zones: publish targets.", "专区：发布目标。"), no_args_is_help=True
+    )
     online(zone, "list", t("All zones.", "全部专区。"))(list_zones)
     online(zone, "create", t("A new zone.", "新建专区。"))(create_zone)
     app.add_typer(zone, name="zone")

@@ -20,10 +20,9 @@ Title = Annotated[str, typer.Option(help=t("Default: the file's name.", "默认�
 Profiles = Annotated[
     str,
     typer.Option(
-        "--profiles", "--profile", metavar="A,B",
-        help=t("Renditions to make.", "要生成的方案，逗号分隔。"),
+        "--profiles", metavar="A,B", help=t("Renditions to make.", "要生成的方案，逗号分隔。")
     ),
-]  # fmt: skip
+]
 Ladder = Annotated[
     str,
     typer.Option(

@@ -47,7 +47,10 @@ def wrap(out: Output, folder: Folder, output: File, rate: Rate = "") -> None:
         )
         raise Usage(text)
     if output.exists():
-        text = t(f"{readable(output)} is there already", f"{readable(output)} 已存在")
+        text = t(
+            f"{readable(output)} is there already: name another file, or remove that one",
+            f"{readable(output)} 已存在：请换一个文件名，或先删除它",
+        )
         raise Usage(text)
     need_folder(output.parent)
     parts = parts_here(folder, rate)

@@ -124,8 +124,9 @@ def _refuse_gaps(numbers: Sequence[int]) -> None:
     if gaps:
         missing = sum(last - first + 1 for first, last in gaps)
         told = [f"{first}" if first == last else f"{first}–{last}" for first, last in gaps]
+        images = "image is" if missing == 1 else "images are"
         raise IncompleteSource(
-            f"{missing} images are missing between {numbers[0]} and {numbers[-1]} ({_few(told)}): "
+            f"{missing} {images} missing between {numbers[0]} and {numbers[-1]} ({_few(told)}): "
             "copy the sequence again"
         )
 

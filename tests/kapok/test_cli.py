@@ -189,6 +189,15 @@ def test_profiles_are_asked_for_alike_everywhere(
     assert done.returncode == 4, done.stderr
 
 
+@pytest.mark.parametrize("command", ["", "asset", "upload", "encode", "doctor", "events list"])
+def test_help_asks_no_value_for_a_switch(command: str) -> None:
+    """`--wait <bool>` reads as if `--wait true` were meant, which is an error."""
+    done = kapok(*command.split(), "--help")
+    assert done.returncode == 0
+    assert "--help" in done.stdout
+    assert "bool" not in done.stdout
+
+
 def test_the_version_is_the_packages() -> None:
     assert kapok("--version").stdout == "0.1.0\n"
 

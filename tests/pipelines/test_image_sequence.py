@@ -44,6 +44,7 @@ def test_numbers_are_the_last_digits_of_a_name(names: list[str], found: ImageSeq
         ({}, "no numbered images"),
         ({"a.mov": 1, "cover.png": 1}, "no numbered images"),
         (scan(1, 2, 5, 9, 10), r"5 images are missing between 1 and 10 \(3–4, 6–8\)"),
+        (scan(1, 3), r"1 image is missing between 1 and 3 \(2\)"),
         (scan(1, 999_999_999), "999999997 images are missing"),
         (scan(*range(1, 30, 2)), r"\(2, 4, 6, 8, 10 and 9 more\)"),
         ({**scan(1, 2), "scan_2.dpx": 100}, r"twice \(scan_0000002.dpx and scan_2.dpx\)"),
