@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.errors import row_of
+from api.models.common import PATTERN_WORDS
 from pipelines.errors import GateClosed, InvalidProfile, KapokError
 
 MEDIA_TYPE = "application/problem+json"
@@ -144,11 +146,17 @@ def _invalid(request: Request, error: RequestValidationError) -> Response:
         return problem(request, "malformed_json", detail)
     if any(isinstance(item.get("input"), bytes) for item in found):  # the body, not read as JSON
         return _no_json(request)
-    wrong = [_wrong_field(item["loc"], item["msg"]) for item in found]
+    wrong = [_wrong_field(item["loc"], _in_words(item)) for item in found]
     count = "One field is" if len(wrong) == 1 else f"{len(wrong)} fields are"
     first = wrong[0].pointer or wrong[0].parameter or "#"
     detail = f"{count} wrong, the first is {first}: {wrong[0].detail}."
     return problem(request, "invalid_request", detail, errors=wrong)
+
+
+def _in_words(item: Mapping[str, Any]) -> str:
+    """Patterns are for machines: those that people type by hand are told in words."""
+    pattern = item.get("ctx", {}).get("pattern")
+    return PATTERN_WORDS.get(pattern, str(item["msg"]))
 
 
 def _no_json(request: Request) -> Response:

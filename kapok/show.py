@@ -119,9 +119,13 @@ def asset(record: Record) -> RenderableType:
             (t("source", "源"), source_line(record.get("source"))),
             (t("programme", "节目"), _programme(record.get("source") or {})),
             (t("created", "创建时间"), moment(record["created_at"])),
-            *((name, str(value)) for name, value in (record.get("metadata") or {}).items()),
+            *((name, _value(value)) for name, value in (record.get("metadata") or {}).items()),
         ]
     )
+
+
+def _value(metadata: object) -> str:
+    return "\n".join(map(str, metadata)) if isinstance(metadata, list) else str(metadata)
 
 
 def _programme(source: Record) -> str | None:

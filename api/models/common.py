@@ -58,8 +58,14 @@ FileName = Annotated[
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,5}_[0-9a-z]{1,40}$")]
 NAME = r"^[a-z0-9][a-z0-9._-]{0,99}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
-Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{32}$", to_lower=True)]
+SHA256, MD5 = r"^[0-9a-fA-F]{64}$", r"^[0-9a-fA-F]{32}$"
+Sha256 = Annotated[str, StringConstraints(pattern=SHA256, to_lower=True)]
+Md5 = Annotated[str, StringConstraints(pattern=MD5, to_lower=True)]
+PATTERN_WORDS = {
+    NAME: "use a-z, 0-9, '.', '_' and '-', 100 at most, and begin with a letter or digit",
+    SHA256: "a SHA-256 has 64 hexadecimal digits",
+    MD5: "an MD5 has 32 hexadecimal digits",
+}
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 
 

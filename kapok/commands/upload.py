@@ -169,7 +169,8 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def pairs(words: list[str]) -> dict[str, str]:
+def pairs(words: list[str]) -> dict[str, str | list[str]]:
+    """A name that is given more than once has all its values, in their order."""
     split = [word.partition("=") for word in words]
     wrong = [name for name, equals, _ in split if not (name and equals)]
     if wrong:
@@ -179,16 +180,7 @@ def pairs(words: list[str]) -> dict[str, str]:
                 f"--meta 应写成 名称=值：{wrong[0]!r}",
             )
         )
-    once = {name: value for name, _, value in split}
-    if len(once) < len(split):
-        given = [name for name, _, _ in split]
-        twice = next(name for name in given if given.count(name) > 1)
-        raise Usage(
-            t(
-                f"--meta {twice} was given more than once, and one value is kept of each name: "
-                f"write them together, as --meta {twice}='A; B'",
-                f"--meta {twice} 重复给出，而每个名称只保留一个值：请合并书写，"
-                f"例如 --meta {twice}='甲；乙'",
-            )
-        )
-    return once
+    found: dict[str, list[str]] = {}
+    for name, _, value in split:
+        found.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}

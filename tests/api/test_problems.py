@@ -175,6 +175,25 @@ def test_a_value_of_another_type_is_wrong(admin: httpx.Client, wrong: dict[str, 
     assert [item["pointer"] for item in body["errors"]] == [f"#/{name}" for name in wrong]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"ladder": "广州"}, "use a-z, 0-9"),
+        ({"profiles": ["HD AVC"]}, "use a-z, 0-9"),
+        ({"sha256": "12"}, "a SHA-256 has 64 hexadecimal digits"),
+        ({"md5": "xyz"}, "an MD5 has 32 hexadecimal digits"),
+    ],
+)
+def test_a_name_or_hash_that_cannot_be_one_is_told_in_words(
+    admin: httpx.Client, wrong: dict[str, Any], words: str
+) -> None:
+    """A regular expression says little to whoever typed a zone's name in Chinese."""
+    wanted = {"title": "t", "file_name": "f.mxf", "size_bytes": 10, **wrong}
+    body = problem(admin.post("/v1/uploads", json=wanted), 422, "invalid_request")
+    assert body["errors"][0]["detail"].startswith(words)
+    assert "pattern" not in body["detail"]
+
+
 def test_part_numbers_are_numbers(admin: httpx.Client) -> None:
     for wrong in (True, "1", 1.0):
         answer = admin.post("/v1/uploads/upl_x/parts", json={"numbers": [wrong]})

@@ -154,25 +154,18 @@ def test_a_pull_prints_one_object(service: Service, tmp_path: Path) -> None:
     assert "\x1b" not in done.stderr
 
 
-def test_a_name_of_metadata_is_given_once(service: Service, tmp_path: Path) -> None:
-    """The last of two was kept, and the first lost without a word; nothing is sent now."""
+def test_a_name_of_metadata_keeps_all_its_values(service: Service, tmp_path: Path) -> None:
+    """Of two the last was kept, and the first lost without a word."""
     (tmp_path / "a.mov").write_bytes(b"x")
-    words = (
-        "upload",
-        "a.mov",
-        "--meta",
-        "creator=甲",
-        "--meta",
-        "year=1962",
-        "--meta",
-        "creator=乙",
-    )
+    given = [
+        word for pair in ("creator=甲", "year=1962", "creator=乙") for word in ("--meta", pair)
+    ]
 
-    done = kapok(*words, folder=tmp_path, **service.environment)
+    done = kapok("upload", "a.mov", *given, folder=tmp_path, **service.environment)
 
-    assert done.returncode == 2
-    assert "--meta creator was given more than once" in done.stderr
-    assert service.uploads() == []
+    assert done.returncode == 0, done.stderr
+    (sent,) = service.uploads()
+    assert sent.request["metadata"] == {"creator": ["甲", "乙"], "year": "1962"}
 
 
 @pytest.mark.parametrize("word", ["--profile", "--profiles"])
