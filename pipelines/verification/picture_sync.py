@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -60,9 +60,43 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
         if look.alien
         or (look.elsewhere and look.distance <= _AS_USUAL * usual and look.planned > usual)
     ]
+    wrong = _not_filled_up(wrong, video, rendition, true)
     if not wrong:
-        wrong = _from_afar(video, rendition, true, looks, usual, slack)
+        found = _from_afar(video, rendition, true, looks, usual, slack)
+        wrong = _not_filled_up(found, video, rendition, true)
     return [_told(number, place, video) for number, place in wrong[:3]]
+
+
+def _not_filled_up(
+    wrong: Sequence[tuple[int, int]], video: VideoPlan, rendition: Pictures, true: Pictures
+) -> list[tuple[int, int]]:
+    """Without the coder's own mixtures, which stand alone: frames that moved stand side by side."""
+    numbers = {number for number, _ in wrong}
+    return [
+        (number, place)
+        for number, place in wrong
+        if {number - 1, number + 1} & numbers
+        or not _filled_up(number, place, video, rendition[number], true)
+    ]
+
+
+def _filled_up(
+    number: int, place: int, video: VideoPlan, picture: NDArray[np.float32], true: Pictures
+) -> bool:
+    """Whether two frames that the rung shows, mixed, are nearer than the one between them.
+
+    At a half of the source's rate a picture that its coder filled up from its neighbour, for want
+    of bits in a fade, is nearest to the frame that the rung leaves out between the two.
+    """
+    shown, planned = _local_contrast(picture), video.shown_by(number)
+    for beside in (video.shown_by(number - 1), video.shown_by(number + 1)):
+        if beside in true and min(beside, planned) < place < max(beside, planned):
+            other, step = true[beside], true[planned] - true[beside]
+            share = float(np.clip(np.sum((shown - other) * step) / np.sum(step**2), 0, 1))
+            mixed = other + np.float32(share) * step
+            if np.mean((shown - mixed) ** 2) < np.mean((shown - true[place]) ** 2):
+                return True
+    return False
 
 
 def _from_afar(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -42,11 +44,11 @@ GRAIN = bytes.fromhex(
 )
 
 
-def moving() -> Pictures:
-    """Blocks of grey that pass by, two samples a frame."""
+def moving(samples: int = 2) -> Pictures:
+    """Blocks of grey that pass by, so many samples a frame."""
     grey = np.random.default_rng(1).integers(40, 200, (HEIGHT // 5, 60))
     wide = np.kron(grey, np.ones((5, 5))).astype(np.float32)
-    return {at: wide[:, 2 * at : 2 * at + WIDTH].copy() for at in range(COUNT)}
+    return {at: wide[:, samples * at : samples * at + WIDTH].copy() for at in range(COUNT)}
 
 
 def noisy(pictures: Pictures, deviation: float) -> Pictures:
@@ -87,6 +89,33 @@ def test_a_picture_filled_up_from_its_neighbour_is_not_taken_for_it() -> None:
     assert misplaced(VIDEO, PLAN, starved, moving()) == []
 
 
+HALF = replace(VIDEO, rate_divisor=2)
+
+
+def at_half_rate(pictures: Pictures) -> Pictures:
+    return {at // 2: picture for at, picture in pictures.items() if at % 2 == 0}
+
+
+def test_at_half_the_rate_a_picture_filled_up_is_not_the_one_left_out() -> None:
+    """In a slow, soft scene two thirds of frame 12's picture and a third of 14's resemble 13's."""
+    source = {at: cv2.GaussianBlur(picture, (0, 0), 1.5) for at, picture in moving(1).items()}
+    ours = at_half_rate(noisy(source, 5))
+    starved = {**ours, 7: 0.65 * ours[6] + 0.35 * ours[7]}
+    assert misplaced(HALF, PLAN, starved, source) == []
+
+
+def test_at_half_the_rate_a_frame_between_two_is_told() -> None:
+    """One alone, and several side by side, as of a chunk that begins a frame late."""
+    source = moving()
+    ours, late = at_half_rate(noisy(source, 5)), noisy(source, 5)
+    alone = misplaced(HALF, PLAN, {**ours, 7: late[13]}, source)
+    assert alone == ["frame 7 shows source frame 13, planned 14"]
+    chunk = {**ours, **{number: late[2 * number + 1] for number in (7, 8, 9)}}
+    assert misplaced(HALF, PLAN, chunk, source) == [
+        f"frame {at} shows source frame {2 * at + 1}, planned {2 * at}" for at in (7, 8, 9)
+    ]
+
+
 def test_the_end_of_a_fade_says_nothing() -> None:
     """Of a picture at 4 % a coder leaves flat blocks, which look like no frame of the source."""
     pictures = moving()
@@ -96,9 +125,18 @@ def test_the_end_of_a_fade_says_nothing() -> None:
 
 
 @pytest.mark.media
-def test_the_end_of_a_tone_mapped_fade_is_where_it_was_planned(tmp_path: Path) -> None:
-    """PQ at half its rate: the last frame, darkened by the mapping, resembles the source's next."""
-    source = generate("programme_pq", tmp_path, seconds=4, height=180)
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        pytest.param("programme_pq", 4, id="the last frame resembles the next: mapping darkens it"),
+        pytest.param("programme_2160p50_hlg", 1, id="one is half a repetition of that before it"),
+    ],
+)
+def test_the_end_of_a_tone_mapped_fade_is_where_it_was_planned(
+    name: str, seconds: int, tmp_path: Path
+) -> None:
+    """HDR at half its rate in SDR."""
+    source = generate(name, tmp_path, seconds=seconds, height=180)
     info = probe(source)
     seen = finish(inspect(source, info, tmp_path))
     made = plan(info, seen, [profile("mobile-540p")], chunk_min_s=0)
