@@ -22,7 +22,7 @@ from kapok.commands import (
     upload,
     wrap,
 )
-from kapok.language import t
+from kapok.language import language, t
 
 app = typer.Typer(
     name="kapok",
@@ -34,6 +34,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # In a narrow window rich ends Chinese, which has no spaces, with an ellipsis.
+    rich_markup_mode=None if language() == "zh" else "rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -93,14 +93,14 @@ class Command(TyperCommand):
     """Its help says of no switch that it takes a value: `--wait <bool>` reads as `--wait true`."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return [_plain_switch(one) for one in super().get_params(ctx)]
+        return [_as_shown(one) for one in super().get_params(ctx)]
 
 
 class Group(TyperGroup):
     """The same, of commands that hold others."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return [_plain_switch(one) for one in super().get_params(ctx)]
+        return [_as_shown(one) for one in super().get_params(ctx)]
 
 
 def _one_spelling(word: str) -> str:
@@ -108,7 +108,9 @@ def _one_spelling(word: str) -> str:
     return "profiles" if word == "profile" else word
 
 
-def _plain_switch(parameter: Any) -> Any:
+def _as_shown(parameter: Any) -> Any:
+    if parameter.name == "help":
+        parameter.help = t("Show this message and exit.", "显示帮助后退出。")
     if getattr(parameter, "is_flag", False) and parameter.metavar is None:
         parameter.metavar = ""
     return parameter

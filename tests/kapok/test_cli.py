@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -189,6 +190,21 @@ def test_help_asks_no_value_for_a_switch(command: str) -> None:
     assert done.returncode == 0
     assert "--help" in done.stdout
     assert "bool" not in done.stdout
+
+
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_help_in_chinese_is_whole(columns: str) -> None:
+    """Without spaces to break at, half of the sentences ended in an ellipsis."""
+    done = kapok("upload", "--help", "--lang", "zh", COLUMNS=columns)
+    said = re.sub(r"\s+", "", done.stdout)
+    for text in (
+        "要生成的方案，逗号分隔。",
+        "提供方的校验文件或清单；同名的 .sha256、.md5 会自动识别。",
+        "或一个阶梯：cn-uhd-zone、archive、audio……",
+        "文件之外的 SubRip、WebVTT、ASS、TTML 字幕。",
+        "显示帮助后退出。",
+    ):
+        assert text.replace(" ", "") in said
 
 
 def test_the_version_is_the_packages() -> None:
