@@ -14,6 +14,9 @@ from pipelines.subtitles.ttml import is_ttml, read_ttml
 FIRST_INDEX = 1000  # no stream of a master has it
 _MOST_BYTES = 32 << 20
 _BYTE_ORDER = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+# Without a mark: what these files begin with is ASCII, half of whose bytes are zero then.
+_UNMARKED = ((rb"[\s\d<\[W]\0", "utf-16-le"), (rb"\0[\s\d<\[W]", "utf-16-be"))
+_LINE_END = re.compile(r"\r+\n|\r")  # by itself, as WebVTT allows and old Macs write it
 _CUE = re.compile(r"^\s*(\d+:)?\d+:\d\d[,.]\d+\s+-->", re.MULTILINE)
 
 
@@ -65,11 +68,14 @@ def decoded(path: Path) -> str:
 
 
 def _decoded(raw: bytes, name: str) -> str:
-    """By its byte order mark, else UTF-8, else GB 18030, which holds GBK and GB 2312."""
-    marked = next((code for mark, code in _BYTE_ORDER if raw.startswith(mark)), None)
-    for code in [marked] if marked else ["utf-8-sig", "gb18030"]:
+    """By its byte order mark or first letter, else UTF-8, else GB 18030, which holds GBK and
+    GB 2312.
+    """
+    told = [code for mark, code in _BYTE_ORDER if raw.startswith(mark)]
+    told += [code for first, code in _UNMARKED if re.match(first, raw)]
+    for code in told or ("utf-8-sig", "gb18030"):
         try:
-            return raw.decode(code).replace("\r\n", "\n").replace("\0", "")
+            return _LINE_END.sub("\n", raw.decode(code)).replace("\0", "")
         except UnicodeDecodeError:
             continue
     raise UnsupportedMedia(

@@ -24,6 +24,7 @@ from pipelines.sources.containers import INPUT_GUARDS
 from pipelines.subtitles.captions import read_captions
 from pipelines.subtitles.cues import (
     Cue,
+    clock,
     in_place,
     one_at_a_time,
     read_srt,
@@ -54,7 +55,8 @@ def encode_subtitles(
 ) -> Generator[Progress, None, EncodedSubtitles]:
     """Write every distinct subtitle track of the plan into `folder`; nothing where there is none.
 
-    Raises as `run` does, and `LimitExceeded` for a cue that no player would take.
+    Raises as `run` does, `LimitExceeded` for a cue that no player would take, and
+    `UnsupportedMedia` for a file that has none for the time of the programme.
     """
     source, folder = source.resolve(), folder.resolve()
     tracks = distinct_subtitles(plan)
@@ -207,12 +209,24 @@ def _made(
 ) -> Generator[Progress, None, None]:
     """Letters in their place, as one cue at any moment where the container is MP4."""
     zero_s = plan.first_picture_s if track.file is None else Fraction(0)
-    cues = in_place(cues, zero_s, plan.duration_s)
+    read, cues = cues, in_place(cues, zero_s, plan.duration_s)
+    if track.file is not None and not cues and read:
+        raise UnsupportedMedia(_outside(track, read, plan))
     placed = folder / f"{key}.srt"
     placed.write_text(srt(one_at_a_time(cues) if track.suffix == "mp4" else cues), "utf-8")
     out = folder / f"{key}.{track.suffix}"
     coded = ["-map", "0:s:0", "-c:s", track.codec, *_PLAIN, "-f", _MUXERS[track.suffix], str(out)]
     yield from _call(["-f", "srt", "-i", str(placed), *coded], folder)
+
+
+def _outside(track: SubtitlePlan, cues: Sequence[Cue], plan: Plan) -> str:
+    """Why nothing is left of a file that was given to be shown."""
+    due_s = min(cue.start_s for cue in cues)
+    return (
+        f"nothing of the subtitle file ({track.language}) would be shown: its first words are due "
+        f"at {clock(due_s)}, and the programme lasts {clock(plan.duration_s)}. "
+        "Count its times from the first picture"
+    )
 
 
 def write_webvtt(

@@ -368,7 +368,9 @@ SIDECAR = "1\n00:00:01,000 --> 00:00:02,000\n木棉 <i>kapok</i>\n"
 
 
 @pytest.mark.media
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gbk", "gb18030"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gbk", "gb18030"]
+)
 def test_a_file_beside_the_master_is_read_whatever_its_letters(
     encoding: str, tmp_path: Path
 ) -> None:
@@ -418,6 +420,51 @@ def test_files_are_told_by_what_they_begin_with(text: str, codec: str, tmp_path:
     made = plan(replace(info, subtitles=(track,)), seen, [MOBILE])
     (file,) = finish(encode_subtitles(path, made, tmp_path)).files.values()
     assert cues(file) == [Cue(Fraction(1), Fraction(2), "木棉 <i>kapok</i>")]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\r\r\n"])
+@pytest.mark.parametrize("codec", ["webvtt", "subrip"])
+def test_lines_may_end_as_they_like(codec: str, end: str, tmp_path: Path) -> None:
+    """WebVTT allows a carriage return alone, and text mode doubles one: no first cue is lost."""
+    spans = "00:00:01.000 --> 00:00:02.000\n木棉\n\n00:00:02.500 --> 00:00:03.000\nkapok\n"
+    numbered = "1\n" + spans.replace("\n\n", "\n\n2\n").replace(".", ",")
+    path = tmp_path / "film.txt"
+    text = f"WEBVTT\n\n{spans}" if codec == "webvtt" else numbered
+    path.write_bytes(text.replace("\n", end).encode())
+    track = read_sidecar(path, "zh", 0, tmp_path)
+    assert track.codec == codec
+    info, seen = described(HD)
+    made = plan(replace(info, subtitles=(track,)), seen, [MOBILE])
+    (file,) = finish(encode_subtitles(path, made, tmp_path)).files.values()
+    halves = ((1, 2, "木棉"), (Fraction(5, 2), 3, "kapok"))
+    assert cues(file) == [Cue(Fraction(a), Fraction(b), said) for a, b, said in halves]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1\n10:00:01,000 --> 10:00:02,000\n木棉\n",
+        (
+            '<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" '
+            'ttp:timeBase="smpte" ttp:frameRate="25"><body><p begin="10:00:01:00" '
+            'end="10:00:02:00">木棉</p></body></tt>'
+        ),
+    ],
+)
+def test_a_file_that_counts_like_a_tape_does_not_become_an_empty_track(
+    text: str, tmp_path: Path
+) -> None:
+    """Programmes begin at 10:00:00:00 there, and none of its words would ever be shown."""
+    path = tmp_path / "film.txt"
+    path.write_text(text, "utf-8")
+    track = read_sidecar(path, "zh", 0, tmp_path)
+    info, seen = described(HD)
+    made = plan(replace(info, subtitles=(track,)), seen, [MOBILE])
+    why = r"due at 10:00:01\.000, and the programme lasts 00:00:04\.000\. Count its times from"
+    with pytest.raises(UnsupportedMedia, match=why):
+        finish(encode_subtitles(path, made, tmp_path))
 
 
 @pytest.mark.parametrize(
