@@ -336,7 +336,8 @@ class Inspection:
     tags cannot be true. `damaged_pictures` were made up in part by the decoder, one of whose
     `decoder_errors` each may be; `stamps_back_s` is how far the picture's stamps go back, all steps
     together. `active_picture` is what was ever lighter than black, of the picture after rotation:
-    `None` where nobody looked, or nothing was. `caption_channels` are those of CEA-608 in which
+    `None` where nobody looked, or nothing was. `captions` are those of the pictures anywhere, where
+    a probe sees the beginning alone. `caption_channels` are those of CEA-608 in which
     something is said, `unreadable_subtitles` the tracks whose letters are in no code that Kapok
     reads.
     """
@@ -375,6 +376,7 @@ class Inspection:
     light_colour: Colour | None = None
     colour_in_doubt: str | None = None
     active_picture: Area | None = None
+    captions: tuple[Captions, ...] = ()
     caption_channels: tuple[CaptionChannel, ...] = ()
     unreadable_subtitles: tuple[int, ...] = ()
 

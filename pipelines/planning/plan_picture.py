@@ -24,7 +24,7 @@ from pipelines.planning.plan_colour import (
 )
 from pipelines.planning.plan_copied import why_no_copy
 from pipelines.planning.plan_geometry import SMALLEST_SIDE, geometry
-from pipelines.planning.plan_subtitles import plan_captions
+from pipelines.planning.plan_subtitles import captions_of, plan_captions
 from pipelines.planning.plan_types import Refused, VideoPlan
 from pipelines.profiles.profile import Profile, VideoProfile
 from pipelines.verification.lossless_formats import FFV1_PIX_FMTS, REPACKED
@@ -211,7 +211,7 @@ def _as_it_is(
         untouched,
         gop_frames=source.frames,
         dynamic_metadata=wanted.dynamic_metadata,
-        captions=picture.captions,
+        captions=captions_of(picture, source.inspection),
         colour_decision=replace(untouched.colour_decision, dropped=()),
     )
 

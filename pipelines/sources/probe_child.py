@@ -30,7 +30,7 @@ Type._missing_ = classmethod(lambda _, __: Type.SEI_UNREGISTERED)  # type: ignor
 _HANDLER_CHARACTERS = 40
 _DPX_TRANSFER = 801  # byte of the header, SMPTE ST 268
 # ATSC A/53 part 4, 6.2.3: user data of type 3, which SEI (ITU-T T.35) or MPEG-2 user data carry.
-_CAPTION_MARKS = {
+CAPTION_MARKS = {
     "h264": b"\xb5\x00\x31GA94\x03",
     "hevc": b"\xb5\x00\x31GA94\x03",
     "mpeg2video": b"\x00\x00\x01\xb2GA94\x03",
@@ -40,6 +40,8 @@ _UNTIMED = 300  # [P] pictures at a stream's start, whose first ones may be cut 
 _UNTIMED_WHY = "not every picture has a time stamp"
 _MOST_CAPTIONED = 1_000_000  # [P] pictures with letters: a day and night has no more
 _CAPTION_PACKETS, _CAPTION_BYTES = 250, 64 << 20  # [P] some seconds
+_PLACES = 16  # [P] of a programme, besides its beginning: a leader has no captions
+_PLACE_PACKETS, _PLACE_BYTES = 100, 16 << 20
 _RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
 
 
@@ -79,6 +81,29 @@ def print_captions(path: str, formats: str, track: str) -> None:
     json.dump(found, sys.stdout)
 
 
+def print_kinds(path: str, formats: str, track: str) -> None:
+    """Print which captions there are at some places of a stream, farther on than `main` looks."""
+    av.logging.set_level(av.logging.ERROR)
+    guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
+    with av.open(path, options=guards, metadata_errors="replace") as container:
+        found = _farther(container, container.streams[int(track)])
+    json.dump(sorted(found), sys.stdout)
+
+
+def _farther(container: InputContainer, stream: Any) -> set[str]:
+    """None of a stream in which nobody can go to a place."""
+    length, start = container.duration or 0, container.start_time or 0
+    for place in range(1, _PLACES + 1):
+        try:
+            container.seek(start + length * place // (_PLACES + 1))
+        except av.error.FFmpegError:
+            return set()
+        told = captions_in(container, [stream], packets=_PLACE_PACKETS, most_bytes=_PLACE_BYTES)
+        if told[stream.index]:
+            return told[stream.index]
+    return set()
+
+
 class _UnreadCaptionsError(Exception):
     """Says why captions have no times."""
 
@@ -87,7 +112,7 @@ def _pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, bytes]
     """In coding order. One picture without a time is the second field of the one before it; those
     before any time are not there.
     """
-    mark = _CAPTION_MARKS[stream.codec_context.codec.canonical_name]
+    mark = CAPTION_MARKS[stream.codec_context.codec.canonical_name]
     at, untimed, told = None, 0, 0
     for packet in container.demux(stream):
         if not packet.size:
@@ -163,7 +188,13 @@ def _decoded(packet: Any) -> list[Any]:
         return []  # a damaged packet: a later one may decode
 
 
-def captions_in(container: InputContainer, streams: list[Any]) -> dict[int, set[str]]:
+def captions_in(
+    container: InputContainer,
+    streams: list[Any],
+    *,
+    packets: int = _CAPTION_PACKETS,
+    most_bytes: int = _CAPTION_BYTES,
+) -> dict[int, set[str]]:
     """Kinds of captions in the next coded pictures of each stream: encoders write some in each.
 
     Found by their mark, which needs no decoding.
@@ -172,7 +203,7 @@ def captions_in(container: InputContainer, streams: list[Any]) -> dict[int, set[
         stream.index: mark
         for stream in streams
         if (context := stream.codec_context) is not None
-        and (mark := _CAPTION_MARKS.get(context.codec.canonical_name))
+        and (mark := CAPTION_MARKS.get(context.codec.canonical_name))
     }
     found: dict[int, set[str]] = {index: set() for index in marks}
     size = 0
@@ -180,10 +211,19 @@ def captions_in(container: InputContainer, streams: list[Any]) -> dict[int, set[
         return found
     for count, packet in enumerate(container.demux([s for s in streams if s.index in marks])):
         size += packet.size
-        if count > _CAPTION_PACKETS or size > _CAPTION_BYTES:
+        if count > packets or size > most_bytes:
             break
         found[packet.stream.index] |= caption_kinds(bytes(packet), marks[packet.stream.index])
     return found
+
+
+def captions_after(container: InputContainer, stream: Any) -> set[str]:
+    """The same of the next picture that has some, however far on, and those behind it."""
+    mark = CAPTION_MARKS.get(stream.codec_context.codec.canonical_name)
+    for packet in container.demux(stream) if mark else ():
+        if found := caption_kinds(bytes(packet), mark or b""):
+            return found | captions_in(container, [stream])[stream.index]
+    return set()
 
 
 def caption_kinds(coded: bytes, mark: bytes) -> set[str]:
@@ -429,4 +469,5 @@ def _text(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    (print_captions if sys.argv[4:] == ["captions"] else main)(*sys.argv[1:4])
+    asked = {"captions": print_captions, "kinds": print_kinds}.get("".join(sys.argv[4:]), main)
+    asked(*sys.argv[1:4])

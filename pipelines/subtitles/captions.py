@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from pipelines.errors import UnsupportedMedia
-from pipelines.media import CaptionChannel
+from pipelines.media import CaptionChannel, Captions
 from pipelines.progress import Progress
 from pipelines.running import isolated_python
 from pipelines.running.run import run
@@ -22,6 +22,13 @@ from pipelines.subtitles.cues import Cue
 _CHILD = Path(probe_child.__file__)
 
 
+def find_captions(source: Path, track: int) -> Generator[Progress, None, tuple[Captions, ...]]:
+    """Which there are in a stream of pictures whose first seconds have none: it is looked at at
+    some places. Raises as `run` does.
+    """
+    return tuple((yield from _asked(source, track, "kinds")))
+
+
 def read_captions(
     source: Path, track: int
 ) -> Generator[Progress, None, dict[CaptionChannel, list[Cue]]]:
@@ -29,15 +36,19 @@ def read_captions(
 
     Raises as `run` does, and `UnsupportedMedia` where nobody knows when a caption is due.
     """
-    argv = isolated_python.command(_CHILD, str(source), ",".join(FORMATS), str(track), "captions")
+    found = yield from _asked(source, track, "captions")
+    if why := found.get("why"):
+        raise UnsupportedMedia(f"the captions in the pictures cannot be read: {why}")
+    return cea608.read_captions(_pairs(found))
+
+
+def _asked(source: Path, track: int, what: str) -> Generator[Progress, None, Any]:
+    argv = isolated_python.command(_CHILD, str(source), ",".join(FORMATS), str(track), what)
     with TemporaryFile() as written:
         readable = [source, *isolated_python.files(_CHILD)]
         yield from run(argv, readable=readable, stdout=written)
         written.seek(0)
-        found = json.load(written)
-    if why := found.get("why"):
-        raise UnsupportedMedia(f"the captions in the pictures cannot be read: {why}")
-    return cea608.read_captions(_pairs(found))
+        return json.load(written)
 
 
 def _pairs(found: Mapping[str, Any]) -> Iterator[cea608.Pair]:

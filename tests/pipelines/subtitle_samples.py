@@ -83,9 +83,9 @@ def captioned(
 
 
 def with_pairs(
-    out: Path, rate: str, pairs: Sequence[tuple[Pair, Pair]], *, interlaced: bool = False
+    out: Path, rate: str, pairs: Sequence[tuple[Pair, Pair] | None], *, interlaced: bool = False
 ) -> Path:
-    """The same with what each picture's two fields say of captions."""
+    """The same with what each picture's two fields say of captions; `None` has no place for any."""
     bare = out.with_suffix(".264")
     fields_s = 2 * Fraction(rate) if interlaced else rate
     picture = PICTURE.format(rate=fields_s, seconds=60)
@@ -107,12 +107,13 @@ def popped_on(text: str) -> list[Pair]:
     return [*begin, *letters, (0x14, 0x2F), (0x14, 0x2F)]
 
 
-def _with_captions(stream: bytes, pairs: Sequence[tuple[Pair, Pair]]) -> bytes:
+def _with_captions(stream: bytes, pairs: Sequence[tuple[Pair, Pair] | None]) -> bytes:
     """A message before each picture, which is one slice."""
     start, made, count = b"\0\0\0\1", b"", 0
     for unit in stream.replace(start, b"\0\0\1").replace(b"\0\0\1", start).split(start)[1:]:
         if unit[0] & 0x1F in (1, 5):
-            made += start + _message(*pairs[count])
+            said = pairs[count]
+            made += start + _message(*said) if said else b""
             count += 1
         made += start + unit
     assert count == len(pairs), "one slice a picture"
