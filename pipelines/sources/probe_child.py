@@ -63,7 +63,8 @@ def main(path: str, formats: str, max_pixels: str) -> None:
 
 
 def print_captions(path: str, formats: str, track: str) -> None:
-    """Print what every picture says in CEA-608, in the order in which pictures are shown.
+    """Print what every picture says in CEA-608, in the order in which pictures are shown, or what a
+    track of it says.
 
     An object of `tick` (seconds) and `pictures`: a time in ticks, and field, first and second byte
     of each pair as hexadecimal digits. Nothing is decoded. `why` says why there are none.
@@ -74,7 +75,8 @@ def print_captions(path: str, formats: str, track: str) -> None:
         stream = container.streams[int(track)]
         found: dict[str, Any] = {"tick": _text(Fraction(stream.time_base or 1)), "pictures": []}
         try:
-            pairs = sorted(_pairs(container, stream), key=lambda one: one[0])
+            told = _track_pairs if stream.type == "subtitle" else _pairs
+            pairs = sorted(told(container, stream), key=lambda one: one[0])
             found["pictures"] = [(at, said.hex()) for at, said in pairs]
         except _UnreadCaptionsError as why:
             found["why"] = str(why)
@@ -127,6 +129,21 @@ def _pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, bytes]
             raise _UnreadCaptionsError(_UNTIMED_WHY if untimed else "there are too many")
     if at is None:
         raise _UnreadCaptionsError(_UNTIMED_WHY)
+
+
+def _track_pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, bytes]]:
+    """Of QuickTime's samples: as triplets, one for each field of a picture, or those of several
+    pictures one after the other.
+    """
+    picture_s = Fraction(1001, 30000)
+    for packet in container.demux(stream):
+        coded, counted = bytes(packet) if packet.size else b"", [0, 0]
+        for number in range(0, len(coded) - 2, 3):
+            field, pair = coded[number] & 1, coded[number + 1 : number + 3]
+            later = round(counted[field] * picture_s / Fraction(stream.time_base))
+            counted[field] += 1
+            if pair != _CC_EMPTY and packet.pts is not None:
+                yield packet.pts + later, bytes([field]) + pair
 
 
 def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:

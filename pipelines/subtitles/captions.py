@@ -32,7 +32,8 @@ def find_captions(source: Path, track: int) -> Generator[Progress, None, tuple[C
 def read_captions(
     source: Path, track: int
 ) -> Generator[Progress, None, dict[CaptionChannel, list[Cue]]]:
-    """What each channel shows, on the file's own clock; `track` is the stream of the picture.
+    """What each channel shows, on the file's own clock; `track` is the stream of the picture, or
+    one of CEA-608 alone.
 
     Raises as `run` does, and `UnsupportedMedia` where nobody knows when a caption is due.
     """

@@ -34,6 +34,7 @@ from pipelines.subtitles.cues import (
 )
 from pipelines.subtitles.sidecar import decoded
 
+CAPTION_TRACK = "eia_608"
 _DRAWN = frozenset({"ass", "ssa"})
 _FOREIGN = re.compile("Invalid UTF-8 in decoded subtitles|Unable to recode subtitle event")
 _FAULTY = re.compile(r"#0:(\d+)/\w+ .*Error decoding subtitles")
@@ -63,7 +64,11 @@ def encode_subtitles(
     if not tracks:
         return EncodedSubtitles({}, ())
     commands = []
-    inside = {key: one for key, one in tracks.items() if one.file is None and one.channel is None}
+    inside = {
+        key: one
+        for key, one in tracks.items()
+        if one.file is None and one.channel is None and one.source_codec != CAPTION_TRACK
+    }
     if inside:
         reading = _read(source, plan, inside, folder)
         commands.append((yield from part(reading, 0.0, 0.8, "reading the subtitles")))
@@ -80,12 +85,25 @@ def encode_subtitles(
         start, end = 0.9 + 0.1 * number / len(made), 0.9 + 0.1 * (number + 1) / len(made)
         if track.channel:
             cues = captions.get(track.channel, ())
+        elif track.source_codec == CAPTION_TRACK:
+            cues = yield from _first_channel(source, track.track)
         else:
             cues = yield from _letters(key, track, folder)
         making = _made(key, track, cues, plan, folder)
         yield from part(making, start, end, "writing the subtitles")
     files = {key: folder / f"{key}.{track.suffix}" for key, track in tracks.items()}
     return EncodedSubtitles(files, tuple(commands))
+
+
+def _first_channel(source: Path, track: int) -> Generator[Progress, None, Sequence[Cue]]:
+    """Of a track of CEA-608 (QuickTime's `c608`) the first channel that says something.
+
+    Ffmpeg's decoder shows a caption that replaces another one only when that goes, and leaves out
+    what is still there at the end.
+    """
+    reading = read_captions(source, track)
+    found = yield from part(reading, 0.9, 0.9, "reading the captions")
+    return next(iter(found.values()), ())
 
 
 def distinct_subtitles(plan: Plan) -> dict[str, SubtitlePlan]:

@@ -99,6 +99,27 @@ def with_pairs(
     return out
 
 
+def with_caption_track(out: Path, said: Sequence[tuple[int, Sequence[Pair]]]) -> Path:
+    """Five seconds with a track of CEA-608 (QuickTime's `c608`): pairs of the first field from
+    a second on.
+    """
+    text = ["Scenarist_SCC V1.0"]
+    for second, pairs in said:
+        coded = "".join(f" {_odd(first):02x}{_odd(last):02x}" for first, last in pairs)
+        text.append(f"00:00:{second:02}:00\t{coded.strip()}")
+    path = out.with_suffix(".scc")
+    text.append("00:00:09:00\t8080")  # ffmpeg leaves the last one out
+    path.write_text("\n\n".join([*text, ""]))
+    picture = PICTURE.format(rate=25, seconds=5)
+    call("-f", "lavfi", "-i", picture, "-i", path, *X264, "-c:s", "copy", "-y", out)
+    return out
+
+
+def _odd(letter: int) -> int:
+    """With its parity."""
+    return letter | (0 if letter.bit_count() % 2 else 0x80)
+
+
 def popped_on(text: str) -> list[Pair]:
     """Resume loading, erase, row 15, the letters, and end of caption (CTA-608-E, 8.3)."""
     begin = [(0x14, 0x20)] * 2 + [(0x14, 0x2E)] * 2 + [(0x14, 0x70)] * 2
@@ -124,8 +145,6 @@ def _message(*fields: Pair) -> bytes:
     """SEI of type 4 (ITU-T H.264, D.1.6) around ATSC A/53's `cc_data`; nothing to escape in it."""
     told = b"\xb5\x00\x31GA94\x03" + bytes([0xC0 | len(fields), 0xFF])
     for kind, pair in zip((0xFC, 0xFD), fields, strict=True):
-        told += bytes(
-            [kind, *(letter | (0 if letter.bit_count() % 2 else 0x80) for letter in pair)]
-        )
+        told += bytes([kind, *map(_odd, pair)])
     told += b"\xff"
     return b"\x06\x04" + bytes([len(told)]) + told + b"\x80"

@@ -25,7 +25,13 @@ from pipelines.subtitles.cues import read_srt
 from pipelines.verification.readback import picture_start_s
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import HD, call, described, planned, smaller, verified
-from tests.pipelines.subtitle_samples import NOTHING, captioned, popped_on, with_pairs
+from tests.pipelines.subtitle_samples import (
+    NOTHING,
+    captioned,
+    popped_on,
+    with_caption_track,
+    with_pairs,
+)
 
 NTSC = Fraction(30000, 1001)
 MOBILE, ARCHIVE = profile("mobile-540p"), profile("archive-ffv1")
@@ -179,6 +185,23 @@ def test_captions_after_a_leader_without_any_are_found(name: str, tmp_path: Path
     call("-i", files["mobile-540p"], "-map", "0", "-c", "copy", "-bsf:v", NO_SEI, bare)
     with pytest.raises(VerificationFailed, match="captions in the pictures are none, cea-608"):
         verified(bare, made.rung("mobile-540p"), made, source)
+
+
+@pytest.mark.media
+def test_a_track_of_captions_is_read_to_the_picture(tmp_path: Path) -> None:
+    """QuickTime's own: what replaces another caption is there at once, and what is still there at
+    the end is no less a caption.
+    """
+    said = [(1, popped_on("HELLO")), (3, popped_on("WORLD"))]
+    source = with_caption_track(tmp_path / "a.mov", said)
+    made, files = made_of(source, tmp_path, [MOBILE, ARCHIVE])
+    assert [one.source_codec for one in made.rungs[0].subtitles] == ["eia_608"]
+    sent = round((len(popped_on("HELLO")) - 2) * 1000 * Fraction(1001, 30000))
+    for file in files.values():
+        assert shown(file, 0) == [
+            (1000 + sent, 3000 + sent, "HELLO"),
+            (3000 + sent, 5000, "WORLD"),
+        ]
 
 
 @pytest.mark.media
