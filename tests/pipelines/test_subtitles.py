@@ -25,7 +25,7 @@ from pipelines.running.tools import ffprobe
 from pipelines.sound.audio import encode_audio
 from pipelines.sources.probe import probe
 from pipelines.subtitles.cues import Cue, read_srt, srt
-from pipelines.subtitles.sidecar import read_sidecar
+from pipelines.subtitles.sidecar import read_letters, read_sidecar
 from pipelines.subtitles.subtitle_tracks import encode_subtitles
 from pipelines.verification.expectations import signalling_faults
 from pipelines.verification.readback import picture_start_s, read_back
@@ -420,6 +420,44 @@ def test_files_are_told_by_what_they_begin_with(text: str, codec: str, tmp_path:
     made = plan(replace(info, subtitles=(track,)), seen, [MOBILE])
     (file,) = finish(encode_subtitles(path, made, tmp_path)).files.values()
     assert cues(file) == [Cue(Fraction(1), Fraction(2), "木棉 <i>kapok</i>")]
+
+
+TRADITIONAL = (
+    "這個節目是由香港電視台製作的，請各位觀眾留意。"
+    "我們將為大家介紹台灣的歷史與文化，還有許多有趣的故事。"
+)
+SIMPLIFIED = (
+    "这个节目是由中央电视台制作的，请各位观众留意。"
+    "我们将为大家介绍台湾的历史与文化，还有许多有趣的故事。"
+)
+GERMAN = "Über die schöne Straße fährt ein großer Bär; für die Mädchen gehört das Geschäft dazu."
+
+
+def one_cue(said: str, encoding: str) -> bytes:
+    return f"1\n00:00:01,000 --> 00:00:02,000\n{said}\n".encode(encoding)
+
+
+@pytest.mark.parametrize(("said", "encoding"), [(TRADITIONAL, "big5"), (GERMAN, "latin-1")])
+def test_letters_of_another_code_are_not_taken_for_gb18030(said: str, encoding: str) -> None:
+    """As which they can be read, and would be letters that nobody wrote."""
+    raw = one_cue(said, encoding)
+    assert raw.decode("gb18030")
+    with pytest.raises(UnsupportedMedia, match="neither UTF-8, UTF-16 nor GB 18030: save it"):
+        read_letters(raw, "film.srt")
+
+
+@pytest.mark.parametrize(
+    ("said", "encoding"),
+    [
+        (TRADITIONAL, "gbk"),
+        (SIMPLIFIED, "gb2312"),
+        (SIMPLIFIED + "𠮷", "gb18030"),
+        ("為什麼", "gbk"),
+    ],
+)
+def test_rare_letters_of_gb18030_are_no_other_code(said: str, encoding: str) -> None:
+    """Traditional Chinese has many that the others lack."""
+    assert said in read_letters(one_cue(said, encoding), "film.srt").text
 
 
 @pytest.mark.media
