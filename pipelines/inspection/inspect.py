@@ -13,6 +13,7 @@ from pipelines.errors import LimitExceeded, NoEssence, UnsupportedMedia
 from pipelines.inspection.decoder_words import DecoderWords
 from pipelines.inspection.inspect_command import command, tables_read
 from pipelines.inspection.picture_watch import PictureWatch
+from pipelines.inspection.shapes import may_change_shape, shape_findings
 from pipelines.inspection.sound_watch import MixWatch, SoundWatch
 from pipelines.inspection.waveform import write_waveform
 from pipelines.media import CaptionChannel, Captions, Colour, Inspection, MediaInfo
@@ -79,6 +80,9 @@ def inspect(
         raise LimitExceeded(message)
     kinds = (yield from _kinds(path, info)) if captioned else ()
     channels, unread = (yield from _captions(path, info)) if "cea-608" in kinds else ((), ())
+    shapes: tuple[str, ...] = ()
+    if may_change_shape(info):
+        shapes = yield from shape_findings(path, info, clock_jumps=words.jumps)
     texts = [track.index for track in info.subtitles if track.text]
     unreadable = (yield from unreadable_tracks(path, texts)) if texts else ()
     seen = picture.inspection(folder) if picture else _sound_alone(sounds)
@@ -93,7 +97,7 @@ def inspect(
         decoder_errors=words.errors,
         damaged_pictures=words.damaged_pictures,
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
-        findings=(*_findings(info, seen, sounds, words), *unread),
+        findings=(*_findings(info, seen, sounds, words), *shapes, *unread),
         captions=kinds,
         caption_channels=channels,
         unreadable_subtitles=unreadable,

@@ -42,6 +42,7 @@ _MOST_CAPTIONED = 1_000_000  # [P] pictures with letters: a day and night has no
 _CAPTION_PACKETS, _CAPTION_BYTES = 250, 64 << 20  # [P] some seconds
 _PLACES = 16  # [P] of a programme, besides its beginning: a leader has no captions
 _PLACE_PACKETS, _PLACE_BYTES = 100, 16 << 20
+_SEQUENCE, _MOST_SHAPES = b"\0\0\1\xb3", 100
 _RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
 
 
@@ -104,6 +105,31 @@ def _farther(container: InputContainer, stream: Any) -> set[str]:
         if told[stream.index]:
             return told[stream.index]
     return set()
+
+
+def print_shapes(path: str, formats: str, track: str) -> None:
+    """Print the aspects that a stream of MPEG-2 says one after the other (ISO/IEC 13818-2, table
+    6-3), each with its time in seconds from the first picture, where that is known.
+
+    ffmpeg decodes all pictures as of the first one's. Nothing is decoded here.
+    """
+    av.logging.set_level(av.logging.ERROR)
+    guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
+    told: list[tuple[str | None, int]] = []
+    first: int | None = None
+    with av.open(path, options=guards, metadata_errors="replace") as container:
+        stream = container.streams[int(track)]
+        for packet in container.demux(stream):
+            first = packet.pts if first is None else first
+            head = bytes(packet).partition(_SEQUENCE)[2][:4] if packet.size else b""
+            if len(head) == 4 and (not told or told[-1][1] != head[3] >> 4):
+                at = None
+                if packet.pts is not None and first is not None:
+                    at = _text((packet.pts - first) * Fraction(stream.time_base or 1))
+                told.append((at, head[3] >> 4))
+            if len(told) > _MOST_SHAPES:
+                break
+    json.dump(told, sys.stdout)
 
 
 class _UnreadCaptionsError(Exception):
@@ -486,5 +512,5 @@ def _text(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    asked = {"captions": print_captions, "kinds": print_kinds}.get("".join(sys.argv[4:]), main)
-    asked(*sys.argv[1:4])
+    _ASKED = {"captions": print_captions, "kinds": print_kinds, "shapes": print_shapes}
+    _ASKED.get("".join(sys.argv[4:]), main)(*sys.argv[1:4])

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from pipelines.errors import UnsupportedMedia
 from pipelines.media import CaptionChannel, Captions
 from pipelines.progress import Progress
-from pipelines.running import isolated_python
-from pipelines.running.run import run
-from pipelines.sources import probe_child
-from pipelines.sources.containers import FORMATS
+from pipelines.sources.ask_stream import ask_stream
 from pipelines.subtitles import cea608
 from pipelines.subtitles.cues import Cue
-
-_CHILD = Path(probe_child.__file__)
 
 
 def find_captions(source: Path, track: int) -> Generator[Progress, None, tuple[Captions, ...]]:
     """Which there are in a stream of pictures whose first seconds have none: it is looked at at
     some places. Raises as `run` does.
     """
-    return tuple((yield from _asked(source, track, "kinds")))
+    return tuple((yield from ask_stream(source, track, "kinds")))
 
 
 def read_captions(
@@ -37,19 +30,10 @@ def read_captions(
 
     Raises as `run` does, and `UnsupportedMedia` where nobody knows when a caption is due.
     """
-    found = yield from _asked(source, track, "captions")
+    found = yield from ask_stream(source, track, "captions")
     if why := found.get("why"):
         raise UnsupportedMedia(f"the captions in the pictures cannot be read: {why}")
     return cea608.read_captions(_pairs(found))
-
-
-def _asked(source: Path, track: int, what: str) -> Generator[Progress, None, Any]:
-    argv = isolated_python.command(_CHILD, str(source), ",".join(FORMATS), str(track), what)
-    with TemporaryFile() as written:
-        readable = [source, *isolated_python.files(_CHILD)]
-        yield from run(argv, readable=readable, stdout=written)
-        written.seek(0)
-        return json.load(written)
 
 
 def _pairs(found: Mapping[str, Any]) -> Iterator[cea608.Pair]:
