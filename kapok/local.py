@@ -285,6 +285,7 @@ def _encode_all(work: Work) -> dict[str, Pieces]:
     from pipelines.sound.audio import encode_audio
 
     plan, chunks = work.plan, []
+    text = _subtitles(work)  # before the pictures: a file of subtitles may be refused
     parts = list(product(plan.chunks, groups_of(plan)))
     for number, (chunk, group) in enumerate(parts):
         count = len(group.rungs)
@@ -296,7 +297,6 @@ def _encode_all(work: Work) -> dict[str, Pieces]:
         chunks.append(follow(encoding, work.begin(title)))
     title = t("encoding sound", "编码声音")
     sound = follow(encode_audio(work.source, plan, work.folder("audio")), work.begin(title))
-    text = _subtitles(work)
     made = {}
     for rung in plan.rungs:
         mine = [chunk for chunk in chunks if rung.profile in chunk.files]

@@ -73,7 +73,7 @@ def _subtitles(info: MediaInfo) -> list[str]:
 
 
 def _captions(info: MediaInfo, found: Inspection) -> Sequence[str]:
-    kinds = info.picture.captions if info.picture else ()
+    kinds = (info.picture.captions if info.picture else ()) or found.captions
     return (*kinds, *found.caption_channels)
 
 

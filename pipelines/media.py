@@ -11,6 +11,11 @@ FieldOrder = Literal["progressive", "tt", "bb"]
 Captions = Literal["cea-608", "cea-708"]  # inside the pictures, as ATSC A/53 has them
 CaptionChannel = Literal["CC1", "CC2", "CC3", "CC4"]  # services of CEA-608
 
+BLANKING_LINES = 32
+# Of D-10 (SMPTE ST 356), whose pictures begin with as many lines of the vertical blanking.
+_BLANKED_RASTERS = frozenset({(720, 608), (720, 512)})
+_SCREENS = (Fraction(4, 3), Fraction(16, 9))
+
 
 @dataclass(frozen=True, slots=True)
 class Colour:
@@ -110,6 +115,21 @@ class VideoTrack:
         return self.pix_fmt.startswith(("gbr", "rgb", "bgr", "0rgb", "0bgr", "argb", "abgr"))
 
     @property
+    def has_blanking(self) -> bool:
+        """Whether the first lines are none of the picture's."""
+        return (self.width, self.height) in _BLANKED_RASTERS
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """`sample_aspect_ratio`, but of a raster with blanking that of its picture: MPEG-2 says 4:3
+        or 16:9 of it, and ffmpeg reads that of all lines.
+        """
+        shape = self.sample_aspect_ratio
+        if self.has_blanking and shape * self.width / self.height in _SCREENS:
+            return shape * (self.height - BLANKING_LINES) / self.height
+        return shape
+
+    @property
     def whole(self) -> Area:
         """All of the picture after rotation, before its pixels become square."""
         upright = self.rotation_deg % 180 == 0
@@ -127,7 +147,7 @@ class VideoTrack:
 
     def exact_size(self, part: Area | None) -> tuple[Fraction, Fraction]:
         """The same before it is rounded."""
-        area, shape = part or self.whole, self.sample_aspect_ratio
+        area, shape = part or self.whole, self.pixel_aspect
         if self.rotation_deg % 180 == 0:
             return area.width * shape, Fraction(area.height)
         return Fraction(area.width), area.height * shape
@@ -316,7 +336,8 @@ class Inspection:
     tags cannot be true. `damaged_pictures` were made up in part by the decoder, one of whose
     `decoder_errors` each may be; `stamps_back_s` is how far the picture's stamps go back, all steps
     together. `active_picture` is what was ever lighter than black, of the picture after rotation:
-    `None` where nobody looked, or nothing was. `caption_channels` are those of CEA-608 in which
+    `None` where nobody looked, or nothing was. `captions` are those of the pictures anywhere, where
+    a probe sees the beginning alone. `caption_channels` are those of CEA-608 in which
     something is said, `unreadable_subtitles` the tracks whose letters are in no code that Kapok
     reads.
     """
@@ -355,6 +376,7 @@ class Inspection:
     light_colour: Colour | None = None
     colour_in_doubt: str | None = None
     active_picture: Area | None = None
+    captions: tuple[Captions, ...] = ()
     caption_channels: tuple[CaptionChannel, ...] = ()
     unreadable_subtitles: tuple[int, ...] = ()
 

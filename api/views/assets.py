@@ -71,6 +71,7 @@ def _measured(inspection: Inspection | None) -> dict[str, object]:
         "frames": inspection.frames,
         "field_order": inspection.field_order,
         "caption_channels": list(inspection.caption_channels),
+        **({"captions": list(inspection.captions)} if inspection.captions else {}),
     }
 
 

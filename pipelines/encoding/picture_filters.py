@@ -15,7 +15,7 @@ from pipelines.encoding.timecode import timecode_at
 from pipelines.media import Area
 from pipelines.planning.plan_types import Plan, VideoPlan
 from pipelines.running.cache_files import timecode_font_file
-from pipelines.sources.containers import GUARD_OPTIONS
+from pipelines.sources.containers import PICTURE_OPTIONS
 
 # Clockwise, as ffmpeg's own turning does it.
 _QUARTERS = {90: "clock", 270: "cclock"}
@@ -58,7 +58,7 @@ def input_options(plan: Plan) -> dict[str, Any]:
     upright = {"noautorotate": None} if plan.source_rotation_deg else {}
     whole = plan.source_whole
     size = (whole.width, whole.height) if whole else None
-    return {**GUARD_OPTIONS, **upright, **decoder_options(size)}
+    return {**PICTURE_OPTIONS, **upright, **decoder_options(size)}
 
 
 def deinterlaced(stream: Any, plan: Plan, *, each_field: bool) -> Any:

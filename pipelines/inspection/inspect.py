@@ -13,17 +13,20 @@ from pipelines.errors import LimitExceeded, NoEssence, UnsupportedMedia
 from pipelines.inspection.decoder_words import DecoderWords
 from pipelines.inspection.inspect_command import command, tables_read
 from pipelines.inspection.picture_watch import PictureWatch
+from pipelines.inspection.shapes import may_change_shape, shape_findings
 from pipelines.inspection.sound_watch import MixWatch, SoundWatch
 from pipelines.inspection.waveform import write_waveform
-from pipelines.media import CaptionChannel, Colour, Inspection, MediaInfo
+from pipelines.media import CaptionChannel, Captions, Colour, Inspection, MediaInfo
 from pipelines.planning.plan_sound import default_mixes
 from pipelines.progress import Progress, part
 from pipelines.running.run import run
+from pipelines.sources import probe_child
 from pipelines.sources.containers import MAX_PIXELS
-from pipelines.subtitles.captions import read_captions
+from pipelines.subtitles.captions import find_captions, read_captions
 from pipelines.subtitles.subtitle_tracks import unreadable_tracks
 
 _LOOKED = 0.95  # [P] of the progress: captions are read without decoding
+_LEADER_S = 4  # [P] what `probe` has looked at, or nearly
 
 
 def inspect(
@@ -61,7 +64,7 @@ def inspect(
         taps.update(mix.consumers())
     tables = tables_read(info.picture, picture.taps) if info.picture and picture else []
     words = DecoderWords()
-    captioned = info.picture is not None and "cea-608" in info.picture.captions
+    captioned = info.picture is not None and info.picture.codec in probe_child.CAPTION_MARKS
     looking = run(
         command(path, info, picture.taps if picture else None, folder),
         readable=[path, *tables],
@@ -75,7 +78,11 @@ def inspect(
     if words.too_large:
         message = f"pictures after the first have more than {MAX_PIXELS} pixels: cut them off"
         raise LimitExceeded(message)
-    channels, unread = (yield from _captions(path, info)) if captioned else ((), ())
+    kinds = (yield from _kinds(path, info)) if captioned else ()
+    channels, unread = (yield from _captions(path, info)) if "cea-608" in kinds else ((), ())
+    shapes: tuple[str, ...] = ()
+    if may_change_shape(info):
+        shapes = yield from shape_findings(path, info, clock_jumps=words.jumps)
     texts = [track.index for track in info.subtitles if track.text]
     unreadable = (yield from unreadable_tracks(path, texts)) if texts else ()
     seen = picture.inspection(folder) if picture else _sound_alone(sounds)
@@ -90,10 +97,21 @@ def inspect(
         decoder_errors=words.errors,
         damaged_pictures=words.damaged_pictures,
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
-        findings=(*_findings(info, seen, sounds, words), *unread),
+        findings=(*_findings(info, seen, sounds, words), *shapes, *unread),
+        captions=kinds,
         caption_channels=channels,
         unreadable_subtitles=unreadable,
     )
+
+
+def _kinds(path: Path, info: MediaInfo) -> Generator[Progress, None, tuple[Captions, ...]]:
+    """As it was probed; of a longer one without captions at its beginning, at other places too."""
+    assert info.picture is not None, "only pictures have captions"
+    short = info.duration_s is not None and info.duration_s <= _LEADER_S
+    if info.picture.captions or short:
+        return info.picture.captions
+    looking = find_captions(path, info.picture.index)
+    return (yield from part(looking, _LOOKED, _LOOKED, "looking for captions"))
 
 
 def _captions(

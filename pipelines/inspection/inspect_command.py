@@ -24,7 +24,7 @@ from pipelines.running.raw_frames import FrameShape
 from pipelines.running.tools import ffmpeg
 from pipelines.sound import sound_mix
 from pipelines.sound.loudness import EBUR128
-from pipelines.sources.containers import INPUT_GUARDS
+from pipelines.sources.containers import PICTURE_INPUT
 
 _GREY_LONG_SIDE = 320
 _LEVELS_LONG_SIDE = 192
@@ -76,7 +76,7 @@ def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path)
     """The argv; `pipe:NAME` are the taps that `inspect` listens to. `folder` gets the images."""
     size = (info.picture.width, info.picture.height) if info.picture else None
     upright = ["-noautorotate"] if info.picture and _turns_itself(info.picture) else []
-    argv = [ffmpeg(), "-v", "repeat+level+warning", *INPUT_GUARDS, *upright]
+    argv = [ffmpeg(), "-v", "repeat+level+warning", *PICTURE_INPUT, *upright]
     argv += [*decoder_words(size), "-i", str(path)]
     if info.picture and taps:
         argv += _picture_outputs(info.picture, taps, folder)

@@ -24,7 +24,7 @@ from pipelines.progress import Progress
 from pipelines.running.kept import identity, kept_or
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
-from pipelines.sources.containers import INPUT_GUARDS
+from pipelines.sources.containers import PICTURE_INPUT
 
 Pictures = dict[int, NDArray[np.float32]]
 
@@ -125,7 +125,7 @@ def write_thumbs(
     graph = f"[0:{track}]{readable_tags(colour)}{CHAIN}[thumbs]"
     words = ("-filter_complex", graph, *output(folder))
     yield from run(
-        [ffmpeg(), "-v", "error", *INPUT_GUARDS, "-i", str(source), *words],
+        [ffmpeg(), "-v", "error", *PICTURE_INPUT, "-i", str(source), *words],
         readable=[source],
         writable=[folder],
     )

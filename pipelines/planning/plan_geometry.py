@@ -221,7 +221,7 @@ def _size(video: VideoPlan) -> str:
 
 
 def _named(picture: VideoTrack, part: Area | None) -> str:
-    area, shape = part or picture.whole, picture.sample_aspect_ratio
+    area, shape = part or picture.whole, picture.pixel_aspect
     pixels = f" with pixels of {shape.numerator}:{shape.denominator}" if shape != 1 else ""
     return f"{area.width}x{area.height}{pixels}"
 

@@ -11,7 +11,7 @@ from pipelines.colour.colour_filters import target_colour
 from pipelines.colour.colour_types import StatedColour
 from pipelines.colour.source_colour import complete_colour
 from pipelines.inspection.pulldown import film_frames, film_rate
-from pipelines.media import Colour, FieldOrder, Inspection, MediaInfo, VideoTrack
+from pipelines.media import BLANKING_LINES, Colour, FieldOrder, Inspection, MediaInfo, VideoTrack
 from pipelines.planning.plan_colour import (
     conversion_between,
     decide,
@@ -24,7 +24,7 @@ from pipelines.planning.plan_colour import (
 )
 from pipelines.planning.plan_copied import why_no_copy
 from pipelines.planning.plan_geometry import SMALLEST_SIDE, geometry
-from pipelines.planning.plan_subtitles import plan_captions
+from pipelines.planning.plan_subtitles import captions_of, plan_captions
 from pipelines.planning.plan_types import Refused, VideoPlan
 from pipelines.profiles.profile import Profile, VideoProfile
 from pipelines.verification.lossless_formats import FFV1_PIX_FMTS, REPACKED
@@ -211,7 +211,7 @@ def _as_it_is(
         untouched,
         gop_frames=source.frames,
         dynamic_metadata=wanted.dynamic_metadata,
-        captions=picture.captions,
+        captions=captions_of(picture, source.inspection),
         colour_decision=replace(untouched.colour_decision, dropped=()),
     )
 
@@ -282,9 +282,11 @@ def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspecti
         f"the source does not say its colour in full: taken as {', '.join(gaps)}": bool(gaps),
         f"the frame rate varies: resampled to an even {rate}": not inspection.constant_frame_rate,
         f"turned by {picture.rotation_deg} degrees, as the file asks": picture.rotation_deg != 0,
-        f"pixels of aspect {picture.sample_aspect_ratio} become square, except in preservation": (
-            picture.sample_aspect_ratio != 1
+        f"pixels of aspect {picture.pixel_aspect} become square, except in preservation": (
+            picture.pixel_aspect != 1
         ),
+        f"the first {BLANKING_LINES} of its {picture.height} lines are blanking (D-10), and stay "
+        f"where no profile crops {{ top = {BLANKING_LINES} }}": picture.has_blanking,
         "the odd size becomes even by scaling, except in preservation": (
             picture.width % 2 + picture.height % 2 > 0
         ),

@@ -94,6 +94,11 @@ def why_no_clock(inspection: Inspection) -> str | None:
     return "the file's clock jumps" if inspection.clock_jumps else None
 
 
+def captions_of(picture: VideoTrack, inspection: Inspection) -> tuple[Captions, ...]:
+    """Those of the source's pictures; an older inspection has not looked farther than a probe."""
+    return picture.captions or inspection.captions
+
+
 def plan_captions(
     wanted: VideoProfile,
     picture: VideoTrack,
@@ -106,7 +111,8 @@ def plan_captions(
     (`pipelines.subtitles.caption_filters`).
     """
     even = inspection.constant_frame_rate and rate in (source_rate, 2 * source_rate)
-    return picture.captions if even and wanted.encoder in _CAPTIONING else ()
+    found = captions_of(picture, inspection)
+    return found if even and wanted.encoder in _CAPTIONING else ()
 
 
 def subtitle_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
@@ -118,8 +124,8 @@ def subtitle_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[
         _told(track, pictures, f"its letters are {UNREADABLE}" if track.index in unread else why)
         for track in info.subtitles
     ]
-    if info.picture is not None and info.picture.captions:
-        told += _captions_told(info.picture.captions, pictures)
+    if info.picture is not None and (found := captions_of(info.picture, inspection)):
+        told += _captions_told(found, pictures)
         told += [_channel_told(one, pictures, why) for one in inspection.caption_channels]
     return told
 

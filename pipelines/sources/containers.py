@@ -31,6 +31,11 @@ GUARD_OPTIONS: Mapping[str, str] = {
 }
 # The same before `-i` in a command that is written out.
 INPUT_GUARDS = tuple(word for name, value in GUARD_OPTIONS.items() for word in (f"-{name}", value))
+# Of every source whose pictures are decoded. What a container asks players to hide (QuickTime's
+# clean aperture, Matroska's PixelCrop) is a part of the picture, which `probe` has measured whole:
+# ffmpeg would cut it off. What the stream itself crops stays cropped.
+PICTURE_OPTIONS: Mapping[str, str] = {**GUARD_OPTIONS, "apply_cropping": "codec"}
+PICTURE_INPUT = (*INPUT_GUARDS, "-apply_cropping", "codec")
 
 
 def may_jump(format_name: str) -> bool:

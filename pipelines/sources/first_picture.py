@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.media import Colour, FieldOrder
 from pipelines.running.run import capture
 from pipelines.running.tools import ffmpeg
-from pipelines.sources.containers import INPUT_GUARDS
+from pipelines.sources.containers import PICTURE_INPUT
 
 _FIELD_ORDERS: dict[str, FieldOrder] = {"P": "progressive", "T": "tt", "B": "bb"}
 _AVS_CODECS = ("avs2", "avs3", "cavs")
@@ -30,7 +30,7 @@ class FirstPicture:
 def first_picture(path: Path, index: int) -> FirstPicture | None:
     """Decode one picture of stream `index`; `None` when there is none."""
     argv = [
-        *(ffmpeg(), "-nostdin", "-hide_banner", "-threads", "1", *INPUT_GUARDS),
+        *(ffmpeg(), "-nostdin", "-hide_banner", "-threads", "1", *PICTURE_INPUT),
         *("-i", str(path), "-map", f"0:{index}", "-vf", "showinfo=checksum=0"),
         *("-frames:v", "1", "-f", "null", "-"),
     ]

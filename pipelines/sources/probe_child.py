@@ -30,7 +30,7 @@ Type._missing_ = classmethod(lambda _, __: Type.SEI_UNREGISTERED)  # type: ignor
 _HANDLER_CHARACTERS = 40
 _DPX_TRANSFER = 801  # byte of the header, SMPTE ST 268
 # ATSC A/53 part 4, 6.2.3: user data of type 3, which SEI (ITU-T T.35) or MPEG-2 user data carry.
-_CAPTION_MARKS = {
+CAPTION_MARKS = {
     "h264": b"\xb5\x00\x31GA94\x03",
     "hevc": b"\xb5\x00\x31GA94\x03",
     "mpeg2video": b"\x00\x00\x01\xb2GA94\x03",
@@ -40,6 +40,9 @@ _UNTIMED = 300  # [P] pictures at a stream's start, whose first ones may be cut 
 _UNTIMED_WHY = "not every picture has a time stamp"
 _MOST_CAPTIONED = 1_000_000  # [P] pictures with letters: a day and night has no more
 _CAPTION_PACKETS, _CAPTION_BYTES = 250, 64 << 20  # [P] some seconds
+_PLACES = 16  # [P] of a programme, besides its beginning: a leader has no captions
+_PLACE_PACKETS, _PLACE_BYTES = 100, 16 << 20
+_SEQUENCE, _MOST_SHAPES = b"\0\0\1\xb3", 100
 _RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
 
 
@@ -61,7 +64,8 @@ def main(path: str, formats: str, max_pixels: str) -> None:
 
 
 def print_captions(path: str, formats: str, track: str) -> None:
-    """Print what every picture says in CEA-608, in the order in which pictures are shown.
+    """Print what every picture says in CEA-608, in the order in which pictures are shown, or what a
+    track of it says.
 
     An object of `tick` (seconds) and `pictures`: a time in ticks, and field, first and second byte
     of each pair as hexadecimal digits. Nothing is decoded. `why` says why there are none.
@@ -72,11 +76,60 @@ def print_captions(path: str, formats: str, track: str) -> None:
         stream = container.streams[int(track)]
         found: dict[str, Any] = {"tick": _text(Fraction(stream.time_base or 1)), "pictures": []}
         try:
-            pairs = sorted(_pairs(container, stream), key=lambda one: one[0])
+            told = _track_pairs if stream.type == "subtitle" else _pairs
+            pairs = sorted(told(container, stream), key=lambda one: one[0])
             found["pictures"] = [(at, said.hex()) for at, said in pairs]
         except _UnreadCaptionsError as why:
             found["why"] = str(why)
     json.dump(found, sys.stdout)
+
+
+def print_kinds(path: str, formats: str, track: str) -> None:
+    """Print which captions there are at some places of a stream, farther on than `main` looks."""
+    av.logging.set_level(av.logging.ERROR)
+    guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
+    with av.open(path, options=guards, metadata_errors="replace") as container:
+        found = _farther(container, container.streams[int(track)])
+    json.dump(sorted(found), sys.stdout)
+
+
+def _farther(container: InputContainer, stream: Any) -> set[str]:
+    """None of a stream in which nobody can go to a place."""
+    length, start = container.duration or 0, container.start_time or 0
+    for place in range(1, _PLACES + 1):
+        try:
+            container.seek(start + length * place // (_PLACES + 1))
+        except av.error.FFmpegError:
+            return set()
+        told = captions_in(container, [stream], packets=_PLACE_PACKETS, most_bytes=_PLACE_BYTES)
+        if told[stream.index]:
+            return told[stream.index]
+    return set()
+
+
+def print_shapes(path: str, formats: str, track: str) -> None:
+    """Print the aspects that a stream of MPEG-2 says one after the other (ISO/IEC 13818-2, table
+    6-3), each with its time in seconds from the first picture, where that is known.
+
+    ffmpeg decodes all pictures as of the first one's. Nothing is decoded here.
+    """
+    av.logging.set_level(av.logging.ERROR)
+    guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
+    told: list[tuple[str | None, int]] = []
+    first: int | None = None
+    with av.open(path, options=guards, metadata_errors="replace") as container:
+        stream = container.streams[int(track)]
+        for packet in container.demux(stream):
+            first = packet.pts if first is None else first
+            head = bytes(packet).partition(_SEQUENCE)[2][:4] if packet.size else b""
+            if len(head) == 4 and (not told or told[-1][1] != head[3] >> 4):
+                at = None
+                if packet.pts is not None and first is not None:
+                    at = _text((packet.pts - first) * Fraction(stream.time_base or 1))
+                told.append((at, head[3] >> 4))
+            if len(told) > _MOST_SHAPES:
+                break
+    json.dump(told, sys.stdout)
 
 
 class _UnreadCaptionsError(Exception):
@@ -87,7 +140,7 @@ def _pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, bytes]
     """In coding order. One picture without a time is the second field of the one before it; those
     before any time are not there.
     """
-    mark = _CAPTION_MARKS[stream.codec_context.codec.canonical_name]
+    mark = CAPTION_MARKS[stream.codec_context.codec.canonical_name]
     at, untimed, told = None, 0, 0
     for packet in container.demux(stream):
         if not packet.size:
@@ -102,6 +155,21 @@ def _pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, bytes]
             raise _UnreadCaptionsError(_UNTIMED_WHY if untimed else "there are too many")
     if at is None:
         raise _UnreadCaptionsError(_UNTIMED_WHY)
+
+
+def _track_pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, bytes]]:
+    """Of QuickTime's samples: as triplets, one for each field of a picture, or those of several
+    pictures one after the other.
+    """
+    picture_s = Fraction(1001, 30000)
+    for packet in container.demux(stream):
+        coded, counted = bytes(packet) if packet.size else b"", [0, 0]
+        for number in range(0, len(coded) - 2, 3):
+            field, pair = coded[number] & 1, coded[number + 1 : number + 3]
+            later = round(counted[field] * picture_s / Fraction(stream.time_base))
+            counted[field] += 1
+            if pair != _CC_EMPTY and packet.pts is not None:
+                yield packet.pts + later, bytes([field]) + pair
 
 
 def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
@@ -163,7 +231,13 @@ def _decoded(packet: Any) -> list[Any]:
         return []  # a damaged packet: a later one may decode
 
 
-def captions_in(container: InputContainer, streams: list[Any]) -> dict[int, set[str]]:
+def captions_in(
+    container: InputContainer,
+    streams: list[Any],
+    *,
+    packets: int = _CAPTION_PACKETS,
+    most_bytes: int = _CAPTION_BYTES,
+) -> dict[int, set[str]]:
     """Kinds of captions in the next coded pictures of each stream: encoders write some in each.
 
     Found by their mark, which needs no decoding.
@@ -172,7 +246,7 @@ def captions_in(container: InputContainer, streams: list[Any]) -> dict[int, set[
         stream.index: mark
         for stream in streams
         if (context := stream.codec_context) is not None
-        and (mark := _CAPTION_MARKS.get(context.codec.canonical_name))
+        and (mark := CAPTION_MARKS.get(context.codec.canonical_name))
     }
     found: dict[int, set[str]] = {index: set() for index in marks}
     size = 0
@@ -180,10 +254,19 @@ def captions_in(container: InputContainer, streams: list[Any]) -> dict[int, set[
         return found
     for count, packet in enumerate(container.demux([s for s in streams if s.index in marks])):
         size += packet.size
-        if count > _CAPTION_PACKETS or size > _CAPTION_BYTES:
+        if count > packets or size > most_bytes:
             break
         found[packet.stream.index] |= caption_kinds(bytes(packet), marks[packet.stream.index])
     return found
+
+
+def captions_after(container: InputContainer, stream: Any) -> set[str]:
+    """The same of the next picture that has some, however far on, and those behind it."""
+    mark = CAPTION_MARKS.get(stream.codec_context.codec.canonical_name)
+    for packet in container.demux(stream) if mark else ():
+        if found := caption_kinds(bytes(packet), mark or b""):
+            return found | captions_in(container, [stream])[stream.index]
+    return set()
 
 
 def caption_kinds(coded: bytes, mark: bytes) -> set[str]:
@@ -429,4 +512,5 @@ def _text(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    (print_captions if sys.argv[4:] == ["captions"] else main)(*sys.argv[1:4])
+    _ASKED = {"captions": print_captions, "kinds": print_kinds, "shapes": print_shapes}
+    _ASKED.get("".join(sys.argv[4:]), main)(*sys.argv[1:4])

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from pipelines.errors import UnsupportedMedia
-from pipelines.media import CaptionChannel
+from pipelines.media import CaptionChannel, Captions
 from pipelines.progress import Progress
-from pipelines.running import isolated_python
-from pipelines.running.run import run
-from pipelines.sources import probe_child
-from pipelines.sources.containers import FORMATS
+from pipelines.sources.ask_stream import ask_stream
 from pipelines.subtitles import cea608
 from pipelines.subtitles.cues import Cue
 
-_CHILD = Path(probe_child.__file__)
+
+def find_captions(source: Path, track: int) -> Generator[Progress, None, tuple[Captions, ...]]:
+    """Which there are in a stream of pictures whose first seconds have none: it is looked at at
+    some places. Raises as `run` does.
+    """
+    return tuple((yield from ask_stream(source, track, "kinds")))
 
 
 def read_captions(
     source: Path, track: int
 ) -> Generator[Progress, None, dict[CaptionChannel, list[Cue]]]:
-    """What each channel shows, on the file's own clock; `track` is the stream of the picture.
+    """What each channel shows, on the file's own clock; `track` is the stream of the picture, or
+    one of CEA-608 alone.
 
     Raises as `run` does, and `UnsupportedMedia` where nobody knows when a caption is due.
     """
-    argv = isolated_python.command(_CHILD, str(source), ",".join(FORMATS), str(track), "captions")
-    with TemporaryFile() as written:
-        readable = [source, *isolated_python.files(_CHILD)]
-        yield from run(argv, readable=readable, stdout=written)
-        written.seek(0)
-        found = json.load(written)
+    found = yield from ask_stream(source, track, "captions")
     if why := found.get("why"):
         raise UnsupportedMedia(f"the captions in the pictures cannot be read: {why}")
     return cea608.read_captions(_pairs(found))

@@ -137,6 +137,11 @@ def _cue_text(text: str) -> str:
     return _KEPT_TAG.sub(r"<\1>", html.escape(bare, quote=False))
 
 
+def clock(at_s: Fraction) -> str:
+    """For people to read."""
+    return _stamp(at_s, ".")
+
+
 def _stamp(at_s: Fraction, mark: str) -> str:
     seconds, ms = divmod(round(at_s * 1000), 1000)
     minutes, second = divmod(seconds, 60)

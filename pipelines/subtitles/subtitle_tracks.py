@@ -24,6 +24,7 @@ from pipelines.sources.containers import INPUT_GUARDS
 from pipelines.subtitles.captions import read_captions
 from pipelines.subtitles.cues import (
     Cue,
+    clock,
     in_place,
     one_at_a_time,
     read_srt,
@@ -33,6 +34,7 @@ from pipelines.subtitles.cues import (
 )
 from pipelines.subtitles.sidecar import decoded
 
+CAPTION_TRACK = "eia_608"
 _DRAWN = frozenset({"ass", "ssa"})
 _FOREIGN = re.compile("Invalid UTF-8 in decoded subtitles|Unable to recode subtitle event")
 _FAULTY = re.compile(r"#0:(\d+)/\w+ .*Error decoding subtitles")
@@ -54,14 +56,19 @@ def encode_subtitles(
 ) -> Generator[Progress, None, EncodedSubtitles]:
     """Write every distinct subtitle track of the plan into `folder`; nothing where there is none.
 
-    Raises as `run` does, and `LimitExceeded` for a cue that no player would take.
+    Raises as `run` does, `LimitExceeded` for a cue that no player would take, and
+    `UnsupportedMedia` for a file that has none for the time of the programme.
     """
     source, folder = source.resolve(), folder.resolve()
     tracks = distinct_subtitles(plan)
     if not tracks:
         return EncodedSubtitles({}, ())
     commands = []
-    inside = {key: one for key, one in tracks.items() if one.file is None and one.channel is None}
+    inside = {
+        key: one
+        for key, one in tracks.items()
+        if one.file is None and one.channel is None and one.source_codec != CAPTION_TRACK
+    }
     if inside:
         reading = _read(source, plan, inside, folder)
         commands.append((yield from part(reading, 0.0, 0.8, "reading the subtitles")))
@@ -78,12 +85,25 @@ def encode_subtitles(
         start, end = 0.9 + 0.1 * number / len(made), 0.9 + 0.1 * (number + 1) / len(made)
         if track.channel:
             cues = captions.get(track.channel, ())
+        elif track.source_codec == CAPTION_TRACK:
+            cues = yield from _first_channel(source, track.track)
         else:
             cues = yield from _letters(key, track, folder)
         making = _made(key, track, cues, plan, folder)
         yield from part(making, start, end, "writing the subtitles")
     files = {key: folder / f"{key}.{track.suffix}" for key, track in tracks.items()}
     return EncodedSubtitles(files, tuple(commands))
+
+
+def _first_channel(source: Path, track: int) -> Generator[Progress, None, Sequence[Cue]]:
+    """Of a track of CEA-608 (QuickTime's `c608`) the first channel that says something.
+
+    Ffmpeg's decoder shows a caption that replaces another one only when that goes, and leaves out
+    what is still there at the end.
+    """
+    reading = read_captions(source, track)
+    found = yield from part(reading, 0.9, 0.9, "reading the captions")
+    return next(iter(found.values()), ())
 
 
 def distinct_subtitles(plan: Plan) -> dict[str, SubtitlePlan]:
@@ -207,12 +227,24 @@ def _made(
 ) -> Generator[Progress, None, None]:
     """Letters in their place, as one cue at any moment where the container is MP4."""
     zero_s = plan.first_picture_s if track.file is None else Fraction(0)
-    cues = in_place(cues, zero_s, plan.duration_s)
+    read, cues = cues, in_place(cues, zero_s, plan.duration_s)
+    if track.file is not None and not cues and read:
+        raise UnsupportedMedia(_outside(track, read, plan))
     placed = folder / f"{key}.srt"
     placed.write_text(srt(one_at_a_time(cues) if track.suffix == "mp4" else cues), "utf-8")
     out = folder / f"{key}.{track.suffix}"
     coded = ["-map", "0:s:0", "-c:s", track.codec, *_PLAIN, "-f", _MUXERS[track.suffix], str(out)]
     yield from _call(["-f", "srt", "-i", str(placed), *coded], folder)
+
+
+def _outside(track: SubtitlePlan, cues: Sequence[Cue], plan: Plan) -> str:
+    """Why nothing is left of a file that was given to be shown."""
+    due_s = min(cue.start_s for cue in cues)
+    return (
+        f"nothing of the subtitle file ({track.language}) would be shown: its first words are due "
+        f"at {clock(due_s)}, and the programme lasts {clock(plan.duration_s)}. "
+        "Count its times from the first picture"
+    )
 
 
 def write_webvtt(

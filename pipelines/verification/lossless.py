@@ -11,7 +11,7 @@ from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.progress import Progress
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
-from pipelines.sources.containers import INPUT_GUARDS
+from pipelines.sources.containers import PICTURE_INPUT
 from pipelines.verification.lossless_formats import HASHED_AS
 
 # Without -noautoscale a frame of another raster would be scaled to the first one's, and hashed.
@@ -52,7 +52,7 @@ def prove(
     frames = _hashed(rung.video)
     finished = yield from run(
         [
-            *(ffmpeg(), "-v", "error", *INPUT_GUARDS, "-i", str(source), "-i", str(rendition)),
+            *(ffmpeg(), "-v", "error", *PICTURE_INPUT, "-i", str(source), "-i", str(rendition)),
             *("-map", f"0:{plan.video_track}", *frames, "pipe:source"),
             *("-map", "1:v:0", *frames, "pipe:rendition"),
             *(word for sound in sounds for word in sound.outputs(plan)),

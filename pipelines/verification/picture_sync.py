@@ -92,8 +92,9 @@ def _filled_up(
     for beside in (video.shown_by(number - 1), video.shown_by(number + 1)):
         if beside in true and min(beside, planned) < place < max(beside, planned):
             other, step = true[beside], true[planned] - true[beside]
-            share = float(np.clip(np.sum((shown - other) * step) / np.sum(step**2), 0, 1))
-            mixed = other + np.float32(share) * step
+            whole = float(np.sum(step**2)) or 1.0  # the same picture twice is its own mixture
+            share = np.float32(np.clip(np.sum((shown - other) * step) / whole, 0, 1))
+            mixed = other + share * step
             if np.mean((shown - mixed) ** 2) < np.mean((shown - true[place]) ** 2):
                 return True
     return False

@@ -26,7 +26,7 @@ from pipelines.running.run import capture
 from pipelines.running.tools import ffprobe
 from pipelines.sources.first_picture import first_picture
 from pipelines.sources.probe import mastering_display
-from pipelines.sources.probe_child import captions_in, side_data
+from pipelines.sources.probe_child import captions_after, captions_in, side_data
 from pipelines.verification.mp4_boxes import PictureEntry, picture_entry
 from pipelines.verification.transport_stream import Transport, read_transport
 
@@ -119,8 +119,12 @@ class Reading:
     transport: Transport | None = None
 
 
-def read_back(path: Path) -> Reading:
-    """Signalling of a file that Kapok made: ffprobe's view, PyAV's of the stream, the MP4 boxes."""
+def read_back(path: Path, *, captioned: bool = False) -> Reading:
+    """Signalling of a file that Kapok made: ffprobe's view, PyAV's of the stream, the MP4 boxes.
+
+    Captions are looked for in the first seconds; in a `captioned` one, which has to have them, up
+    to the first one.
+    """
     found = _ffprobe(path, "-show_streams", "-show_format")
     streams = found.get("streams", [])
     pictures = [stream for stream in streams if stream["codec_type"] == "video"]
@@ -129,7 +133,7 @@ def read_back(path: Path) -> Reading:
     starts = [_start_s(stream) for stream in (*pictures[:1], *sounds)]
     zero_s = starts[0] if in_transport and starts else None
     return Reading(
-        picture=_picture(path, pictures[0], zero_s) if pictures else None,
+        picture=_picture(path, pictures[0], zero_s, captioned=captioned) if pictures else None,
         sounds=tuple(_sound(stream, zero_s) for stream in sounds),
         timecode=_timecode([*streams, found.get("format", {})]),
         others=tuple(_others(streams, pictures[1:])),
@@ -175,7 +179,9 @@ def _ffprobe(path: Path, *wanted: str) -> dict[str, Any]:
     return found
 
 
-def _picture(path: Path, stream: Mapping[str, Any], zero_s: Fraction | None) -> PictureReading:
+def _picture(
+    path: Path, stream: Mapping[str, Any], zero_s: Fraction | None, *, captioned: bool
+) -> PictureReading:
     first = ("-show_frames", "-select_streams", "v:0", "-read_intervals", "%+#1")
     frames = _ffprobe(path, *first).get("frames", [])
     held = {
@@ -208,16 +214,19 @@ def _picture(path: Path, stream: Mapping[str, Any], zero_s: Fraction | None) -> 
         content_light=_light(held.get("Content light level metadata")),
         dynamic_metadata="hdr_vivid" if any("Vivid" in kind for kind in held) else None,
         hdr10_in_stream=_stream_hdr10(path) if stream["codec_name"] in _WITH_SEI else None,
-        captions=_captions(path),
+        captions=_captions(path, captioned=captioned),
     )
 
 
-def _captions(path: Path) -> tuple[str, ...]:
+def _captions(path: Path, *, captioned: bool) -> tuple[str, ...]:
     """Kinds of captions in the coded pictures, where their codec has a place for them."""
     with av.open(str(path)) as container:
         assert isinstance(container, InputContainer)
         picture = container.streams.video[0]
-        return tuple(sorted(captions_in(container, [picture]).get(picture.index, ())))
+        found = captions_in(container, [picture]).get(picture.index, set())
+        if captioned and not found:
+            found = captions_after(container, picture)
+        return tuple(sorted(found))
 
 
 def _pix_fmt(path: Path, stream: Mapping[str, Any]) -> str:

@@ -61,7 +61,7 @@ def verify(
     """
     spans = sound_spans(plan.duration_s) if rung.audio else ()
     try:
-        reading = read_back(path)
+        reading = read_back(path, captioned=bool(rung.video and rung.video.captions))
         decoded = yield from part(
             _decode(path, rung, plan, reading, spans), 0.0, 0.6, "decoding the rendition"
         )

@@ -83,9 +83,9 @@ def captioned(
 
 
 def with_pairs(
-    out: Path, rate: str, pairs: Sequence[tuple[Pair, Pair]], *, interlaced: bool = False
+    out: Path, rate: str, pairs: Sequence[tuple[Pair, Pair] | None], *, interlaced: bool = False
 ) -> Path:
-    """The same with what each picture's two fields say of captions."""
+    """The same with what each picture's two fields say of captions; `None` has no place for any."""
     bare = out.with_suffix(".264")
     fields_s = 2 * Fraction(rate) if interlaced else rate
     picture = PICTURE.format(rate=fields_s, seconds=60)
@@ -99,6 +99,27 @@ def with_pairs(
     return out
 
 
+def with_caption_track(out: Path, said: Sequence[tuple[int, Sequence[Pair]]]) -> Path:
+    """Five seconds with a track of CEA-608 (QuickTime's `c608`): pairs of the first field from
+    a second on.
+    """
+    text = ["Scenarist_SCC V1.0"]
+    for second, pairs in said:
+        coded = "".join(f" {_odd(first):02x}{_odd(last):02x}" for first, last in pairs)
+        text.append(f"00:00:{second:02}:00\t{coded.strip()}")
+    path = out.with_suffix(".scc")
+    text.append("00:00:09:00\t8080")  # ffmpeg leaves the last one out
+    path.write_text("\n\n".join([*text, ""]))
+    picture = PICTURE.format(rate=25, seconds=5)
+    call("-f", "lavfi", "-i", picture, "-i", path, *X264, "-c:s", "copy", "-y", out)
+    return out
+
+
+def _odd(letter: int) -> int:
+    """With its parity."""
+    return letter | (0 if letter.bit_count() % 2 else 0x80)
+
+
 def popped_on(text: str) -> list[Pair]:
     """Resume loading, erase, row 15, the letters, and end of caption (CTA-608-E, 8.3)."""
     begin = [(0x14, 0x20)] * 2 + [(0x14, 0x2E)] * 2 + [(0x14, 0x70)] * 2
@@ -107,12 +128,13 @@ def popped_on(text: str) -> list[Pair]:
     return [*begin, *letters, (0x14, 0x2F), (0x14, 0x2F)]
 
 
-def _with_captions(stream: bytes, pairs: Sequence[tuple[Pair, Pair]]) -> bytes:
+def _with_captions(stream: bytes, pairs: Sequence[tuple[Pair, Pair] | None]) -> bytes:
     """A message before each picture, which is one slice."""
     start, made, count = b"\0\0\0\1", b"", 0
     for unit in stream.replace(start, b"\0\0\1").replace(b"\0\0\1", start).split(start)[1:]:
         if unit[0] & 0x1F in (1, 5):
-            made += start + _message(*pairs[count])
+            said = pairs[count]
+            made += start + _message(*said) if said else b""
             count += 1
         made += start + unit
     assert count == len(pairs), "one slice a picture"
@@ -123,8 +145,6 @@ def _message(*fields: Pair) -> bytes:
     """SEI of type 4 (ITU-T H.264, D.1.6) around ATSC A/53's `cc_data`; nothing to escape in it."""
     told = b"\xb5\x00\x31GA94\x03" + bytes([0xC0 | len(fields), 0xFF])
     for kind, pair in zip((0xFC, 0xFD), fields, strict=True):
-        told += bytes(
-            [kind, *(letter | (0 if letter.bit_count() % 2 else 0x80) for letter in pair)]
-        )
+        told += bytes([kind, *map(_odd, pair)])
     told += b"\xff"
     return b"\x06\x04" + bytes([len(told)]) + told + b"\x80"

@@ -13,6 +13,7 @@ from pipelines.encoding.cut import LocalFile
 from pipelines.encoding.encode import encode_part
 from pipelines.encoding.graph import compose
 from pipelines.encoding.join import join
+from pipelines.errors import VerificationFailed
 from pipelines.media import VideoTrack
 from pipelines.packaging.package import package
 from pipelines.planning.plan import Chunk, Plan, plan
@@ -24,10 +25,17 @@ from pipelines.subtitles.cues import read_srt
 from pipelines.verification.readback import picture_start_s
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import HD, call, described, planned, smaller, verified
-from tests.pipelines.subtitle_samples import NOTHING, captioned, popped_on, with_pairs
+from tests.pipelines.subtitle_samples import (
+    NOTHING,
+    captioned,
+    popped_on,
+    with_caption_track,
+    with_pairs,
+)
 
 NTSC = Fraction(30000, 1001)
 MOBILE, ARCHIVE = profile("mobile-540p"), profile("archive-ffv1")
+NO_SEI = "filter_units=remove_types=6"
 AV1, HD_AVC, HD_TS = profile("ott4k-av1-hlg"), profile("hd-avc-sdr"), profile("hd-avc-sdr-ts")
 
 
@@ -150,6 +158,50 @@ def test_captions_become_letters_at_their_picture(tmp_path: Path) -> None:
     finish(package([(made.rung("mobile-540p"), files["mobile-540p"])], folder, made.duration_s))
     assert "HELLO" in (folder / "subtitles-1" / "00001.vtt").read_text()
     assert "HOLA" in (folder / "subtitles-2" / "00001.vtt").read_text()
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
+def test_captions_after_a_leader_without_any_are_found(name: str, tmp_path: Path) -> None:
+    """Bars for longer than a probe looks: carried in the pictures and made letters of, to the
+    frame, and both are read back.
+    """
+    rate, leader = Fraction(25), 260
+    said = [*popped_on("HELLO"), *[NOTHING] * 90]
+    pairs = [None] * leader + [(pair, pair) for pair in said]
+    source = with_pairs(tmp_path / name, str(rate), pairs)
+    info = probe(source)
+    assert info.picture is not None
+    assert info.picture.captions == ()
+    made, files = made_of(source, tmp_path, [MOBILE, ARCHIVE])
+    on = (leader + len(popped_on("HELLO")) - 2) * 1000 / rate
+    assert shown(files["archive-ffv1"], 0) == [(on, len(pairs) * 1000 / rate, "HELLO")]
+    video = made.rung("mobile-540p").video
+    assert video is not None
+    assert video.captions == ("cea-608",)
+    for mine, theirs in zip(pairs_of(files["mobile-540p"]), pairs_of(source), strict=True):
+        assert [pair for _, pair in mine] == [pair for _, pair in theirs]
+    bare = tmp_path / "bare.mp4"
+    call("-i", files["mobile-540p"], "-map", "0", "-c", "copy", "-bsf:v", NO_SEI, bare)
+    with pytest.raises(VerificationFailed, match="captions in the pictures are none, cea-608"):
+        verified(bare, made.rung("mobile-540p"), made, source)
+
+
+@pytest.mark.media
+def test_a_track_of_captions_is_read_to_the_picture(tmp_path: Path) -> None:
+    """QuickTime's own: what replaces another caption is there at once, and what is still there at
+    the end is no less a caption.
+    """
+    said = [(1, popped_on("HELLO")), (3, popped_on("WORLD"))]
+    source = with_caption_track(tmp_path / "a.mov", said)
+    made, files = made_of(source, tmp_path, [MOBILE, ARCHIVE])
+    assert [one.source_codec for one in made.rungs[0].subtitles] == ["eia_608"]
+    sent = round((len(popped_on("HELLO")) - 2) * 1000 * Fraction(1001, 30000))
+    for file in files.values():
+        assert shown(file, 0) == [
+            (1000 + sent, 3000 + sent, "HELLO"),
+            (3000 + sent, 5000, "WORLD"),
+        ]
 
 
 @pytest.mark.media

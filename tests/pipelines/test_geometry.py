@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.pipelines.sources import (
     HLG,
     call,
     described,
+    framemd5,
     luma,
     planned,
     smaller,
@@ -90,6 +92,36 @@ def test_the_plan_says_what_is_upconverted_and_what_is_black() -> None:
         "and below"
     ) in shaped(replace(HD, width=4096, height=2160)).decisions
     assert "uhd-upconvert-hlg: 1920x1080 is upconverted to 3840x2160" in shaped(HD).decisions
+
+
+@pytest.mark.parametrize(
+    ("lines", "said", "shape"),
+    [
+        (608, Fraction(152, 135), Fraction(4, 3)),  # as ffmpeg reads 4:3 of MPEG-2 and MXF
+        (608, Fraction(608, 405), Fraction(16, 9)),
+        (608, Fraction(16, 15), Fraction(4, 3)),  # as a MOV says it itself
+        (512, Fraction(128, 135), Fraction(4, 3)),
+    ],
+)
+def test_the_blanking_of_d10_does_not_change_the_shape(
+    lines: int, said: Fraction, shape: Fraction
+) -> None:
+    """SMPTE ST 356: 32 lines above those of the picture, which alone is 4:3 or 16:9."""
+    tape = replace(PAL, height=lines, codec="mpeg2video", sample_aspect_ratio=said)
+    kept = picture_of(shaped(tape))
+    whole = shape * (lines - 32) / lines
+    assert abs(kept.shown[0] - kept.shown[1] * whole) <= 4
+    made = shaped(tape, cropping(UPCONVERT, Crop(top=32)))
+    video = picture_of(made)
+    assert video.crop == Area(0, 32, 720, lines - 32)
+    assert abs(video.shown[0] - video.shown[1] * shape) <= 2
+    assert (
+        f"the first 32 of its {lines} lines are blanking (D-10), and stay where no profile crops "
+        "{ top = 32 }"
+    ) in made.decisions
+    (whole_tape,) = shaped(tape, profile("archive-ffv1")).rungs
+    assert whole_tape.video is not None
+    assert (whole_tape.video.height, whole_tape.video.sample_aspect_ratio) == (lines, said)
 
 
 def test_fields_become_frames_before_they_are_enlarged() -> None:
@@ -364,3 +396,46 @@ def test_bars_are_measured_and_cropped(pix_fmt: str, light: DynamicRange, tmp_pa
     call("-i", files["mobile-720p"], "-vf", moved, *coded, *grid, late)
     with pytest.raises(VerificationFailed, match=r"shows source frame \d+, planned \d+"):
         verified(late, rung, made, path)
+
+
+def with_aperture(path: Path, width: int, height: int) -> Path:
+    """The same MOV, which asks players to show its middle alone (ISO/IEC 14496-12, 12.1.4)."""
+    raw = bytearray(path.read_bytes())
+    assert raw.find(b"moov") > raw.find(b"mdat"), "no sample moves"
+    asked = struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+    boxes = [raw.find(kind) - 4 for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")]
+    entry = boxes[-1] + 16
+    end = entry + int.from_bytes(raw[entry : entry + 4], "big")
+    for at in (*boxes, entry):
+        size = int.from_bytes(raw[at : at + 4], "big") + len(asked)
+        raw[at : at + 4] = size.to_bytes(4, "big")
+    raw[end:end] = asked
+    out = path.with_name("asked.mov")
+    out.write_bytes(raw)
+    return out
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("container", ["mov", "mkv"])
+def test_what_a_container_asks_players_to_hide_is_picture_too(
+    container: str, tmp_path: Path
+) -> None:
+    """A clean aperture of 80 columns of 96: nothing is stretched over the whole, nor left out of
+    preservation.
+    """
+    bare = tmp_path / "bare.mov"
+    tags = f"format=yuv422p10le,setparams={TAGS['sdr']}:range=tv,setsar=12/11"
+    call("-f", "lavfi", "-i", "testsrc2=s=96x72:r=25:d=0.4", "-vf", tags, "-c:v", "prores", bare)
+    path = with_aperture(bare, 80, 72)
+    if container == "mkv":  # which says so in elements of its own
+        call("-i", path, "-c", "copy", tmp_path / "asked.mkv")
+        path = tmp_path / "asked.mkv"
+    assert len(call("-i", path, "-frames:v", "1", "-f", "rawvideo", "-")) == 80 * 72 * 4, "ffmpeg's"
+    wanted = [profile("archive-ffv1"), replace(profile("mobile-720p"), audio=())]
+    made, files = made_of(path, tmp_path, wanted)
+    assert framemd5(files["archive-ffv1"]) == framemd5(bare)
+    own = tmp_path / "own"
+    own.mkdir()
+    true, as_bare = made_of(bare, own, wanted)
+    assert picture_of(replace(made, rungs=made.rungs[1:])).shown == (104, 72)
+    assert framemd5(files["mobile-720p"]) == framemd5(as_bare["mobile-720p"]), true.decisions

@@ -23,7 +23,7 @@ NTSC = Fraction(30000, 1001)
 FOLDER = Path("/scratch")
 SOURCE = Path("/store/source.mov")
 OPENED = [
-    *("-v", "warning", "-y"),
+    *("-v", "warning", "-y", "-apply_cropping", "codec"),
     *("-format_whitelist", ",".join(FORMATS), "-max_pixels", "67108864"),
     *("-protocol_whitelist", "file"),
 ]

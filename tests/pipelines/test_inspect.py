@@ -349,3 +349,23 @@ def test_rounded_time_stamps_are_still_a_constant_rate(shared_clip: Path, tmp_pa
     assert found.constant_frame_rate
     assert found.duration_s == Fraction(1001, 250)
     assert found.findings == ()
+
+
+def test_a_channel_that_switches_between_4_3_and_16_9_is_found(tmp_path: Path) -> None:
+    """The raster stays, and ffmpeg gives every picture the shape of the first one."""
+    parts = []
+    for number, shape in enumerate(("16/15", "64/45", "16/15")):
+        picture = clips.generated(f"testsrc2=s=720x576:r=25:d=1,format=yuv420p,setsar={shape}")
+        coded = ("-c:v", "mpeg2video", "-b:v", "2M", "-g", "5")
+        parts.append(str(clips.make(tmp_path / f"{number}.ts", *picture, *coded)))
+    joined = ("-i", f"concat:{'|'.join(parts)}", "-c", "copy")
+    recorded = clips.make(tmp_path / "recorded.ts", *joined)
+    shapes = [
+        [one for one in inspected(path, tmp_path).findings if "shape" in one]
+        for path in (recorded, Path(parts[1]))
+    ]
+    changes = (
+        "the shape of its pictures changes from 4:3 to 16:9 1.000 s after the first picture, the "
+        "first of 2 changes: renditions have the first one, and stretch the others: cut it there"
+    )
+    assert shapes == [[changes], []]

@@ -185,7 +185,7 @@ def test_kill_9_of_the_worker_leaves_no_tool_behind(confined: str, wait_s: float
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv")
 def test_a_user_without_privileges_is_confined_as_well(confined: str) -> None:
     """The service in its container is not root."""
-    code = "from pipelines import sandbox; print(sandbox.active())"
+    code = "from pipelines.running import sandbox; print(sandbox.active())"
     argv = [
         *("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"),
         *(sys.executable, "-c", code),

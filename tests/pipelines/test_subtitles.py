@@ -25,7 +25,7 @@ from pipelines.running.tools import ffprobe
 from pipelines.sound.audio import encode_audio
 from pipelines.sources.probe import probe
 from pipelines.subtitles.cues import Cue, read_srt, srt
-from pipelines.subtitles.sidecar import read_sidecar
+from pipelines.subtitles.sidecar import read_letters, read_sidecar
 from pipelines.subtitles.subtitle_tracks import encode_subtitles
 from pipelines.verification.expectations import signalling_faults
 from pipelines.verification.readback import picture_start_s, read_back
@@ -368,7 +368,9 @@ SIDECAR = "1\n00:00:01,000 --> 00:00:02,000\n木棉 <i>kapok</i>\n"
 
 
 @pytest.mark.media
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gbk", "gb18030"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gbk", "gb18030"]
+)
 def test_a_file_beside_the_master_is_read_whatever_its_letters(
     encoding: str, tmp_path: Path
 ) -> None:
@@ -418,6 +420,89 @@ def test_files_are_told_by_what_they_begin_with(text: str, codec: str, tmp_path:
     made = plan(replace(info, subtitles=(track,)), seen, [MOBILE])
     (file,) = finish(encode_subtitles(path, made, tmp_path)).files.values()
     assert cues(file) == [Cue(Fraction(1), Fraction(2), "木棉 <i>kapok</i>")]
+
+
+TRADITIONAL = (
+    "這個節目是由香港電視台製作的，請各位觀眾留意。"
+    "我們將為大家介紹台灣的歷史與文化，還有許多有趣的故事。"
+)
+SIMPLIFIED = (
+    "这个节目是由中央电视台制作的，请各位观众留意。"
+    "我们将为大家介绍台湾的历史与文化，还有许多有趣的故事。"
+)
+GERMAN = "Über die schöne Straße fährt ein großer Bär; für die Mädchen gehört das Geschäft dazu."
+
+
+def one_cue(said: str, encoding: str) -> bytes:
+    return f"1\n00:00:01,000 --> 00:00:02,000\n{said}\n".encode(encoding)
+
+
+@pytest.mark.parametrize(("said", "encoding"), [(TRADITIONAL, "big5"), (GERMAN, "latin-1")])
+def test_letters_of_another_code_are_not_taken_for_gb18030(said: str, encoding: str) -> None:
+    """As which they can be read, and would be letters that nobody wrote."""
+    raw = one_cue(said, encoding)
+    assert raw.decode("gb18030")
+    with pytest.raises(UnsupportedMedia, match="save it as UTF-8"):
+        read_letters(raw, "film.srt")
+
+
+@pytest.mark.parametrize(
+    ("said", "encoding"),
+    [
+        (TRADITIONAL, "gbk"),
+        (SIMPLIFIED, "gb2312"),
+        (SIMPLIFIED + "𠮷", "gb18030"),
+        ("為什麼", "gbk"),
+    ],
+)
+def test_rare_letters_of_gb18030_are_no_other_code(said: str, encoding: str) -> None:
+    """Traditional Chinese has many that the others lack."""
+    assert said in read_letters(one_cue(said, encoding), "film.srt").text
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\r\r\n"])
+@pytest.mark.parametrize("codec", ["webvtt", "subrip"])
+def test_lines_may_end_as_they_like(codec: str, end: str, tmp_path: Path) -> None:
+    """WebVTT allows a carriage return alone, and text mode doubles one: no first cue is lost."""
+    spans = "00:00:01.000 --> 00:00:02.000\n木棉\n\n00:00:02.500 --> 00:00:03.000\nkapok\n"
+    numbered = "1\n" + spans.replace("\n\n", "\n\n2\n").replace(".", ",")
+    path = tmp_path / "film.txt"
+    text = f"WEBVTT\n\n{spans}" if codec == "webvtt" else numbered
+    path.write_bytes(text.replace("\n", end).encode())
+    track = read_sidecar(path, "zh", 0, tmp_path)
+    assert track.codec == codec
+    info, seen = described(HD)
+    made = plan(replace(info, subtitles=(track,)), seen, [MOBILE])
+    (file,) = finish(encode_subtitles(path, made, tmp_path)).files.values()
+    halves = ((1, 2, "木棉"), (Fraction(5, 2), 3, "kapok"))
+    assert cues(file) == [Cue(Fraction(a), Fraction(b), said) for a, b, said in halves]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1\n10:00:01,000 --> 10:00:02,000\n木棉\n",
+        (
+            '<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" '
+            'ttp:timeBase="smpte" ttp:frameRate="25"><body><p begin="10:00:01:00" '
+            'end="10:00:02:00">木棉</p></body></tt>'
+        ),
+    ],
+)
+def test_a_file_that_counts_like_a_tape_does_not_become_an_empty_track(
+    text: str, tmp_path: Path
+) -> None:
+    """Programmes begin at 10:00:00:00 there, and none of its words would ever be shown."""
+    path = tmp_path / "film.txt"
+    path.write_text(text, "utf-8")
+    track = read_sidecar(path, "zh", 0, tmp_path)
+    info, seen = described(HD)
+    made = plan(replace(info, subtitles=(track,)), seen, [MOBILE])
+    why = r"due at 10:00:01\.000, and the programme lasts 00:00:04\.000\. Count its times from"
+    with pytest.raises(UnsupportedMedia, match=why):
+        finish(encode_subtitles(path, made, tmp_path))
 
 
 @pytest.mark.parametrize(
