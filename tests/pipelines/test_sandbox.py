@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from missing import missing_tool
 
 from pipelines.errors import DiskFull, LimitExceeded, ToolFailed, ToolMissing
 from pipelines.running import sandbox
@@ -40,7 +41,7 @@ def chosen_sandbox(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[str]:
     try:
         sandbox.active()
     except ToolMissing as missing:
-        pytest.skip(str(missing))
+        missing_tool(str(missing))
     yield name
     monkeypatch.undo()
     sandbox.active.cache_clear()
@@ -185,7 +186,7 @@ def test_kill_9_of_the_worker_leaves_no_tool_behind(confined: str, wait_s: float
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv")
 def test_a_user_without_privileges_is_confined_as_well(confined: str) -> None:
     """The service in its container is not root."""
-    code = "from pipelines import sandbox; print(sandbox.active())"
+    code = "from pipelines.running import sandbox; print(sandbox.active())"
     argv = [
         *("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"),
         *(sys.executable, "-c", code),
