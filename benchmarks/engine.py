@@ -245,7 +245,7 @@ def main() -> None:
             for codec in CODECS
         }
         killed = {one.path.name: kill9(one.path, args.rounds, folder) for one in clips[:1]}
-        programmes = [] if args.quick else [generate("programme_2160p50_hlg", folder)]
+        programmes = [] if args.quick else [generate("programme_2160p50_hlg", folder, seconds=3)]
         whole = pipeline.measured([*paths, *programmes], args.rounds, folder)
         targets = (
             quality_target.measured(paths, folder, QUICK_S, QUICK_LINES)

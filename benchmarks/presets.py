@@ -142,7 +142,7 @@ def main() -> None:
     presets = args.presets.split(",")
     crfs = [float(word) for word in args.crf.split(",")]
     with tempfile.TemporaryDirectory(prefix="kapok-bench-") as folder:
-        clips = args.clip or [generate("programme_2160p50_hlg", Path(folder))]
+        clips = args.clip or [generate("programme_2160p50_hlg", Path(folder), seconds=3)]
         if args.lines:
             clips = [
                 small(clip, args.lines, args.seconds, Path(folder, f"{clip.stem}.mkv"))

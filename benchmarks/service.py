@@ -77,4 +77,4 @@ class Service:
         return record
 
     def programme(self) -> Path:
-        return generate("programme_2160p50_hlg", self.folder)
+        return generate("programme_2160p50_hlg", self.folder, seconds=3)

@@ -26,7 +26,7 @@ from sample_media.scenes import harbour_at_night, kapok_at_dusk
 from sample_media.slate import Slate
 from sample_media.texture import blossom, rgb
 
-SHOT_S = Fraction(8, 5)  # a hard cut after every shot
+SHOT_S = Fraction(6, 5)  # a hard cut after every shot
 FADE_S = Fraction(8, 25)  # the end fades to black; a clip of less than 2 s fades for a sixth of it
 GRAIN_SIGMA = 2.5  # 10-bit code values
 PAN_SPEED = Fraction(5, 54)  # heights a second: 4 whole samples a frame at 2160p50

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import sys
@@ -10,23 +9,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import servers
+from missing import missing_tool
 
 T = TypeVar("T")
 
 SHARED_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
-
-
-def missing_tool(reason: str) -> NoReturn:
-    """A laptop without the tool skips and says so; CI fails, because there it must be present."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def _serve(server: AbstractContextManager[T]) -> Iterator[T]:

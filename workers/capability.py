@@ -7,6 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Generator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from pipelines.profiles.capabilities import Capability, proving
 from pipelines.profiles.profile import Profile
 from pipelines.profiles.profile_key import profile_key
 from pipelines.progress import Progress
-from pipelines.running.cache_files import is_kept, kept_file
+from pipelines.running.cache_files import is_kept, kept_file, turn_at
 from pipelines.running.tools import ffmpeg, versions
 
 
@@ -37,6 +38,11 @@ def prove_once(
     if capability.available:
         kept_file(_name(profile), partial(_document, capability), remembered)
     return capability
+
+
+def turn_to_prove(profile: Profile, remembered: Path | None = None) -> AbstractContextManager[bool]:
+    """Whether nobody else on this machine proves it now: who waits will find it remembered."""
+    return turn_at(_name(profile), remembered)
 
 
 def _document(capability: Capability) -> bytes:

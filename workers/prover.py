@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,8 +18,10 @@ from pipelines.running.child import NICENESS
 from storage.catalogue import profiles, workers
 from storage.catalogue.workers import Verdict
 from storage.database import Database
+from workers.capability import is_remembered, turn_to_prove
 from workers.proofs import Proofs
 
+TURN_S = 0.5  # between two looks whether a proof that another worker makes is made
 GENTLY = 19  # the niceness of the proofs: the steps of other profiles go on beside them
 
 log = logging.getLogger(__name__)
@@ -82,18 +84,42 @@ class Prover:
         self._beaten_at = time.monotonic()
 
     def _prove(self) -> None:
-        """Failures are not tried again before the next start, unless a plan asks for them."""
+        """Failures are not tried again before the next start, unless a plan asks for them.
+
+        Workers of one machine that begin together take turns, and each proof is made once. The
+        plans of jobs do not wait for a turn: these proofs give way to every encode.
+        """
         wanted = [*self._profiles(), *self._added(), *self._needed()]
         new = [one for one in wanted if not self._proofs.has_verdict(profile_key(one))]
+        self._prove_all([one for one in new if is_remembered(one)])
+        left = [one for one in new if not self._proofs.has_verdict(profile_key(one))]
+        while left and not self._ended.is_set():
+            others = [one for one in left if not self._prove_in_turn(one)]
+            if others == left:
+                self._ended.wait(TURN_S)
+                self._beat_in_time()
+            left = others
+
+    def _prove_in_turn(self, profile: Profile) -> bool:
+        """False where another worker of this machine is at it."""
+        with turn_to_prove(profile) as ours:
+            if ours:
+                self._prove_all([profile])
+        return ours
+
+    def _prove_all(self, new: Sequence[Profile]) -> None:
         proving = self._proofs.prove(new, self._scratch)
         try:
             for _ in proving:
                 if self._ended.is_set():
                     return
-                if time.monotonic() - self._beaten_at > self._beat_s:
-                    self._beat()
+                self._beat_in_time()
         finally:
             proving.close()
+
+    def _beat_in_time(self) -> None:
+        if time.monotonic() - self._beaten_at > self._beat_s:
+            self._beat()
 
     def _added(self) -> list[Profile]:
         with self._database.read() as session:

@@ -311,7 +311,17 @@ def _output(stream: Any, branch: Branch, made: _Chunked) -> Any:
         "map_metadata": -1,
         "map_chapters": -1,
         "fflags": "+bitexact",
-        **encoder_options(video, Seams(chunk.start_frame > 0, made.owed_bits.get(branch.path, 0))),
+        **encoder_options(video, _seams(video, made, branch.path)),
         "f": branch.muxer,
     }
     return ffmpeg.output(stream, str(branch.path), **options)
+
+
+def _seams(video: VideoPlan, made: _Chunked, path: Path) -> Seams:
+    chunk = made.chunk
+    frames = video.frames_within(chunk.start_frame, chunk.end_frame)
+    return Seams(
+        before=chunk.start_frame > 0,
+        next_at=len(frames) if chunk.end_frame < made.plan.frames else None,
+        owed_bits=made.owed_bits.get(path, 0),
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.encoding.timecode_font import timecode_font
@@ -27,6 +29,23 @@ def kept_file(name: str, make: Callable[[], bytes], folder: Path | None = None) 
 
 def is_kept(name: str, folder: Path | None = None) -> bool:
     return ((folder or _cache_folder()) / name).exists()
+
+
+@contextmanager
+def turn_at(name: str, folder: Path | None = None) -> Iterator[bool]:
+    """True where no other process is at that file now, and none will be until the end.
+
+    A process that dies gives its turn back.
+    """
+    folder = folder or _cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{name}.turn").open("a") as turn:
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def timecode_font_file() -> Path:

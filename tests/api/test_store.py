@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import api_world
 import httpx
 import pytest
+from missing import missing_tool
 
 from storage.ids import new_id
 from storage.objects_local import LocalStore
@@ -377,7 +378,7 @@ def test_a_part_never_takes_the_last_room_of_the_disk(tmp_path: Path) -> None:
     """On a small file system the second upload is refused, and can still be aborted."""
     argv = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(tmp_path)]
     if subprocess.run(argv, capture_output=True, check=False).returncode != 0:
-        pytest.skip("only root may mount a small file system")
+        missing_tool("only root may mount a small file system")
     try:
         with api_world.local_api(tmp_path) as running:
             org = running.organisation()

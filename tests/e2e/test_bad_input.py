@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import stack as stacks
+from missing import missing_tool
 from stack import make
 
 pytestmark = [pytest.mark.services, pytest.mark.media]
@@ -270,7 +271,7 @@ def test_a_full_disk_fails_clearly_and_a_retry_finishes(tmp_path: Path, short_cl
         check=False,
     )
     if mounted.returncode != 0:
-        pytest.skip("only root may mount a small file system")
+        missing_tool("only root may mount a small file system")
     stack = None
     try:
         stack = stacks.embedded(disk)

@@ -246,23 +246,26 @@ def test_x265_is_told_everything_that_its_stream_must_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "full", "first"),
+    ("start", "end", "full", "edges"),
     [
-        (0, 300, None, None),
-        (300, 600, 2_500_000, "zones=0,0,b=1.4"),
+        (0, 300, None, "zones=149,149,b=1.6"),
+        (300, 600, 2_500_000, "zones=0,0,b=1.4/149,149,b=1.6"),
         (600, 1000, 2_500_000, "zones=0,0,b=1.4"),
+        (0, 1000, None, None),
     ],
 )
 def test_a_chunk_takes_the_buffer_as_the_one_before_leaves_it(
-    start: int, end: int, full: int | None, first: str | None
+    start: int, end: int, full: int | None, edges: str | None
 ) -> None:
-    """Half of 5 Mb, at the whole cap; and its first frame is coded like any key frame."""
+    """Half of 5 Mb, at the whole cap. Its first frame is coded like any key frame, and the last one
+    before the next chunk as if that one's frames were made of it.
+    """
     made = plan(*described(UHD, frames=1000), [profile("mobile-720p")])
     argv = compose(SOURCE, made, Chunk(1, start, end), FOLDER)
     assert value(argv, "-maxrate") == "2500000"
     assert value(argv, "-bufsize") == "5000000"
     assert value(argv, "-rc_init_occupancy") == (None if full is None else str(full))
-    assert value(argv, "-x264-params") == first
+    assert value(argv, "-x264-params") == edges
 
 
 def test_x265_is_told_the_same_of_a_chunk() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from missing import missing_tool
 
 from pipelines.errors import DiskFull, LimitExceeded, ToolFailed, ToolMissing
 from pipelines.running import sandbox
@@ -40,7 +41,7 @@ def chosen_sandbox(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[str]:
     try:
         sandbox.active()
     except ToolMissing as missing:
-        pytest.skip(str(missing))
+        missing_tool(str(missing))
     yield name
     monkeypatch.undo()
     sandbox.active.cache_clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pipelines.running.tools import ffmpeg
 from storage.catalogue import workers
 from storage.catalogue.steps import NewStep
 from storage.catalogue.workers import LivingWorker
+from workers.capability import turn_to_prove
 
 pytestmark = [pytest.mark.media, pytest.mark.slow]
 
@@ -69,6 +71,29 @@ def needing(bench: Bench, name: str) -> str:
 def ran_on(bench: Bench, job_id: str) -> str:
     """The process id of the worker that ran the job's step."""
     return str(bench.steps(job_id)["one"].worker).split(":")[1]
+
+
+def test_workers_of_one_machine_take_turns_and_make_each_proof_once(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another process is at a profile nobody else is; then one makes it, and both know."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    at_work: set[Path] = set()
+
+    def both_know() -> bool:
+        at_work.update(bench.settings.scratch.glob("worker-*/prove-*"))
+        return [KEYS[AVC] in one.verdicts for one in living(bench)] == [True, True]
+
+    with turn_to_prove(profile(AVC)) as ours:
+        assert ours
+        for _ in range(2):
+            bench.worker(PROVE=AVC)
+        eventually(lambda: len(living(bench)) == 2)
+        time.sleep(1.5)  # three looks of each
+        assert not both_know()
+        assert at_work == set()
+    eventually(both_know, 60)
+    assert len(at_work) == 1
 
 
 def test_a_chunk_is_given_only_to_a_worker_that_proved_its_profile(
