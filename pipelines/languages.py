@@ -1,4 +1,4 @@
-"""Language tags as MP4 and MPEG-TS hold them: three letters of ISO 639-2/T."""
+"""Languages: as MP4 and MPEG-TS hold them, three letters of ISO 639-2/T, and as HLS and DASH do."""
 
 from __future__ import annotations
 
@@ -37,6 +37,36 @@ swa tam tat tel tgk tgl tha tib tir tuk tur uig ukr urd uzb vie wel yid
 """
 
 
+# What speakers call their language, for the menu of a player; by the tag, else by its language.
+_OWN_NAMES = {
+    "ar": "العربية",
+    "bo": "བོད་སྐད་",
+    "cmn": "普通话",
+    "de": "Deutsch",
+    "en": "English",
+    "es": "Español",
+    "fr": "Français",
+    "id": "Bahasa Indonesia",
+    "it": "Italiano",
+    "ja": "日本語",
+    "ko": "한국어",
+    "mn": "Монгол",
+    "ms": "Bahasa Melayu",
+    "pt": "Português",
+    "ru": "Русский",
+    "th": "ไทย",
+    "ug": "ئۇيغۇرچە",
+    "vi": "Tiếng Việt",
+    "yue": "粤语",
+    "yue-Hant": "粵語",
+    "za": "Vahcuengh",
+    "zh": "中文",
+    "zh-Hans": "简体中文",
+    "zh-Hant": "繁體中文",
+}
+_SCRIPT, _REGION = re.compile(r"[A-Za-z]{4}"), re.compile(r"[A-Za-z]{2}|\d{3}")
+
+
 _IN_QUICKTIME = frozenset(_QUICKTIME_CODES.split())
 
 
@@ -57,6 +87,31 @@ _TERMINOLOGIC = {**_pairs(_TWO_LETTERS), **_pairs(_BIBLIOGRAPHIC)}
 def shortest(code: str) -> str:
     """As BCP 47, and so HLS and DASH, want an ISO 639-2/T code: two letters where there are two."""
     return _SHORT.get(code, code)
+
+
+def short_tag(tag: str | None) -> str | None:
+    """A BCP 47 tag in its shortest form: language, script and region; `None` where it tells none.
+
+    Chinese in two scripts is two languages to a reader, and one in three letters.
+    """
+    code = three_letters(tag)
+    if tag is None or code is None:
+        return None
+    _, *more = tag.split("-")
+    script = next((one.title() for one in more if _SCRIPT.fullmatch(one)), None)
+    region = next((one.upper() for one in more if _REGION.fullmatch(one)), None)
+    return "-".join(part for part in (shortest(code), script, region) if part)
+
+
+def own_name(tag: str | None) -> str | None:
+    """What a player's menu calls a short tag; the tag itself where its name is not known here."""
+    if tag is None:
+        return None
+    language, *more = tag.split("-")
+    script = [one for one in more if _SCRIPT.fullmatch(one)]
+    name = _OWN_NAMES.get("-".join([language, *script])) or _OWN_NAMES.get(language)
+    region = [one for one in more if _REGION.fullmatch(one)]
+    return tag if name is None else " ".join([name, *(f"({one})" for one in region)])
 
 
 def in_file(code: str | None, container: str) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipelines.languages import shortest
-from pipelines.planning.plan_types import Rung, SubtitlePlan
+from pipelines.languages import short_tag
+from pipelines.planning.plan_types import AudioPlan, Rung, SubtitlePlan
 
 _ALIGNED_S = 0.002  # playlists round to milliseconds
 _LENGTH_S = 0.1
@@ -116,7 +116,7 @@ def _hls_text_faults(
         for one in media
         if one.get("TYPE") == "SUBTITLES"
     ]
-    wanted = [(_language(one), one.forced) for one in planned]
+    wanted = [(language_of(one), one.forced) for one in planned]
     if said != wanted:
         yield f"HLS says subtitles {said}, {wanted} planned"
     if planned and not all("SUBTITLES" in variant.attributes for variant in variants):
@@ -126,8 +126,9 @@ def _hls_text_faults(
         yield f"HLS says {'' if captions else 'no '}closed captions, other than planned"
 
 
-def _language(track: SubtitlePlan) -> str | None:
-    return shortest(track.language) if track.language else None
+def language_of(track: AudioPlan | SubtitlePlan) -> str | None:
+    """As a manifest says it; plans of an earlier version have no tag."""
+    return track.language_tag or short_tag(track.language)
 
 
 def _variant_faults(rung: Rung, found: Variant) -> Iterator[str]:
@@ -193,7 +194,7 @@ def _dash_faults(manifest: Path, rungs: Sequence[Rung], duration_s: float) -> It
         for one in root.iter(f"{_MPD}AdaptationSet")
         if one.get("contentType") == "text"
     ]
-    languages = [_language(track) for track in packaged_subtitles(rungs)]
+    languages = [language_of(track) for track in packaged_subtitles(rungs)]
     if sorted(said, key=str) != sorted(languages, key=str):  # the packager sorts them its own way
         yield f"DASH says subtitles {said}, {languages} planned"
     missing = [profile for profile in pictures if profile not in timelines]

@@ -9,8 +9,10 @@ from tempfile import TemporaryDirectory
 
 from pipelines.errors import VerificationFailed
 from pipelines.facts import PackageFiles
+from pipelines.languages import own_name
 from pipelines.packaging.manifests import (
     has_captions,
+    language_of,
     package_faults,
     packaged_subtitles,
     read_playlist,
@@ -119,11 +121,15 @@ def packager_arguments(
     if sound is not None:
         rung, path = sound
         tracks = [at for at, track in enumerate(rung.audio) if track.codec == rung.audio[0].codec]
-        streams += [_sound(rung, at, path, folder) for at in tracks]
-        language = rung.audio[0].language
+        names = names_of([rung.audio[at] for at in tracks], "sound")
+        for at, name in zip(tracks, names, strict=True):
+            streams.append(_sound(rung, at, name, path, folder))
+        language = language_of(rung.audio[0])
     rungs = [rung for rung, _ in renditions]
-    for at, (track, file) in enumerate(zip(packaged_subtitles(rungs), letters, strict=True)):
-        streams += _subtitles(track, f"subtitles-{at + 1}", file, folder)
+    subtitles = packaged_subtitles(rungs)
+    names = names_of(subtitles, "subtitles")
+    for at, (track, name, file) in enumerate(zip(subtitles, names, letters, strict=True)):
+        streams += _subtitles(track, name, file, folder / f"subtitles-{at + 1}")
     return [
         *streams,
         *(_LETTERS if letters else ()),
@@ -135,6 +141,17 @@ def packager_arguments(
         *("--hls_playlist_type", "VOD"),
         *(("--default_language", language) if language else ()),
     ]
+
+
+def names_of(tracks: Sequence[AudioPlan | SubtitlePlan], kind: str) -> list[str]:
+    """What a player's menu calls each of the tracks: its language, else its number; each once."""
+    names: list[str] = []
+    for number, track in enumerate(tracks, start=1):
+        name = own_name(language_of(track)) or f"{kind}-{number}"
+        if isinstance(track, SubtitlePlan):
+            name = track.channel or (f"{name} (CC)" if track.hearing_impaired else name)
+        names.append(f"{name} {number}" if name in names else name)
+    return names
 
 
 def best_sound(renditions: Sequence[tuple[Rung, Path]]) -> tuple[Rung, Path] | None:
@@ -158,39 +175,40 @@ def _picture(rung: Rung, path: Path, folder: Path) -> str:
     )
 
 
-def _sound(rung: Rung, position: int, path: Path, folder: Path) -> str:
-    name, language = f"sound-{position + 1}", rung.audio[position].language
+def _sound(rung: Rung, position: int, name: str, path: Path, folder: Path) -> str:
+    place, language = f"sound-{position + 1}", language_of(rung.audio[position])
     return _descriptor(
         path,
         str(position + (1 if rung.video else 0)),
-        folder / name,
-        playlist_name=f"{name}/index.m3u8",
+        folder / place,
+        playlist_name=f"{place}/index.m3u8",
         hls_group_id="sound",
         hls_name=name,
+        dash_label=name,
         **({"language": language} if language else {}),
     )
 
 
 def _subtitles(track: SubtitlePlan, name: str, path: Path, folder: Path) -> list[str]:
     """Labelled, without which DASH would have tracks of one language as one with two qualities."""
-    label = track.channel or name
+    language = language_of(track)
     common = {
-        **({"language": track.language} if track.language else {}),
+        **({"language": language} if language else {}),
         **({"forced_subtitle": "1"} if track.forced else {}),
         **({"dash_roles": "caption"} if track.hearing_impaired else {}),
     }
     hls = {
         "in": str(path),
         "stream": "text",
-        "segment_template": str(folder / name / "$Number%05d$.vtt"),
-        "playlist_name": f"{name}/index.m3u8",
+        "segment_template": str(folder / "$Number%05d$.vtt"),
+        "playlist_name": f"{folder.name}/index.m3u8",
         "hls_group_id": "subtitles",
-        "hls_name": label,
+        "hls_name": name,
         "hls_only": "1",
         **({"hls_characteristics": _FOR_THE_DEAF} if track.hearing_impaired else {}),
         **common,
     }
-    dash = _descriptor(path, "text", folder / name, dash_only="1", dash_label=label, **common)
+    dash = _descriptor(path, "text", folder, dash_only="1", dash_label=name, **common)
     return [_joined(hls), dash]
 
 

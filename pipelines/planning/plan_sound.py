@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipelines.languages import three_letters
+from pipelines.languages import short_tag, three_letters
 from pipelines.media import AudioTrack, Inspection, MediaInfo
 from pipelines.planning.plan_loudness import loudness_decisions, with_loudness
 from pipelines.planning.plan_types import AudioPlan, Refused, Rung
@@ -154,6 +154,7 @@ def _preserved(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioP
         tracks=(position,),
         pan="source",
         language=track.language,
+        language_tag=short_tag(track.language),
         bit_depth=bits,
         lossless=True,
         lossy_source=track.bit_depth is None,
@@ -228,5 +229,6 @@ def _track(
         tracks=tracks,
         pan=pan,  # type: ignore[arg-type]  # one of the four, by the callers above
         language=three_letters(first.language),
+        language_tag=short_tag(first.language),
         bit_depth=bits,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from pipelines.languages import three_letters
+from pipelines.languages import short_tag, three_letters
 from pipelines.media import (
     CaptionChannel,
     Captions,
@@ -83,6 +83,7 @@ def _subtitle(track: SubtitleTrack, codec: str, suffix: str) -> SubtitlePlan:
         track=track.index,
         source_codec=track.codec,
         language=three_letters(track.language),
+        language_tag=short_tag(track.language),
         forced=track.forced,
         hearing_impaired=track.hearing_impaired,
         file=track.file,

@@ -135,6 +135,7 @@ class AudioPlan:
     """One audio track of a rendition, from the source tracks whose positions are `tracks`.
 
     `key` names the encode: rungs with equal audio share one key, and it is encoded once.
+    `language` is as files hold it (ISO 639-2/T), `language_tag` as HLS and DASH do (BCP 47).
     `pan` is `source` (one track as it is), `join` (mono tracks side by side: stereo or 5.1),
     `downmix` (of one track, or of six mono ones), or `pair`: the first two channels of a track
     whose loudspeakers are unknown. A `lossless` track holds every sample, also those after the
@@ -154,6 +155,7 @@ class AudioPlan:
     loudness: LoudnessPlan | None = None
     lossless: bool = False
     lossy_source: bool = False
+    language_tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,8 @@ class SubtitlePlan:
     """One subtitle track of a rendition, from the source's stream `track`, from a `file`, or from
     a `channel` of the captions in the pictures of that stream.
 
-    `key` names the encode as in `AudioPlan`, `suffix` the container that keeps it until the join.
+    `key` names the encode and `language_tag` the language as in `AudioPlan`, `suffix` the container
+    that keeps it until the join.
     Of a copy nothing is cut, but for a `stream`, which ends with its picture.
     """
 
@@ -176,6 +179,7 @@ class SubtitlePlan:
     file: str | None = None
     stream: bool = False
     channel: CaptionChannel | None = None
+    language_tag: str | None = None
 
     @property
     def copied(self) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.encoding.encode import encode_chunk
 from pipelines.encoding.join import join
+from pipelines.media import SubtitleTrack
 from pipelines.planning.plan import Plan
 from pipelines.profiles.profile import Profile
 from pipelines.progress import finish
@@ -16,10 +17,10 @@ from tests.pipelines.sources import planned, verified
 
 
 def made_of(
-    source: Path, folder: Path, profiles: Sequence[Profile]
+    source: Path, folder: Path, profiles: Sequence[Profile], beside: Sequence[SubtitleTrack] = ()
 ) -> tuple[Plan, dict[str, Path]]:
-    """Every rendition of the source, each of which has been verified."""
-    made = planned(source, profiles, folder)
+    """Every rendition of a source and the subtitles beside it, each of which has been verified."""
+    made = planned(source, profiles, folder, beside)
     (chunk,) = made.chunks
     pictures = finish(encode_chunk(source, made, chunk, folder)).files
     sounds = finish(encode_audio(source, made, folder)).files

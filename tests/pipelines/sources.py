@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipelines.facts import Verified
 from pipelines.inspection.inspect import inspect
 from pipelines.inspection.thumbs import Thumbs, write_thumbs
-from pipelines.media import AudioTrack, Colour, Inspection, MediaInfo, VideoTrack
+from pipelines.media import AudioTrack, Colour, Inspection, MediaInfo, SubtitleTrack, VideoTrack
 from pipelines.planning.plan import Plan, Rung, plan
 from pipelines.profiles.profile import Profile
 from pipelines.progress import Progress, finish
@@ -60,12 +60,15 @@ def call(*arguments: str | Path) -> bytes:
     return subprocess.run(argv, check=True, capture_output=True).stdout
 
 
-def planned(path: Path, profiles: Sequence[Profile], folder: Path) -> Plan:
-    """The plan for a real file, by a real probe and inspection."""
+def planned(
+    path: Path, profiles: Sequence[Profile], folder: Path, beside: Sequence[SubtitleTrack] = ()
+) -> Plan:
+    """The plan for a real file, and subtitle files beside it, by a real probe and inspection."""
     info = probe(path)
     images = folder / "inspection"
     images.mkdir(exist_ok=True)
-    return plan(info, finish(inspect(path, info, images)), profiles)
+    seen = finish(inspect(path, info, images))
+    return plan(replace(info, subtitles=(*info.subtitles, *beside)), seen, profiles)
 
 
 def verified(path: Path, rung: Rung, made: Plan, source: Path) -> Verified:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.languages import in_file, three_letters
+from pipelines.languages import in_file, own_name, short_tag, three_letters
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,27 @@ def test_a_container_says_languages_in_its_own_codes(
 ) -> None:
     """QuickTime's table is older than ISO 639-2's terminologic codes."""
     assert in_file(code, container) == said
+
+
+@pytest.mark.parametrize(
+    ("tag", "short", "name"),
+    [
+        ("zho", "zh", "中文"),
+        ("chi", "zh", "中文"),
+        ("zh-hant-hk", "zh-Hant-HK", "繁體中文 (HK)"),
+        ("zh-CN", "zh-CN", "中文 (CN)"),
+        ("yue", "yue", "粤语"),
+        ("en-US", "en-US", "English (US)"),
+        ("pt-x-private", "pt", "Português"),
+        ("nds", "nds", "nds"),
+        ("und", None, None),
+        ("xx", None, None),
+        (None, None, None),
+    ],
+)
+def test_a_menu_has_a_language_s_own_name(
+    tag: str | None, short: str | None, name: str | None
+) -> None:
+    """Script and region stay, what only its writer understands goes."""
+    assert short_tag(tag) == short
+    assert own_name(short) == name

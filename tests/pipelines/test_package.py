@@ -259,11 +259,12 @@ def test_the_packager_makes_both_manifests_in_one_run() -> None:
         (
             "in=/r/uhd.mp4,stream=1,init_segment=/p/sound-1/init.mp4,"
             "segment_template=/p/sound-1/$Number%05d$.m4s,"
-            "playlist_name=sound-1/index.m3u8,hls_group_id=sound,hls_name=sound-1,language=zho"
+            "playlist_name=sound-1/index.m3u8,hls_group_id=sound,hls_name=中文,dash_label=中文,"
+            "language=zh"
         ),
         *("--segment_duration", "2", "--generate_static_live_mpd"),
         *("--mpd_output", "/p/manifest.mpd", "--hls_master_playlist_output", "/p/master.m3u8"),
-        *("--hls_playlist_type", "VOD", "--default_language", "zho"),
+        *("--hls_playlist_type", "VOD", "--default_language", "zh"),
     ]
 
 

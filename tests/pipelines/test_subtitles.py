@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -177,7 +178,7 @@ def test_two_languages_are_shown_at_their_time(
     folder.mkdir()
     finish(package([(made.rung("mobile-540p"), mobile)], folder, made.duration_s))
     master = (folder / "master.m3u8").read_text()
-    assert master.index('LANGUAGE="zh",NAME="subtitles-1"') < master.index('LANGUAGE="en"')
+    assert master.index('LANGUAGE="zh",NAME="中文"') < master.index('LANGUAGE="en"')
     segment = (folder / "subtitles-2" / "00002.vtt").read_text()
     assert "00:00:02.000 --> 00:00:03.000" in segment
     assert (folder / "subtitles-1" / "00002.m4s").is_file()
@@ -186,6 +187,33 @@ def test_two_languages_are_shown_at_their_time(
     )
     assert letters.durations_s == pictures.durations_s == (2, 2, 1.2)
     assert '<AdaptationSet id="' in (folder / "manifest.mpd").read_text()
+
+
+@pytest.mark.media
+def test_a_player_tells_chinese_in_two_scripts_apart(tmp_path: Path) -> None:
+    """Both are `zho` in three letters; the manifests have the tags, and names for a menu."""
+    tags = ("zh-Hans", "zh-hant", "yue-Hant-HK", "zh-Hans")
+    beside = []
+    for number, tag in enumerate(tags):
+        path = words(tmp_path / f"{number}.srt", LINES[:1])
+        beside.append(read_sidecar(path, tag, number, tmp_path))
+    beside[3] = replace(beside[3], hearing_impaired=True)
+    made, files = made_of(handmade.make_source(tmp_path), tmp_path, [MOBILE], beside)
+    mobile = files["mobile-540p"]
+    assert [language for _, language, _ in streams(mobile)] == ["zho", "zho", "yue", "zho"]
+    folder = tmp_path / "package"
+    folder.mkdir()
+    finish(package([(made.rung("mobile-540p"), mobile)], folder, made.duration_s))
+    master = (folder / "master.m3u8").read_text()
+    said = re.findall('TYPE=SUBTITLES.*LANGUAGE="(.*?)",NAME="(.*?)"', master)
+    assert said == [
+        ("zh-Hans", "简体中文"),
+        ("zh-Hant", "繁體中文"),
+        ("yue-Hant-HK", "粵語 (HK)"),
+        ("zh-Hans", "简体中文 (CC)"),
+    ]
+    labels = set(re.findall("<Label>(.*?)</Label>", (folder / "manifest.mpd").read_text()))
+    assert {name for _, name in said} <= labels
 
 
 @pytest.mark.media
