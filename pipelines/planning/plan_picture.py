@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -32,6 +33,12 @@ from pipelines.verification.lossless_formats import FFV1_PIX_FMTS, REPACKED
 # 25 also takes 30000/1001 and 30, and 50 takes 60: a profile keeps its frame rate family.
 FAMILY = Fraction(121, 100)
 AVC_INTRA_RATES = (Fraction(50), Fraction(60000, 1001))  # of class 300, as x264 knows them
+# Those that its sequence header can say, as libxavs2 writes it: 48 would be called 50.
+AVS2_RATES = tuple(
+    Fraction(rate)
+    for rate in ("24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60")
+)
+_STAMPED_FPS = 25  # a clock stamp every 40 ms, as ETSI TR 101 154, 4.1.5.3 asks
 _BACK_FRAMES = 2  # [P] a splice may overlap by so much; more, and pictures would be lost
 
 
@@ -159,12 +166,27 @@ def _refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) 
             f"{_shown(rate)} fps are fewer than the {_shown(wanted.min_frame_rate)} that "
             f"{profile.name} stands for, and frames are never invented",
         )
-    if wanted.codec_profile == "avc-intra-300" and rate not in AVC_INTRA_RATES:
+    if profile.container == "ts" and profile.mux_rate_bps is None and rate < _STAMPED_FPS:
         raise Refused(
-            "frame_rate_unsupported",
-            f"{profile.name} has no frame size for {_shown(rate)} fps, only for "
-            f"{' and '.join(map(str, AVC_INTRA_RATES))}: choose another profile",
+            "frame_rate_too_low",
+            f"{profile.name} is a transport stream of no constant rate, whose clock is stamped "
+            f"with each picture, and {_shown(rate)} fps are fewer than the {_STAMPED_FPS} stamps a "
+            "second that it must have: choose a profile in another container",
         )
+    if wanted.codec_profile == "avc-intra-300" and rate not in AVC_INTRA_RATES:
+        raise _no_such_rate(profile, "frame size", rate, AVC_INTRA_RATES)
+    if wanted.codec == "avs2" and rate not in AVS2_RATES:
+        raise _no_such_rate(profile, "code", rate, AVS2_RATES)
+
+
+def _no_such_rate(
+    profile: Profile, thing: str, rate: Fraction, there_are: Sequence[Fraction]
+) -> Refused:
+    return Refused(
+        "frame_rate_unsupported",
+        f"{profile.name} has no {thing} for {_shown(rate)} fps, only for "
+        f"{', '.join(map(str, there_are))}: choose another profile",
+    )
 
 
 @dataclass(frozen=True, slots=True)

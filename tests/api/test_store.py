@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -169,23 +170,32 @@ def test_the_later_of_two_puts_of_a_part_wins(
     part_url: str,
 ) -> None:
     """A first PUT that stalls in the middle cannot write into what the second one stored."""
-    arrived, go_on = threading.Event(), threading.Event()
+    go_on = threading.Event()
+    multipart_id = urlsplit(part_url).path.split("/")[-2]
 
     def slowly() -> Iterator[bytes]:
         yield b"\xff" * (MIB // 2)
-        arrived.set()
         go_on.wait(10)
         yield b"\xff" * (MIB // 2)
 
     headers = {"Content-Length": str(MIB)}
     with ThreadPoolExecutor() as pool:
         first = pool.submit(httpx.put, part_url, content=slowly(), headers=headers)
-        arrived.wait(10)
+        api_world.wait_until(lambda: any(multipart_id in name for name in open_files()))
         api_world.wait_until(lambda: anonymous.put(part_url, content=CONTENT).status_code == 200)
         go_on.set()
         refused(first.result(), 409, "part_superseded")
     assert admin.post(f"/v1/uploads/{upload['id']}/complete").status_code == 202
     assert stored(api, org, upload) == CONTENT
+
+
+def open_files() -> list[str]:
+    """Names of every file that this process, which serves the API too, has open now."""
+    names = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed while we looked
+            names.append(str(descriptor.readlink()))
+    return names
 
 
 def stored(api: api_world.Running, org: api_world.Organisation, upload: dict[str, Any]) -> bytes:

@@ -18,12 +18,13 @@ from pipelines.encoding.encode import encode_chunk
 from pipelines.encoding.join import join
 from pipelines.media import Inspection
 from pipelines.planning.plan import Chunk, Plan, plan
+from pipelines.planning.plan_picture import AVS2_RATES
 from pipelines.profiles.capabilities import lacking
 from pipelines.profiles.profile import Profile, load_profiles
 from pipelines.progress import finish
 from pipelines.sources.probe import probe
 from pipelines.verification.verify import verify
-from tests.pipelines.sources import UHD, call, described, read_back, smaller, thumbs_of
+from tests.pipelines.sources import HD, UHD, call, described, read_back, smaller, thumbs_of
 
 pytestmark = pytest.mark.media
 
@@ -173,3 +174,34 @@ def test_class_300_has_no_size_at_60_frames() -> None:
     assert [one.code for one in at_60.refused] == ["frame_rate_unsupported"]
     at_59 = plan(*described(replace(UHD, frame_rate=Fraction(60000, 1001))), [profile])
     assert [rung.profile for rung in at_59.rungs] == ["mezz4k-xavc300"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "code"),
+    [
+        ("25/2", "frame_rate_too_low"),
+        ("24000/1001", "frame_rate_too_low"),
+        ("24", "frame_rate_too_low"),
+        ("48", "frame_rate_unsupported"),
+        ("25", None),
+        ("30000/1001", None),
+        ("60", None),
+    ],
+)
+def test_avs2_is_refused_at_rates_that_its_file_cannot_say(rate: str, code: str | None) -> None:
+    """By the plan: verification would find 24000/1001 or 50 in the stream, or a clock too rare."""
+    made = plan(
+        *described(replace(HD, frame_rate=Fraction(rate))), [load_profiles()["avs2-8bit-sdr"]]
+    )
+    assert [one.code for one in made.refused] == ([code] if code else [])
+
+
+@pytest.mark.parametrize("rate", AVS2_RATES, ids=str)
+def test_an_avs2_stream_says_each_of_its_rates(rate: Fraction, tmp_path: Path) -> None:
+    """As ffmpeg's decoder reads it back, where the container says none."""
+    path = tmp_path / "picture.ts"
+    generated = f"testsrc2=s=320x180:r={rate}:d=0.5,format=yuv420p"
+    call("-f", "lavfi", "-i", generated, "-c:v", "libxavs2", "-bf", "0", path)
+    picture = probe(path).picture
+    assert picture is not None
+    assert picture.frame_rate == rate
