@@ -22,7 +22,8 @@ from rich.progress import (
 from kapok.command import Output
 from kapok.language import t
 from kapok.names import visible
-from kapok.show import PlainConsole, folded, waits
+from kapok.show import PlainConsole
+from kapok.show_jobs import folded, waits
 from kapok.transfer import Transfer
 from kapok.units import duration, size
 from pipelines.progress import Progress as Step

@@ -99,7 +99,7 @@ def encode_asset(
     *,
     wait: Wait = False,
 ) -> None:
-    from kapok import show
+    from kapok import show_jobs
     from kapok.commands.upload import follow_job, names
 
     job = client.start_job(
@@ -113,7 +113,7 @@ def encode_asset(
     if wait:
         follow_job(out, client, job["id"], asset)
     else:
-        out.answer(job, lambda: show.jobs([job]))
+        out.answer(job, lambda: show_jobs.jobs([job]))
 
 
 def play(out: Output, client: Client, asset: AssetId) -> None:

@@ -31,21 +31,22 @@ def register(app: typer.Typer) -> None:
 
 
 def list_jobs(out: Output, client: Client, limit: Annotated[int, typer.Option(min=1)] = 50) -> None:
-    from kapok import show
+    from kapok import show_jobs
 
     found = list(client.jobs(limit=limit))
-    out.answer({"data": found}, lambda: show.jobs(found))
+    out.answer({"data": found}, lambda: show_jobs.jobs(found))
 
 
 def show_job(out: Output, client: Client, job: JobId) -> None:
     from rich.console import Group
 
-    from kapok import show
+    from kapok import show_jobs
     from kapok.show_colour import of_plan
 
     found, steps = client.job(job), client.steps(job)
     out.answer(
-        {**found, "steps": steps}, lambda: Group(show.job(found, steps), of_plan(found["plan"]))
+        {**found, "steps": steps},
+        lambda: Group(show_jobs.job(found, steps), of_plan(found["plan"])),
     )
 
 
@@ -56,17 +57,17 @@ def watch(out: Output, client: Client, job: JobId) -> None:
 
 
 def cancel(out: Output, client: Client, job: JobId) -> None:
-    from kapok import show
+    from kapok import show_jobs
 
     record = client.cancel(job)
-    out.answer(record, lambda: show.jobs([record]))
+    out.answer(record, lambda: show_jobs.jobs([record]))
 
 
 def retry(out: Output, client: Client, job: JobId) -> None:
-    from kapok import show
+    from kapok import show_jobs
 
     record = client.retry(job)
-    out.answer(record, lambda: show.jobs([record]))
+    out.answer(record, lambda: show_jobs.jobs([record]))
 
 
 def log(out: Output, client: Client, job: JobId) -> None:
@@ -75,7 +76,7 @@ def log(out: Output, client: Client, job: JobId) -> None:
     from rich.console import Group
     from rich.text import Text
 
-    from kapok import show
+    from kapok import show_jobs
 
     steps = client.steps(job)
     parts = [
@@ -89,6 +90,6 @@ def log(out: Output, client: Client, job: JobId) -> None:
     ]
     out.answer(
         {"data": steps},
-        lambda: Group(*parts) if parts else show.step_table(steps),
+        lambda: Group(*parts) if parts else show_jobs.step_table(steps),
         whole_lines=True,
     )

@@ -154,10 +154,10 @@ def _sent_text(asset_id: str, job_id: str) -> Any:
 def _asset_text(record: dict[str, Any]) -> Any:
     from rich.console import Group
 
-    from kapok import show
+    from kapok import show, show_jobs
 
     if "title" not in record:
-        return show.job(record["job"], [])
+        return show_jobs.job(record["job"], [])
     return Group(
         show.asset(record),
         show.renditions(record["renditions"]),

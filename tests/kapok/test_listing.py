@@ -10,7 +10,8 @@ from rich.cells import cell_len
 from rich.console import RenderableType
 from shell import kapok
 
-from kapok.show import PlainConsole, assets, jobs, profiles, pulled, renditions
+from kapok.show import PlainConsole, assets, profiles, pulled, renditions
+from kapok.show_jobs import jobs
 
 ASSET = {
     "id": "ast_01m8kfwk32je57qg1w3fgshemq",

@@ -13,7 +13,7 @@ from shell import kapok
 
 from kapok.command import Output
 from kapok.live import job_progress, transfers
-from kapok.show import folded, job
+from kapok.show_jobs import folded, job
 from kapok.transfer import Transfer
 
 TITLE = "Tape 7 [/b] side A [restored] :tape: \x1b[31mred\x9b"

@@ -1,0 +1,116 @@
+"""Jobs and their steps as tables and sheets that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+
+from kapok import show
+from kapok.language import t
+from kapok.listing import Listing
+from kapok.show import Record
+
+FOLDED_CHUNKS = 2  # from so many on they are shown as one step
+
+
+def jobs(records: Sequence[Record]) -> RenderableType:
+    made = show.table(
+        None,
+        "id",
+        t("state", "状态"),
+        t("asset", "素材"),
+        t("created", "创建时间"),
+        t("error", "错误"),
+    )
+    listed = Listing(made, head=(0, 1))
+    for record in records:
+        error = (record.get("error") or {}).get("code", "")
+        listed.add_row(
+            record["id"],
+            show.state(record["state"]),
+            record["asset_id"] or "–",
+            show.moment(record["created_at"]),
+            error,
+        )
+    return listed
+
+
+def job(record: Record, steps: Sequence[Record]) -> RenderableType:
+    error = record.get("error")
+    head = show.sheet(
+        [
+            ("id", record["id"]),
+            (t("state", "状态"), show.state(record["state"])),
+            (t("asset", "素材"), record["asset_id"]),
+            (t("error", "错误"), f"{error['code']}: {error['detail']}" if error else None),
+            (t("waits", "等待"), "\n".join(map(waits, record.get("waiting") or [])) or None),
+        ]
+    )
+    return Group(head, step_table(steps), show.refusals(record.get("refused") or []))
+
+
+def waits(waiting: Record) -> str:
+    """What stands still, for lack of a worker, and why."""
+    count, profiles = waiting["steps"], ", ".join(waiting["profiles"])
+    return t(
+        f"{count} {'step waits' if count == 1 else 'steps wait'} for a worker that can do"
+        f" {profiles}: {waiting['reason']}",
+        f"{count} 个步骤在等待能做 {profiles} 的工作进程：{waiting['reason']}",
+    )
+
+
+def folded(steps: Sequence[Record]) -> list[Record]:
+    """The steps with all chunks as one, but for those that failed: a programme has hundreds."""
+    chunks = [step for step in steps if step.get("kind") == "encode"]
+    if len(chunks) < FOLDED_CHUNKS:
+        return list(steps)
+    rest = [step for step in chunks if step["state"] != "failed"]
+    shown: list[Record] = []
+    for step in steps:
+        if step.get("kind") != "encode" or step["state"] == "failed":
+            shown.append(step)
+        elif step is rest[0]:
+            shown.append(_as_one(rest))
+    return shown
+
+
+def _as_one(chunks: Sequence[Record]) -> Record:
+    states = [step["state"] for step in chunks]
+    begun = "running" if {"running", "done"} & set(states) else states[0]
+    state_of_all = states[0] if len(set(states)) == 1 else begun
+    done = states.count("done") + sum(
+        (step.get("progress") or {}).get("share") or 0.0
+        for step in chunks
+        if step["state"] == "running"
+    )
+    many = t(f"encode {len(chunks)} chunks", f"编码 {len(chunks)} 个分块")
+    return {
+        "id": "chunks",
+        "kind": "encode",
+        "name": many,
+        "state": state_of_all,
+        "attempts": max(step.get("attempts") or 0 for step in chunks),
+        "progress": {"share": done / len(chunks), "note": f"{states.count('done')}/{len(chunks)}"},
+    }
+
+
+def step_table(steps: Sequence[Record]) -> RenderableType:
+    made = show.table(
+        None, t("step", "步骤"), t("state", "状态"), t("try", "次数"), t("progress", "进度"),
+        t("worker", "工作进程"), t("error", "错误"), right=(2,),
+    )  # fmt: skip
+    listed = Listing(made, head=(1, 0))
+    for step in folded(steps):
+        progress = step.get("progress") or {}
+        done = progress.get("share")
+        error = step.get("error") or {}
+        listed.add_row(
+            step["name"],
+            show.state(step["state"]),
+            str(step["attempts"]),
+            f"{done * 100:.0f} %" if done is not None and step["state"] == "running" else "",
+            step.get("worker") or "",
+            f"{error.get('code', '')} {error.get('detail', '')}".strip(),
+        )
+    return listed
