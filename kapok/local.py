@@ -393,7 +393,7 @@ def _score(work: Work, pairs: Sequence[tuple[Rung, Path]]) -> Scored:
     return follow(measure(work.source, pairs, work.plan, folder), work.begin(title))
 
 
-def chosen(profiles: Sequence[str], ladder: str) -> Sequence[str] | str | None:
-    if profiles and ladder:
+def chosen(profiles: Sequence[str], ladder: str | None) -> Sequence[str] | str | None:
+    if profiles and ladder is not None:
         raise Usage(t("give --profile or --ladder, not both", "--profile 与 --ladder 只能选一个"))
-    return list(profiles) or ladder or None
+    return list(profiles) or ladder

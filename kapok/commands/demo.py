@@ -21,7 +21,8 @@ Keep = Annotated[
     Path, typer.Option(metavar="DIR", help=t("Where the files stay.", "成品保存目录。"))
 ]
 Profiles = Annotated[
-    str, typer.Option(metavar="A,B", help=t("Renditions to make.", "要生成的方案，逗号分隔。"))
+    str | None,
+    typer.Option(metavar="A,B", help=t("Renditions to make.", "要生成的方案，逗号分隔。")),
 ]
 
 
@@ -37,7 +38,7 @@ def demo(
     out: Output,
     file: Input = None,
     keep: Keep = DEFAULT_KEEP,
-    profiles: Profiles = "",
+    profiles: Profiles = None,
     chunk_min_s: ChunkMin = None,
     source_colour: SourceColour = None,
 ) -> None:

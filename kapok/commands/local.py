@@ -46,7 +46,7 @@ Profile = Annotated[
     ),
 ]  # fmt: skip
 Ladder = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="NAME",
         help=t("Or a ladder: `kapok profile ladders`.", "或一个阶梯，见 `kapok profile ladders`。"),
@@ -138,7 +138,7 @@ def encode(
     file: File,
     output: OutputFolder,
     profile: Profile = None,
-    ladder: Ladder = "",
+    ladder: Ladder = None,
     *,
     scores: Scores = True,
     chunk_min_s: ChunkMin = None,

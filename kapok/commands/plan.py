@@ -34,7 +34,7 @@ def plan(
     out: Output,
     file: File,
     profile: Profile = None,
-    ladder: Ladder = "",
+    ladder: Ladder = None,
     chunk_min_s: ChunkMin = None,
     search_share: SearchShare = None,
     source_colour: SourceColour = None,

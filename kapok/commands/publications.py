@@ -94,12 +94,15 @@ def create_zone(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     title: Annotated[str, typer.Option(help=t("What people read.", "显示名称。"))] = "",
     require: Annotated[
-        str,
+        str | None,
         typer.Option(metavar="A,B", help=t("One of these must be ready.", "需具备其一的方案。")),
-    ] = "",
+    ] = None,
     centres: Annotated[
-        str, typer.Option(metavar="A,B", help=t("Who may pull; default all.", "可拉取的中心。"))
-    ] = "",
+        str | None,
+        typer.Option(
+            metavar="A,B", help=t("Who may pull; default all.", "可拉取的中心，默认全部。")
+        ),
+    ] = None,
 ) -> None:
     from kapok import show
     from kapok.commands.upload import names

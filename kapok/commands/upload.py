@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 File = Annotated[Path, typer.Argument(metavar="FILE", help=t("What to send.", "要上传的文件。"))]
 Title = Annotated[str, typer.Option(help=t("Default: the file's name.", "默认取文件名。"))]
 Profiles = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--profiles", metavar="A,B", help=t("Renditions to make.", "要生成的方案，逗号分隔。")
     ),
 ]
 Ladder = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="NAME",
         help=t(
@@ -73,8 +73,8 @@ def upload(
     client: Client,
     file: File,
     title: Title = "",
-    profiles: Profiles = "",
-    ladder: Ladder = "",
+    profiles: Profiles = None,
+    ladder: Ladder = None,
     zone: Zone = "",
     meta: Meta = None,
     checksum_file: ChecksumFile = None,
@@ -94,7 +94,7 @@ def upload(
             file,
             title=title or None,
             profiles=names(profiles),
-            ladder=ladder or None,
+            ladder=ladder,
             zone=zone or None,
             scores=scores,
             source_colour=source_colour,
@@ -165,8 +165,17 @@ def _asset_text(record: dict[str, Any]) -> Any:
     )
 
 
-def names(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+def names(text: str | None) -> tuple[str, ...]:
+    """Without the option none. An empty one is a script's lost word, and never means all."""
+    found = tuple(word.strip() for word in (text or "").split(",") if word.strip())
+    if text is not None and not found:
+        raise Usage(
+            t(
+                f"{text!r} names nothing: give a name, or leave the option out",
+                f"{text!r} 没有给出名称：请填写名称，或去掉该选项",
+            )
+        )
+    return found
 
 
 def pairs(words: list[str]) -> dict[str, str | list[str]]:

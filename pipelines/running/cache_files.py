@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from pipelines.encoding.timecode_font import timecode_font
 
@@ -35,17 +37,23 @@ def is_kept(name: str, folder: Path | None = None) -> bool:
 def turn_at(name: str, folder: Path | None = None) -> Iterator[bool]:
     """True where no other process is at that file now, and none will be until the end.
 
-    A process that dies gives its turn back.
+    A process that dies gives its turn back. On a file system without locks everybody has one.
     """
     folder = folder or _cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f".{name}.turn").open("a") as turn:
-        try:
-            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield _is_ours(turn)
+
+
+def _is_ours(turn: TextIO) -> bool:
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    return True
 
 
 def timecode_font_file() -> Path:

@@ -74,6 +74,29 @@ def test_a_wrong_option_is_usage() -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("upload", "{clip}", "--profiles", ""),
+        ("asset", "encode", "ast_9", "--profiles", ","),
+        ("zone", "create", "lost", "--centres", ""),
+        ("zone", "create", "lost", "--require", " "),
+        ("plan", "{clip}", "--profile", ""),
+    ],
+)
+def test_an_option_that_a_script_left_empty_is_usage(
+    words: tuple[str, ...], service: Service, tmp_path: Path
+) -> None:
+    """It never means every centre, or whatever is usual."""
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"no more is read")
+    done = kapok(*(word.format(clip=clip) for word in words), **service.environment)
+
+    assert done.returncode == 2, done.stderr
+    assert "leave the option out" in done.stderr
+    assert "lost" not in kapok("zone", "list", "--json", **service.environment).stdout
+
+
 def test_without_a_key_every_way_to_give_one_is_told(tmp_path: Path) -> None:
     done = kapok("job", "list", KAPOK_DATA=str(tmp_path))
 
