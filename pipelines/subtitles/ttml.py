@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -21,6 +21,7 @@ _MOST_CHARACTERS = 8 << 20  # [P] ten hours of film have a tenth of it
 _MOST_LOOKS = 4_000_000  # [P] at the words of one paragraph: a cue has a handful, at a few moments
 _DEEPEST = 32  # [P] body, div, p and span: five, as people write them
 _TIMED = frozenset({"body", "div", "p", "span", "br"})
+_OF_LETTERS = ("fontStyle", "visibility", "display")
 _CLOCK = re.compile(r"(\d{2,}):(\d\d):(\d\d)(?:(\.\d+)|:(\d{2,})(?:\.(\d+))?)?")  # TTML2, 12.3.1
 _OFFSET = re.compile(r"(\d+(?:\.\d+)?)(h|m|s|ms|f|t)")
 _UNIT_S = {"h": Fraction(3600), "m": Fraction(60), "s": Fraction(1), "ms": Fraction(1, 1000)}
@@ -49,10 +50,10 @@ def read_ttml(text: str, name: str) -> list[Cue]:
         raise UnsupportedMedia(
             f"{name} is no well-formed XML ({error}): export it again"
         ) from error
-    reader = _Reader(_clock(root, name), frozenset(_italic_styles(root)), name)
+    reader = _Reader(_clock(root, name), _Styles(root), name)
     body = next((one for one in root if _local(one.tag) == "body"), None)
     if body is not None:
-        reader.walk(body, _Within(Fraction(0), _OPEN_S, italic=False, kept_space=False), depth=0)
+        reader.walk(body, _START, depth=0)
     if not reader.cues:
         raise UnsupportedMedia(
             f"{name} has no words with times; pictures of letters cannot be read here"
@@ -90,8 +91,36 @@ class _Within:
 
     start_s: Fraction
     end_s: Fraction
-    italic: bool
-    kept_space: bool
+    italic: bool = False
+    hidden: bool = False  # what is inside may be visible again
+    gone: bool = False
+    kept_space: bool = False
+
+
+_START = _Within(Fraction(0), _OPEN_S)
+
+
+class _Styles:
+    """What elements and the styles that they name say of letters, one style by way of another."""
+
+    def __init__(self, root: ET.Element) -> None:
+        styles = (one for one in root.iter() if _local(one.tag) == "style")
+        self._given = {one.get(_XML_ID, ""): one for one in styles}
+        self._known: dict[str, Mapping[str, str]] = {}
+
+    def of(self, element: ET.Element, depth: int = 0) -> dict[str, str]:
+        said: dict[str, str] = {}
+        for name in element.get("style", "").split():
+            said |= self._named(name, depth)
+        own = {word: _named(element, word, "") for word in _OF_LETTERS}
+        return {**said, **{word: value for word, value in own.items() if value}}
+
+    def _named(self, name: str, depth: int) -> Mapping[str, str]:
+        if name not in self._known:
+            self._known[name] = {}  # a style that comes back to itself has nothing more to say
+            if name in self._given and depth < _DEEPEST:
+                self._known[name] = self.of(self._given[name], depth + 1)
+        return self._known[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +131,8 @@ class _Run:
 
 
 class _Reader:
-    def __init__(self, clock: _Clock, italics: frozenset[str], name: str) -> None:
-        self._clock, self._italics, self._name = clock, italics, name
+    def __init__(self, clock: _Clock, styles: _Styles, name: str) -> None:
+        self._clock, self._styles, self._name = clock, styles, name
         self.cues: list[Cue] = []
 
     def walk(self, element: ET.Element, around: _Within, depth: int) -> _Within:
@@ -143,12 +172,16 @@ class _Reader:
         ends = [around.end_s]
         ends += [around.start_s + said["end"]] if "end" in said else []
         ends += [start_s + said["dur"]] if "dur" in said else []
-        space = element.get(_XML_SPACE)
-        style = _named(element, "fontStyle", "")
-        styled = bool(self._italics.intersection(element.get("style", "").split()))
-        italic = style in ("italic", "oblique") if style else styled or around.italic
-        kept = around.kept_space if space is None else space == "preserve"
-        return _Within(start_s, min(ends), italic=italic, kept_space=kept)
+        space, letters = element.get(_XML_SPACE), self._styles.of(element)
+        style, seen = letters.get("fontStyle"), letters.get("visibility")
+        return _Within(
+            start_s,
+            min(ends),
+            italic=style in ("italic", "oblique") if style else around.italic,
+            hidden=seen == "hidden" if seen else around.hidden,
+            gone=around.gone or letters.get("display") == "none",
+            kept_space=around.kept_space if space is None else space == "preserve",
+        )
 
     def _cut(self, runs: list[_Run]) -> Iterator[Cue]:
         """A cue for each moment at which other words of a paragraph are there than before."""
@@ -163,7 +196,7 @@ class _Reader:
 
 
 def _words(text: str | None, mine: _Within) -> Iterator[_Run]:
-    if not text or mine.end_s <= mine.start_s:
+    if not text or mine.hidden or mine.gone or mine.end_s <= mine.start_s:
         return
     said = text if mine.kept_space else re.sub(r"[ \t\r\n]+", " ", text)
     if mine.italic and (bare := said.strip()):
@@ -190,12 +223,6 @@ def _clock(root: ET.Element, name: str) -> _Clock:
         return _Clock(frame_s, tick_s, nominal, sub_frames, smpte=base == "smpte")
     except (ValueError, ZeroDivisionError) as error:
         raise UnsupportedMedia(f"{name} says no frame or tick rate: export it again") from error
-
-
-def _italic_styles(root: ET.Element) -> Iterable[str]:
-    for style in root.iter():
-        if _local(style.tag) == "style" and _named(style, "fontStyle", "") in ("italic", "oblique"):
-            yield style.get(_XML_ID, "")
 
 
 def _named(element: ET.Element, local: str, default: str) -> str:

@@ -85,6 +85,37 @@ def test_lines_spaces_and_italics() -> None:
     assert [text for _, _, text in shown] == ["one & two\n<i>three</i> four 5", "a  b", "木"]
 
 
+def test_styles_are_said_by_way_of_others() -> None:
+    """The last one named wins, an element's own word before all; a circle says nothing more."""
+    head = (
+        '<head><styling><style xml:id="base" tts:fontStyle="italic"/>'
+        '<style xml:id="a" style="base b"/><style xml:id="b" style="a"/>'
+        '<style xml:id="plain" tts:fontStyle="normal"/></styling></head>'
+    )
+    body = (
+        '<p begin="1s" end="2s" style="a">one</p><p begin="2s" end="3s" style="a plain">two</p>'
+        '<p begin="3s" end="4s" style="b" tts:fontStyle="normal">three</p>'
+    )
+    assert [text for *_, text in cues(f"<body>{body}</body>", head=head)] == [
+        "<i>one</i>",
+        "two",
+        "three",
+    ]
+
+
+def test_what_is_not_shown_is_no_cue() -> None:
+    """Hidden letters may hold visible ones; of what has no display nothing is ever seen."""
+    head = '<head><styling><style xml:id="off" tts:display="none"/></styling></head>'
+    body = (
+        '<p begin="1s" end="2s" style="off">gone <span tts:display="auto">too</span></p>'
+        '<p begin="2s" end="3s" tts:visibility="hidden">not '
+        '<span tts:visibility="visible">this</span></p>'
+        '<div timeContainer="seq"><p dur="3s" style="off">gone</p><p dur="1s">then</p></div>'
+    )
+    found = [(start_s, text) for start_s, _, text in cues(f"<body>{body}</body>", head=head)]
+    assert found == [(2, "this"), (3, "then")]
+
+
 def test_spans_may_come_one_after_another() -> None:
     """Each moment shows what is there."""
     assert cues(
