@@ -28,7 +28,7 @@ Host = Annotated[
     typer.Option(metavar="ADDRESS", help=t("0.0.0.0: every address.", "0.0.0.0 表示所有地址。")),
 ]
 Queues = Annotated[
-    str, typer.Option(metavar="A,B", help="inspect, encode, measure, package, deliver")
+    str | None, typer.Option(metavar="A,B", help="inspect, encode, measure, package, deliver")
 ]
 Threads = Annotated[
     int, typer.Option(min=1, max=256, help=t("Steps at a time.", "同时执行的步骤数。"))
@@ -116,7 +116,7 @@ def api(
 
 
 def worker(
-    out: Output, queues: Queues = "", threads: Threads = 1, log_level: LogLevel = "info"
+    out: Output, queues: Queues = None, threads: Threads = 1, log_level: LogLevel = "info"
 ) -> None:
     from kapok.commands.upload import names
     from kapok.up import stop_signal, wait_until_stopped
