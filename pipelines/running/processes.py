@@ -14,7 +14,7 @@ def bytes_moved(session: int) -> int:
 
 
 def cpu_s(session: int) -> float:
-    """CPU seconds that the living processes of a session have used."""
+    """CPU seconds of the living processes of a session, and of those that they waited for."""
     return sum(_cpu_of(process) for process in _living(session))
 
 
@@ -45,10 +45,12 @@ def _bytes_of(process: Path) -> int:
 
 
 def _cpu_of(process: Path) -> float:
-    """User and system time: fields 14 and 15 of proc_pid_stat(5), of which two precede these."""
+    """User and system time, its own and of ended children: fields 14 to 17 of proc_pid_stat(5), of
+    which two precede these.
+    """
     with suppress(OSError, ValueError, IndexError):
         after_name = (process / "stat").read_text().rpartition(")")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(map(int, after_name[11:15])) / os.sysconf("SC_CLK_TCK")
     return 0.0
 
 

@@ -27,6 +27,7 @@ class Watchdog:
         self._alive_at = self._looked_at = time.monotonic()
         self._moved = 0
         self._cpu_s: float | None = None  # at the first look since it was alive
+        self._counted_at = self._alive_at
 
     def stalled(self, position: Hashable) -> bool:
         now = time.monotonic()
@@ -38,9 +39,16 @@ class Watchdog:
             if moved - self._moved > _WORK_BYTES:
                 self._moved, self._alive_at, self._cpu_s = moved, now, None
             elif self._cpu_s is None:
-                self._cpu_s = cpu_s(self._session)
+                self._cpu_s, self._counted_at = cpu_s(self._session), now
         return now - self._alive_at > self._stall_s and self._hangs(now)
 
     def _hangs(self, now: float) -> bool:
-        used_s = cpu_s(self._session) - (self._cpu_s or 0.0)
-        return used_s > self._stall_s or used_s < _IDLE_SHARE * (now - self._alive_at)
+        """Counted over half of the time at least: on a busy machine the first look may be late."""
+        counted_s = now - self._counted_at
+        if self._cpu_s is None or counted_s < self._stall_s / 2:
+            return False
+        used_s = cpu_s(self._session) - self._cpu_s
+        if used_s < 0:  # a process of it has just ended, or all have, and it is done
+            self._cpu_s = None
+            return False
+        return used_s > self._stall_s or used_s < _IDLE_SHARE * counted_s

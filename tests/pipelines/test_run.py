@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -25,9 +26,11 @@ from pipelines.errors import (
 )
 from pipelines.progress import Progress, finish
 from pipelines.running.child import NICENESS
+from pipelines.running.processes import cpu_s
 from pipelines.running.run import capture, run
 from pipelines.running.tool_output import LogTail, ProgressText, failure
 from pipelines.running.tools import ffmpeg, ffprobe, packager, versions
+from pipelines.running.watchdog import Watchdog
 from tests.pipelines.test_sandbox import wait_until_gone
 
 ENDLESS = ("-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=64x64:d=60:r=25")
@@ -126,9 +129,23 @@ def test_a_tool_that_moves_data_is_not_stalled() -> None:
 
 def test_a_tool_that_is_left_little_of_the_machine_is_not_stalled() -> None:
     """It works, and gets in CPU seconds what it would be given on an idle machine."""
-    little = "n=0; while [ $n -lt 30000 ]; do n=$((n+1)); done; sleep 0.3"
+    little = "n=0; while [ $n -lt 45000 ]; do n=$((n+1)); done; sleep 0.3"
     script = f"for k in 1 2 3 4 5 6 7 8 9; do {little}; done"
     assert finish(run(["/bin/sh", "-c", script], stall_s=1.5)).seconds > 2.5
+
+
+def test_a_tool_that_has_just_ended_is_not_stalled() -> None:
+    """It worked without a word for as long as a stall takes, and nobody has asked it yet."""
+    argv = ["/bin/sh", "-c", "n=0; while [ $n -lt 90000 ]; do n=$((n+1)); done; read end"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True) as tool:
+        watchdog = Watchdog(tool.pid, 0.3)
+        while cpu_s(tool.pid) < 0.03:
+            time.sleep(0.01)
+        time.sleep(0.11)
+        assert not watchdog.stalled(0)  # its first look
+        tool.communicate(b"\n")
+        time.sleep(0.4)
+        assert not watchdog.stalled(0)
 
 
 def test_a_tool_that_turns_in_circles_is_stalled() -> None:
