@@ -84,11 +84,6 @@ _QUICKTIME = {
 _TERMINOLOGIC = {**_pairs(_TWO_LETTERS), **_pairs(_BIBLIOGRAPHIC)}
 
 
-def shortest(code: str) -> str:
-    """As BCP 47, and so HLS and DASH, want an ISO 639-2/T code: two letters where there are two."""
-    return _SHORT.get(code, code)
-
-
 def short_tag(tag: str | None) -> str | None:
     """A BCP 47 tag in its shortest form: language, script and region; `None` where it tells none.
 
@@ -100,7 +95,7 @@ def short_tag(tag: str | None) -> str | None:
     _, *more = tag.split("-")
     script = next((one.title() for one in more if _SCRIPT.fullmatch(one)), None)
     region = next((one.upper() for one in more if _REGION.fullmatch(one)), None)
-    return "-".join(part for part in (shortest(code), script, region) if part)
+    return "-".join(part for part in (_SHORT.get(code, code), script, region) if part)
 
 
 def own_name(tag: str | None) -> str | None:

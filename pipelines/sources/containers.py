@@ -30,12 +30,18 @@ GUARD_OPTIONS: Mapping[str, str] = {
     "max_pixels": str(MAX_PIXELS),  # of every picture: a later one may be larger than the first
 }
 # The same before `-i` in a command that is written out.
-INPUT_GUARDS = tuple(word for name, value in GUARD_OPTIONS.items() for word in (f"-{name}", value))
+
+
+def _words(options: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(word for name, value in options.items() for word in (f"-{name}", value))
+
+
+INPUT_GUARDS = _words(GUARD_OPTIONS)
 # Of every source whose pictures are decoded. What a container asks players to hide (QuickTime's
 # clean aperture, Matroska's PixelCrop) is a part of the picture, which `probe` has measured whole:
 # ffmpeg would cut it off. What the stream itself crops stays cropped.
 PICTURE_OPTIONS: Mapping[str, str] = {**GUARD_OPTIONS, "apply_cropping": "codec"}
-PICTURE_INPUT = (*INPUT_GUARDS, "-apply_cropping", "codec")
+PICTURE_INPUT = _words(PICTURE_OPTIONS)
 
 
 def may_jump(format_name: str) -> bool:

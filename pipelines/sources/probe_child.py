@@ -54,13 +54,17 @@ def main(path: str, formats: str, max_pixels: str) -> None:
     av.logging.set_level(av.logging.WARNING)
     with av.logging.Capture(local=False) as log:
         try:
-            guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
-            with av.open(path, options=guards, metadata_errors="replace") as container:
+            with _opened(path, formats) as container:
                 found = _read(container, int(max_pixels))
         except av.error.FFmpegError as error:
             found = {"error": error.strerror}
     found["log"] = [message for _, _, message in log][-50:]
     json.dump(found, sys.stdout)
+
+
+def _opened(path: str, formats: str) -> InputContainer:
+    guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
+    return av.open(path, options=guards, metadata_errors="replace")
 
 
 def print_captions(path: str, formats: str, track: str) -> None:
@@ -71,8 +75,7 @@ def print_captions(path: str, formats: str, track: str) -> None:
     of each pair as hexadecimal digits. Nothing is decoded. `why` says why there are none.
     """
     av.logging.set_level(av.logging.ERROR)
-    guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
-    with av.open(path, options=guards, metadata_errors="replace") as container:
+    with _opened(path, formats) as container:
         stream = container.streams[int(track)]
         found: dict[str, Any] = {"tick": _text(Fraction(stream.time_base or 1)), "pictures": []}
         try:
@@ -87,8 +90,7 @@ def print_captions(path: str, formats: str, track: str) -> None:
 def print_kinds(path: str, formats: str, track: str) -> None:
     """Print which captions there are at some places of a stream, farther on than `main` looks."""
     av.logging.set_level(av.logging.ERROR)
-    guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
-    with av.open(path, options=guards, metadata_errors="replace") as container:
+    with _opened(path, formats) as container:
         found = _farther(container, container.streams[int(track)])
     json.dump(sorted(found), sys.stdout)
 
@@ -114,10 +116,9 @@ def print_shapes(path: str, formats: str, track: str) -> None:
     ffmpeg decodes all pictures as of the first one's. Nothing is decoded here.
     """
     av.logging.set_level(av.logging.ERROR)
-    guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
     told: list[tuple[str | None, int]] = []
     first: int | None = None
-    with av.open(path, options=guards, metadata_errors="replace") as container:
+    with _opened(path, formats) as container:
         stream = container.streams[int(track)]
         for packet in container.demux(stream):
             first = packet.pts if first is None else first
