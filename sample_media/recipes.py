@@ -21,6 +21,12 @@ MASTER_DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000
 # In cd/m²; MaxCLL over all but 1 in 10,000 samples, because subsampled colour edges overshoot.
 MAX_CLL, MAX_FALL = 1050, 90
 TS_START_S = 36_000
+# With a thread of its own for the lookahead, x264 codes the last frames of a stream by how far
+# that thread has come when the stream ends: 16 of 300 encodes under load differed, none without.
+H264 = [
+    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-threads", "4"),
+    *("-x264-params", "sync-lookahead=0"),
+]
 
 
 def wide(height: int) -> tuple[int, int]:
@@ -171,7 +177,7 @@ def phone_rotated(path: Path, seconds: Fraction, height: int) -> None:
     shape = Format((tall, width), Fraction(30), "sdr", "420", "KAPOK PHONE")
     options = [
         *("-vf", f"transpose=cclock,format=yuv420p,{SDR}"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-threads", "4"),
+        *H264,
         *("-c:a", "aac", "-b:a", "128k", "-movflags", "+faststart"),
     ]
     turn = ("-noautorotate", "-display_rotation", "-90")
@@ -186,7 +192,7 @@ def vfr(path: Path, seconds: Fraction, height: int) -> None:
     options = [
         *("-vf", f"{keep},{wander},format=yuv420p,{SDR}"),
         *("-fps_mode", "passthrough", "-enc_time_base", "1/90000"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-threads", "4"),
+        *H264,
         *("-video_track_timescale", "90000", "-c:a", "aac", "-b:a", "128k"),
     ]
     show(path, shape, seconds, options)
@@ -198,7 +204,8 @@ def mov_edit_list(path: Path, seconds: Fraction, height: int) -> None:
     before_s = Fraction(4, 5)
     options = [
         *("-vf", f"format=yuv420p,{SDR}"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-g", "100", "-threads", "4"),
+        *H264,
+        *("-g", "100"),
         *("-c:a", "aac", "-b:a", "128k"),
     ]
     with TemporaryDirectory(prefix=".sample-", dir=path.parent) as folder:
@@ -214,7 +221,8 @@ def ts_nonzero_start(path: Path, seconds: Fraction, height: int) -> None:
     shape = Format(wide(height), Fraction(25), "sdr", "420", "KAPOK TRANSPORT STREAM")
     options = [
         *("-vf", f"format=yuv420p,{SDR}"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-g", "25", "-threads", "4"),
+        *H264,
+        *("-g", "25"),
         *("-c:a", "ac3", "-b:a", "192k"),
         *("-muxdelay", "0", "-muxpreload", "0", "-output_ts_offset", str(TS_START_S)),
     ]
@@ -227,7 +235,7 @@ def stereo_30000_1001(path: Path, seconds: Fraction, height: int) -> None:
     shape = Format(wide(height), rate, "sdr", "420", f"KAPOK {height}p29.97")
     options = [
         *("-vf", f"format=yuv420p,{SDR}"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-threads", "4"),
+        *H264,
         *("-c:a", "aac", "-b:a", "192k", "-timecode", "10:00:00;00"),
     ]
     show(path, shape, seconds, options)
