@@ -23,7 +23,8 @@ from workers.room import Room
 from workers.steps.doable import QUEUES as NEEDY
 from workers.sweeper import Sweeper
 
-THREADS = 3  # at least: one may encode, the short steps of other jobs go on beside it
+THREADS = 5  # at least: two may encode and two measure, the short steps of other jobs go on
+AT_ONCE = 2  # of one queue, at least: one step starts and ends its tools while another's work
 IDLE_MS = 500  # how long an idle thread sleeps before it looks again
 STOP_MS = 20_000
 
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class WorkerService:
-    """Takes the steps of `queues` in `threads` threads, evenly: on a small machine one of each.
+    """Takes the steps of `queues` in `threads` threads, evenly: on a small machine two of each.
 
     In the background it proves each of `profiles` that was not proven here before.
 
@@ -105,5 +106,10 @@ def _worker(broker: dramatiq.Broker, queues: Sequence[str], threads: int) -> dra
     worker = dramatiq.Worker(
         broker, queues=set(queues), worker_timeout=IDLE_MS, worker_threads=threads
     )
-    worker.queue_prefetch = math.ceil(threads / len(queues))
+    worker.queue_prefetch = at_once(threads, len(queues))
     return worker
+
+
+def at_once(threads: int, queues: int) -> int:
+    """Steps of one queue at once; with several queues a thread is left for the others' steps."""
+    return max(math.ceil(threads / queues), min(AT_ONCE, threads - 1))

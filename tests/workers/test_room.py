@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from engine_bench import Bench, eventually
 from small_steps import payload
 
@@ -9,6 +10,7 @@ from storage.catalogue.steps import NewStep
 from workers.actors import declare_actors
 from workers.finder import Finder
 from workers.room import Room
+from workers.service import at_once
 
 
 def test_a_queue_has_its_share_and_the_whole_its_threads() -> None:
@@ -23,6 +25,17 @@ def test_a_queue_has_its_share_and_the_whole_its_threads() -> None:
         assert not Room(["encode"], 1, 1).taken("inspect").__enter__()
     assert room.idle_queues() == ["encode", "measure", "package"]
     assert room.freed.is_set()
+
+
+@pytest.mark.parametrize(
+    ("threads", "queues", "steps"),
+    [(1, 1, 1), (1, 5, 1), (2, 1, 2), (2, 5, 1), (5, 5, 2), (32, 5, 7)],
+)
+def test_two_steps_of_a_queue_run_at_once_where_a_thread_is_left(
+    threads: int, queues: int, steps: int
+) -> None:
+    """On a small machine, as far as the threads go; on a large one its even share."""
+    assert at_once(threads, queues) == steps
 
 
 def test_a_message_that_found_no_room_is_found_in_the_catalogue(embedded: Bench) -> None:
