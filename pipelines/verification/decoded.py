@@ -32,6 +32,10 @@ from pipelines.verification.samples import (
 
 # Libdavs2 and several tracks of sound in one ffmpeg wait for each other for ever, now and then.
 _PICTURE_ALONE = frozenset({"avs2"})
+# The NAL units of pictures that nothing before them is needed for (ITU-T H.264 table 7-1, H.265
+# table 7-1, H.266 table 5). Containers also mark those of open GOPs as key frames.
+_IDR_UNITS = {"h264": "5", "hevc": "19-20", "vvc": "7-8"}
+_PACKETS = ("-map", "0:v:0", "-c", "copy", "-f", "framecrc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,16 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Packets:
-    """Of the picture, in file order; times in seconds as the container says them."""
+    """Of the picture, in file order; times in seconds as the container says them.
+
+    `idr_pts_s` are those of the key frames that nothing before them is needed for, by their own
+    bits; `None` of codecs whose key frames are all of that kind.
+    """
 
     pts_s: NDArray[np.float64]
     size_bytes: NDArray[np.int64]
     key: NDArray[np.bool_]
+    idr_pts_s: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +118,15 @@ def decode(
     frames = rung.video.frames if rung.video else None
     look = f"{readable_tags(rung.video.colour)}{filter_of(rung.video, whole)}" if rung.video else ""
     threads = decoder_words((rung.video.width, rung.video.height)) if rung.video else ()
+    idr = _IDR_UNITS.get(rung.video.codec) if rung.video else None
     if tracks and rung.video and rung.video.codec in _PICTURE_ALONE:
-        picture, _ = yield from _decode_some(path, frames, (), numbers, spans, look, (), threads)
+        picture, _ = yield from _decode_some(
+            path, frames, (), numbers, spans, look, (), threads, idr
+        )
         _, sounds = yield from _decode_some(path, None, tracks, (), spans)
     else:
         picture, sounds = yield from _decode_some(
-            path, frames, tracks, numbers, spans, look, hashed, threads
+            path, frames, tracks, numbers, spans, look, hashed, threads, idr
         )
     return Decoded(picture, sounds)
 
@@ -128,12 +140,15 @@ def _decode_some(
     look: str = "",
     hashed: Sequence[int] = (),
     threads: Sequence[str] = (),
+    idr: str | None = None,
 ) -> Generator[Progress, None, tuple[DecodedPicture | None, tuple[DecodedSound, ...]]]:
-    taken = {name: bytearray() for name in ("stamps", "packets", "thumbs")}
+    taken = {name: bytearray() for name in ("stamps", "packets", "thumbs", "idr")}
     listeners = [_Listener(track, spans) for track in tracks]
     # Ffmpeg counts from the first of the streams that it reads.
     late_s = -min([track.start_s for track in tracks] + ([] if frames is None else [Fraction(0)]))
     outputs = [] if frames is None else _picture_outputs(numbers, look)
+    if idr is not None:
+        outputs += [*_PACKETS, "-bsf:v", f"filter_units=pass_types={idr}", "pipe:idr"]
     hashes = FrameHashes()
     if hashed:
         outputs += ["-map", "0:v:0", "-vf", chosen(hashed), *HASHED, "pipe:hashes"]
@@ -157,7 +172,11 @@ def _decode_some(
     if frames is None:
         return None, sounds
     found = dict(zip(sorted(hashed), hashes.of_frames, strict=False))
-    return replace(_picture(taken, numbers, late_s), hashes=found), sounds
+    picture = replace(_picture(taken, numbers, late_s), hashes=found)
+    if idr is not None:
+        fresh = _packets(taken["idr"].decode(), late_s)
+        picture = replace(picture, packets=replace(picture.packets, idr_pts_s=fresh.pts_s))
+    return picture, sounds
 
 
 def _picture_outputs(numbers: Sequence[int], look: str) -> list[str]:
@@ -167,7 +186,8 @@ def _picture_outputs(numbers: Sequence[int], look: str) -> list[str]:
         *("-map", "[all]", "-fps_mode", "passthrough"),
         *("-stats_enc_pre", "pipe:stamps", "-stats_enc_pre_fmt", "{ptsi} {tbi}", "-f", "null", "-"),
         *("-map", "[thumb]", "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:thumbs"),
-        *("-map", "0:v:0", "-c", "copy", "-f", "framecrc", "pipe:packets"),
+        *_PACKETS,
+        "pipe:packets",
     ]
 
 

@@ -93,6 +93,7 @@ def decoding_faults(rung: Rung, plan: Plan, decoded: Decoded) -> list[str]:
     if rung.video is not None and decoded.picture is not None:
         faults += _timing_faults(rung, rung.video, decoded.picture)
         faults += _packet_faults(rung.video, decoded.picture)
+        faults += _seam_faults(rung.video, plan, decoded.picture.packets)
     for position, (planned, sound) in enumerate(zip(rung.audio, decoded.sounds, strict=False)):
         off_s = sound.duration_s - float(plan.duration_s)
         faults += [f"audio track {position}: {one}" for one in _loudness_faults(planned, sound)]
@@ -321,6 +322,20 @@ def _packet_faults(planned: VideoPlan, found: DecodedPicture) -> Iterator[str]:
             yield f"{bits / seconds / 1e6:.2f} Mb/s, capped at {planned.max_bitrate_bps / 1e6:.2f}"
             return
     yield from _buffer_faults(planned, packets)
+
+
+def _seam_faults(planned: VideoPlan, plan: Plan, packets: Packets) -> Iterator[str]:
+    """Each chunk begins with a picture that needs nothing before it: an IDR where there are such.
+
+    Without one it is not the chunk that was encoded, or cannot be begun with.
+    """
+    fresh = packets.pts_s[packets.key] if packets.idr_pts_s is None else packets.idr_pts_s
+    begins = set(np.rint(fresh * float(planned.frame_rate)).astype(int).tolist())
+    seams = [planned.frame_at(chunk.start_frame) for chunk in plan.chunks[1:]]
+    missing = [seam for seam in seams if seam not in begins and seam < planned.frames]
+    if missing:
+        word = "a key frame" if packets.idr_pts_s is None else "an IDR picture"
+        yield f"frame {missing[0]} begins a chunk and is not {word} ({len(missing)} of {len(seams)} seams)"
 
 
 def _buffer_faults(planned: VideoPlan, packets: Packets) -> Iterator[str]:

@@ -376,6 +376,22 @@ def test_the_places_that_are_compared() -> None:
     assert picture_places(longer) == windows
 
 
+def test_a_seam_is_where_a_picture_needs_nothing_before_it(source: Path, tmp_path: Path) -> None:
+    """Neither any picture nor the key frame of an open GOP may begin a chunk."""
+
+    def divided(at: int) -> Plan:
+        return replace(PLAN, chunks=(Chunk(0, 0, at), Chunk(1, at, PLAN.frames)))
+
+    closed = encode(source, tmp_path / "closed.mp4")  # key frames at 0 and 25
+    checked(closed, source, plan=divided(25))
+    text = refusal(closed, source, plan=divided(20))
+    assert "frame 20 begins a chunk and is not an IDR picture (1 of 1 seams)" in text
+    coding = (*RIGHT.codec, "-x264-params", "open-gop=1")
+    opened = encode(source, tmp_path / "open.mp4", replace(RIGHT, codec=coding))
+    text = refusal(opened, source, plan=divided(25))
+    assert "frame 25 begins a chunk and is not an IDR picture" in text
+
+
 def test_a_clock_that_starts_late_moves_nothing(tmp_path: Path) -> None:
     """An MPEG-TS whose first picture is at 10 s, with sound that began 110 ms before it."""
     plain = handmade.make_source(tmp_path)
