@@ -3,7 +3,8 @@
 A service of its own takes the clip (one of 56 frames is made: two shots of 42 and 14) from its
 upload to the package, in two chunks. Each line is what a kind of process held at most (its VmHWM),
 in GB, and what was foreseen of it where it takes a share of the account. It takes some 500 CPU
-seconds and 9 GB.
+seconds and 9 GB. The exit status is 1 where a process passes 8 GB, or an encode is more than 25 %
+off what was foreseen of it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -25,6 +27,7 @@ SHOTS = {42: "teal", 14: "maroon"}  # frames; the first fills every queue, and i
 CHUNK_MIN_S = "0.279"  # 14 frames: the cut is looked for up to three times as far
 TAGS = "color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc:range=tv"
 LOOK_S = 0.2
+MOST_BYTES, MOST_OFF = 8_000_000_000, 0.25  # the bars
 KINDS = {  # words of a command that tell what it is for; the first that is found
     "packager": "package",
     "cut_child": "cut",
@@ -53,9 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             log = (folder / "up.log").read_text()
     for kind, (peak_bytes, count) in sorted(watch.peaks.items()):
         print(f"{peak_bytes / 1e9:6.2f} GB  {kind}, {count} processes")
-    for line in re.findall(r"step .* held .*", log):
+    off = []
+    for line, held, foreseen in re.findall(r"(step .* held (.*) GB of memory, (.*) GB .*)", log):
         print(line)
+        off.append(abs(float(foreseen) / float(held) - 1))
     print(f"the asset is {record['state']}")
+    most = max(peak_bytes for peak_bytes, _ in watch.peaks.values())
+    kept = record["state"] == "ready" and most <= MOST_BYTES and off and max(off) <= MOST_OFF
+    sys.exit(0 if kept else 1)
 
 
 def make(path: Path) -> Path:

@@ -45,7 +45,7 @@ from pipelines.planning.plan_types import SEARCH_SHARE
 from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
 from pipelines.quality.measure import measure
-from pipelines.quality.search import search
+from pipelines.quality.search import Means, search
 from pipelines.running import tools
 from pipelines.sources.probe import probe
 from sample_media.generate import generate
@@ -103,7 +103,7 @@ def compared(path: Path, lines: int, folder: Path, share: float) -> dict[str, An
     clip, wanted = looked_at(path, folder), rung_at(lines)
     first = plan(clip.info, clip.inspection, [wanted])
     own = folder / path.stem
-    searching = search(LocalFile(path), first, clip.info, clip.inspection, own, share)
+    searching = search(LocalFile(path), first, clip.info, clip.inspection, own, Means(share))
     found, search_s, search_cpu_s = timed(lambda: finish(searching))
     made = plan(clip.info, clip.inspection, [wanted], findings=found)
     files, encode_s, encode_cpu_s = timed(lambda: encoded(clip, made, folder))

@@ -165,8 +165,19 @@ def make_plan(
     if not made.rungs:
         reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(reasons)
-    cores = len(os.sched_getaffinity(0))
-    return divided(made, info.picture, cores, machine_memory_bytes())
+    return divided(made, info.picture, usable_cores(), machine_memory_bytes())
+
+
+def usable_cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def most_bytes() -> int:
+    """The most memory that one tool may be foreseen to hold here."""
+    from pipelines.encoding.encode_groups import MOST_BYTES
+    from pipelines.running.sandbox import machine_memory_bytes
+
+    return min(MOST_BYTES, machine_memory_bytes())
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 
 from kapok import show
 from kapok.language import t
-from kapok.local import Show, follow, make_plan
+from kapok.local import Show, follow, make_plan, most_bytes, usable_cores
 from kapok.names import readable
 from kapok.units import bitrate, duration, frame_rate, size
 from pipelines.colour.colour_types import StatedColour
@@ -63,7 +63,7 @@ def searched_plan(looked: Looked, scratch: Path, begin: Callable[[str], Show]) -
 
 def _found(looked: Looked, first: Plan, scratch: Path, begin: Callable[[str], Show]) -> Findings:
     from pipelines.encoding.cut import LocalFile
-    from pipelines.quality.search import key_of, search
+    from pipelines.quality.search import Means, key_of, search
     from pipelines.records import from_json
     from pipelines.running.cache_files import is_kept, kept_file
 
@@ -72,8 +72,8 @@ def _found(looked: Looked, first: Plan, scratch: Path, begin: Callable[[str], Sh
     name = _kept_name(looked.path, key_of(first, share))
     if is_kept(name):
         return from_json(Findings, json.loads(kept_file(name, bytes).read_text("utf-8")))
-    source = LocalFile(looked.path)
-    searching = search(source, first, looked.info, looked.inspection, scratch, share)
+    source, means = LocalFile(looked.path), Means(share, most_bytes(), usable_cores())
+    searching = search(source, first, looked.info, looked.inspection, scratch, means)
     found = follow(searching, view)
     if found.probes:
         keep(looked, found)
@@ -113,6 +113,7 @@ def plan_sheet(looked: Looked, plan: Plan, prediction: Prediction, cores: int) -
         (t("chunks", "分块"), str(len(plan.chunks))),
         (t("renditions", "成品"), t("about ", "约 ") + size(prediction.size_bytes)),
         (t("disk", "磁盘"), t("about ", "约 ") + size(prediction.disk_bytes)),
+        (t("memory", "内存"), _memory(prediction)),
         (
             t("time", "用时"),
             t(
@@ -125,6 +126,13 @@ def plan_sheet(looked: Looked, plan: Plan, prediction: Prediction, cores: int) -
     ]
     refused = [{"profile": one.profile, "reason": one.reason} for one in plan.refused]
     return Group(show.sheet(rows), _rungs(plan, prediction), show.refusals(refused))
+
+
+def _memory(prediction: Prediction) -> str | None:
+    if prediction.memory_bytes is None:
+        return None
+    most = size(prediction.memory_bytes)
+    return t(f"about {most} in one process at most", f"单个进程最多约 {most}")
 
 
 def _probed(plan: Plan) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +43,7 @@ def plan(
 ) -> None:
     from kapok.commands.upload import names
     from kapok.live import step_progress
-    from kapok.local import chosen, look_for
+    from kapok.local import chosen, look_for, usable_cores
     from kapok.local_plan import Looked, plan_record, plan_sheet, searched_plan
     from kapok.local_source import one_file
     from kapok.local_subtitles import sidecars
@@ -67,6 +66,7 @@ def plan(
             *(one.said, file),
         )
         made = searched_plan(looked, scratch / "search", begin)
-    prediction, cores = predict(made, info, found), len(os.sched_getaffinity(0))
+    cores = usable_cores()
+    prediction = predict(made, info, found, cores)
     record = plan_record(looked, made, prediction, cores)
     out.answer(record, lambda: plan_sheet(looked, made, prediction, cores))

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.media import Inspection, MediaInfo
+from pipelines.encoding.encode_groups import groups_of
+from pipelines.media import Inspection, MediaInfo, VideoTrack
+from pipelines.planning.memory import encode_bytes, look_bytes, score_bytes
 from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.quality import quality_model as model
+from pipelines.quality.measure import measured_together
+from pipelines.quality.reference import reference_of
 
 _LOSSLESS_SHARE = 0.5  # [P] of the raw samples: FFV1 leaves 0.3 to 0.6 of natural pictures
 _FLAC_SHARE = 0.6  # [P] of the raw samples
@@ -31,17 +35,19 @@ class RungPrediction:
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """`cpu_s` are of the machine that the model was measured on; `disk_bytes` what an encode on
-    this machine needs at once, the renditions among it.
+    this machine needs at once, the renditions among it; `memory_bytes` what the process that holds
+    most is foreseen to hold, `None` without a picture.
     """
 
     rungs: tuple[RungPrediction, ...]
     size_bytes: int
     cpu_s: float
     disk_bytes: int
+    memory_bytes: int | None
 
 
-def predict(plan: Plan, info: MediaInfo, inspection: Inspection) -> Prediction:
-    """By what was probed where it was, else by the model, else by the caps."""
+def predict(plan: Plan, info: MediaInfo, inspection: Inspection, cores: int) -> Prediction:
+    """By what was probed where it was, else by the model, else by the caps; memory by `cores`."""
     rungs = tuple(_rung(rung, plan, info, inspection) for rung in plan.rungs)
     size_bytes = sum(rung.size_bytes for rung in rungs)
     picture = info.picture
@@ -49,7 +55,20 @@ def predict(plan: Plan, info: MediaInfo, inspection: Inspection) -> Prediction:
     decoded_s = 2 * plan.frames * model.decode_cpu_s(pixels)  # for the encode, and to inspect
     cpu_s = decoded_s + sum(rung.encode_cpu_s or 0.0 for rung in rungs)
     # Chunks and sound lie beside what is joined of them.
-    return Prediction(rungs, size_bytes, round(cpu_s, 1), 2 * size_bytes)
+    memory_bytes = _memory_bytes(plan, info, picture, cores) if picture and plan.rungs else None
+    return Prediction(rungs, size_bytes, round(cpu_s, 1), 2 * size_bytes, memory_bytes)
+
+
+def _memory_bytes(plan: Plan, info: MediaInfo, picture: VideoTrack, cores: int) -> int:
+    """Of inspecting, of encoding the longest chunk of each group of rungs, and of scoring."""
+    longest = max(plan.chunks, key=lambda chunk: chunk.end_frame - chunk.start_frame)
+    encodes = [encode_bytes(picture, group, longest, cores) for group in groups_of(plan)]
+    scores = [
+        score_bytes(picture, videos, reference_of(videos[0], picture).raster, cores)
+        for group in measured_together(plan.rungs, info)
+        if (videos := [rung.video for rung in group if rung.video])
+    ]
+    return max(look_bytes(picture, cores), *encodes, *scores)
 
 
 def _rung(rung: Rung, plan: Plan, info: MediaInfo, inspection: Inspection) -> RungPrediction:

@@ -20,11 +20,13 @@ from pathlib import Path
 import av
 
 from pipelines.encoding.cut import PART_STARTS_S, Readable, cut, part_file
+from pipelines.encoding.encode_groups import MOST_BYTES
 from pipelines.encoding.graph import compose as encode_command
 from pipelines.encoding.rung_tree import chunk_files
 from pipelines.errors import MediaError, ToolFailed, ToolKilled, ToolStalled
 from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.chunks import why_one_chunk
+from pipelines.planning.memory import encode_bytes, score_bytes
 from pipelines.planning.plan_types import SEARCH_SHARE, Chunk, Findings, Plan, Probe, Rung
 from pipelines.progress import Progress, part
 from pipelines.quality import quality_model as model
@@ -41,6 +43,18 @@ log = logging.getLogger(__name__)
 SAMPLES = 6  # [P] at most, in each of two rounds
 _ENOUGH_CRF = 1.0  # nearer than that to what was probed, nothing is probed again
 _SAMPLE_S = 0.7  # CPU seconds to start the tools of one sample, measured
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a search may take: this share of the encode's time, and this much memory at once.
+
+    The memory of its tools is foreseen for this many cores.
+    """
+
+    share: float = SEARCH_SHARE
+    memory_bytes: int = MOST_BYTES
+    cores: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +84,17 @@ def search(
     info: MediaInfo,
     inspection: Inspection,
     folder: Path,
-    share: float = SEARCH_SHARE,
+    means: Means,
 ) -> Generator[Progress, None, Findings]:
     """What `plan` makes its choices by; `made` is the plan without any findings.
 
-    `share` is what the search may take of the encode's time.
-
     A sample that cannot be had is no failure: the plan then says so, and rests on the model.
     """
-    found = Findings(key=key_of(made, share))
+    found = Findings(key=key_of(made, means.share))
     if not made.choices:
         return found
     began = time.monotonic()
-    sampling = sampling_of(made, info, inspection, share)
+    sampling = sampling_of(made, info, inspection, means)
     found = replace(found, limited=sampling.limited)
     try:
         taken = yield from part(
@@ -102,25 +114,59 @@ def search(
     return replace(found, probes=tuple(taken), seconds=seconds)
 
 
-def sampling_of(made: Plan, info: MediaInfo, inspection: Inspection, share: float) -> Sampling:
+def sampling_of(made: Plan, info: MediaInfo, inspection: Inspection, means: Means) -> Sampling:
     """The samples that fit: of all rungs with a choice, else of the largest one, else none."""
-    rungs = tuple(rung for rung in made.rungs if rung.profile in {c.profile for c in made.choices})
-    if not share:
+    rungs = _chosen(made)
+    if not means.share:
         return replace(_NONE, limited="nothing was probed: the search has no share of the time")
     film = "frames of film are counted from the first" if inspection.pulldown else None
     if (why := why_one_chunk(info, inspection) or film) is not None:
         return replace(_NONE, limited=f"nothing was probed: {why}")
     assert made.frame_rate is not None and info.picture is not None, "looked at before"  # noqa: PT018
-    budget_s = share * encode_cpu_s(made, info, inspection)
-    length, largest = _gop_frames(rungs), max(rungs, key=_pixels)
-    for some in (rungs, (largest,)):
+    length = _gop_frames(rungs)
+    light = [one for one in rungs if _bytes(made, info, (one,), means.cores) <= means.memory_bytes]
+    if not light:
+        return replace(_NONE, limited=f"nothing was probed: {_too_much(means)}")
+    budget_s = means.share * encode_cpu_s(made, info, inspection)
+    fits = _bytes(made, info, rungs, means.cores) <= means.memory_bytes
+    largest = max(light, key=_pixels)
+    tried = [rungs, (largest,)] if fits else [(largest,)]
+    for some in tried:
         times = budget_s / _sample_cpu_s(some, length, info, inspection)
         count = min(max(1, min(SAMPLES, int(times / 2))), made.frames // length)
         if times >= 1 and count:
-            told = None if some == rungs else _limited(f"only {some[0].profile}", budget_s)
+            told = None
+            if some != rungs:
+                why = _too_short(budget_s) if fits else _too_much(means)
+                told = f"only {some[0].profile} was probed: {why}"
             samples = samples_in(inspection, length, count, _step(rungs))
             return Sampling(some, samples, told, twice=times >= 2 * count)
-    return replace(_NONE, limited=_limited("nothing", budget_s))
+    return replace(_NONE, limited=f"nothing was probed: {_too_short(budget_s)}")
+
+
+def search_bytes(made: Plan, info: MediaInfo, inspection: Inspection, means: Means) -> int:
+    """The most memory that the search is foreseen to hold at once."""
+    sampling = sampling_of(made, info, inspection, means) if made.choices else _NONE
+    return _bytes(made, info, sampling.rungs, means.cores)
+
+
+def _bytes(made: Plan, info: MediaInfo, rungs: Sequence[Rung], cores: int) -> int:
+    """Of a sample of these rungs: encoded with the GOP before it, then compared."""
+    picture = info.picture
+    assert picture is not None, "a plan with choices comes from a source with a picture"
+    most = 0
+    for group in measured_together(rungs, info):
+        videos = [rung.video for rung in group if rung.video]
+        both = Chunk(0, 0, 2 * _gop_frames(group))
+        encoded = encode_bytes(picture, replace(made, rungs=group), both, cores)
+        raster = reference_of(videos[0], picture).raster
+        most = max(most, encoded, score_bytes(picture, videos, raster, cores))
+    return most
+
+
+def _chosen(made: Plan) -> tuple[Rung, ...]:
+    names = {choice.profile for choice in made.choices}
+    return tuple(rung for rung in made.rungs if rung.profile in names)
 
 
 def encode_cpu_s(made: Plan, info: MediaInfo, inspection: Inspection) -> float:
@@ -312,11 +358,15 @@ def _sample_cpu_s(
     return total
 
 
-def _limited(what: str, budget_s: float) -> str:
+def _too_short(budget_s: float) -> str:
     return (
-        f"{what} was probed: the programme is so short that more would take over a tenth of its "
-        f"encode ({budget_s:.1f} CPU seconds were left for it)"
+        "the programme is so short that more would take over a tenth of its encode "
+        f"({budget_s:.1f} CPU seconds were left for it)"
     )
+
+
+def _too_much(means: Means) -> str:
+    return f"samples of more would hold over {means.memory_bytes / 1e9:.1f} GB of memory"
 
 
 def _pixels(rung: Rung) -> int:

@@ -335,7 +335,8 @@ def _seam_faults(planned: VideoPlan, plan: Plan, packets: Packets) -> Iterator[s
     missing = [seam for seam in seams if seam not in begins and seam < planned.frames]
     if missing:
         word = "a key frame" if packets.idr_pts_s is None else "an IDR picture"
-        yield f"frame {missing[0]} begins a chunk and is not {word} ({len(missing)} of {len(seams)} seams)"
+        count = f"{len(missing)} of {len(seams)} seams"
+        yield f"frame {missing[0]} begins a chunk and is not {word} ({count})"
 
 
 def _buffer_faults(planned: VideoPlan, packets: Packets) -> Iterator[str]:

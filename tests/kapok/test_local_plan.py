@@ -44,6 +44,7 @@ def test_plan_shows_rungs_sizes_and_reasons_and_writes_nothing(clip: Path, tmp_p
     assert prediction["size_bytes"] == sum(rung["size_bytes"] for rung in rungs.values())
     assert prediction["disk_bytes"] > prediction["size_bytes"]
     assert prediction["cpu_s"] > 0
+    assert 62_000_000 < prediction["memory_bytes"] < 2_000_000_000
 
 
 @pytest.mark.media
@@ -98,7 +99,7 @@ def test_the_record_holds_plan_and_prediction(tmp_path: Path) -> None:
     """Chosen rungs are predicted at their chosen rate; sound and container come on top."""
     one = looked(tmp_path / "film.mp4")
     made = one.plan()
-    prediction = predict(made, one.info, one.inspection)
+    prediction = predict(made, one.info, one.inspection, 4)
     record = plan_record(one, made, prediction, cores=4)
 
     (rung,) = prediction.rungs

@@ -10,8 +10,10 @@ import pytest
 
 from pipelines.encoding.cut import LocalFile
 from pipelines.encoding.encode import encode_part
+from pipelines.inspection.inspect import inspect
 from pipelines.planning.memory import encode_bytes
 from pipelines.planning.plan import Chunk
+from pipelines.planning.prediction import predict
 from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
 from pipelines.sources.probe import probe
@@ -41,5 +43,10 @@ def test_an_encode_holds_what_was_foreseen(frames: int, tmp_path: Path) -> None:
     encoded = finish(encode_part(LocalFile(path), plan, chunk, tmp_path))
     picture_track = probe(path).picture
     assert picture_track is not None
-    foreseen = encode_bytes(picture_track, plan, chunk, len(os.sched_getaffinity(0)))
+    cores = len(os.sched_getaffinity(0))
+    foreseen = encode_bytes(picture_track, plan, chunk, cores)
     assert foreseen == pytest.approx(encoded.peak_bytes, rel=0.25)
+    # What is told before anything runs is of the step that holds most: here the whole encode.
+    info, seen = probe(path), finish(inspect(path, probe(path), tmp_path))
+    whole = encode_bytes(picture_track, plan, plan.chunks[0], cores)
+    assert predict(plan, info, seen, cores).memory_bytes == whole

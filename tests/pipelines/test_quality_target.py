@@ -14,7 +14,7 @@ from pipelines.planning.plan_types import Choice, Findings, Probe
 from pipelines.profiles.profile import Profile, Target, profile
 from pipelines.quality import quality_model as model
 from pipelines.quality.quality_target import adding_nothing
-from pipelines.quality.search import encode_cpu_s, samples_in, sampling_of
+from pipelines.quality.search import Means, encode_cpu_s, samples_in, sampling_of, search_bytes
 from tests.pipelines.sources import HD, STEREO, UHD, described
 
 EASY = Shot(0, 3000, 0.01, detail=0.02, coded_bytes=900.0)
@@ -224,7 +224,7 @@ def test_only_what_was_probed_drops_a_rung(basis: Literal["predicted", "kin"]) -
 def test_a_short_programme_is_not_probed_and_the_plan_says_so() -> None:
     """Two seconds: starting the tools alone would take more than a tenth of the encode."""
     info, inspection = seen(Shot(0, 50, 0.01, 0.02, 900.0))
-    sampling = sampling_of(plan(info, inspection, LADDER), info, inspection, 0.07)
+    sampling = sampling_of(plan(info, inspection, LADDER), info, inspection, Means(0.07))
 
     assert not sampling.samples
     assert "nothing was probed" in (sampling.limited or "")
@@ -233,7 +233,7 @@ def test_a_short_programme_is_not_probed_and_the_plan_says_so() -> None:
 def test_a_longer_programme_is_probed_in_all_rungs_within_its_share() -> None:
     info, inspection = seen(EASY, HARD)
     planned = plan(info, inspection, LADDER)
-    sampling = sampling_of(planned, info, inspection, 0.07)
+    sampling = sampling_of(planned, info, inspection, Means(0.07))
 
     assert sampling.rungs == planned.rungs
     assert sampling.limited is None
@@ -258,14 +258,34 @@ def test_samples_are_taken_from_easy_and_hard_shots_alike() -> None:
 def test_a_source_that_is_not_read_in_parts_is_not_probed() -> None:
     info, inspection = seen(EASY, HARD)
     varying = replace(inspection, constant_frame_rate=False)
-    sampling = sampling_of(plan(info, varying, LADDER), info, varying, 0.07)
+    sampling = sampling_of(plan(info, varying, LADDER), info, varying, Means(0.07))
 
     assert sampling.limited == "nothing was probed: the frame rate varies"
 
 
+def test_samples_that_would_hold_too_much_memory_are_not_taken() -> None:
+    """All rungs at once, else the largest that fits by itself; what it may hold is what is said."""
+    info, inspection = seen(EASY, HARD)
+    planned = plan(info, inspection, LADDER)
+    all_at_once = search_bytes(planned, info, inspection, Means(cores=2))
+    assert sampling_of(planned, info, inspection, Means(0.07, all_at_once, 2)).limited is None
+
+    less = Means(0.07, all_at_once - 1, 2)
+    sampling = sampling_of(planned, info, inspection, less)
+    assert [rung.profile for rung in sampling.rungs] == [planned.rungs[0].profile]
+    assert search_bytes(planned, info, inspection, less) < all_at_once
+    told = "samples of more would hold over"
+    assert told in (sampling.limited or "")
+
+    none = sampling_of(planned, info, inspection, Means(0.07, 1_000_000, 2))
+    assert none.samples == ()
+    assert (none.limited or "").startswith(f"nothing was probed: {told} 0.0 GB of memory")
+    assert search_bytes(planned, info, inspection, Means(0.07, 1_000_000, 2)) == 0
+
+
 def test_a_search_without_a_share_probes_nothing() -> None:
     info, inspection = seen(EASY, HARD)
-    sampling = sampling_of(plan(info, inspection, LADDER), info, inspection, 0)
+    sampling = sampling_of(plan(info, inspection, LADDER), info, inspection, Means(0))
 
     assert sampling.samples == ()
     assert sampling.limited == "nothing was probed: the search has no share of the time"

@@ -17,7 +17,7 @@ from pipelines.planning.plan_types import Findings, Plan
 from pipelines.profiles.profile import Profile, Target, profile
 from pipelines.progress import finish
 from pipelines.quality.measure import measure
-from pipelines.quality.search import key_of, search
+from pipelines.quality.search import Means, key_of, search
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.probe import probe
 
@@ -76,7 +76,7 @@ def searched(
     share: float,
 ) -> tuple[Findings, Plan]:
     first = plan(*looked, [wanted])
-    found = finish(search(LocalFile(clip), first, *looked, folder, share))
+    found = finish(search(LocalFile(clip), first, *looked, folder, Means(share)))
     return found, plan(*looked, [wanted], findings=found)
 
 

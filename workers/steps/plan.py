@@ -10,14 +10,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pipelines.encoding.encode import with_parts_that_decode
-from pipelines.encoding.encode_groups import divided
+from pipelines.encoding.encode_groups import MOST_BYTES, divided
 from pipelines.errors import NothingToEncode
 from pipelines.media import Inspection, MediaInfo
+from pipelines.planning.memory import look_bytes
 from pipelines.planning.plan import Plan, plan
 from pipelines.planning.plan_types import Findings
 from pipelines.profiles.profile_key import profile_key
 from pipelines.quality.measure import measured_together
-from pipelines.quality.search import key_of, search
+from pipelines.quality.search import Means, key_of, search, search_bytes
 from pipelines.records import from_json, to_json
 from storage.catalogue import assets, jobs, workers
 from storage.catalogue.steps import NewStep
@@ -54,11 +55,13 @@ def run(context: StepContext) -> StepResult:
     if not made.rungs:
         reasons = "; ".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(f"every profile was refused ({reasons}): ask for other profiles")
-    if len(made.chunks) > 1:
+    if len(made.chunks) > 1 and info.picture is not None:
         source = source_of(context)
         context.need_scratch(source.size_bytes // len(made.chunks))
         master = StoredSource(context, source.key, source.size_bytes)
-        made = context.follow(with_parts_that_decode(master, made, context.folder))
+        decoding_bytes = look_bytes(info.picture, context.settings.cores)
+        with context.memory_if_much(decoding_bytes):
+            made = context.follow(with_parts_that_decode(master, made, context.folder))
     made = divided(made, info.picture, context.settings.cores, context.settings.memory_bytes)
 
     def apply(session: Session) -> None:
@@ -93,8 +96,12 @@ def _findings(
             return from_json(Findings, known)
     context.need_scratch(min(SAMPLE_BYTES, source.size_bytes) + PROOF_BYTES)
     master = StoredSource(context, source.key, source.size_bytes)
-    folder, share = context.folder / "search", context.settings.search_share
-    return context.follow(search(master, made, info, inspection, folder, share))
+    settings = context.settings
+    most_bytes = min(MOST_BYTES, settings.memory_bytes)
+    means = Means(settings.search_share, most_bytes, settings.cores)
+    searching = search(master, made, info, inspection, context.folder / "search", means)
+    with context.memory_if_much(search_bytes(made, info, inspection, means)):
+        return context.follow(searching)
 
 
 def steps_of(
