@@ -324,22 +324,22 @@ class Inspection:
     the rate varies), the decoded sound's length without one.
     `first_picture_s` and `audio_start_s` are on the file's own clock, as is `audio_end_s`: their
     difference is the A/V offset that every rendition must keep. `audio_holes` is how often the time
-    stamps of each track jump. `mixes` are those of several tracks or channels that delivery may be
-    made of. With `steady_stamps` the picture's own tell which frame is which.
-    `clock_jumps` says that the clock begins anew somewhere: times after
-    that are ffmpeg's corrected ones. With `constant_raster` width, height and pixel format of all
-    frames are those of the first. `seen_field_order` is set where the pictures plainly contradict
-    `field_order`, which is what the stream says; with `mixed_fields` some are interlaced and some
-    are not. `pulldown` is set of film in one unbroken cadence, `pulldown_broken` where it changes
-    or is not everywhere. `light` is that of a PQ rendition, measured where one was wanted whose
-    source does not say it, with the source taken as `light_colour`. `colour_in_doubt` says why the
-    tags cannot be true. `damaged_pictures` were made up in part by the decoder, one of whose
-    `decoder_errors` each may be; `stamps_back_s` is how far the picture's stamps go back, all steps
-    together. `active_picture` is what was ever lighter than black, of the picture after rotation:
-    `None` where nobody looked, or nothing was. `captions` are those of the pictures anywhere, where
-    a probe sees the beginning alone. `caption_channels` are those of CEA-608 in which
-    something is said, `unreadable_subtitles` the tracks whose letters are in no code that Kapok
-    reads.
+    stamps of each track jump, `changed_sounds` the tracks whose rate or channels change. `mixes`
+    are those of several tracks or channels that delivery may be made of. With `steady_stamps` the
+    picture's own tell which frame is which. `clock_jumps` says that the clock begins anew
+    somewhere: times after that are ffmpeg's corrected ones. With `constant_raster` width, height
+    and pixel format of all frames are those of the first. `seen_field_order` is set where the
+    pictures plainly contradict `field_order`, which is what the stream says; with `mixed_fields`
+    some are interlaced and some are not. `pulldown` is set of film in one unbroken cadence,
+    `pulldown_broken` where it changes or is not everywhere. `light` is that of a PQ rendition,
+    measured where one was wanted whose source does not say it, with the source taken as
+    `light_colour`. `colour_in_doubt` says why the tags cannot be true. `damaged_pictures` were made
+    up in part by the decoder, one of whose `decoder_errors` each may be; `stamps_back_s` is how far
+    the picture's stamps go back, all steps together. `active_picture` is what was ever lighter than
+    black, of the picture after rotation: `None` where nobody looked, or nothing was. `captions` are
+    those of the pictures anywhere, where a probe sees the beginning alone. `caption_channels` are
+    those of CEA-608 in which something is said, `unreadable_subtitles` the tracks whose letters are
+    in no code that Kapok reads.
     """
 
     duration_s: Fraction
@@ -351,6 +351,7 @@ class Inspection:
     first_picture_s: Fraction = Fraction(0)
     audio_start_s: tuple[Fraction, ...] = ()
     audio_holes: tuple[int, ...] = ()
+    changed_sounds: tuple[int, ...] = ()
     decoder_errors: int = 0
     damaged_pictures: int = 0
     stamps_back_s: Fraction = Fraction(0)

@@ -109,6 +109,39 @@ def resized(folder: Path) -> Path:
     return path
 
 
+def reformatted(folder: Path, *, of_tags: bool = False) -> Path:
+    """A stream that goes from 4:2:0 to 4:2:2 after 25 pictures, or from one tag to another."""
+    pixels = ("yuv420p", "yuv420p") if of_tags else ("yuv420p", "yuv422p")
+    parts = [
+        make(
+            folder / f"{at}.h264",
+            *generated(f"testsrc2=s=320x180:r=25:d=1,format={pix_fmt},setparams=colorspace={tag}"),
+            *H264,
+        )
+        for at, (pix_fmt, tag) in enumerate(zip(pixels, ("bt709", "smpte170m"), strict=True))
+    ]
+    path = folder / "reformatted.h264"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def remixed(folder: Path) -> Path:
+    """Two AC-3 tracks beside a picture: the first goes from stereo to 5.1, as broadcasts do."""
+    parts = [
+        make(
+            folder / f"{layout}.ac3",
+            *generated("sine=440:d=1:sample_rate=48000"),
+            *("-af", f"aformat=channel_layouts={layout}", "-c:a", "ac3"),
+        )
+        for layout in ("stereo", "5.1")
+    ]
+    both, plain = folder / "both.ac3", parts[0]
+    both.write_bytes(b"".join(part.read_bytes() for part in parts))
+    inputs = ("-i", str(programme(folder, "film.mov")), "-i", str(both), "-i", str(plain))
+    maps = ("-map", "0:v", "-map", "1:a", "-map", "2:a", "-c", "copy")
+    return make(folder / "remixed.mkv", *inputs, *maps)
+
+
 def unsteady(folder: Path) -> Path:
     """A 25 fps camera that dropped three pictures of every ten: 37 are left of 52."""
     dropped = r"select='not(between(mod(n\,10)\,3\,5))'"

@@ -1,4 +1,4 @@
-"""What ffmpeg says while it decodes a source: damage, and jumps of the file's clock."""
+"""What ffmpeg says while it decodes a source: damage, jumps of the file's clock, new formats."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import re
 
 _JUMP = re.compile(r"timestamp discontinuity", re.IGNORECASE)
 _DAMAGED = "corrupt decoded frame"  # of a picture: what was missing is made up
+# It builds a graph again, and goes on as if nothing had been: what was first is what comes out.
+_CHANGED = re.compile(r"\[fc#(\d+) @ \S+\] \[info\] .*(video|audio) parameters changed to ([^,(]+)")
 _OF_OUTPUTS = "to muxer in stream"  # about the order of stamps, which `frame_times` judges
 
 
 class DecoderWords:
-    """Takes a log at `repeat+level+warning`; only errors count as damage."""
+    """Takes a log at `repeat+level+info`; only errors count as damage.
+
+    `changed_formats` are the pixel formats that follow the first one, in order (one may be the
+    first one again, with other tags), `changed_sounds` the graphs of sound with another rate, other
+    channels or another format of samples.
+    """
 
     def __init__(self) -> None:
+        self.changed_formats: list[str] = []
+        self.changed_sounds: set[int] = set()
         self._rest = b""
         self._first = ""
         self.errors = 0
@@ -36,6 +45,11 @@ class DecoderWords:
         self.too_large = self.too_large or "exceeds specified max pixel count" in line
         self.jumps = self.jumps or bool(_JUMP.search(line))
         self.damaged_pictures += line.endswith(_DAMAGED)
+        if changed := _CHANGED.search(line):
+            if changed[2] == "video":
+                self.changed_formats.append(changed[3])
+            else:
+                self.changed_sounds.add(int(changed[1]))
         who, _, said = line.rpartition("] [error] ")
         if said and who.startswith("[") and _OF_OUTPUTS not in said:  # no speaker: a banner
             self._first = self._first or re.sub(r" @ 0x[0-9a-f]+", "", f"{who}] {said}")

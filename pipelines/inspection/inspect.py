@@ -86,8 +86,16 @@ def inspect(
     texts = [track.index for track in info.subtitles if track.text]
     unreadable = (yield from unreadable_tracks(path, texts)) if texts else ()
     seen = picture.inspection(folder) if picture else _sound_alone(sounds)
+    formats = _other_formats(info, words)
+    changed_sounds = tuple(
+        number
+        for number in range(len(sounds))
+        if number + (picture is not None) in words.changed_sounds
+    )
     return replace(
         seen,
+        constant_raster=seen.constant_raster and not formats,
+        changed_sounds=changed_sounds,
         audio_start_s=tuple(sound.start_s(info.start_s) for sound in sounds),
         audio_holes=tuple(sound.holes for sound in sounds),
         loudness=tuple(sound.loudness() for sound in sounds),
@@ -97,11 +105,28 @@ def inspect(
         decoder_errors=words.errors,
         damaged_pictures=words.damaged_pictures,
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
-        findings=(*_findings(info, seen, sounds, words), *shapes, *unread),
+        findings=(
+            *_findings(info, seen, sounds, words),
+            *(f"the pixel format of the pictures changes to {name}" for name in formats),
+            *(f"sound track {at} changes its rate or its channels" for at in changed_sounds),
+            *shapes,
+            *unread,
+        ),
         captions=kinds,
         caption_channels=channels,
         unreadable_subtitles=unreadable,
     )
+
+
+def _other_formats(info: MediaInfo, words: DecoderWords) -> tuple[str, ...]:
+    """Pixel formats that the first picture has not; a change of tags alone builds a graph too."""
+    first = _plain(info.picture.pix_fmt) if info.picture else None
+    return tuple(dict.fromkeys(name for name in words.changed_formats if _plain(name) != first))
+
+
+def _plain(pix_fmt: str) -> str:
+    """Without the letter that says that an 8-bit picture uses all codes: its tag says it too."""
+    return pix_fmt.replace("yuvj", "yuv")
 
 
 def _kinds(path: Path, info: MediaInfo) -> Generator[Progress, None, tuple[Captions, ...]]:

@@ -73,10 +73,14 @@ def picture_taps(
 
 
 def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path) -> list[str]:
-    """The argv; `pipe:NAME` are the taps that `inspect` listens to. `folder` gets the images."""
+    """The argv; `pipe:NAME` are the taps that `inspect` listens to. `folder` gets the images.
+
+    The first graph is the picture's, where there is one, then each sound track has its own:
+    `decoder_words` counts on that.
+    """
     size = (info.picture.width, info.picture.height) if info.picture else None
     upright = ["-noautorotate"] if info.picture and _turns_itself(info.picture) else []
-    argv = [ffmpeg(), "-v", "repeat+level+warning", *PICTURE_INPUT, *upright]
+    argv = [ffmpeg(), "-v", "repeat+level+info", *PICTURE_INPUT, *upright]
     argv += [*decoder_words(size), "-i", str(path)]
     if info.picture and taps:
         argv += _picture_outputs(info.picture, taps, folder)

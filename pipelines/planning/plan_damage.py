@@ -19,9 +19,16 @@ _PACKED = {"nv12": "420", "nv21": "420", "p01": "420", "nv16": "422", "uyvy": "4
 def damage_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
     """What is missing, made up or made coarser, where the plan has anything of it."""
     pictures = [rung for rung in rungs if rung.video]
-    told = list(_of_sound(source.inspection)) if any(rung.audio for rung in rungs) else []
+    told: list[str] = []
     if source.picture and pictures:
-        told = [*_of_pictures(source, source.picture), *_coarser(source.picture, pictures), *told]
+        told += [*_of_pictures(source, source.picture), *_coarser(source.picture, pictures)]
+    if any(rung.audio for rung in rungs):
+        told += _of_sound(source.inspection)
+    if source.inspection.decoder_errors and rungs:
+        told.append(
+            f"the decoder reported {_count(source.inspection.decoder_errors, 'error')}: what it "
+            "could not read is in no rendition"
+        )
     return told
 
 
@@ -63,11 +70,6 @@ def _of_sound(seen: Inspection) -> Iterator[str]:
                 f"the time stamps of sound track {position} jump {_count(holes, 'time')}: silence "
                 "fills what is missing, and what overlaps is cut"
             )
-    if seen.decoder_errors:
-        yield (
-            f"the decoder reported {_count(seen.decoder_errors, 'error')}: what it could not read "
-            "is in no rendition"
-        )
 
 
 @dataclass(frozen=True, slots=True)

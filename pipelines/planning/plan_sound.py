@@ -22,8 +22,8 @@ _SIX = 6
 
 def plan_sound(profile: Profile, info: MediaInfo, inspection: Inspection) -> tuple[AudioPlan, ...]:
     """The tracks of one rung, in the profile's order; a track that the source cannot fill is not
-    there. Raises `Refused` when preservation would lose something, or a profile names tracks that
-    the source does not have.
+    there. Raises `Refused` when preservation would lose something, a profile names tracks that the
+    source does not have, or one that is taken changes within.
     """
     tracks = info.audio
     if not tracks:
@@ -35,6 +35,13 @@ def plan_sound(profile: Profile, info: MediaInfo, inspection: Inspection) -> tup
             planned += [each(wanted, position, track) for position, track in enumerate(tracks)]
         elif (made := _mixed(wanted, tracks, _silent(inspection))) is not None:
             planned.append(with_loudness(made, wanted.loudness, inspection))
+    for position in sorted({position for made in planned for position in made.tracks}):
+        if position in inspection.changed_sounds:
+            raise Refused(
+                "sound_changes",
+                f"the rate or the channels of sound track {position} change within the source, and "
+                "every rung has one: cut the source there and upload the parts",
+            )
     return tuple(planned)
 
 

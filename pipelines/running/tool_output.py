@@ -96,7 +96,11 @@ class ProgressText:
 
 def failure(argv: tuple[str, ...], status: int, log: str) -> KapokError:
     """The error that an exit status and a log mean; permanent where the essence is at fault."""
-    telling = [line for line in log.splitlines() if not any(word in line for word in _SAYS_NOTHING)]
+    telling = [
+        line
+        for line in log.splitlines()
+        if "[info] " not in line and not any(word in line for word in _SAYS_NOTHING)
+    ]
     said = "\n".join(telling[-_SAID_LINES:]) or f"exit status {status}"
     if re.search("No space left on device|Disk quota exceeded", log):
         return DiskFull("the disk is full: free space, or point KAPOK_SCRATCH elsewhere, and retry")

@@ -50,6 +50,23 @@ def test_a_raster_that_changes_is_found(tmp_path: Path) -> None:
     assert told in found.findings
 
 
+def test_a_pixel_format_that_changes_is_found(tmp_path: Path) -> None:
+    """Ffmpeg would convert the later pictures to that of the first; new tags alone change none."""
+    found = inspected(clips.reformatted(tmp_path), tmp_path / "out")
+    assert (found.frames, found.constant_raster) == (50, False)
+    assert "the pixel format of the pictures changes to yuv422p" in found.findings
+    found = inspected(clips.reformatted(tmp_path, of_tags=True), tmp_path / "out")
+    assert (found.frames, found.constant_raster, found.findings) == (50, True, ())
+
+
+def test_sound_whose_channels_change_is_found(tmp_path: Path) -> None:
+    """Ffmpeg would mix the later sound to the channels of the first; other tracks are not meant."""
+    found = inspected(clips.remixed(tmp_path), tmp_path / "out")
+    assert found.changed_sounds == (0,)
+    assert "sound track 0 changes its rate or its channels" in found.findings
+    assert found.constant_raster
+
+
 def test_levels_are_the_source_s_own_code_values(tmp_path: Path) -> None:
     """10-bit samples are picked, not mixed: the exact codes come out."""
     picture = (

@@ -345,6 +345,20 @@ def test_a_raster_that_changes_is_refused_by_every_rung_with_a_picture() -> None
     assert codes(planned) == {"archive-ffv1": "raster_changes", "mobile-540p": "raster_changes"}
 
 
+def test_sound_that_changes_is_refused_by_every_rung_that_takes_it() -> None:
+    """Delivery takes the first track, preservation both."""
+    both = (STEREO, replace(STEREO, index=2))
+    planned = made(HD, "archive-ffv1", "mobile-540p", audio=both, changed_sounds=(1,))
+    assert codes(planned) == {"archive-ffv1": "sound_changes"}
+    planned = made(HD, "archive-ffv1", "mobile-540p", audio=both, changed_sounds=(0,))
+    assert codes(planned) == {"archive-ffv1": "sound_changes", "mobile-540p": "sound_changes"}
+
+
+def test_errors_of_the_decoder_are_told_of_silent_sources_too() -> None:
+    told = "the decoder reported 2 errors: what it could not read is in no rendition"
+    assert told in made(HD, "mobile-540p", decoder_errors=2).decisions
+
+
 @pytest.mark.parametrize(
     ("inspected", "code"),
     [
