@@ -23,6 +23,7 @@ _MOST = 0.5
 _CODED = 2.0  # times what the source itself changes: coded worse than that, no frame is told apart
 _MANY, _NEARLY_ALL, _A_LITTLE = 8, 0.8, 0.95
 _SUSPECTS = 24
+_FAINT = 1.5  # code values of local deviation: coders flatten what has less
 _AS_USUAL = 1.5  # times the usual distance: a picture that fits nowhere well is not misplaced
 
 
@@ -60,10 +61,11 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
         if look.alien
         or (look.elsewhere and look.distance <= _AS_USUAL * usual and look.planned > usual)
     ]
-    wrong = _not_filled_up(wrong, video, rendition, true)
+    wrong = _not_faded(_not_filled_up(wrong, video, rendition, true), video, rendition, source)
     if not wrong:
         found = _from_afar(video, rendition, true, looks, usual, slack)
         wrong = _not_filled_up(found, video, rendition, true)
+        wrong = _not_faded(wrong, video, rendition, source)
     return [_told(number, place, video) for number, place in wrong[:3]]
 
 
@@ -98,6 +100,32 @@ def _filled_up(
             if np.mean((shown - mixed) ** 2) < np.mean((shown - true[place]) ** 2):
                 return True
     return False
+
+
+def _not_faded(
+    wrong: Sequence[tuple[int, int]], video: VideoPlan, rendition: Pictures, source: Pictures
+) -> list[tuple[int, int]]:
+    """Without those that stand in their place as far as they show anything.
+
+    Of a fade to black under a slate or a logo a coder drops what is faint, and the picture then
+    resembles the darker one that comes next, but for the slate.
+    """
+    return [
+        (number, place)
+        for number, place in wrong
+        if place == video.shown_by(number)
+        or not _nearer_where_seen(rendition[number], source[video.shown_by(number)], source[place])
+    ]
+
+
+def _nearer_where_seen(
+    picture: NDArray[np.float32], planned: NDArray[np.float32], other: NDArray[np.float32]
+) -> bool:
+    """Left out is what the picture does not show and the planned one hardly."""
+    seen = (_spread(picture) >= _FAINT) | (_spread(planned) >= 2 * _FAINT)
+    shown = _local_contrast(picture)
+    off, beside = ((shown - _local_contrast(one)) ** 2 for one in (planned, other))
+    return bool(np.sum(off[seen]) < np.sum(beside[seen]))
 
 
 def _from_afar(
@@ -200,9 +228,14 @@ def _moved_together(looks: Mapping[int, _Look], video: VideoPlan, slack: int) ->
 def _local_contrast(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each sample's distance from its neighbourhood's mean, in the neighbourhood's deviations."""
     off = picture - cv2.blur(picture, _NEAR)
+    return np.asarray(off / (_spread(picture) + _NOISE), dtype=np.float32)
+
+
+def _spread(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The deviation of each sample's neighbourhood, in code values."""
+    off = picture - cv2.blur(picture, _NEAR)
     # A running sum in floating point may end a little below zero where everything is flat.
-    spread = np.sqrt(np.maximum(cv2.blur(off * off, _NEAR), 0))
-    return np.asarray(off / (spread + _NOISE), dtype=np.float32)
+    return np.asarray(np.sqrt(np.maximum(cv2.blur(off * off, _NEAR), 0)), dtype=np.float32)
 
 
 def _detail(picture: NDArray[np.float32]) -> float:

@@ -124,6 +124,32 @@ def test_the_end_of_a_fade_says_nothing() -> None:
     assert misplaced(VIDEO, PLAN, flat, dark) == []
 
 
+def test_a_fade_to_black_under_a_slate_is_where_the_slate_says() -> None:
+    """A coder drops the last of a fade, and frame 24 resembles 25, in which nothing else is left;
+    the slate tells, and where it is the next one's too, so is the frame.
+    """
+    pictures = moving()
+    source = {
+        at: np.concatenate([faint(picture, 0.02 * max(0, 25 - at)), slate(pictures, at)])
+        for at, picture in pictures.items()
+    }
+    ours, flat = noisy(source, 1.5), faint(pictures[0], 0.0)
+    dropped = {**ours, 24: np.concatenate([flat, slate(ours, 24)])}
+    assert misplaced(VIDEO, PLAN, dropped, source) == []
+    wrong = {**ours, 24: np.concatenate([flat, slate(ours, 25)])}
+    assert misplaced(VIDEO, PLAN, wrong, source) == ["frame 24 shows source frame 25, planned 24"]
+
+
+def faint(picture: np.ndarray, contrast: float) -> np.ndarray:
+    """All but the lowest lines of a picture, nearly black."""
+    return np.float32(16 + contrast * (picture[:-14] - 120))
+
+
+def slate(pictures: Pictures, at: int) -> np.ndarray:
+    """Those lines: they stand still but for the digits at one end."""
+    return np.concatenate([pictures[at][-14:, :16], pictures[0][-14:, 16:]], axis=1)
+
+
 @pytest.mark.media
 @pytest.mark.parametrize(
     ("name", "seconds"),

@@ -8,13 +8,17 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from pipelines.errors import VerificationFailed
 from pipelines.facts import Measurement, RenditionFacts
 from pipelines.inspection.thumbs import Window, picture_places
 from pipelines.media import Colour, ContentLight, MasteringDisplay
-from pipelines.planning.plan_types import Chunk, Plan, Rung
+from pipelines.planning.plan_types import Chunk, LoudnessPlan, Plan, Rung
+from pipelines.profiles.profile import Container
+from pipelines.verification.decoded import Decoded, DecodedSound
+from pipelines.verification.expectations import decoding_faults
 from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RIGHT, RUNG, STEREO, TAGS, VIDEO, Recipe, encode
 from tests.pipelines.sources import verified, verifying
@@ -390,6 +394,25 @@ def test_a_seam_is_where_a_picture_needs_nothing_before_it(source: Path, tmp_pat
     opened = encode(source, tmp_path / "open.mp4", replace(RIGHT, codec=coding))
     text = refusal(opened, source, plan=divided(25))
     assert "frame 25 begins a chunk and is not an IDR picture" in text
+
+
+@pytest.mark.parametrize(
+    ("container", "seconds", "allowed"), [("mp4", 2, 0.5), ("ts", 2, 0.76), ("ts", 60, 0.51)]
+)
+def test_a_short_transport_stream_may_lack_its_first_block(
+    container: Container, seconds: int, allowed: float
+) -> None:
+    """AAC begins there without the block before; of a long programme that is nothing."""
+    goal = LoudnessPlan(-24, 0.5, -2, least_lkfs=-24)
+    rung = replace(RUNG, container=container, video=None, audio=(replace(STEREO, loudness=goal),))
+    plan = replace(PLAN, duration_s=Fraction(seconds))
+
+    def faults(lkfs: float) -> list[str]:
+        sound = DecodedSound(float(seconds), lkfs, -6.0, (), np.zeros((0, 2)))
+        return decoding_faults(rung, plan, Decoded(None, (sound,)))
+
+    assert faults(-24 - allowed + 0.01) == []
+    assert ["loudness is" in fault for fault in faults(-24 - allowed - 0.01)] == [True]
 
 
 def test_a_clock_that_starts_late_moves_nothing(tmp_path: Path) -> None:
