@@ -39,7 +39,10 @@ def _of_pictures(source: Source, picture: VideoTrack) -> Iterator[str]:
             f"the container counts {counted} pictures, {seen.frames} are shown: an edit list hides "
             "the others, or they do not decode"
         )
-    claimed_s, end_s = source.info.duration_s, _end_s(source) - source.info.start_s
+    # Matroska says when it ends, others how long they last.
+    from_zero = "matroska" in source.info.format_name
+    start_s = Fraction(0) if from_zero else source.info.start_s
+    claimed_s, end_s = source.info.duration_s, _end_s(source) - start_s
     if claimed_s and claimed_s - end_s > _SHORTER_S:
         yield (
             f"the container claims {float(claimed_s):.2f} s, picture and sound end after "

@@ -107,6 +107,14 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
             f"the time stamps of the pictures go back by {back_s:.2f} s in all, so that nothing "
             "says when they are shown: write the file again with even time stamps",
         )
+    counted, shown = source.picture.container_frames or 0, source.inspection.frames
+    if source.frame_rate < 1 and counted > 2 * shown:
+        raise Refused(
+            "no_frame_rate",
+            f"the container counts {counted} pictures, of which {shown} would be shown, "
+            f"{float(source.frame_rate):.3f} a second: its clock is broken, so write the file "
+            "again with a frame rate",
+        )
     if (why := in_doubt(source.colour_in_doubt)) is not None:
         raise Refused(*why)
     if wanted.fit == "source":

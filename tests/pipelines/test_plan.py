@@ -354,6 +354,25 @@ def test_sound_that_changes_is_refused_by_every_rung_that_takes_it() -> None:
     assert codes(planned) == {"archive-ffv1": "sound_changes", "mobile-540p": "sound_changes"}
 
 
+def test_a_clock_that_stands_still_is_refused() -> None:
+    """A time scale of 0 leaves one picture of a hundred; a slide every ten seconds is no fault."""
+    still = {"frames": 1, "frame_rate": Fraction(1, 512), "duration_s": Fraction(512)}
+    planned = made(replace(HD, container_frames=100), "mobile-540p", **still)
+    assert codes(planned) == {"mobile-540p": "no_frame_rate"}
+    slides = {"frames": 6, "frame_rate": Fraction(1, 10), "duration_s": Fraction(60)}
+    assert names(made(replace(HD, container_frames=6), "mobile-540p", **slides)) == ["mobile-540p"]
+
+
+@pytest.mark.parametrize(("form", "told"), [("matroska,webm", False), ("mpegts", True)])
+def test_a_late_matroska_lacks_nothing(form: str, told: bool) -> None:
+    """It says when it ends; a transport stream of that length would lack what comes before."""
+    late = {"first_picture_s": Fraction(37), "audio_end_s": (Fraction(41),)}
+    info, seen = described(HD, (STEREO,), frames=100, duration_s=Fraction(4), **late)
+    late_info = replace(info, format_name=form, duration_s=Fraction(41), start_s=Fraction(37))
+    decisions = plan(late_info, seen, [profile("mobile-540p")]).decisions
+    assert any("the container claims 41.00 s" in text for text in decisions) is told
+
+
 def test_errors_of_the_decoder_are_told_of_silent_sources_too() -> None:
     told = "the decoder reported 2 errors: what it could not read is in no rendition"
     assert told in made(HD, "mobile-540p", decoder_errors=2).decisions
