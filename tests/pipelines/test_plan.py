@@ -363,14 +363,14 @@ def test_a_clock_that_stands_still_is_refused() -> None:
     assert names(made(replace(HD, container_frames=6), "mobile-540p", **slides)) == ["mobile-540p"]
 
 
-@pytest.mark.parametrize(("form", "told"), [("matroska,webm", False), ("mpegts", True)])
-def test_a_late_matroska_lacks_nothing(form: str, told: bool) -> None:
+@pytest.mark.parametrize(("form", "count"), [("matroska,webm", 0), ("mpegts", 1)])
+def test_a_late_matroska_lacks_nothing(form: str, count: int) -> None:
     """It says when it ends; a transport stream of that length would lack what comes before."""
     late = {"first_picture_s": Fraction(37), "audio_end_s": (Fraction(41),)}
     info, seen = described(HD, (STEREO,), frames=100, duration_s=Fraction(4), **late)
     late_info = replace(info, format_name=form, duration_s=Fraction(41), start_s=Fraction(37))
     decisions = plan(late_info, seen, [profile("mobile-540p")]).decisions
-    assert any("the container claims 41.00 s" in text for text in decisions) is told
+    assert sum("the container claims 41.00 s" in text for text in decisions) == count
 
 
 def test_errors_of_the_decoder_are_told_of_silent_sources_too() -> None:

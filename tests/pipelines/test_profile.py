@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -93,6 +94,23 @@ def test_a_profile_speaks_both_languages_and_cites_its_sources(name: str) -> Non
     assert made.title_en.isascii()
     assert any("\u4e00" <= letter <= "\u9fff" for letter in made.title_zh)
     assert all(basis.what and basis.source for basis in made.basis)
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_the_numbers_of_a_rate_are_cited_as_they_are(name: str) -> None:
+    """Quantiser, cap, buffer and GOP: a number that is changed without its basis is found."""
+    made, video = profile(name), profile(name).video
+    said = " ".join(basis.what for basis in made.basis)
+    if video is None or "CRF and sound are those of" in said:
+        return
+    if video.crf is not None:
+        assert re.search(rf"(CRF|quantiser) {video.crf:g}\b", said)
+    if video.max_bitrate_bps is not None:
+        assert f"{video.max_bitrate_bps / 1e6:g} Mb/s" in said
+    if video.buffer_bits is not None:
+        seconds = Fraction(video.buffer_bits, video.max_bitrate_bps or 1)
+        words = {1: "one second", 2: "two seconds"}
+        assert f"buffer of {seconds} s" in said or f"buffer of {words[int(seconds)]}" in said
 
 
 def test_only_numbers_read_in_a_source_are_marked_so() -> None:
