@@ -71,19 +71,32 @@ def _hidden(at_s: float, number: int) -> bytes:
 
 
 def captioned(
-    out: Path, rate: str, frames: int, said: Sequence[tuple[int, str]], *, interlaced: bool = False
+    out: Path,
+    rate: str,
+    frames: int,
+    said: Sequence[tuple[int, str]],
+    *,
+    interlaced: bool = False,
+    packets: bool = False,
 ) -> Path:
     """H.264 with CEA-608 pop-on captions in every picture, CC1 and the same in CC3; each is loaded
-    from a frame on, two letters a frame, and then shown.
+    from a frame on, two letters a frame, and then shown. `packets` of CEA-708 bear the pictures'
+    numbers.
     """
     pairs = [NOTHING] * frames
     for first, text in said:
         pairs[first : first + len(popped_on(text))] = popped_on(text)
-    return with_pairs(out, rate, [(pair, pair) for pair in pairs], interlaced=interlaced)
+    both = [(pair, pair) for pair in pairs]
+    return with_pairs(out, rate, both, interlaced=interlaced, packets=packets)
 
 
 def with_pairs(
-    out: Path, rate: str, pairs: Sequence[tuple[Pair, Pair] | None], *, interlaced: bool = False
+    out: Path,
+    rate: str,
+    pairs: Sequence[tuple[Pair, Pair] | None],
+    *,
+    interlaced: bool = False,
+    packets: bool = False,
 ) -> Path:
     """The same with what each picture's two fields say of captions; `None` has no place for any."""
     bare = out.with_suffix(".264")
@@ -93,7 +106,7 @@ def with_pairs(
     coded = ("-bf", "0", "-x264-params", "slices=1:threads=1:aud=0", "-f", "h264")
     frames = ("-frames:v", str(len(pairs)))
     call("-f", "lavfi", "-i", picture, *frames, *woven, *X264, *coded, "-y", bare)
-    bare.write_bytes(_with_captions(bare.read_bytes(), pairs))
+    bare.write_bytes(_with_captions(bare.read_bytes(), pairs, packets=packets))
     sound = ("-f", "lavfi", "-i", "sine=r=48000")
     call("-r", rate, "-i", bare, *sound, "-shortest", "-c:v", "copy", "-c:a", "aac", "-y", out)
     return out
@@ -128,23 +141,28 @@ def popped_on(text: str) -> list[Pair]:
     return [*begin, *letters, (0x14, 0x2F), (0x14, 0x2F)]
 
 
-def _with_captions(stream: bytes, pairs: Sequence[tuple[Pair, Pair] | None]) -> bytes:
+def _with_captions(
+    stream: bytes, pairs: Sequence[tuple[Pair, Pair] | None], *, packets: bool
+) -> bytes:
     """A message before each picture, which is one slice."""
     start, made, count = b"\0\0\0\1", b"", 0
     for unit in stream.replace(start, b"\0\0\1").replace(b"\0\0\1", start).split(start)[1:]:
         if unit[0] & 0x1F in (1, 5):
             said = pairs[count]
-            made += start + _message(*said) if said else b""
+            made += start + _message(said, count if packets else None) if said else b""
             count += 1
         made += start + unit
     assert count == len(pairs), "one slice a picture"
     return made
 
 
-def _message(*fields: Pair) -> bytes:
+def _message(fields: Sequence[Pair], number: int | None) -> bytes:
     """SEI of type 4 (ITU-T H.264, D.1.6) around ATSC A/53's `cc_data`; nothing to escape in it."""
-    told = b"\xb5\x00\x31GA94\x03" + bytes([0xC0 | len(fields), 0xFF])
-    for kind, pair in zip((0xFC, 0xFD), fields, strict=True):
-        told += bytes([kind, *map(_odd, pair)])
-    told += b"\xff"
+    pairs = [
+        bytes([kind, *map(_odd, pair)]) for kind, pair in zip((0xFC, 0xFD), fields, strict=True)
+    ]
+    if number is not None:
+        pairs += [bytes([kind, 0x42, 0x20 + number % 96]) for kind in (0xFF, 0xFE)]
+    told = b"\xb5\x00\x31GA94\x03" + bytes([0xC0 | len(pairs), 0xFF])
+    told += b"".join(pairs) + b"\xff"
     return b"\x06\x04" + bytes([len(told)]) + told + b"\x80"

@@ -99,17 +99,28 @@ def pairs_of(path: Path) -> list[list[tuple[Fraction, bytes]]]:
     return found
 
 
+def packets_of(path: Path) -> list[bytes]:
+    """The pairs of CEA-708's packets, in order."""
+    found = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            said = b"".join(bytes(one) for one in frame.side_data if "A53" in str(one.type))
+            triplets = [said[at : at + 3] for at in range(0, len(said), 3)]
+            found += [one[1:] for one in triplets if one[0] & 4 and one[0] & 3 >= 2]
+    return found
+
+
 @pytest.mark.media
 @pytest.mark.parametrize("rate", [Fraction(25), NTSC], ids=["25i", "2997i"])
 def test_a_frame_for_each_field_has_the_captions_once(rate: Fraction, tmp_path: Path) -> None:
     """Byte by byte over a seam, and never further off than a frame of the source."""
     said = [(5, "HELLO WORLD"), (25, "OVER THE SEAM"), (44, "END")]
-    source = captioned(tmp_path / "a.mp4", str(rate), 60, said, interlaced=True)
+    source = captioned(tmp_path / "a.mp4", str(rate), 60, said, interlaced=True, packets=True)
     small = smaller(HD_AVC, 320, 180)
     made = planned(source, [small], tmp_path)
     (rung,) = made.rungs
     assert rung.video is not None
-    assert (rung.video.each_field, rung.video.captions) == (True, ("cea-608",))
+    assert (rung.video.each_field, rung.video.captions) == (True, ("cea-608", "cea-708"))
     parts = []
     for chunk in (Chunk(0, 0, 30), Chunk(1, 30, 60)):
         folder = tmp_path / str(chunk.index)
@@ -125,6 +136,8 @@ def test_a_frame_for_each_field_has_the_captions_once(rate: Fraction, tmp_path: 
         assert [pair for _, pair in mine] == [pair for _, pair in theirs]
         late = [at - due for (at, _), (due, _) in zip(mine, theirs, strict=True)]
         assert -1 / rate <= min(late) <= max(late) <= 1 / rate
+    assert packets_of(out) == packets_of(source)
+    assert len(packets_of(source)) == 2 * 60
 
 
 def shown(path: Path, position: int) -> list[tuple[int, int, str]]:
