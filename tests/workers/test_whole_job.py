@@ -369,10 +369,13 @@ def test_a_target_is_probed_once_for_the_same_bytes(embedded: Bench, tmp_path: P
     assert plans[1]["findings"] == plans[0]["findings"]  # its seconds too: nothing was sought
 
 
-def test_a_wrong_hash_never_becomes_an_asset(embedded: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "digits"), [("sha1", 40), ("sha256", 64), ("sha512", 128)])
+def test_a_wrong_hash_never_becomes_an_asset(
+    embedded: Bench, tmp_path: Path, kind: str, digits: int
+) -> None:
     """There is an upload that was rejected, and nothing in the store."""
     clip = _clip(tmp_path / "clip.mp4")
-    job_id = _upload(embedded, clip, {}, sha256="0" * 64)
+    job_id = _upload(embedded, clip, {}, **{kind: "0" * digits})
     embedded.service(KINDS)
     assert embedded.settled(job_id) == "failed"
     assert (embedded.row(job_id).error or {})["code"] == "hash_mismatch"
