@@ -100,6 +100,8 @@ def test_a_mistagged_source_waits_for_a_person(embedded: Bench, tmp_path: Path) 
     error = embedded.row(first).error or {}
     assert error["code"] == "nothing_to_encode"
     assert "--source-colour" in error["detail"]
+    (refused,) = (embedded.row(first).plan or {})["refused"]
+    assert (refused["profile"], refused["code"]) == ("mobile-540p", "colour_in_doubt")
     stated = {"profiles": ["mobile-540p"], "source_colour": "pq"}
     with embedded.database.begin() as session:
         asset = session.get_one(Asset, embedded.row(first).asset_id)
