@@ -16,8 +16,8 @@ from workers.service import _worker, at_once
 @pytest.fixture
 def redis_broker(tmp_path: Path) -> RedisBroker:
     """Not connected: nothing listens there."""
-    settings = {"KAPOK_DATA": str(tmp_path), "KAPOK_BROKER_URL": "redis://127.0.0.1:1/0"}
-    broker = open_broker(load_settings(settings))
+    settings = {"KAPOK_BROKER_URL": "redis://127.0.0.1:1/0"}
+    broker = open_broker(load_settings(tmp_path, settings))
     assert isinstance(broker, RedisBroker)
     return broker
 
