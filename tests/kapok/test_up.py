@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,26 @@ def test_the_event_chain_is_intact(running: Any) -> None:
 
     done = _kapok("events", "verify", KAPOK_DATA=running[1]["data"])
     assert "none was altered or removed" in done.stdout
+
+
+def test_a_broken_event_chain_is_an_error(running: Any, tmp_path: Path) -> None:
+    """Somebody with the database file can drop its triggers; the chain still tells."""
+    catalogue = Path(running[1]["data"]) / "kapok.db"
+    with (
+        closing(sqlite3.connect(catalogue)) as whole,
+        closing(sqlite3.connect(tmp_path / "kapok.db")) as copy,
+    ):
+        whole.backup(copy)
+        copy.execute("DROP TRIGGER events_no_update")
+        copy.execute("UPDATE events SET subject = 'job_of_another' WHERE seq = 2")
+        copy.commit()
+
+    done = _kapok("events", "verify", "--json", KAPOK_DATA=str(tmp_path))
+
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["intact"], found["broken_at"]) == (False, 2)
+    assert "chain_broken" in done.stderr
 
 
 def test_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
