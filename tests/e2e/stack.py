@@ -109,6 +109,12 @@ def rss_bytes(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def peak_rss_bytes(pid: int) -> int:
+    """VmHWM: no peak between two looks is missed."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
 @dataclass
 class Process:
     """One `kapok …` process in its own group, so that it can be killed like a crashed machine."""
