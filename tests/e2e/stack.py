@@ -281,7 +281,8 @@ def assert_no_orphans(stack: Stack) -> None:
     end = time.monotonic() + 20
     while orphans() and time.monotonic() < end:
         time.sleep(LOOK_S)
-    assert orphans() == []
+    left = orphans()
+    assert not left, f"no row of the catalogue names {left}"
 
 
 def stored(stack: Stack) -> set[str]:
