@@ -5,7 +5,12 @@
 The ingest rate is the file's size over the wall time of `kapok upload` against a running
 `kapok up`: hashed by the client, sent in signed parts, stored and synced. Interleaved with it, the
 same bytes are written and synced to the same disk, and hashed, by nothing but Python's own
-`write`, `fsync` and `hashlib`; medians count.
+`write`, `fsync` and `hashlib`; medians count. Exit status 1 below the bar.
+
+Every run that is known, on two cores that other work kept at a load of 4 to 9: 0.54 (0.5 GiB, 3
+rounds), 1.17 (2 GiB, 3 rounds), 0.61 (2 GiB, 5 rounds). Single rounds spread from 0.20 to 1.29, as
+the disk wrote 0.27 to 1.0 GB/s from one to the next: whether the bar is met is open until a machine
+that does nothing else has run it.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import hashlib
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +28,7 @@ from pathlib import Path
 from benchmarks.service import Service
 
 BLOCK = 8 << 20
+BAR = 0.8  # of what the slower of disk and SHA-256 allows
 
 
 def make_file(path: Path, size_bytes: int) -> None:
@@ -59,7 +66,7 @@ def ingest_rate(service: Service, source: Path) -> float:
     return source.stat().st_size / (time.monotonic() - started)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gib", type=float, default=2)
     parser.add_argument("--rounds", type=int, default=3)
@@ -75,9 +82,12 @@ def main() -> None:
             write, sha = write_rate(source, Path(name) / "copy.bin"), hash_rate(source)
             rows.append({"ingest": ingest, "write": write, "sha256": sha})
     ratio = statistics.median(row["ingest"] / min(row["write"], row["sha256"]) for row in rows)
-    result = {"ingest_vs_limit": round(ratio, 3), "bytes_per_second": rows}
+    result = {"ingest_vs_limit": round(ratio, 3), "bar": BAR, "bytes_per_second": rows}
     print(json.dumps(result, indent=2) if args.json else f"ingest ÷ limit = {ratio:.2f}")
+    if ratio < BAR:
+        print(f"MISSED  ingest ÷ limit {ratio:.2f} < {BAR}", file=sys.stderr)
+    return 1 if ratio < BAR else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

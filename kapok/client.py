@@ -88,7 +88,8 @@ class Client:
         `subtitles` are files beside it, named as `LANGUAGE:FILE`.
 
         The file is read once: hashed and sent from the same reading. A `FILE.sha256` or `FILE.md5`
-        beside it, or `checksum_file`, is what its owner says; `HashMismatch` when it is not so.
+        beside it, or `checksum_file` (MD5, SHA-1 or SHA-2), is what its owner says; `HashMismatch`
+        when it is not so.
         """
         file = Path(path)
         request = UploadRequest(

@@ -213,7 +213,7 @@ def _check_declared(
     if ticket.get("state", OPEN) == OPEN:
         transport.call("DELETE", route("uploads", str(ticket["id"])), patience_s=LONG_PATIENCE_S)
     journal.forget()
-    name, kind = wrong[0], {"sha256": "SHA-256"}.get(wrong[0], wrong[0].upper())
+    name, kind = wrong[0], wrong[0].upper().replace("SHA", "SHA-")
     raise HashMismatch(
         t(
             f"{request.path.name} has the {kind} {hashes[name]}, its checksum file says "

@@ -78,10 +78,13 @@ class Slate:
         cv2.putText(mask, text, place, cv2.FONT_HERSHEY_DUPLEX, scale, 255, weight, cv2.LINE_AA)
         return mask.astype(np.float32) / 255
 
+    def timecode_mask(self, frame: int) -> Floats:
+        return self._text(timecode(frame, self.rate), 0.015, 0.46)
+
     def stamp(self, picture: Planes, frame: int) -> None:
         """Paint the strip of this frame into the picture, in place."""
         base = round(self.rate)
-        text = self._text(timecode(frame, self.rate), 0.015, 0.46)
+        text = self.timecode_mask(frame)
         span = self.white - BLACK
         if frame % base == 0:
             luma = np.rint(self.white - span * text).astype(np.uint16)

@@ -1,7 +1,9 @@
 """The step engine: claim a step, run it under its lease, and write how it ended.
 
-The only place that catches `Exception`. Whatever happens, the catalogue ends up saying one true
-thing about the step, or says nothing and the lease runs out, so that another worker takes it.
+The only place where `Exception` decides what became of a step; the threads beside it (sweeper,
+finder, prover) catch it only to live on and come again. Whatever happens, the catalogue ends up
+saying one true thing about the step, or says nothing and the lease runs out, so that another worker
+takes it.
 """
 
 from __future__ import annotations

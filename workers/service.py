@@ -100,8 +100,10 @@ def _worker(broker: dramatiq.Broker, queues: Sequence[str], threads: int) -> dra
     """One Worker, as Dramatiq allows one a process.
 
     `queue_prefetch` counts the messages in work too, so it is also how many steps of one queue run
-    at once; nothing is fetched ahead and kept from an idle worker. The delay queues' own, larger
-    prefetch stays: on Redis it alone keeps the heartbeat of a busy worker going.
+    at once. It is each queue's own: a worker whose threads are all busy may hold unread messages of
+    other queues, whose steps an idle worker gets when the sweeper sends them again
+    (`resend_after_s`). The delay queues' own, larger prefetch stays: on Redis it alone keeps the
+    heartbeat of a busy worker going.
     """
     worker = dramatiq.Worker(
         broker, queues=set(queues), worker_timeout=IDLE_MS, worker_threads=threads

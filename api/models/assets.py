@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from api.models.common import Colour, Link, Metadata, Rational, Received, Seconds, Sent, Text
-from pipelines.media import Area, CaptionChannel, Captions, Levels, Loudness, Shot, Span
+from pipelines.media import Area, CaptionChannel, Captions, Levels, Loudness, Span
 
 AssetState = Literal["processing", "ready", "failed", "cancelled"]
 
@@ -80,6 +80,18 @@ class Source(Sent):
     )
 
 
+class Shot(Sent):
+    """Frames between two cuts, half-open; timecodes are null where the source has none."""
+
+    start_frame: int
+    start_timecode: str | None = None
+    end_frame: int
+    end_timecode: str | None = None
+    complexity: float = Field(description="Mean change of luma a frame, 0 to 1.")
+    detail: float = Field(description="Mean step of luma between neighbouring samples, 0 to 1.")
+    coded_bytes: float | None = Field(description="Of a frame's thumbnail, on average.")
+
+
 class Inspection(Sent):
     """Measured in one decode of the whole source."""
 
@@ -131,6 +143,7 @@ class Poster(Link):
     height: int
     time_s: float
     frame: int
+    timecode: str | None = Field(description="Null where the source has none.")
 
 
 class Posters(Sent):

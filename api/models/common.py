@@ -58,13 +58,31 @@ FileName = Annotated[
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,5}_[0-9a-z]{1,40}$")]
 NAME = r"^[a-z0-9][a-z0-9._-]{0,99}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-SHA256, MD5 = r"^[0-9a-fA-F]{64}$", r"^[0-9a-fA-F]{32}$"
-Sha256 = Annotated[str, StringConstraints(pattern=SHA256, to_lower=True)]
-Md5 = Annotated[str, StringConstraints(pattern=MD5, to_lower=True)]
+
+
+def _hex(digits: int) -> StringConstraints:
+    return StringConstraints(pattern=rf"^[0-9a-fA-F]{{{digits}}}$", to_lower=True)
+
+
+Md5 = Annotated[str, _hex(32)]
+Sha1 = Annotated[str, _hex(40)]
+Sha224 = Annotated[str, _hex(56)]
+Sha256 = Annotated[str, _hex(64)]
+Sha384 = Annotated[str, _hex(96)]
+Sha512 = Annotated[str, _hex(128)]
 PATTERN_WORDS = {
     NAME: "use a-z, 0-9, '.', '_' and '-', 100 at most, and begin with a letter or digit",
-    SHA256: "a SHA-256 has 64 hexadecimal digits",
-    MD5: "an MD5 has 32 hexadecimal digits",
+    **{
+        _hex(digits).pattern: f"{kind} has {digits} hexadecimal digits"
+        for kind, digits in (
+            ("an MD5", 32),
+            ("a SHA-1", 40),
+            ("a SHA-224", 56),
+            ("a SHA-256", 64),
+            ("a SHA-384", 96),
+            ("a SHA-512", 128),
+        )
+    },
 }
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 

@@ -24,7 +24,11 @@ from api.models.common import (
     Name,
     Received,
     Sent,
+    Sha1,
+    Sha224,
     Sha256,
+    Sha384,
+    Sha512,
     Text,
 )
 from pipelines import languages
@@ -112,30 +116,37 @@ class Recipe(Received):
         return self
 
 
-class NewUpload(Recipe):
+class Checksums(Received):
+    """Hashes of the whole file, of any kind that a sidecar or a BagIt manifest may hold; a worker
+    proves each over the stored bytes.
+    """
+
+    md5: Md5 | None = None
+    sha1: Sha1 | None = None
+    sha224: Sha224 | None = None
+    sha256: Sha256 | None = None
+    sha384: Sha384 | None = None
+    sha512: Sha512 | None = None
+
+    def declared(self) -> dict[str, str]:
+        return self.model_dump(include=set(Checksums.model_fields), exclude_none=True)
+
+
+class NewUpload(Recipe, Checksums):
     model_config = ConfigDict(json_schema_extra={"examples": [UPLOAD_EXAMPLE]})
 
     title: Text
     file_name: FileName = Field(description="Kept as a label; never used as a path.")
     size_bytes: int = Field(ge=0, le=2**62, description="Exact size of the file.")
-    sha256: Sha256 | None = Field(
-        default=None, description="May also be given when the upload is completed."
-    )
-    md5: Md5 | None = Field(
-        default=None, description="From a museum's sidecar; checked as well as SHA-256."
-    )
     metadata: Metadata = Field(
         default_factory=dict, description="Free fields; their text can be searched."
     )
 
 
-class CompleteUpload(Received):
+class CompleteUpload(Checksums):
     """Hashes that the client learnt while it sent the file; they must agree with earlier ones."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"sha256": "9f86d081884c7d65" * 4}]})
-
-    sha256: Sha256 | None = None
-    md5: Md5 | None = None
 
 
 class Upload(Sent):
@@ -151,8 +162,12 @@ class Upload(Sent):
     size_bytes: int
     part_size_bytes: int = Field(description="Every part has this size but the last.")
     part_count: int
-    sha256: str | None
     md5: str | None
+    sha1: str | None
+    sha224: str | None
+    sha256: str | None
+    sha384: str | None
+    sha512: str | None
     error: Failure | None
     created_at: datetime
     expires_at: datetime = Field(description="An upload that is not complete by then is removed.")

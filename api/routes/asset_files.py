@@ -10,7 +10,8 @@ from api.backend import Backend, BackendDep
 from api.links import object_link, prefix_link
 from api.models import assets as model
 from api.refusals import NotMadeYet
-from pipelines.media import Inspection
+from api.views.assets import timecode_of
+from pipelines.media import Inspection, MediaInfo
 from pipelines.records import from_json
 from storage import schema
 from storage.catalogue import assets, packages
@@ -24,6 +25,8 @@ def list_posters(asset_id: str, backend: BackendDep, caller: Reader) -> model.Po
     """Pictures chosen from the source, best first; empty for sound alone."""
     with backend.database.read() as session:
         measured, prefix = _inspected(session, caller, asset_id)
+        row = assets.get_asset(session, caller.organisation_id, asset_id)
+        info = from_json(MediaInfo, row.media) if row.media else None
     found = []
     for image in measured.posters:
         link = object_link(backend, f"{prefix}/{image.name}")
@@ -35,6 +38,7 @@ def list_posters(asset_id: str, backend: BackendDep, caller: Reader) -> model.Po
                 height=image.height,
                 time_s=image.time_s,
                 frame=image.frame,
+                timecode=timecode_of(image.frame, measured, info),
             )
         )
     return model.Posters(data=found)

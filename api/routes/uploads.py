@@ -68,7 +68,7 @@ def begin_upload(
             size_bytes=body.size_bytes,
             part_size_bytes=part_size_bytes,
             key=key,
-            declared=_declared(body),
+            declared=body.declared(),
             request=request,
             expires_at=expiry(backend.settings.upload_ttl_s),
             actor=caller.key_id,
@@ -142,14 +142,15 @@ def complete_upload(
     body: model.CompleteUpload | None = None,
 ) -> Response:
     """All parts are sent: begin the job, whose first step proves the bytes. `Location` names it."""
+    declared = body.declared() if body is not None else {}
     found = _find(backend, caller, upload_id)
     if found.state == "open":
-        uploads.agreeing(found, _declared(body))  # else the parts would be gone for nothing
+        uploads.agreeing(found, declared)  # else the parts would be gone for nothing
         _complete_in_store(backend, _begun(backend, found))
 
     def complete(session: Session) -> Answer:
         row = uploads.get_upload(session, caller.organisation_id, upload_id)
-        job = uploads.complete_upload(session, row, caller.key_id, _declared(body))
+        job = uploads.complete_upload(session, row, caller.key_id, declared)
         ready = jobs.ready_steps(session, job.id)
         done = uploads.get_upload(session, caller.organisation_id, upload_id)
         return Answer(
@@ -248,11 +249,6 @@ def _check_size(backend: Backend, body: model.NewUpload) -> None:
             f"{body.file_name} has {body.size_bytes} bytes, this installation takes {limit}: "
             "split the file, or ask whoever runs it to raise the limit."
         )
-
-
-def _declared(body: model.NewUpload | model.CompleteUpload | None) -> dict[str, str]:
-    given = {"sha256": body.sha256, "md5": body.md5} if body is not None else {}
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def _part_bytes(row: schema.Upload, number: int) -> int:

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from api.models import assets as model
 from api.models.common import Colour
+from pipelines.encoding.timecode import picture_timecode
 from pipelines.media import Inspection, MediaInfo, VideoTrack
 from pipelines.records import from_json
 from storage import schema
@@ -20,8 +21,27 @@ def asset(row: schema.Asset) -> model.Asset:
         metadata=row.metadata_,
         version=row.version,
         source=_source(info, measured) if info else None,
-        inspection=model.Inspection.model_validate(measured) if measured else None,
+        inspection=_inspection(measured, info) if measured else None,
     )
+
+
+def timecode_of(frame: int, measured: Inspection, info: MediaInfo | None) -> str | None:
+    """Frame numbers of a varying rate are no timecode."""
+    rate = measured.frame_rate if measured.constant_frame_rate else None
+    return picture_timecode(info.timecode if info else None, rate, frame)
+
+
+def _inspection(measured: Inspection, info: MediaInfo | None) -> model.Inspection:
+    shots = [
+        model.Shot.model_validate(shot).model_copy(
+            update={
+                "start_timecode": timecode_of(shot.start_frame, measured, info),
+                "end_timecode": timecode_of(shot.end_frame, measured, info),
+            }
+        )
+        for shot in measured.shots
+    ]
+    return model.Inspection.model_validate(measured).model_copy(update={"shots": tuple(shots)})
 
 
 def _source(info: MediaInfo, measured: Inspection | None) -> model.Source:

@@ -49,6 +49,14 @@ def timecode_at(start: str | None, source_rate: Fraction, rate: Fraction) -> Tim
     return Timecode(_without_dropped(number, whole) if drop else number, whole, drop)
 
 
+def picture_timecode(start: str | None, rate: Fraction | None, frame: int) -> str | None:
+    """What a picture of the source carries; nothing where the source says nothing, or has no one
+    rate to count by (`None`).
+    """
+    first = timecode_at(start, rate, rate) if start and rate else None
+    return str(first.later(frame)) if first else None
+
+
 def rung_timecode(plan: Plan, rung: Rung) -> str | None:
     """What a rung's file says; nothing where the source says nothing.
 

@@ -93,7 +93,10 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         raise Refused("no_picture", "the source has no picture: choose 'audio-access-aac'")
     if min(source.picture.width, source.picture.height) < SMALLEST_SIDE:
         size = f"{source.picture.width}x{source.picture.height}"
-        raise Refused("picture_too_small", f"{size} is smaller than 16x16: nothing to encode")
+        raise Refused(
+            "picture_too_small",
+            f"{size} is smaller than 16x16, which no profile takes: export it with larger pictures",
+        )
     if not source.inspection.constant_raster:
         raise Refused(
             "raster_changes",

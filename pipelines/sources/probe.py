@@ -48,6 +48,7 @@ MAX_DURATION_S = 7 * 24 * 3600
 _MOV_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
 # SMPTE ST 377-1, RFC 8794 (EBML).
 _SIGNATURES = {"MXF": bytes.fromhex("060e2b34020501010d010201"), "MKV": b"\x1a\x45\xdf\xa3"}
+CHECK_AND_EXPORT = "check the file in a player, and export it again"
 _CHILD = Path(__file__).with_name("probe_child.py")
 _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
@@ -75,7 +76,10 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
     video, unreadable = _video_tracks(path, found["video"])
     audio = tuple(_audio_track(track) for track in found["audio"] if track["decoded"])
     if not video and not audio:
-        message = "the file has neither a picture nor a sound track that can be decoded"
+        message = (
+            "the file has neither a picture nor a sound track that can be decoded: "
+            f"{CHECK_AND_EXPORT}"
+        )
         raise NoEssence(message)
     tracks = (*found["video"], *found["audio"], *found["subtitles"])
     info = MediaInfo(
@@ -115,7 +119,10 @@ def _video_tracks(
                 raise
             unreadable.append(f"picture track {track['index']} (no picture of it decodes)")
     if unreadable and not read:
-        message = f"none of its {len(found)} picture tracks has a picture that decodes"
+        message = (
+            f"none of its {len(found)} picture tracks has a picture that decodes: "
+            f"{CHECK_AND_EXPORT}"
+        )
         raise NoEssence(message)
     return tuple(read), unreadable
 
@@ -190,10 +197,10 @@ def _ask_ffmpeg(path: Path, index: int) -> FirstPicture:
     try:
         picture = first_picture(path, index)
     except (ToolFailed, MediaError) as error:
-        message = f"no picture of track {index} can be decoded: {error.detail}"
+        message = f"no picture of track {index} can be decoded ({error.detail}): {CHECK_AND_EXPORT}"
         raise NoEssence(message) from error
     if picture is None:
-        message = f"there are no pictures in track {index}"
+        message = f"there are no pictures in track {index}: {CHECK_AND_EXPORT}"
         raise NoEssence(message)
     return picture
 

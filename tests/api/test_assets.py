@@ -34,8 +34,17 @@ def test_an_asset_shows_what_its_source_really_is(
     assert (source["frames"], source["duration_s"], source["dynamic_range"]) == (150, 3.0, "hlg")
     assert source["colour"]["transfer"] == "arib-std-b67"
     assert source["audio"][0]["channels"] == 6
-    shot = {"start_frame": 0, "end_frame": 150, "complexity": 0.1}
-    assert body["inspection"]["shots"] == [{**shot, "detail": 0.0, "coded_bytes": None}]
+    assert body["inspection"]["shots"] == [
+        {
+            "start_frame": 0,
+            "start_timecode": "10:00:00:00",
+            "end_frame": 150,
+            "end_timecode": "10:00:03:00",
+            "complexity": 0.1,
+            "detail": 0.0,
+            "coded_bytes": None,
+        }
+    ]
 
 
 def test_an_asset_shows_its_programme_and_a_job_may_choose_another(

@@ -157,6 +157,7 @@ def test_posters_storyboard_and_waveform_are_pictures_of_the_source(
     path = f"/v1/assets/{asset.id}"
     (poster,) = admin.get(f"{path}/posters").json()["data"]
     assert (poster["width"], poster["time_s"]) == (1920, 1.5)
+    assert (poster["frame"], poster["timecode"]) == (75, "10:00:01:25")
     answer = anonymous.get(poster["url"])
     assert (answer.content, answer.headers["content-type"]) == (b"poster", "image/jpeg")
     board = admin.get(f"{path}/storyboard").json()

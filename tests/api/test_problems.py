@@ -182,6 +182,8 @@ def test_a_value_of_another_type_is_wrong(admin: httpx.Client, wrong: dict[str, 
         ({"profiles": ["HD AVC"]}, "use a-z, 0-9"),
         ({"sha256": "12"}, "a SHA-256 has 64 hexadecimal digits"),
         ({"md5": "xyz"}, "an MD5 has 32 hexadecimal digits"),
+        ({"sha1": "0" * 41}, "a SHA-1 has 40 hexadecimal digits"),
+        ({"sha512": "0" * 64}, "a SHA-512 has 128 hexadecimal digits"),
     ],
 )
 def test_a_name_or_hash_that_cannot_be_one_is_told_in_words(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,6 +107,12 @@ def ffmpegs_of_steps(marker: str) -> list[str]:
 def rss_bytes(pid: int) -> int:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_rss_bytes(pid: int) -> int:
+    """VmHWM: no peak between two looks is missed."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 @dataclass
@@ -246,6 +254,45 @@ class Stack:
     def stop(self) -> None:
         for process in (*self.workers, self.api):
             process.stop()
+
+
+# What a row may name: an object, all that lies under a prefix, or the parts of an open upload.
+NAMED = """
+    SELECT 'objects/' || source_key FROM assets
+    UNION SELECT 'objects/' || key FROM renditions WHERE key IS NOT NULL
+    UNION SELECT 'objects/' || manifest_key FROM publications
+    UNION SELECT 'objects/' || inspection_prefix FROM assets WHERE inspection_prefix IS NOT NULL
+    UNION SELECT 'objects/' || prefix FROM packages
+    UNION SELECT 'objects/' || key FROM uploads WHERE state IN ('complete', 'verified')
+    UNION SELECT 'multipart/' || store_upload_id || '/' FROM uploads WHERE state = 'open'
+    UNION SELECT 'objects/work/' || job_id || '/' || id || '/' || epoch || '/' FROM steps
+        WHERE state = 'done'
+"""
+
+
+def assert_no_orphans(stack: Stack) -> None:
+    """A row of the catalogue names each file of the store, once the sweeper has been round."""
+
+    def orphans() -> list[str]:
+        with closing(sqlite3.connect(stack.folder / "data" / "kapok.db")) as catalogue:
+            named = tuple(row[0] for row in catalogue.execute(NAMED))
+        return [name for name in stored(stack) if not name.startswith(named)]
+
+    end = time.monotonic() + 20
+    while orphans() and time.monotonic() < end:
+        time.sleep(LOOK_S)
+    left = orphans()
+    assert not left, f"no row of the catalogue names {left}"
+
+
+def stored(stack: Stack) -> set[str]:
+    """Every file of the store. Folders may go while we look, which `rglob` does not bear."""
+    root = stack.folder / "data" / "objects"
+    return {
+        str((Path(folder) / name).relative_to(root))
+        for folder, _, names in os.walk(root)
+        for name in names
+    }
 
 
 def embedded(folder: Path, settings: Mapping[str, str] = ALONE) -> Stack:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +21,11 @@ pytestmark = [pytest.mark.services, pytest.mark.media]
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
-    """One embedded service for every bad file: it must survive them all."""
+    """One embedded service for every bad file: it must survive them all, and leave no orphan."""
     stack = stacks.embedded(tmp_path_factory.mktemp("bad-input"))
     try:
         yield stack
+        stacks.assert_no_orphans(stack)
     finally:
         stack.stop()
 
@@ -84,29 +84,40 @@ def zero_seconds(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("build", "codes"),
+    ("build", "code", "way_out"),
     [
-        (text_file, {"unsupported_media"}),
-        (truncated, {"truncated_media"}),
-        (playlist, {"unsupported_media"}),
-        (url_playlist, {"unsupported_media"}),
-        (concat_script, {"unsupported_media"}),
-        (one_pixel, {"picture_too_small", "nothing_to_encode"}),
-        (zero_seconds, {"no_essence"}),
+        (text_file, "unsupported_media", "upload MP4, MOV, MXF"),
+        (truncated, "truncated_media", "upload it again, whole"),
+        (playlist, "unsupported_media", "upload MP4, MOV, MXF"),
+        (url_playlist, "unsupported_media", "upload MP4, MOV, MXF"),
+        (concat_script, "unsupported_media", "upload the media"),
+        (one_pixel, "nothing_to_encode", "export it with larger pictures"),
+        (zero_seconds, "no_essence", "check the file in a player, and export it again"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_file_that_is_no_programme_fails_with_its_code(
-    service: stacks.Stack, tmp_path: Path, build: Any, codes: set[str]
+def test_a_file_that_is_no_programme_fails_with_its_code_and_the_way_out(
+    service: stacks.Stack, tmp_path: Path, build: Any, code: str, way_out: str
 ) -> None:
     """The CLI ends with 6, names the code, and says no Python words."""
     done = service.cli("upload", str(build(tmp_path)), "--wait", "--json")
     assert done.returncode == 6, (done.stdout, done.stderr)
     error = json.loads(done.stdout)["job"]["error"]
-    assert error["code"] in codes, error
-    assert len(error["detail"]) > 20
+    assert error["code"] == code, error
+    assert way_out in error["detail"]
     assert "Traceback" not in done.stdout + done.stderr
     assert "root:" not in done.stdout
+
+
+def test_of_a_source_that_fits_no_profile_the_job_says_why_for_each(
+    service: stacks.Stack, tmp_path: Path
+) -> None:
+    """The plan is kept although nothing is made by it: a person sees each rung's refusal."""
+    done = service.cli("upload", str(one_pixel(tmp_path)), "--wait", "--json")
+    job = service.job(json.loads(done.stdout)["job"]["id"])
+    assert job["plan"]["rungs"] == []
+    assert len(job["refused"]) > 1
+    assert {one["code"] for one in job["refused"]} == {"picture_too_small"}
 
 
 def test_an_empty_file_is_refused_before_anything_is_stored(
@@ -126,7 +137,7 @@ def test_a_sidecar_that_disagrees_stops_the_client(
     """The museum's checksum belongs to another file: nothing is completed, nothing is left."""
     sidecar = tmp_path / "short.sha256"
     sidecar.write_text(f"{'0' * 64}  {short_clip.name}\n")
-    before = stored_objects(service)
+    before = stacks.stored(service)
     done = service.cli(
         *("upload", str(short_clip), "--checksum-file", str(sidecar), "--wait", "--json"),
         *("--title", "never-an-asset"),
@@ -134,14 +145,14 @@ def test_a_sidecar_that_disagrees_stops_the_client(
     assert done.returncode == 6, (done.stdout, done.stderr)
     assert "hash_mismatch" in done.stderr
     assert service.get("/v1/assets?text=never-an-asset")["data"] == []
-    assert stored_objects(service) == before
+    assert stacks.stored(service) == before
 
 
 def test_a_wrong_declared_hash_never_becomes_an_asset(
     service: stacks.Stack, short_clip: Path
 ) -> None:
     """A client that lies: the worker hashes the stored bytes, and rejects and removes them."""
-    content, before = short_clip.read_bytes(), stored_objects(service)
+    content, before = short_clip.read_bytes(), stacks.stored(service)
     with service.http() as client:
         upload = begin(client, content, title="never-an-asset", sha256="0" * 64)
         assert httpx.put(sign(client, upload, 1), content=content).status_code == 200
@@ -153,14 +164,8 @@ def test_a_wrong_declared_hash_never_becomes_an_asset(
     assert job["error"]["code"] == "hash_mismatch"
     assert rejected["state"] == "rejected"
     assert service.get("/v1/assets?text=never-an-asset")["data"] == []
-    gone = lambda: stored_objects(service) == before  # noqa: E731 - said once, used once
+    gone = lambda: stacks.stored(service) == before  # noqa: E731 - said once, used once
     stacks.wait_until(gone, 20, "the rejected bytes are removed")
-
-
-def stored_objects(service: stacks.Stack) -> set[str]:
-    """Every file of the store. Folders may go while we look, which `rglob` does not bear."""
-    walked = os.walk(service.folder / "data" / "objects")
-    return {f"{folder}/{name}" for folder, _, names in walked for name in names}
 
 
 def begin(client: httpx.Client, content: bytes, **more: Any) -> dict[str, Any]:
@@ -284,6 +289,7 @@ def test_a_full_disk_fails_clearly_and_a_retry_finishes(tmp_path: Path, short_cl
         filler.unlink()
         done = stack.cli("upload", str(short_clip), "--wait", "--json")
         assert done.returncode == 0, (done.stdout, done.stderr, stack.logs())
+        stacks.assert_no_orphans(stack)
     finally:
         if stack:
             stack.stop()

@@ -45,8 +45,14 @@ def test_the_demo_plays_both_halves(tmp_path: Path) -> None:
     assert profiles["cn4k-hevc-hlg"]["color_transfer"] == "arib-std-b67"
     assert (profiles["cn4k-hevc-hlg"]["width"], profiles["cn4k-hevc-hlg"]["height"]) == (3840, 2160)
     assert profiles["hd-avc-sdr"]["color_transfer"] == "bt709"
+    assert result["publication"]["zone"] == "uhd-4k"
+    assert [one["sha256"] for one in result["pulled"]] == [profiles["cn4k-hevc-hlg"]["sha256"]]
     check(result, tmp_path, "--source", result["source"]["path"])
     heritage = result["heritage"]
+    tape = Path(heritage["source"]["path"])
+    sidecar = tape.with_name(f"{tape.name}.md5").read_text()
+    assert sidecar.startswith(heritage["declared_checksums"]["md5"])
+    assert list(heritage["declared_checksums"]) == ["md5"]
     master = next(r for r in heritage["renditions"] if r["profile"] == "archive-ffv1")
     assert {"metric": "framemd5", "equal": True}.items() <= master["measurements"][0].items()
     check(heritage, tmp_path, "--source", heritage["source"]["path"])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 import servers
 import stack as stacks
+
+from kapok.client import Client
+from kapok.transfer import Transfer
 
 pytestmark = [pytest.mark.services, pytest.mark.media, pytest.mark.slow]
 
@@ -74,6 +78,28 @@ def test_kill_9_of_a_worker_in_the_middle_of_an_encode(
     assert stacks.ffmpeg_processes(victim.env["KAPOK_SCRATCH"]) == []
     assert_finished_once(distributed, job_id)
     assert sorted(epochs_of_chunks(distributed, job_id)) == [1, 2]
+
+
+def test_kill_9_of_the_api_during_an_upload(distributed: stacks.Stack, tmp_path: Path) -> None:
+    """Parts go to MinIO meanwhile; the client goes on by itself, and a worker proves the bytes."""
+    file = tmp_path / "noise.mov"
+    with file.open("wb") as random:
+        for _ in range(200):
+            random.write(os.urandom(1 << 20))
+    killed: list[int] = []
+
+    def kill_once(progress: Transfer) -> None:
+        if not killed and progress.done_bytes:
+            killed.append(progress.done_bytes)
+            distributed.api.kill9()
+            distributed.api.start()
+
+    with Client(distributed.url, distributed.key) as client:
+        sent = client.upload(file, on_progress=kill_once)
+    assert 0 < killed[0] < file.stat().st_size
+    assert distributed.wait_job(sent.job_id)["error"]["code"] == "unsupported_media"
+    found = distributed.get(f"/v1/uploads/{sent.upload_id}")
+    assert (found["state"], found["sha256"]) == ("verified", sent.sha256)
 
 
 def test_redis_killed_with_its_data_gone(

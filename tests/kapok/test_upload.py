@@ -15,6 +15,7 @@ import pytest
 from faulty_proxy import CUT, LOST
 from real_service import PART_BYTES, Service
 
+from kapok.checksums import declared_checksums
 from kapok.errors import ApiError, FileChanged, FileMissing, Usage
 from kapok.subtitle_files import sent_subtitles
 from kapok.transfer import Transfer, follow
@@ -241,13 +242,20 @@ def test_a_file_that_is_not_what_its_owner_says_is_never_completed(
     assert service.count(f"POST /v1/uploads/{service.upload().id}/complete") == 0
 
 
-def test_the_owners_checksums_go_along(service: Service, transport: Transport, file: Path) -> None:
-    """A good sidecar is declared to the service, which proves it over the stored bytes again."""
-    md5 = hashlib.md5(file.read_bytes()).hexdigest()
+@pytest.mark.parametrize("kind", ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"])
+def test_the_owners_checksums_go_along(
+    service: Service, transport: Transport, file: Path, kind: str
+) -> None:
+    """Whatever a manifest holds is declared to the service, which proves it once more."""
+    value = hashlib.new(kind, file.read_bytes()).hexdigest()
+    manifest = file.with_name(f"manifest-{kind}.txt")
+    manifest.write_text(f"{value.upper()}  data/{file.name}\n")
 
-    sent = send(transport, file, checksums={"md5": md5.upper()})
+    sent = send(transport, file, checksums=declared_checksums(file, manifest))
 
-    assert service.upload(sent.upload_id).declared["md5"] == md5
+    assert service.upload(sent.upload_id).declared[kind] == value
+    shown = transport.get(f"/v1/uploads/{sent.upload_id}")
+    assert shown[kind] == value
 
 
 def test_a_file_that_changes_while_it_is_sent_is_refused(

@@ -170,7 +170,7 @@ def test_a_film_whose_pictures_are_cut_short_is_truncated(tmp_path: Path) -> Non
 def test_a_film_without_pictures_has_no_essence(tmp_path: Path) -> None:
     """Zero seconds: a container, and nothing in it."""
     path = clips.make(tmp_path / "zero.mp4", *clips.generated(clips.PICTURE), "-t", "0")
-    with pytest.raises(NoEssence):
+    with pytest.raises(NoEssence, match="check the file in a player, and export it again"):
         probe(path)
 
 

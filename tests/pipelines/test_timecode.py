@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipelines.encoding.join import join
-from pipelines.encoding.timecode import rung_timecode
+from pipelines.encoding.timecode import picture_timecode, rung_timecode
 from pipelines.errors import VerificationFailed
 from pipelines.planning.plan import plan
 from pipelines.profiles.profile import profile
@@ -52,6 +52,26 @@ def test_a_rung_counts_at_its_own_rate(
     rung = replace(RUNG, video=replace(VIDEO, frame_rate=rate))
     made = replace(PLAN, source_timecode=said, frame_rate=source_rate)
     assert rung_timecode(made, rung) == kept
+
+
+@pytest.mark.parametrize(
+    ("start", "rate", "frame", "said"),
+    [
+        ("10:00:00:12", Fraction(25), 13, "10:00:01:00"),
+        ("10:00:59;28", NTSC, 2, "10:01:00;02"),
+        ("10:09:59;28", NTSC, 2, "10:10:00;00"),
+        ("10:00:59;56", NTSC_60, 4, "10:01:00;04"),
+        ("10:00:59:28", NTSC, 2, "10:01:00:00"),
+        ("10:00:00:00", Fraction(25, 2), 1, None),
+        ("10:00:00:00", None, 1, None),
+        (None, Fraction(25), 1, None),
+    ],
+)
+def test_a_picture_of_the_source_has_a_timecode_where_the_source_has_one(
+    start: str | None, rate: Fraction | None, frame: int, said: str | None
+) -> None:
+    """Drop-frame numbering leaves two, or four, out of each minute but every tenth."""
+    assert picture_timecode(start, rate, frame) == said
 
 
 def test_the_plan_says_where_the_timecode_goes() -> None:

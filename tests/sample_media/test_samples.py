@@ -16,8 +16,9 @@ from sample_media import recipes
 from sample_media.__main__ import main
 from sample_media.generate import UnknownSample, generate, samples
 from sample_media.light import Planes
-from sample_media.programme import Format, pictures
+from sample_media.programme import Format, _add_grain, _grain, pictures
 from sample_media.sidecar import write_sidecar
+from sample_media.slate import Slate
 from sample_media.sound import TONES_HZ
 from tests.sample_media.reading import HEIGHT, SECONDS, ffprobe, luma, samples_of, streams
 
@@ -58,6 +59,45 @@ def test_the_flash_of_each_second_is_one_frame_in_the_strip(small: Small) -> Non
     bright = np.flatnonzero(strip.mean(axis=1) > 600)
     assert bright.tolist() == [0, 50]
     assert strip[50].mean() == pytest.approx(721, abs=3)
+
+
+def test_the_timecode_in_the_picture_is_that_of_its_frame(small: Small) -> None:
+    """Of all the timecodes of the clip, the digits in the strip look like the frame's own.
+
+    A flash, black on white, is left out.
+    """
+    shape = Format((320, HEIGHT), Fraction(50), "hlg", "420", "")
+    slate = Slate(shape.size, shape.rate, shape.encoding, shape.chroma, shape.title)
+    digits = slice(0, 95)
+    written = np.stack([slate.timecode_mask(frame)[2:, digits] for frame in range(SECONDS * 50)])
+    strips = luma(small("programme_2160p50_hlg"), 320, HEIGHT)[:, 2 - slate.rows :, digits]
+    for frame in set(range(SECONDS * 50)) - {0, 50}:
+        seen = (strips[frame].astype(float) - 64) / (slate.white - 64)
+        assert np.abs(written - seen).mean(axis=(1, 2)).argmin() == frame
+
+
+@pytest.mark.parametrize("frame", [20, 75])
+def test_the_grain_of_each_frame_is_in_its_picture(small: Small, frame: int) -> None:
+    """The sky's finest detail goes with the noise that was added, and with no other frame's."""
+
+    def finest(picture: np.ndarray) -> np.ndarray:
+        whole = picture[:20].astype(float)
+        around = whole[:-2, 1:-1] + whole[2:, 1:-1] + whole[1:-1, :-2] + whole[1:-1, 2:]
+        return (whole[1:-1, 1:-1] - around / 4).ravel()
+
+    shape = Format((320, HEIGHT), Fraction(50), "hlg", "420", "")
+    seen = finest(luma(small("programme_2160p50_hlg"), 320, HEIGHT)[frame])
+    own, next_ones = (finest(grain_of(shape, number)) for number in (frame, frame + 1))
+    assert np.corrcoef(seen, own)[0, 1] > 0.1
+    assert abs(np.corrcoef(seen, next_ones)[0, 1]) < 0.05
+
+
+def grain_of(shape: Format, frame: int) -> np.ndarray:
+    """What is added to a grey picture."""
+    grey = np.full((shape.height, shape.size[0]), 500, np.uint16)
+    picture = Planes(grey, grey, grey)
+    _add_grain(picture, _grain(shape), frame)
+    return picture.y
 
 
 def test_a_click_begins_in_the_sample_of_each_flash(small: Small) -> None:

@@ -100,6 +100,8 @@ def test_a_mistagged_source_waits_for_a_person(embedded: Bench, tmp_path: Path) 
     error = embedded.row(first).error or {}
     assert error["code"] == "nothing_to_encode"
     assert "--source-colour" in error["detail"]
+    (refused,) = (embedded.row(first).plan or {})["refused"]
+    assert (refused["profile"], refused["code"]) == ("mobile-540p", "colour_in_doubt")
     stated = {"profiles": ["mobile-540p"], "source_colour": "pq"}
     with embedded.database.begin() as session:
         asset = session.get_one(Asset, embedded.row(first).asset_id)
@@ -369,10 +371,13 @@ def test_a_target_is_probed_once_for_the_same_bytes(embedded: Bench, tmp_path: P
     assert plans[1]["findings"] == plans[0]["findings"]  # its seconds too: nothing was sought
 
 
-def test_a_wrong_hash_never_becomes_an_asset(embedded: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "digits"), [("sha1", 40), ("sha256", 64), ("sha512", 128)])
+def test_a_wrong_hash_never_becomes_an_asset(
+    embedded: Bench, tmp_path: Path, kind: str, digits: int
+) -> None:
     """There is an upload that was rejected, and nothing in the store."""
     clip = _clip(tmp_path / "clip.mp4")
-    job_id = _upload(embedded, clip, {}, sha256="0" * 64)
+    job_id = _upload(embedded, clip, {}, **{kind: "0" * digits})
     embedded.service(KINDS)
     assert embedded.settled(job_id) == "failed"
     assert (embedded.row(job_id).error or {})["code"] == "hash_mismatch"

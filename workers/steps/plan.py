@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from pipelines.errors import NothingToEncode
 from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.memory import look_bytes
 from pipelines.planning.plan import Plan, plan
-from pipelines.planning.plan_types import Findings
+from pipelines.planning.plan_types import Findings, Refusal
 from pipelines.profiles.profile_key import profile_key
 from pipelines.quality.measure import measured_together
 from pipelines.quality.search import Means, key_of, search, search_bytes
@@ -52,9 +52,14 @@ def run(context: StepContext) -> StepResult:
     # What only another worker can encode is predicted, and not probed here.
     if made.choices and all(context.proofs.can_do(keys[one.profile]) for one in made.choices):
         made = resolved(findings=_findings(context, made, info, inspection))
+
+    def apply(session: Session) -> None:
+        job = jobs.get_job(session, context.step.organisation_id, context.step.job_id)
+        jobs.record_plan(session, job, to_json(made), [to_json(rung) for rung in made.rungs])
+        workers.keep_definitions(session, {keys[one.name]: to_json(one) for one in profiles})
+
     if not made.rungs:
-        reasons = "; ".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
-        raise NothingToEncode(f"every profile was refused ({reasons}): ask for other profiles")
+        return StepResult(fault=_no_rung(made.refused), apply=apply)
     if len(made.chunks) > 1 and info.picture is not None:
         source = source_of(context)
         context.need_scratch(source.size_bytes // len(made.chunks))
@@ -63,12 +68,6 @@ def run(context: StepContext) -> StepResult:
         with context.memory_if_much(decoding_bytes):
             made = context.follow(with_parts_that_decode(master, made, context.folder))
     made = divided(made, info.picture, context.settings.cores, context.settings.memory_bytes)
-
-    def apply(session: Session) -> None:
-        job = jobs.get_job(session, context.step.organisation_id, context.step.job_id)
-        jobs.record_plan(session, job, to_json(made), [to_json(rung) for rung in made.rungs])
-        workers.keep_definitions(session, {keys[one.name]: to_json(one) for one in profiles})
-
     steps = steps_of(made, info, request.get("zone"), scores=request.get("scores", True))
     return StepResult(
         result={"renditions": len(made.rungs), "refused": [asdict(one) for one in made.refused]},
@@ -78,6 +77,16 @@ def run(context: StepContext) -> StepResult:
         ),
         apply=apply,
     )
+
+
+def _no_rung(refused: Sequence[Refusal]) -> NothingToEncode:
+    """Each reason once: a source that nothing takes gives every profile the same one."""
+    profiles: dict[str, list[str]] = {}
+    for refusal in refused:
+        profiles.setdefault(refusal.reason, []).append(refusal.profile)
+    reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in profiles.items())
+    way_out = "do as the reasons say, or ask for other profiles"
+    return NothingToEncode(f"no profile fits this source ({reasons}): {way_out}")
 
 
 def _findings(
