@@ -15,7 +15,7 @@ from pipelines.colour.colour_types import Conversion
 from pipelines.colour.source_colour import complete_colour
 from pipelines.errors import KapokError
 from pipelines.inspection.pulldown import film_frames, film_rate
-from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
+from pipelines.media import Colour, Hdr10, Inspection, MediaInfo, VideoTrack
 from pipelines.planning.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.planning.plan_colour import conversion_between, decide
 
@@ -114,6 +114,7 @@ def _video_plan(source: VideoTrack, made: VideoTrack, divisor: int, frames: int)
     conversion = _conversion(source, made)
     before = complete_colour(source)
     after = target_colour(conversion, before)
+    kept = Hdr10(made.mastering_display, made.content_light)
     return VideoPlan(
         codec=_codec(made.codec),
         encoder=made.codec,
@@ -127,7 +128,7 @@ def _video_plan(source: VideoTrack, made: VideoTrack, divisor: int, frames: int)
         field_order=made.field_order or "progressive",
         sample_aspect_ratio=made.sample_aspect_ratio,
         rate_divisor=divisor,
-        colour_decision=decide(conversion, before, after, source),
+        colour_decision=decide(conversion, before, after, source, kept),
     )
 
 

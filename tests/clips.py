@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from pipelines.colour.colour_maths import display_to_pq
+from pipelines.profiles.vivid_sample import mark, packed
 from pipelines.running.tools import ffmpeg
 
 PICTURE = "testsrc2=s=320x180:r=25:d=2,format=yuv420p"
@@ -43,6 +44,34 @@ def hdr(folder: Path, transfer: str) -> Path:
     encoder = ("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1")
     params = ("-x265-params", f"log-level=error:{signal}")
     return make(folder / f"{transfer}.mp4", *generated(HDR_PICTURE), *encoder, *params)
+
+
+def hdr10_plus(folder: Path) -> Path:
+    """PQ with the smallest message of SMPTE ST 2094-40 that is valid in every picture: one window,
+    its maxima, mean and one percentile, no curve.
+    """
+    numbers = "".join(f"{value:017b}" for value in (10_000, 10_000, 10_000, 2000))
+    bits = f"{1:02b}{400:027b}0{numbers}{1:04b}{50:07b}{5000:017b}{0:010b}000"
+    head = bytes([0xB5, 0x00, 0x3C, 0x00, 0x01, 4, 1])  # the USA, Samsung, application 4
+    path = folder / "hdr10-plus.mp4"
+    mark(hdr(folder, "smpte2084"), path, lambda _: head + packed(bits))
+    return path
+
+
+def dolby_vision(folder: Path) -> Path:
+    """PQ with a unit of type 62 at the end of each picture, where an RPU stands: this one's content
+    is made up.
+    """
+    path = folder / "dolby-vision.mp4"
+    unit = bytes([62 << 1, 1, 0x19, *range(1, 32), 0x80])
+    with av.open(str(hdr(folder, "smpte2084"))) as read, av.open(str(path), "w") as write:
+        stream = write.add_stream_from_template(read.streams.video[0])
+        for packet in (one for one in read.demux(video=0) if one.size):
+            made = av.Packet(bytes(packet) + len(unit).to_bytes(4, "big") + unit)
+            made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
+            made.is_keyframe, made.stream = packet.is_keyframe, stream
+            write.mux(made)
+    return path
 
 
 def pq_codes(folder: Path, transfer: str) -> Path:

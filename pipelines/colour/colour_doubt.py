@@ -1,8 +1,8 @@
 """A source whose tags are plainly not the colour of its pictures, and what a person says of it.
 
-Only PQ under the tags of SDR can be told, and only where it shows plainly: code values that end at
-the very signal of a grading display's peak, with a heap of samples there, or with HDR10's metadata
-beside them. HLG under the tags of SDR looks like SDR, because it was made to: it cannot be told.
+HDR10's metadata beside the tags of SDR contradict them. Without any, only PQ can be told, and only
+where it was clipped at the peak of a grading display: code values that end in a heap at the very
+signal of that peak. HLG under the tags of SDR looks like SDR, because it was made to.
 """
 
 from __future__ import annotations
@@ -19,13 +19,21 @@ from pipelines.media import Colour, MediaInfo, VideoTrack
 Histogram = NDArray[np.int64]
 
 BINS = 1024  # codes of 10 bits
-_PEAK_CD_M2 = 1000.0  # where most grading displays end, and limiters with them
+_HDR_BITS = 10
+# Where grading displays end, and limiters with them. Not 10 000: its signal is SDR's white.
+_PEAKS_CD_M2 = (600, 1000, 2000, 4000)
+# [P] No display that SDR is graded on is as bright, and its masters may say which one it was.
+_SDR_PEAK_CD_M2 = 300
 _BLACK, _SPAN = 64, 876
 _NEAR = 1  # codes to either side of the peak's signal, by rounding; 75 % SDR is two codes below
 _ABOVE = 8  # codes: as far as coding smears what is clipped
 _BELOW = 24  # codes: the width of what the heap is compared with
 _HEAP = 8.0  # times as many samples a code at the peak as just below it
 _LEAST_SHARE, _MOST_ABOVE = 1e-4, 1e-6
+# Lossy coding rings at the edges of what is clipped, and keeps its level (measured: decision 13).
+# Of what is smeared around a clipped sky's heap at least so much lies within a code of it, and
+# beyond at most so much, of which hardly any far away; titles are all edges.
+_WITHIN, _RINGS, _RINGS_FAR, _FAR = 0.45, 0.05, 0.01, 32
 _DARK_SIGNAL, _DARK_SHARE = 0.15, 0.01  # a picture with black in it: logarithmic curves have none
 _CODES = 128  # of a picture, not of a test card
 _COLOURS: dict[StatedColour, Colour] = {
@@ -47,30 +55,22 @@ def believed(info: MediaInfo, stated: StatedColour | None) -> MediaInfo:
     return replace(info, video=(replace(info.picture, colour=colour), *info.video[1:]))
 
 
-def may_be_doubted(picture: VideoTrack) -> bool:
-    """Whether its codes could be PQ's under other tags: 10 bits of narrow range, called SDR."""
-    deep = picture.bit_depth >= 10 and picture.colour.range != "pc"
-    return deep and picture.colour.dynamic_range == "sdr"
-
-
 def colour_doubt(picture: VideoTrack, luma: Histogram) -> str | None:
     """Why the tags cannot be true, in words. `luma` counts samples by their codes of 10 bits."""
     total = int(luma.sum())
-    if not may_be_doubted(picture) or total == 0:
+    if picture.bit_depth < _HDR_BITS or picture.colour.dynamic_range != "sdr" or total == 0:
         return None
-    peak_cd_m2 = _peak_cd_m2(picture)
-    top = _code(float(display_to_pq(np.array(peak_cd_m2 or _PEAK_CD_M2))))
     tags = f"its tags say {picture.colour.transfer or 'nothing'}"
-    if luma[top + _ABOVE + 1 :].sum() > _MOST_ABOVE * total:
+    peak_cd_m2 = _stated_peak_cd_m2(picture)
+    if peak_cd_m2 > _SDR_PEAK_CD_M2:
+        return f"{tags}, but it carries HDR10's metadata, which say up to {peak_cd_m2:g} cd/m²"
+    if picture.colour.range == "pc" or not _is_picture(luma, total):
         return None
-    if peak_cd_m2 is not None:
-        return (
-            f"{tags}, but it carries HDR10's metadata, and its codes end where PQ has "
-            f"{peak_cd_m2:g} cd/m²"
-        )
-    if not _is_picture(luma, total) or not _heap_at(luma, top, total):
-        return None
-    return f"{tags}, but its codes end in a heap at {top}, which is {_PEAK_CD_M2:g} cd/m² in PQ"
+    for peak in _PEAKS_CD_M2:
+        top = _code(float(display_to_pq(np.array(float(peak)))))
+        if _heap_at(luma, top, total) and _ends_at(luma, top, total):
+            return f"{tags}, but its codes end in a heap at {top}, which is {peak} cd/m² in PQ"
+    return None
 
 
 def _is_picture(luma: Histogram, total: int) -> bool:
@@ -82,11 +82,13 @@ def _code(signal: float) -> int:
     return round(_BLACK + _SPAN * signal)
 
 
-def _peak_cd_m2(picture: VideoTrack) -> float | None:
-    """What HDR10's metadata says, where there are any."""
-    if picture.mastering_display is not None:
-        return float(picture.mastering_display.max_luminance_cd_m2)
-    return float(picture.content_light.max_cll_cd_m2) if picture.content_light else None
+def _stated_peak_cd_m2(picture: VideoTrack) -> float:
+    """The most that HDR10's metadata say, 0 where there are none."""
+    display, light = picture.mastering_display, picture.content_light
+    return max(
+        float(display.max_luminance_cd_m2) if display else 0.0,
+        float(light.max_cll_cd_m2) if light else 0.0,
+    )
 
 
 def _heap_at(luma: Histogram, top: int, total: int) -> bool:
@@ -96,3 +98,14 @@ def _heap_at(luma: Histogram, top: int, total: int) -> bool:
     below = luma[top - _ABOVE - _BELOW : top - _ABOVE].mean()
     enough = heap >= _LEAST_SHARE * total and heap >= _HEAP * max(float(below), 1.0)
     return enough and abs(highest - top) <= _NEAR
+
+
+def _ends_at(luma: Histogram, top: int, total: int) -> bool:
+    """Whether nothing lies beyond, or no more than the rings of a heap that lossy coding kept."""
+    beyond = luma[top + _ABOVE + 1 :].sum()
+    if beyond <= _MOST_ABOVE * total:
+        return True
+    around = luma[top - _ABOVE : top + _ABOVE + 1].sum()
+    kept = luma[top - _NEAR : top + _NEAR + 1].sum() >= _WITHIN * around
+    far = luma[top + _FAR + 1 :].sum()
+    return bool(kept and beyond <= _RINGS * around and far <= _RINGS_FAR * around)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from pipelines.encoding.large_pictures import B_FRAMES, FRAME_THREADS, is_large
 from pipelines.errors import ToolMissing
-from pipelines.media import ContentLight, MasteringDisplay
+from pipelines.media import MasteringDisplay
 from pipelines.planning.plan import VideoPlan
 
 # [P] Of the buffer is full at every seam: about what x264 and x265 at their cap have in one piece
@@ -100,7 +100,7 @@ def _h264(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
         "flags": "+cgop",
         "psy-rd": _PSY_RD,
         "a53cc": int(bool(video.captions)),
-        "x264-params": _h264_zones(chunk.seams),
+        "x264-params": _told({"zones": _h264_zones(chunk.seams), **_hdr10(video, _X264)}),
         "video_track_timescale": timescale(video.frame_rate),
     }
 
@@ -108,7 +108,7 @@ def _h264(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
 def _h264_zones(seams: Seams) -> str | None:
     first = [f"0,0,b={_LIKE_LATER['h264']}"] if seams.before else []
     last = [f"{seams.next_at - 1},{seams.next_at - 1},b={_AS_IF_FOLLOWED}"] if seams.next_at else []
-    return f"zones={'/'.join([*first, *last])}" if first or last else None
+    return "/".join([*first, *last]) or None
 
 
 def _avc_intra(video: VideoPlan) -> dict[str, Any]:
@@ -139,15 +139,13 @@ def _hevc(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
         "vbv-init": _number(chunk.full_share),
         "zones": f"0,1,b={_LIKE_LATER['hevc']}" if chunk.seams.before else None,
         "log-level": "warning",
-        **_hdr10(video.mastering_display, video.content_light),
+        **_hdr10(video, _X265),
     }
     return {
         "preset": video.preset,
         "crf": _number(video.crf),
         "profile:v": video.codec_profile,
-        "x265-params": ":".join(
-            f"{name}={value}" for name, value in words.items() if value is not None
-        ),
+        "x265-params": _told(words),
         "a53cc": int(bool(video.captions)),
         "dolbyvision": 0,
         "tag:v": "hvc1",  # Apple's players refuse hev1
@@ -157,24 +155,28 @@ def _hevc(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
 
 def _av1(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
     """SVT-AV1 knows no fill of a buffer: its chunks begin with one of their own."""
+    # Closed, and nothing between.
+    words = {"scd": 0, "irefresh-type": 2, **_hdr10(video, _SVT_AV1)}
     return {
         "preset": video.preset,
         "crf": _number(video.crf),
         "maxrate": chunk.max_bitrate_bps,
         "bufsize": chunk.size_bits,
         "g": video.gop_frames,
-        "svtav1-params": "scd=0:irefresh-type=2",  # closed, and nothing between
+        "svtav1-params": _told(words),
         "dolbyvision": 0,
         "video_track_timescale": timescale(video.frame_rate),
     }
 
 
 def _vvc(video: VideoPlan, _: _Chunk) -> dict[str, Any]:
+    # Others show frames before the key.
+    words = {"decodingrefreshtype": "idr_no_radl", **_hdr10(video, _VVENC)}
     return {
         "preset": video.preset,
         "qp": _number(video.crf),
         "g": video.gop_frames,
-        "vvenc-params": "decodingrefreshtype=idr_no_radl",  # others show frames before the key
+        "vvenc-params": _told(words),
         "video_track_timescale": timescale(video.frame_rate),
     }
 
@@ -226,25 +228,65 @@ _BY_CODEC: Mapping[str, Any] = {
 }
 
 
-def _hdr10(display: MasteringDisplay | None, light: ContentLight | None) -> dict[str, str]:
-    """Static metadata in x265's words."""
-    words = {}
+def _hdr10(video: VideoPlan, words: _Words) -> dict[str, str]:
+    """The plan's static metadata for the stream, whatever comes with the frames."""
+    display, light = video.mastering_display, video.content_light
+    said = {}
     if display:
-        words["master-display"] = mastering_words(display)
+        said[words.display] = words.of_display(display)
     if light:
-        words["max-cll"] = f"{light.max_cll_cd_m2},{light.max_fall_cd_m2}"
-    return words
+        said[words.light] = f"{light.max_cll_cd_m2},{light.max_fall_cd_m2}"
+    return said
+
+
+def _told(words: Mapping[str, Any]) -> str | None:
+    """In the form that the encoders' own parameters have, if there are any."""
+    return ":".join(f"{name}={said}" for name, said in words.items() if said is not None) or None
 
 
 def mastering_words(display: MasteringDisplay) -> str:
-    """ST 2086 in its units, as x265 and ffmpeg read them: 0.00002, and 0.0001 cd/m²."""
-    points = zip("GBR", (display.green, display.blue, display.red), strict=True)
-    named = [*points, ("WP", display.white)]
-    spots = "".join(f"{name}({round(x * 50000)},{round(y * 50000)})" for name, (x, y) in named)
-    most, least = (
-        value * 10000 for value in (display.max_luminance_cd_m2, display.min_luminance_cd_m2)
+    """ST 2086 in its units, as x264, x265 and ffmpeg read them: 0.00002, and 0.0001 cd/m²."""
+    (gx, gy, bx, by, rx, ry, wx, wy), (most, least) = _in_units(display)
+    return f"G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({most},{least})"
+
+
+def _plain_mastering_words(display: MasteringDisplay) -> str:
+    """Chromaticities and cd/m², as SVT-AV1 reads them."""
+    spots, lights = _in_units(display)
+    gx, gy, bx, by, rx, ry, wx, wy = (f"{spot / 50_000:.5f}" for spot in spots)
+    most, least = (f"{light / 10_000:.4f}" for light in lights)
+    return f"G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({most},{least})"
+
+
+def _listed_mastering(display: MasteringDisplay) -> str:
+    """ST 2086's units in a row, as VVenC reads them."""
+    spots, lights = _in_units(display)
+    return ",".join(map(str, (*spots, *lights)))
+
+
+def _in_units(display: MasteringDisplay) -> tuple[list[int], list[int]]:
+    """Green, blue, red and white in 0.00002; most and least in 0.0001 cd/m²."""
+    spots = (display.green, display.blue, display.red, display.white)
+    lights = (display.max_luminance_cd_m2, display.min_luminance_cd_m2)
+    return (
+        [round(value * 50_000) for spot in spots for value in spot],
+        [round(value * 10_000) for value in lights],
     )
-    return f"{spots}L({round(most)},{round(least)})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What an encoder calls the static metadata of its stream."""
+
+    display: str
+    light: str
+    of_display: Callable[[MasteringDisplay], str]
+
+
+_X264 = _Words("mastering-display", "cll", mastering_words)
+_X265 = _Words("master-display", "max-cll", mastering_words)
+_SVT_AV1 = _Words("mastering-display", "content-light", _plain_mastering_words)
+_VVENC = _Words("MasteringDisplayColourVolume", "MaxContentLightLevel", _listed_mastering)
 
 
 def timescale(rate: Fraction) -> int:

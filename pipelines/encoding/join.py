@@ -132,9 +132,12 @@ def _transport_arguments(rung: Rung) -> list[str]:
 
 
 def _hdr10(video: VideoPlan | None) -> list[str]:
-    """Static metadata for the container: of the first input, whose stream has its own already."""
+    """Static metadata for the container: of the first input, whose stream has its own already.
+
+    A copy's source may have had it in the stream alone, as transport streams do.
+    """
     arguments: list[str] = []
-    if video is not None and not video.lossless:
+    if video is not None and (video.copied or not video.lossless):
         if display := video.mastering_display:
             arguments += ["-mastering_display:v:0", mastering_words(display)]
         if light := video.content_light:

@@ -17,9 +17,17 @@ from pipelines.colour.colour_types import (
     StatedColour,
 )
 from pipelines.colour.source_colour import inconvertible
+from pipelines.colour.static_metadata import (
+    Kinds,
+    container_holds,
+    held,
+    in_steps,
+    stream_holds,
+)
 from pipelines.media import (
     Colour,
     ContentLight,
+    Hdr10,
     Inspection,
     MasteringDisplay,
     MediaInfo,
@@ -147,8 +155,13 @@ def less_than_hdr(profile: Profile, picture: VideoTrack, colour: Colour) -> Why 
     return None
 
 
+def places(codec: str, codec_profile: str | None, container: str) -> Kinds:
+    """Which static metadata such a file can say at all, in its stream or its container."""
+    return stream_holds(codec, codec_profile) | container_holds(container)
+
+
 def decide(
-    conversion: Conversion, source: Colour, target: Colour, picture: VideoTrack
+    conversion: Conversion, source: Colour, target: Colour, picture: VideoTrack, kept: Hdr10
 ) -> ColourDecision:
     """Typed, with the numbers that the conversion is then done with."""
     return ColourDecision(
@@ -157,54 +170,51 @@ def decide(
         target=colour_type(target),
         methods=_methods(conversion, source),
         parameters=parameters_of(conversion, picture.mastering_display),
-        dropped=_dropped(conversion, picture),
+        dropped=_dropped(conversion, picture, kept),
     )
 
 
-def _dropped(conversion: Conversion, picture: VideoTrack) -> tuple[HdrMetadata, ...]:
-    """No encoder here writes dynamic metadata; the static kind is true of its own light alone."""
-    other = conversion != "none" or picture.colour.dynamic_range == "sdr"
-    held: dict[HdrMetadata, bool] = {
+def _dropped(conversion: Conversion, picture: VideoTrack, kept: Hdr10) -> tuple[HdrMetadata, ...]:
+    """No encoder here writes dynamic metadata; the static kind is true of its own light alone, and
+    not every file has a place for it.
+    """
+    other = conversion != "none"
+    lost: dict[HdrMetadata, bool] = {
         "dolby_vision": picture.dolby_vision,
         "hdr10_plus": picture.hdr10_plus,
         "hdr_vivid": picture.hdr_vivid,
-        "mastering_display": other and picture.mastering_display is not None,
-        "content_light": other and picture.content_light is not None,
+        "mastering_display": picture.mastering_display is not None
+        and (other or kept.mastering_display is None),
+        "content_light": picture.content_light is not None
+        and (other or kept.content_light is None),
     }
-    return tuple(name for name, lost in held.items() if lost)
+    return tuple(name for name, gone in lost.items() if gone)
 
 
 def static_metadata(
-    conversion: Conversion, target: Colour, picture: VideoTrack, measured: ContentLight | None
-) -> tuple[MasteringDisplay | None, ContentLight | None]:
-    """HDR10's: the source's where its light is kept, the nominal display's of converted PQ.
+    conversion: Conversion,
+    target: Colour,
+    picture: VideoTrack,
+    measured: ContentLight | None,
+    kinds: Kinds,
+) -> Hdr10:
+    """The source's where its light is kept, the nominal display's of converted PQ: of the `kinds`
+    that the file has a place for.
 
     What a PQ rung would lack of MaxCLL and MaxFALL is what was measured.
     """
     in_pq = target.dynamic_range == "pq"
     if conversion == "none" and target.dynamic_range != "sdr":
         missing = measured if in_pq else None
-        return _in_units(picture.mastering_display), picture.content_light or missing
-    return (NOMINAL_DISPLAY, measured) if in_pq else (None, None)
+        said = Hdr10(_in_units(picture.mastering_display), picture.content_light or missing)
+    else:
+        said = Hdr10(NOMINAL_DISPLAY, measured) if in_pq else Hdr10()
+    return held(said, kinds)
 
 
 def _in_units(display: MasteringDisplay | None) -> MasteringDisplay | None:
     """As SMPTE ST 2086 can say it: Matroska holds any number."""
-    if display is None:
-        return None
-
-    def point(spot: tuple[Fraction, Fraction]) -> tuple[Fraction, Fraction]:
-        x, y = (Fraction(round(value * 50_000), 50_000) for value in spot)
-        return x, y
-
-    return MasteringDisplay(
-        red=point(display.red),
-        green=point(display.green),
-        blue=point(display.blue),
-        white=point(display.white),
-        min_luminance_cd_m2=Fraction(round(display.min_luminance_cd_m2 * 10_000), 10_000),
-        max_luminance_cd_m2=Fraction(round(display.max_luminance_cd_m2 * 10_000), 10_000),
-    )
+    return display and in_steps(display, 50_000, 10_000, 10_000)
 
 
 def colour_decisions(rungs: Sequence[Rung]) -> list[str]:

@@ -12,7 +12,15 @@ from pipelines.colour.colour_filters import target_colour
 from pipelines.colour.colour_types import StatedColour
 from pipelines.colour.source_colour import complete_colour
 from pipelines.inspection.pulldown import film_frames, film_rate
-from pipelines.media import BLANKING_LINES, Colour, FieldOrder, Inspection, MediaInfo, VideoTrack
+from pipelines.media import (
+    BLANKING_LINES,
+    Colour,
+    FieldOrder,
+    Hdr10,
+    Inspection,
+    MediaInfo,
+    VideoTrack,
+)
 from pipelines.planning.plan_colour import (
     conversion_between,
     decide,
@@ -20,6 +28,7 @@ from pipelines.planning.plan_colour import (
     inconvertible_source,
     less_than_hdr,
     light_as,
+    places,
     stated_decisions,
     static_metadata,
 )
@@ -131,7 +140,8 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     conversion = conversion_between(source.colour, wanted.dynamic_range)
     colour = target_colour(conversion, source.colour)
     measured = light_as(source.colour, source.inspection)
-    display, light = static_metadata(conversion, colour, source.picture, measured)
+    kinds = places(wanted.codec, wanted.codec_profile, profile.container)
+    hdr10 = static_metadata(conversion, colour, source.picture, measured, kinds)
     motion = _motion(wanted, source)
     divisor = rate_divisor(motion.rate, wanted)
     rate = motion.rate / divisor
@@ -159,11 +169,11 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         lookahead_frames=wanted.lookahead_frames,
         level=wanted.level,
         codec_profile=wanted.codec_profile,
-        mastering_display=display,
-        content_light=light,
+        mastering_display=hdr10.mastering_display,
+        content_light=hdr10.content_light,
         burnt_in_timecode=wanted.burnt_in_timecode,
         captions=plan_captions(wanted, source.picture, source.inspection, source.frame_rate, rate),
-        colour_decision=decide(conversion, source.colour, colour, source.picture),
+        colour_decision=decide(conversion, source.colour, colour, source.picture, hdr10),
         crop=shape.crop,
         active=shape.active,
         upconverted=shape.upconverted,
@@ -278,6 +288,7 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
             f"the file asks players to {asked}, and the copy would not; turning its samples would "
             "change the master: keep the source file",
         )
+    hdr10 = Hdr10(picture.mastering_display, picture.content_light)
     return VideoPlan(
         codec=wanted.codec,
         encoder=wanted.encoder,
@@ -290,11 +301,11 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
         conversion="none",
         field_order=source.field_order,
         sample_aspect_ratio=picture.sample_aspect_ratio,
-        mastering_display=picture.mastering_display,
-        content_light=picture.content_light,
+        mastering_display=hdr10.mastering_display,
+        content_light=hdr10.content_light,
         lossless=True,
         repacked=pix_fmt != stored,
-        colour_decision=decide("none", source.colour, source.colour, picture),
+        colour_decision=decide("none", source.colour, source.colour, picture, hdr10),
     )
 
 

@@ -8,11 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.encoders import mastering_words
 from pipelines.encoding.join import join
 from pipelines.errors import DiskFull, KapokError, ToolKilled, ToolStalled
 from pipelines.inspection.thumbs import write_thumbs
 from pipelines.media import DynamicRange, Inspection
 from pipelines.planning.plan import plan
+from pipelines.planning.plan_colour import NOMINAL_DISPLAY
 from pipelines.planning.plan_types import Plan, Rung
 from pipelines.profiles.profile import Profile, VideoProfile, load_profiles
 from pipelines.profiles.vivid_sample import mark_vivid
@@ -33,6 +35,10 @@ _TAGS = {
     "pq": "format=yuv420p10le,setparams=color_primaries=bt2020:color_trc=smpte2084"
     ":colorspace=bt2020nc",
 }
+_STATIC_METADATA = (
+    *("-mastering_display:v:0", mastering_words(NOMINAL_DISPLAY)),
+    *("-content_light:v:0", "1000,400"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,8 @@ def _make_source(profile: Profile, rate: Fraction, path: Path) -> Generator[Prog
     bare, marked = folder / "bare.mp4", folder / "marked.mp4"
     frames = str(int(rate * _length_s(profile)))
     coded = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error")
-    video = [*arguments[:4], "-frames:v", frames, *coded, str(bare)]
+    picture = arguments[: arguments.index("-i") + 2]
+    video = [*picture, "-frames:v", frames, *coded, str(bare)]
     yield from run([ffmpeg(), "-v", "error", *video], writable=[folder])
     mark_vivid(bare, marked)
     both = ["-i", str(marked), *arguments, "-map", "0:v", "-map", "2:a", "-c:v", "copy"]
@@ -199,8 +206,10 @@ def _source_arguments(profile: Profile, rate: Fraction) -> list[str]:
         width, height = _size(profile.video)
         picture = f"testsrc2=s={width}x{height}:r={rate}:d={float(length_s)}"
         usual: DynamicRange = "hlg" if profile.video.dynamic_metadata else "sdr"
-        tags = _TAGS[profile.video.dynamic_range or usual]
-        arguments += ["-f", "lavfi", "-i", f"{picture},{tags}:range=tv"]
+        light = profile.video.dynamic_range or usual
+        if light != "sdr":  # whose masters mostly have it
+            arguments += _STATIC_METADATA
+        arguments += ["-f", "lavfi", "-i", f"{picture},{_TAGS[light]}:range=tv"]
         codecs += ["-c:v", "ffv1", "-frames:v", str(int(rate * length_s))]
     if profile.audio:
         layout = "5.1" if any((track.channels or 2) > 2 for track in profile.audio) else "stereo"

@@ -9,12 +9,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from pipelines.colour.static_metadata import as_coded, container_holds, held, stream_holds
 from pipelines.encoding.encoders import STARTS
 from pipelines.encoding.join import SERVICE
 from pipelines.encoding.timecode import rung_timecode
 from pipelines.encoding.vbv import buffer_of, played
 from pipelines.languages import in_file
-from pipelines.media import Colour
+from pipelines.media import Colour, Hdr10
 from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.profiles.codecs import STREAM_TYPES
 from pipelines.sound.sound_codecs import codec_name
@@ -181,8 +182,6 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
         "pix_fmt": (planned.pix_fmt, found.pix_fmt),
         "sample aspect ratio": (planned.sample_aspect_ratio, found.sample_aspect_ratio),
         "field order": (planned.field_order, found.field_order),
-        "mastering display": (planned.mastering_display, found.mastering_display),
-        "content light": (planned.content_light, found.content_light),
         "dynamic metadata": (planned.dynamic_metadata, found.dynamic_metadata),
     }
     for name, (plan, file) in wanted.items():
@@ -199,7 +198,7 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
     yield from _caption_faults(planned, found)
     yield from _colour_faults(rung, planned, found)
     yield from _level_faults(planned, found)
-    yield from _hdr10_faults(planned, found)
+    yield from dict.fromkeys(_hdr10_faults(rung, planned, found))
 
 
 def _caption_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
@@ -250,19 +249,28 @@ def _level_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
         yield f"sample entry is {entry.kind}, which Apple's players refuse"
 
 
-def _hdr10_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
-    """What ffprobe reads of either is not enough: each side has to say the same."""
+def _hdr10_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> Iterator[str]:
+    """What ffprobe makes of both together is not enough: each side has to say what it can."""
+    words = Hdr10(planned.mastering_display, planned.content_light)
+    in_stream = held(words, stream_holds(planned.codec, planned.codec_profile))
+    in_container = held(words, container_holds(rung.container))
+    if planned.copied and found.hdr10_in_stream == Hdr10():
+        in_stream = Hdr10()  # where the source's container alone said it
     entry = found.container_entry
-    in_container = entry.hdr10 if entry else None
-    for where, words in (("stream", found.hdr10_in_stream), ("container", in_container)):
-        if words is None:
+    said = (
+        ("", words, found.hdr10),
+        (" in the stream", as_coded(in_stream, planned.codec), found.hdr10_in_stream),
+        (" in the container", in_container, found.hdr10_in_container),
+        (" in the container", in_container, entry.hdr10 if entry else None),
+    )
+    for where, plan, file in said:
+        if file is None:
             continue
-        if planned.mastering_display != words.mastering_display:
-            display = f"{words.mastering_display}, {planned.mastering_display} planned"
-            yield f"mastering display in the {where} is {display}"
-        if planned.content_light != words.content_light:
-            light = f"{words.content_light}, {planned.content_light} planned"
-            yield f"content light in the {where} is {light}"
+        if plan.mastering_display != file.mastering_display:
+            display = f"{file.mastering_display}, {plan.mastering_display} planned"
+            yield f"mastering display{where} is {display}"
+        if plan.content_light != file.content_light:
+            yield f"content light{where} is {file.content_light}, {plan.content_light} planned"
 
 
 def _plain(name: str) -> str:

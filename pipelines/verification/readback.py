@@ -13,6 +13,7 @@ import av
 from av.container import InputContainer
 
 from pipelines.colour.colour_codes import MATRICES, PRIMARIES, RANGES, TRANSFERS
+from pipelines.colour.static_metadata import stream_holds
 from pipelines.media import (
     Colour,
     ContentLight,
@@ -32,7 +33,6 @@ from pipelines.verification.transport_stream import Transport, read_transport
 
 # ffprobe's words. "tb" is woven lines with the top field earlier (value 9 in QuickTime, Matroska):
 # ffmpeg writes it for ProRes and FFV1 frames flagged top field first, and decodes it so.
-_WITH_SEI = frozenset({"hevc", "h264"})
 _FIELD_ORDERS: dict[str, FieldOrder] = {"tt": "tt", "tb": "tt", "bb": "bb", "bt": "bb"}
 
 
@@ -47,8 +47,10 @@ class PictureReading:
 
     `colour_in_stream` is `None` where the codec has no colour syntax (FFV1) or no tool reads it
     (AVS2), `container_entry` where the file is no MP4 or MOV; Matroska says no `duration_s` of a
-    track, and a transport stream, where it is estimated, neither. `hdr10_in_stream` is read of
-    codecs whose stream itself can hold it.
+    track, and a transport stream, where it is estimated, neither. Of HDR10's static
+    metadata `hdr10` is the merged view, `None` where ffprobe has no decoder (AV1,
+    AVS2); `hdr10_in_stream` what PyAV's decoder finds that is given the stream alone, `None` of
+    codecs whose stream holds none; `hdr10_in_container` what ffprobe says without decoding.
     """
 
     codec: str
@@ -65,10 +67,10 @@ class PictureReading:
     colour: Colour
     colour_in_stream: Colour | None
     container_entry: PictureEntry | None
-    mastering_display: MasteringDisplay | None
-    content_light: ContentLight | None
+    hdr10: Hdr10 | None
+    hdr10_in_stream: Hdr10 | None
+    hdr10_in_container: Hdr10
     dynamic_metadata: str | None = None
-    hdr10_in_stream: Hdr10 | None = None
     captions: tuple[str, ...] = ()
 
     def rate_that_means(self, planned: Fraction) -> Fraction | None:
@@ -183,12 +185,7 @@ def _picture(
     path: Path, stream: Mapping[str, Any], zero_s: Fraction | None, *, captioned: bool
 ) -> PictureReading:
     first = ("-show_frames", "-select_streams", "v:0", "-read_intervals", "%+#1")
-    frames = _ffprobe(path, *first).get("frames", [])
-    held = {
-        data["side_data_type"]: data
-        for frame in frames[:1]
-        for data in frame.get("side_data_list", [])
-    }
+    shown = next(iter(_ffprobe(path, *first).get("frames", [])), None)
     return PictureReading(
         codec=stream["codec_name"],
         codec_profile=str(stream.get("profile", "")),
@@ -210,10 +207,10 @@ def _picture(
             None if stream["codec_name"] in ("ffv1", *_FFMPEG_ALONE) else _stream_colour(path)
         ),
         container_entry=picture_entry(path),
-        mastering_display=_mastering(held.get("Mastering display metadata")),
-        content_light=_light(held.get("Content light level metadata")),
-        dynamic_metadata="hdr_vivid" if any("Vivid" in kind for kind in held) else None,
-        hdr10_in_stream=_stream_hdr10(path) if stream["codec_name"] in _WITH_SEI else None,
+        hdr10=None if shown is None else _hdr10(shown),
+        hdr10_in_stream=_stream_hdr10(path) if stream_holds(stream["codec_name"], None) else None,
+        hdr10_in_container=_hdr10(stream),
+        dynamic_metadata="hdr_vivid" if shown and _has_vivid(shown) else None,
         captions=_captions(path, captioned=captioned),
     )
 
@@ -304,6 +301,19 @@ def _stream_hdr10(path: Path) -> Hdr10:
         mastering_display(held.get("mastering_display")),
         content_light((light[0], light[1]) if light else None),
     )
+
+
+def _hdr10(holder: Mapping[str, Any]) -> Hdr10:
+    """Of ffprobe's stream or frame."""
+    held = {data["side_data_type"]: data for data in holder.get("side_data_list", [])}
+    return Hdr10(
+        _mastering(held.get("Mastering display metadata")),
+        _light(held.get("Content light level metadata")),
+    )
+
+
+def _has_vivid(frame: Mapping[str, Any]) -> bool:
+    return any("Vivid" in data["side_data_type"] for data in frame.get("side_data_list", []))
 
 
 def _mastering(data: Mapping[str, Any] | None) -> MasteringDisplay | None:

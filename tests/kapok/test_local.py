@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import pytest
 from kapok.errors import FAILED, JOB_FAILED, exit_status
 from kapok.local import RungsFailed, Work, encode, look_for, make_plan, settle
 from pipelines.inspection.thumbs import thumbs_in
-from pipelines.media import ContentLight
 from pipelines.running.tools import ffmpeg
 from pipelines.verification.readback import read_back
 from sample_media.generate import generate
@@ -122,14 +122,14 @@ def test_subtitle_files_beside_a_file_come_along(clip: Path, tmp_path: Path) -> 
 
 @pytest.mark.media
 def test_a_rung_that_fails_does_not_stop_the_later_ones(clip: Path, tmp_path: Path) -> None:
-    """The first is planned with metadata that H.264 cannot hold; the second is finished."""
+    """The first is planned with pixels that it is not made with; the second is finished."""
     show = lambda _: None  # noqa: E731 - progress is not looked at
     wanted = ["mobile-540p", "archive-ffv1"]
     info, found = look_for(clip, tmp_path / "inspection", show, wanted)
     plan = make_plan(info, found, wanted)
     first, second = plan.rungs
     assert first.video is not None
-    wrong = replace(first, video=replace(first.video, content_light=ContentLight(1000, 400)))
+    wrong = replace(first, video=replace(first.video, sample_aspect_ratio=Fraction(2)))
     output = tmp_path / "out"
     output.mkdir()
     thumbs = thumbs_in(tmp_path / "inspection", found.thumbs)
@@ -137,7 +137,7 @@ def test_a_rung_that_fails_does_not_stop_the_later_ones(clip: Path, tmp_path: Pa
     work = Work(clip, both, thumbs, output, tmp_path, lambda _: show, score=False)
     finished = []
     with pytest.raises(
-        RungsFailed, match=r"mobile-540p .verification_failed.*content light"
+        RungsFailed, match=r"mobile-540p .verification_failed.*sample aspect ratio"
     ) as end:
         finished += [encoded.rung.profile for encoded in encode(work)]
     assert exit_status(end.value) == JOB_FAILED

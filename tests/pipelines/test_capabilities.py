@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.media import ContentLight
 from pipelines.planning.plan import plan
+from pipelines.planning.plan_colour import NOMINAL_DISPLAY
 from pipelines.profiles.capabilities import lacking, prove, prove_all
 from pipelines.profiles.profile import load_profiles
 from pipelines.running.tools import versions
+from pipelines.sources.probe import probe
 from tests.pipelines.sources import UHD, described
 
 pytestmark = pytest.mark.media
@@ -32,6 +35,18 @@ def test_this_machine_can_do_every_profile_but_those_beyond_its_libraries(tmp_pa
     for name, reason in BEYOND_IT.items():
         assert reasons[name].startswith(reason.format(versions()["ffmpeg"]))
     assert all(one.tools == versions() for one in found)
+
+
+def test_the_sample_of_an_hdr_profile_has_what_hdr_masters_have(tmp_path: Path) -> None:
+    """Or what cannot be read back of their static metadata would be found after whole encodes."""
+    for name in ("ott4k-av1-hlg", "cn4k-hevc-vivid-remux"):
+        folder = tmp_path / name
+        folder.mkdir()
+        assert prove(load_profiles()[name], folder).available
+        picture = probe(folder / "source.mkv").picture
+        assert picture is not None
+        assert picture.mastering_display == NOMINAL_DISPLAY
+        assert picture.content_light == ContentLight(1000, 400)
 
 
 def test_ffmpeg_is_asked_and_not_the_name(tmp_path: Path) -> None:

@@ -84,6 +84,27 @@ def test_hlg_is_hlg(tmp_path: Path) -> None:
     assert (picture.mastering_display, picture.content_light) == (None, None)
 
 
+def test_hdr10_plus_is_seen(tmp_path: Path) -> None:
+    """In its pictures, since no container says it; and the same file has none without it."""
+    picture = probe(clips.hdr10_plus(tmp_path)).picture
+    assert picture
+    assert (picture.hdr10_plus, picture.hdr_vivid, picture.dolby_vision) == (True, False, False)
+    bare = probe(tmp_path / "smpte2084.mp4").picture
+    assert bare
+    assert not bare.hdr10_plus
+
+
+def test_dolby_vision_is_seen_in_the_pictures_or_the_sample_entry(tmp_path: Path) -> None:
+    """Profile 8 comes as plain HEVC with RPUs; `dvh1` says it before any picture does."""
+    marked = clips.dolby_vision(tmp_path)
+    bare = tmp_path / "smpte2084.mp4"
+    words = ("-c", "copy", "-tag:v", "dvh1", "-strict", "unofficial")
+    named = clips.make(tmp_path / "dvh1.mp4", "-i", str(bare), *words)
+    found = [probe(path).picture for path in (bare, marked, named)]
+    assert [one and one.dolby_vision for one in found] == [False, True, True]
+    assert [one and one.hdr10_plus for one in found] == [False, False, False]
+
+
 def test_a_transport_stream_keeps_its_own_clock(tmp_path: Path) -> None:
     """It starts at ten hours, and the first track is time zero for ffmpeg."""
     info = probe(clips.late_ts(tmp_path))

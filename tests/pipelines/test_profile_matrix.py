@@ -1,8 +1,7 @@
 """Every profile that this machine can do, from every kind of light at every rate: read back, or
 refused for the reason that was to be expected.
 
-At a small raster, from one decode for all; profiles whose frames have one size only are proven at
-their own (`test_capabilities.py`).
+At a small raster, from one decode for all; class 300, whose frames have one size only, at that one.
 """
 
 from __future__ import annotations
@@ -15,20 +14,29 @@ from pathlib import Path
 import pytest
 
 from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.encoders import mastering_words
 from pipelines.encoding.join import join
-from pipelines.media import Inspection
-from pipelines.planning.plan import Chunk, Plan, plan
+from pipelines.media import ContentLight, Inspection, MasteringDisplay
+from pipelines.planning.plan import Chunk, Plan, VideoPlan, plan
+from pipelines.planning.plan_colour import NOMINAL_DISPLAY
 from pipelines.planning.plan_picture import AVS2_RATES
 from pipelines.profiles.capabilities import lacking
 from pipelines.profiles.profile import Profile, load_profiles
+from pipelines.profiles.vivid_sample import mark_vivid
 from pipelines.progress import finish
+from pipelines.rates import nearest_standard_rate
 from pipelines.sources.probe import probe
 from pipelines.verification.verify import verify
-from tests.pipelines.sources import HD, UHD, call, described, read_back, smaller, thumbs_of
+from tests.pipelines.sources import HD, UHD, call, described, smaller, thumbs_of
 
 pytestmark = pytest.mark.media
 
 FRAMES = 8
+LARGE_FRAMES = 2
+STATIC_METADATA = (
+    *("-mastering_display:v:0", mastering_words(NOMINAL_DISPLAY)),
+    *("-content_light:v:0", "1000,400"),
+)
 RATES = [Fraction(25), Fraction(50), Fraction(30000, 1001), Fraction(60000, 1001)]
 LIGHT = {
     "sdr": ("yuv420p", "bt709", "bt709", "bt709"),
@@ -41,16 +49,22 @@ SIZES = {"mobile-720p": (288, 162), "mobile-540p": (256, 144), "uhd-upconvert-hl
 
 
 def small_profiles() -> list[Profile]:
-    """All that encode a picture anew here, at a raster that a test has time for."""
+    """All that make a picture here, at a raster that a test has time for."""
     able = [
         profile
         for profile in load_profiles().values()
         if profile.video is not None
-        and profile.video.fit != "source"
         and profile.video.codec_profile != "avc-intra-300"
         and not lacking([profile])
     ]
-    return [quick(smaller(profile, *SIZES.get(profile.name, (320, 180)))) for profile in able]
+    return [quick(small(profile)) for profile in able]
+
+
+def small(profile: Profile) -> Profile:
+    assert profile.video is not None
+    if profile.video.width is None:
+        return profile
+    return smaller(profile, *SIZES.get(profile.name, (320, 180)))
 
 
 def quick(profile: Profile) -> Profile:
@@ -59,13 +73,16 @@ def quick(profile: Profile) -> Profile:
     return replace(profile, video=replace(profile.video, preset=preset))
 
 
-def source_of(folder: Path, light: str, rate: Fraction) -> Path:
-    """Moving detail, tagged, without loss and without sound."""
+def source_of(folder: Path, light: str, rate: Fraction, size: str = "320x180") -> Path:
+    """Moving detail, tagged, without loss and without sound; HDR with its static metadata."""
     path = folder / "source.mkv"
     pix_fmt, primaries, transfer, matrix = LIGHT[light]
     tags = f"color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}:range=tv"
-    picture = f"testsrc2=s=320x180:r={rate}:d=1,format={pix_fmt},setparams={tags}"
-    call("-f", "lavfi", "-i", picture, "-frames:v", str(FRAMES), "-c:v", "ffv1", "-y", path)
+    picture = f"testsrc2=s={size}:r={rate}:d=1,format={pix_fmt},setparams={tags}"
+    words = () if light == "sdr" else STATIC_METADATA
+    frames = FRAMES if size == "320x180" else LARGE_FRAMES
+    made = ("-frames:v", str(frames), "-c:v", "ffv1", "-y", path)
+    call(*words, "-f", "lavfi", "-i", picture, *made)
     return path
 
 
@@ -80,7 +97,9 @@ def expected_refusals(light: str, rate: Fraction) -> Mapping[str, str]:
     for profile in small_profiles():
         assert profile.video is not None
         wanted, least = profile.video.dynamic_range, profile.video.min_frame_rate
-        if wanted != "sdr" and light == "sdr" and profile.video.from_sdr != "map":
+        if profile.video.encoder == "copy":
+            codes[profile.name] = "needs_hevc"
+        elif wanted in ("hlg", "pq") and light == "sdr" and profile.video.from_sdr != "map":
             codes[profile.name] = "needs_hdr"
         elif least and rate < least:
             codes[profile.name] = "frame_rate_too_low"
@@ -105,35 +124,65 @@ def test_every_rendition_says_what_its_plan_says(
         finish(join(rung, [files[rung.profile]], [], out, made))
         facts = finish(verify(out, rung, made, source, thumbs)).facts
         assert (facts.codec, facts.pix_fmt) == (rung.video.codec, rung.video.pix_fmt)
-        assert facts.frame_rate == rung.video.frame_rate
+        # Matroska says a frame's length in whole nanoseconds.
+        meant = nearest_standard_rate if rung.container == "mkv" else Fraction
+        assert meant(facts.frame_rate or 0) == rung.video.frame_rate
         assert facts.frames == FRAMES // rung.video.rate_divisor
         unsaid = rung.video.codec == "avs2"
         assert facts.colour.transfer == (None if unsaid else rung.video.colour.transfer)
 
+        if light != "sdr":
+            assert (rung.video.mastering_display, rung.video.content_light) == said(rung.video)
 
-def test_pq_keeps_its_static_metadata(tmp_path: Path) -> None:
-    """ST 2086 and MaxCLL of the source are in the file and in the transport stream."""
-    path = tmp_path / "master.mp4"
-    tags = "color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv"
-    picture = f"testsrc2=s=320x180:r=50:d=1,format=yuv420p10le,setparams={tags}"
-    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
-    words = f"log-level=error:lossless=1:master-display={display}:max-cll=1000,400"
-    call(
-        *("-f", "lavfi", "-i", picture, "-frames:v", str(FRAMES)),
-        *("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", words, path),
+
+def said(video: VideoPlan) -> tuple[MasteringDisplay | None, ContentLight | None]:
+    """Of a master with static metadata: kept with its light, and lost with it."""
+    if video.conversion == "none":
+        return NOMINAL_DISPLAY, ContentLight(1000, 400)
+    return (NOMINAL_DISPLAY if video.colour.dynamic_range == "pq" else None), None
+
+
+@pytest.mark.parametrize("rate", [Fraction(50), Fraction(60000, 1001)], ids=str)
+@pytest.mark.parametrize("light", ["hlg", "pq"])
+def test_class_300_says_what_its_plan_says(light: str, rate: Fraction, tmp_path: Path) -> None:
+    """Its stream has no place for static metadata, and MXF none for MaxCLL: the plan drops it."""
+    source = source_of(tmp_path, light, rate, "3840x2160")
+    seen = Inspection(duration_s=LARGE_FRAMES / rate, frames=LARGE_FRAMES, frame_rate=rate)
+    made = plan(probe(source), seen, [load_profiles()["mezz4k-xavc300"]])
+    video = made.rung("mezz4k-xavc300").video
+    assert video is not None
+    assert (video.mastering_display, video.content_light) == (
+        NOMINAL_DISPLAY if light == "hlg" else None,
+        None,
     )
-    made = planned(path, Fraction(50))
-    files = finish(encode_chunk(path, made, made.chunks[0], tmp_path)).files
-    for name in ("cn4k-hevc-pq", "cn4k-hevc-pq-ts"):
-        rung = made.rung(name)
-        assert rung.video is not None
-        assert rung.video.mastering_display is not None
-        assert rung.video.mastering_display.max_luminance_cd_m2 == 1000
-        assert rung.video.content_light is not None
-        out = tmp_path / f"{name}.joined.{rung.container}"
-        finish(join(rung, [files[name]], [], out, made))
-        finish(verify(out, rung, made, path, thumbs_of(path, made)))
-        assert read_back(out).stream["color_transfer"] == "smpte2084"
+    files = finish(encode_chunk(source, made, made.chunks[0], tmp_path)).files
+    out = tmp_path / "joined.mxf"
+    finish(join(made.rungs[0], [files["mezz4k-xavc300"]], [], out, made))
+    facts = finish(verify(out, made.rungs[0], made, source, thumbs_of(source, made))).facts
+    assert (facts.codec, facts.frame_rate, facts.frames) == ("h264", rate, LARGE_FRAMES)
+
+
+@pytest.mark.parametrize("container", ["mp4", "ts"])
+@pytest.mark.parametrize("light", ["hlg", "pq"])
+def test_a_copy_says_what_its_source_says(light: str, container: str, tmp_path: Path) -> None:
+    """Also of a transport stream, whose static metadata stand in the picture's stream alone."""
+    bare, marked = tmp_path / "bare.mp4", tmp_path / "marked.mp4"
+    coder = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error")
+    call("-i", source_of(tmp_path, light, Fraction(50)), *coder, bare)
+    mark_vivid(bare, marked)
+    source = tmp_path / f"master.{container}"
+    call("-i", marked, "-c", "copy", "-bsf:v", "setts=pts=PTS:dts=DTS", source)
+    made = planned(source, Fraction(50))
+    rung = made.rung("cn4k-hevc-vivid-remux")
+    assert rung.video is not None
+    assert (rung.video.mastering_display, rung.video.content_light) == said(rung.video)
+    alone = replace(made, rungs=(rung,))
+    files = finish(encode_chunk(source, alone, made.chunks[0], tmp_path)).files
+    out = tmp_path / "joined.mp4"
+    finish(join(rung, [files[rung.profile]], [], out, alone))
+    facts = finish(verify(out, rung, alone, source, thumbs_of(source, alone))).facts
+    assert (facts.codec, facts.frames) == ("hevc", FRAMES)
+    assert facts.colour.transfer == LIGHT[light][2]
 
 
 def test_rungs_of_one_essence_are_encoded_once(tmp_path: Path) -> None:
