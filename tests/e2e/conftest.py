@@ -61,8 +61,9 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def embedded(tmp_path: Path) -> Iterator[stacks.Stack]:
-    stack = stacks.embedded(tmp_path)
+def embedded(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[stacks.Stack]:
+    """`kapok up`, with settings of the test's own where it has any."""
+    stack = stacks.embedded(tmp_path, {**stacks.ALONE, **getattr(request, "param", {})})
     try:
         yield stack
     finally:

@@ -51,19 +51,25 @@ def worker_of(stack: stacks.Stack, step: dict[str, object]) -> stacks.Process:
     raise AssertionError(f"nobody encodes {step}")
 
 
+@pytest.mark.parametrize("embedded", [{"KAPOK_CHUNK_MIN_S": "1.5"}], indirect=True)
 def test_kill_9_of_the_embedded_service_in_the_middle_of_an_encode(
     embedded: stacks.Stack, long_clip: Path
 ) -> None:
-    """The restarted service finishes the job after the lease has run out, with what was done."""
+    """The restarted service finishes the job after the lease has run out, with what was done: two
+    chunks are encoded at once, so that when the third runs one has ended.
+    """
     job_id = start_job(embedded, long_clip)
-    embedded.wait_encoding(job_id, "encode chunk 2 of 2")
+    embedded.wait_encoding(job_id, "encode chunk 3 of 4")
     embedded.api.kill9()
     time.sleep(1)
     assert stacks.ffmpeg_processes(str(embedded.folder)) == []
     embedded.api.start()
     embedded.wait_ready()
     assert_finished_once(embedded, job_id)
-    assert epochs_of_chunks(embedded, job_id) == [1, 2]
+    first, second, third, last = epochs_of_chunks(embedded, job_id)
+    assert 1 in (first, second)
+    assert third == 2
+    assert max(first, second, last) <= 2
 
 
 def test_kill_9_of_a_worker_in_the_middle_of_an_encode(
