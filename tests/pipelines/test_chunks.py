@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -107,7 +108,17 @@ def test_sound_alone_has_no_chunks() -> None:
     assert plan(info, seen, [profile("audio-access-aac")]).chunks == ()
 
 
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """x264 takes one thread there: with several the bits of a frame depend on which is faster."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    yield
+    os.sched_setaffinity(0, cores)
+
+
 @pytest.mark.media
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.parametrize("name", ["mobile-540p", "cn4k-hevc-hlg"])
 def test_chunks_at_the_cap_never_empty_the_decoder_s_buffer(name: str, tmp_path: Path) -> None:
     """Played as one they keep the rung's cap and buffer, as x264 and x265 understand them."""
@@ -125,6 +136,7 @@ def test_chunks_at_the_cap_never_empty_the_decoder_s_buffer(name: str, tmp_path:
 
 
 @pytest.mark.media
+@pytest.mark.usefixtures("one_core")
 def test_a_chunk_that_leaves_too_little_is_encoded_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
