@@ -7,10 +7,9 @@ The ingest rate is the file's size over the wall time of `kapok upload` against 
 same bytes are written and synced to the same disk, and hashed, by nothing but Python's own
 `write`, `fsync` and `hashlib`; medians count. Exit status 1 below the bar.
 
-Every run that is known, on two cores that other work kept at a load of 4 to 9: 0.54 (0.5 GiB, 3
-rounds), 1.17 (2 GiB, 3 rounds), 0.61 (2 GiB, 5 rounds). Single rounds spread from 0.20 to 1.29, as
-the disk wrote 0.27 to 1.0 GB/s from one to the next: whether the bar is met is open until a machine
-that does nothing else has run it.
+On two idle cores: 0.99 (1 GiB, 3 rounds). On two that other work kept at a load of 4 to 9: 0.54
+(0.5 GiB, 3 rounds), 1.17 (2 GiB, 3 rounds), 0.61 (2 GiB, 5 rounds); single rounds spread from 0.20
+to 1.29 there, as the disk wrote 0.27 to 1.0 GB/s from one to the next.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kapok.language import t
+from kapok.local import usable_cores
 from kapok.units import size
 from pipelines.errors import KapokError
 
@@ -54,7 +55,7 @@ def record(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _machine() -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     yield Finding("machine", "python", "ok", f"{platform.python_version()} ({sys.executable})")
     yield Finding("machine", "cpu", "ok", t(f"{cores} cores", f"{cores} 核"))

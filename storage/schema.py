@@ -90,9 +90,8 @@ class Upload(Base):
     part_size_bytes: Mapped[int] = mapped_column(Big)
     key: Mapped[str] = mapped_column(Text)
     store_upload_id: Mapped[str] = mapped_column(Text)  # empty until the store has begun it
-    declared: Mapped[
-        dict[str, Any]
-    ]  # {"sha256": …, "md5": …}, of fixity's kinds: what the client or the sidecar says
+    # {"sha256": …, "md5": …}, of fixity's kinds: what the client or the sidecar says
+    declared: Mapped[dict[str, Any]]
     request: Mapped[dict[str, Any]]  # ladder or profiles, zone, metadata
     error: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from sqlalchemy.orm import Session
 
-from api.auth import Caller, Reader
+from api.auth import Reader
 from api.backend import Backend, BackendDep
 from api.links import object_link, prefix_link
 from api.models import assets as model
@@ -24,8 +23,8 @@ router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["assets"])
 def list_posters(asset_id: str, backend: BackendDep, caller: Reader) -> model.Posters:
     """Pictures chosen from the source, best first; empty for sound alone."""
     with backend.database.read() as session:
-        measured, prefix = _inspected(session, caller, asset_id)
         row = assets.get_asset(session, caller.organisation_id, asset_id)
+        measured, prefix = _inspected(row)
         info = from_json(MediaInfo, row.media) if row.media else None
     found = []
     for image in measured.posters:
@@ -48,7 +47,7 @@ def list_posters(asset_id: str, backend: BackendDep, caller: Reader) -> model.Po
 def show_storyboard(asset_id: str, backend: BackendDep, caller: Reader) -> model.Storyboard:
     """Small pictures along the time line, as WebVTT over sprite sheets."""
     with backend.database.read() as session:
-        measured, prefix = _inspected(session, caller, asset_id)
+        measured, prefix = _inspected(assets.get_asset(session, caller.organisation_id, asset_id))
     board = measured.storyboard
     if board is None:
         raise NotMadeYet(f"Asset {asset_id} has no picture, so it has no storyboard.")
@@ -62,7 +61,7 @@ def show_storyboard(asset_id: str, backend: BackendDep, caller: Reader) -> model
 def show_waveform(asset_id: str, backend: BackendDep, caller: Reader) -> model.Waveform:
     """Peaks of every audio track, for drawing."""
     with backend.database.read() as session:
-        measured, prefix = _inspected(session, caller, asset_id)
+        measured, prefix = _inspected(assets.get_asset(session, caller.organisation_id, asset_id))
     if measured.waveform is None:
         raise NotMadeYet(f"Asset {asset_id} has no sound, so it has no waveform.")
     return model.Waveform.model_validate(_named(backend, prefix, measured.waveform).model_dump())
@@ -99,11 +98,10 @@ def sign_playback(asset_id: str, backend: BackendDep, caller: Reader) -> model.P
     )
 
 
-def _inspected(session: Session, caller: Caller, asset_id: str) -> tuple[Inspection, str]:
+def _inspected(row: schema.Asset) -> tuple[Inspection, str]:
     """What was measured of an asset, and the prefix of its pictures."""
-    row = assets.get_asset(session, caller.organisation_id, asset_id)
     if row.inspection is None or row.inspection_prefix is None:
-        raise NotMadeYet(f"Asset {asset_id} is not inspected yet: wait for its job.")
+        raise NotMadeYet(f"Asset {row.id} is not inspected yet: wait for its job.")
     return _inspection(row), row.inspection_prefix.rstrip("/")
 
 

@@ -122,7 +122,8 @@ def _nearer_where_seen(
     picture: NDArray[np.float32], planned: NDArray[np.float32], other: NDArray[np.float32]
 ) -> bool:
     """Left out is what the picture does not show and the planned one hardly."""
-    seen = (_spread(picture) >= _FAINT) | (_spread(planned) >= 2 * _FAINT)
+    there, due = (_spread(_off_mean(one)) for one in (picture, planned))
+    seen = (there >= _FAINT) | (due >= 2 * _FAINT)
     shown = _local_contrast(picture)
     off, beside = ((shown - _local_contrast(one)) ** 2 for one in (planned, other))
     return bool(np.sum(off[seen]) < np.sum(beside[seen]))
@@ -227,20 +228,23 @@ def _moved_together(looks: Mapping[int, _Look], video: VideoPlan, slack: int) ->
 
 def _local_contrast(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each sample's distance from its neighbourhood's mean, in the neighbourhood's deviations."""
-    off = picture - cv2.blur(picture, _NEAR)
-    return np.asarray(off / (_spread(picture) + _NOISE), dtype=np.float32)
+    off = _off_mean(picture)
+    return np.asarray(off / (_spread(off) + _NOISE), dtype=np.float32)
 
 
-def _spread(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The deviation of each sample's neighbourhood, in code values."""
-    off = picture - cv2.blur(picture, _NEAR)
+def _off_mean(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(picture - cv2.blur(picture, _NEAR), dtype=np.float32)
+
+
+def _spread(off: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The deviation of each sample's neighbourhood, in code values, from `_off_mean`."""
     # A running sum in floating point may end a little below zero where everything is flat.
     return np.asarray(np.sqrt(np.maximum(cv2.blur(off * off, _NEAR), 0)), dtype=np.float32)
 
 
 def _detail(picture: NDArray[np.float32]) -> float:
     """The deviation from the neighbourhood's mean, in code values."""
-    return float(np.sqrt(np.mean((picture - cv2.blur(picture, _NEAR)) ** 2)))
+    return float(np.sqrt(np.mean(_off_mean(picture) ** 2)))
 
 
 def _structure(contrast: NDArray[np.float32]) -> float:
