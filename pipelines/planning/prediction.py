@@ -7,11 +7,10 @@ from typing import Literal
 
 from pipelines.encoding.encode_groups import groups_of
 from pipelines.media import Inspection, MediaInfo, VideoTrack
-from pipelines.planning.memory import encode_bytes, look_bytes, score_bytes
+from pipelines.planning.memory import encode_bytes, look_bytes
 from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.quality import quality_model as model
-from pipelines.quality.measure import measured_together
-from pipelines.quality.reference import reference_of
+from pipelines.quality.measure import measured_together, together_bytes
 
 _LOSSLESS_SHARE = 0.5  # [P] of the raw samples: FFV1 leaves 0.3 to 0.6 of natural pictures
 _FLAC_SHARE = 0.6  # [P] of the raw samples
@@ -63,11 +62,8 @@ def _memory_bytes(plan: Plan, info: MediaInfo, picture: VideoTrack, cores: int) 
     """Of inspecting, of encoding the longest chunk of each group of rungs, and of scoring."""
     longest = max(plan.chunks, key=lambda chunk: chunk.end_frame - chunk.start_frame)
     encodes = [encode_bytes(picture, group, longest, cores) for group in groups_of(plan)]
-    scores = [
-        score_bytes(picture, videos, reference_of(videos[0], picture).raster, cores)
-        for group in measured_together(plan.rungs, info)
-        if (videos := [rung.video for rung in group if rung.video])
-    ]
+    together = measured_together(plan.rungs, info)
+    scores = [together_bytes(group, picture, cores) for group in together]
     return max(look_bytes(picture, cores), *encodes, *scores)
 
 

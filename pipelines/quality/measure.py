@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from pipelines.errors import KapokError, ToolFailed, VerificationFailed
 from pipelines.facts import Measurement
-from pipelines.media import MediaInfo
+from pipelines.media import MediaInfo, VideoTrack
+from pipelines.planning.memory import score_bytes
 from pipelines.planning.plan_types import Plan, Rung
 from pipelines.progress import Progress, part
 from pipelines.quality.comparison import Comparison, Pair, Window, compose, taps_of, windows_of
@@ -87,6 +88,12 @@ def measured_together(rungs: Sequence[Rung], info: MediaInfo) -> tuple[tuple[Run
         for room, group in ((_room(reference), group) for reference, group in groups.items())
         for at in range(0, len(group), room)
     )
+
+
+def together_bytes(rungs: Sequence[Rung], picture: VideoTrack, cores: int) -> int:
+    """The most memory that scoring the rungs of one such group is foreseen to hold."""
+    videos = [rung.video for rung in rungs if rung.video is not None]
+    return score_bytes(picture, videos, reference_of(videos[0], picture).raster, cores)
 
 
 def _room(reference: Reference) -> int:

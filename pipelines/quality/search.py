@@ -26,12 +26,12 @@ from pipelines.encoding.rung_tree import chunk_files
 from pipelines.errors import MediaError, ToolFailed, ToolKilled, ToolStalled
 from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.chunks import why_one_chunk
-from pipelines.planning.memory import encode_bytes, score_bytes
+from pipelines.planning.memory import encode_bytes
 from pipelines.planning.plan_types import SEARCH_SHARE, Chunk, Findings, Plan, Probe, Rung
 from pipelines.progress import Progress, part
 from pipelines.quality import quality_model as model
 from pipelines.quality.comparison import Comparison, Pair, Window, compose, taps_of
-from pipelines.quality.measure import measured_together
+from pipelines.quality.measure import measured_together, together_bytes
 from pipelines.quality.quality_target import with_targets
 from pipelines.quality.reference import reference_files, reference_of
 from pipelines.quality.scores import measurement
@@ -156,11 +156,9 @@ def _bytes(made: Plan, info: MediaInfo, rungs: Sequence[Rung], cores: int) -> in
     assert picture is not None, "a plan with choices comes from a source with a picture"
     most = 0
     for group in measured_together(rungs, info):
-        videos = [rung.video for rung in group if rung.video]
         both = Chunk(0, 0, 2 * _gop_frames(group))
         encoded = encode_bytes(picture, replace(made, rungs=group), both, cores)
-        raster = reference_of(videos[0], picture).raster
-        most = max(most, encoded, score_bytes(picture, videos, raster, cores))
+        most = max(most, encoded, together_bytes(group, picture, cores))
     return most
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 
 from sqlalchemy.orm import Session
 
-from pipelines.planning.memory import score_bytes
-from pipelines.planning.plan import Rung
-from pipelines.quality.measure import measure
-from pipelines.quality.reference import reference_of
+from pipelines.quality.measure import measure, together_bytes
 from pipelines.records import to_json
 from storage.catalogue import renditions
 from workers.context import StepContext, StepResult
@@ -38,7 +34,8 @@ def run(context: StepContext) -> StepResult:
     with ExitStack() as stack:
         reference = stack.enter_context(context.fetch(source.key))
         pairs = [(one.rung, stack.enter_context(context.fetch(str(one.key)))) for one in wanted]
-        with context.memory(_foreseen_bytes(context, [rung for rung, _ in pairs])):
+        rungs = [rung for rung, _ in pairs]
+        with context.memory(together_bytes(rungs, picture_of(context), context.settings.cores)):
             scored = context.follow(measure(reference, pairs, plan, context.folder))
     by_profile = {one.rung.profile: one for one in wanted}
     records = {
@@ -58,13 +55,6 @@ def run(context: StepContext) -> StepResult:
         log_tail=scored.apart,
         fault=scored.fault,
     )
-
-
-def _foreseen_bytes(context: StepContext, rungs: Sequence[Rung]) -> int:
-    picture = picture_of(context)
-    videos = [rung.video for rung in rungs if rung.video is not None]
-    raster = reference_of(videos[0], picture).raster
-    return score_bytes(picture, videos, raster, context.settings.cores)
 
 
 def _unscored(context: StepContext) -> list[RenditionInput]:
