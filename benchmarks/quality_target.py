@@ -45,7 +45,8 @@ from pipelines.planning.plan_types import SEARCH_SHARE
 from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
 from pipelines.quality.measure import measure
-from pipelines.quality.search import Means, search
+from pipelines.quality.sampling import Means
+from pipelines.quality.search import search
 from pipelines.running import tools
 from pipelines.sources.probe import probe
 from sample_media.generate import generate

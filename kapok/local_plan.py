@@ -63,7 +63,8 @@ def searched_plan(looked: Looked, scratch: Path, begin: Callable[[str], Show]) -
 
 def _found(looked: Looked, first: Plan, scratch: Path, begin: Callable[[str], Show]) -> Findings:
     from pipelines.encoding.cut import LocalFile
-    from pipelines.quality.search import Means, key_of, search
+    from pipelines.quality.sampling import Means
+    from pipelines.quality.search import key_of, search
     from pipelines.records import from_json
     from pipelines.running.cache_files import is_kept, kept_file
 

@@ -288,14 +288,14 @@ def _subject(
     probes: Sequence[Probe],
     inspection: Inspection,
 ) -> Subject:
-    lost: dict[float, list[float]] = {}
-    bits: dict[float, list[float]] = {}
+    lost: dict[float, dict[int, float]] = {}
+    bits: dict[float, dict[int, float]] = {}
     for probe in probes:
-        kind = _kind_at(probe, kinds, inspection)
+        kind, place = _kind_at(probe, kinds, inspection), probe.start_frame
         predicted = model.loss(metric, probe.crf, kind, shape)
-        lost.setdefault(probe.crf, []).append(model.loss_of(metric, probe.mean) - predicted)
+        lost.setdefault(probe.crf, {})[place] = model.loss_of(metric, probe.mean) - predicted
         expected = model.bits_a_frame(probe.crf, kind, shape)
-        bits.setdefault(probe.crf, []).append(math.log(probe.bits_a_frame / expected))
+        bits.setdefault(probe.crf, {})[place] = math.log(probe.bits_a_frame / expected)
     spreads = [probe.mean - probe.p5 for probe in probes]
     return Subject(
         metric,
@@ -317,15 +317,16 @@ def _kind_at(probe: Probe, kinds: Sequence[Material], inspection: Inspection) ->
     return kinds[-1]
 
 
-def _between(known: Mapping[float, Sequence[float]]) -> Callable[[float], float]:
+def _between(known: Mapping[float, Mapping[int, float]]) -> Callable[[float], float]:
     """Straight between the probed CRFs and a little outside, then level; 0 where none was probed.
 
-    The line is followed outside because the model's own slope is not the clip's.
+    `known` by CRF and place. The line is followed outside because the model's own slope is not the
+    clip's.
     """
     if not known:
         return lambda _: 0.0
     crfs = sorted(known)
-    means = [float(np.mean(known[crf])) for crf in crfs]
+    means = _levels([known[crf] for crf in crfs])
     if len(crfs) > 1:
         first, last = (
             (means[at + 1] - means[at]) / (crfs[at + 1] - crfs[at]) for at in (0, len(crfs) - 2)
@@ -333,3 +334,18 @@ def _between(known: Mapping[float, Sequence[float]]) -> Callable[[float], float]
         means = [means[0] - first * _OUTSIDE, *means, means[-1] + last * _OUTSIDE]
         crfs = [crfs[0] - _OUTSIDE, *crfs, crfs[-1] + _OUTSIDE]
     return lambda crf: float(np.interp(crf, crfs, means))
+
+
+def _levels(known: Sequence[Mapping[int, float]]) -> list[float]:
+    """The mean where most places were probed; elsewhere what the same places differ from there.
+
+    So one CRF is not set against another by places that are easier.
+    """
+    most = max(known, key=len)
+    level = float(np.mean(list(most.values())))
+    levels = []
+    for values in known:
+        both = [place for place in values if place in most]
+        further = float(np.mean([values[place] - most[place] for place in both])) if both else None
+        levels.append(float(np.mean(list(values.values()))) if further is None else level + further)
+    return levels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 from typing import Literal
@@ -14,7 +15,16 @@ from pipelines.planning.plan_types import Choice, Findings, Probe
 from pipelines.profiles.profile import Profile, Target, profile
 from pipelines.quality import quality_model as model
 from pipelines.quality.quality_target import adding_nothing
-from pipelines.quality.search import Means, encode_cpu_s, samples_in, sampling_of, search_bytes
+from pipelines.quality.sampling import (
+    SAMPLES,
+    Means,
+    encode_cpu_s,
+    gop_frames,
+    sample_cpu_s,
+    samples_in,
+    sampling_of,
+    search_bytes,
+)
 from tests.pipelines.sources import HD, STEREO, UHD, described
 
 EASY = Shot(0, 3000, 0.01, detail=0.02, coded_bytes=900.0)
@@ -237,8 +247,59 @@ def test_a_longer_programme_is_probed_in_all_rungs_within_its_share() -> None:
 
     assert sampling.rungs == planned.rungs
     assert sampling.limited is None
-    assert sampling.twice
+    assert sampling.rounds == 2
+    assert set(sampling.scouts) < set(sampling.samples)
     assert encode_cpu_s(planned, info, inspection) > 100
+
+
+@pytest.mark.parametrize(
+    ("times", "scouts", "samples", "rounds"),
+    [(1, 1, 1, 1), (2, 1, 1, 2), (6, 1, 5, 2), (7, 2, 3, 3), (10, 2, 6, 3), (100, 2, SAMPLES, 3)],
+)
+def test_samples_and_scouts_fit_into_the_share(
+    times: int, scouts: int, samples: int, rounds: int
+) -> None:
+    """Scouts in all rounds but the last, in which all samples are probed."""
+    info, inspection = seen(EASY, HARD)
+    planned = plan(info, inspection, LADDER)
+    one_s = sample_cpu_s(planned.rungs, gop_frames(planned.rungs), info, inspection)
+    share = (times + 0.5) * one_s / encode_cpu_s(planned, info, inspection)
+    sampling = sampling_of(planned, info, inspection, Means(share))
+
+    found = (len(sampling.scouts), len(sampling.samples), sampling.rounds)
+    assert found == (scouts, samples, rounds)
+
+
+def test_cuts_are_in_samples_as_they_are_in_the_programme() -> None:
+    """Shots shorter than a sample: it would never show one if it stayed inside them."""
+    shots = tuple(Shot(at, at + 30, 0.01, 0.02, 900.0) for at in range(0, 6000, 30))
+    inspection = replace(seen(EASY)[1], shots=shots, frames=6000, duration_s=Fraction(240))
+    samples = samples_in(inspection, 50, 20, 1)
+
+    assert len(samples) == 20
+    assert all(0 <= sample.start_frame <= 5950 for sample in samples)
+    assert all(
+        any(one.start_frame < cut.start_frame < one.end_frame for cut in shots) for one in samples
+    )
+
+
+def test_one_crf_is_set_against_another_by_the_same_places() -> None:
+    """A scout in an easy place, and there and in a hard one later: the hard one is in the level at
+    both, and the slope is that of the place that was probed twice.
+    """
+    easy, hard = EASY.start_frame + 1000, EASY.start_frame + 2000
+
+    def at(place: int, crf: float, mean: float) -> Probe:
+        return replace(probe(crf, mean), start_frame=place, end_frame=place + 25)
+
+    found = Findings(probes=(at(easy, 22, 98.0), at(easy, 30, 94.0), at(hard, 30, 84.0)))
+    planned = made(EASY, found=found)
+    one = choice_of(planned, "mobile-1080p")
+
+    lost = [math.log(100.5 - mean) for mean in (98.0, 94.0, 84.0)]
+    level = (lost[1] + lost[2]) / 2
+    slope = (lost[1] - lost[0]) / (30 - 22)
+    assert one.score == pytest.approx(100.5 - math.exp(level + slope * (one.crf - 30)), abs=0.02)
 
 
 def test_samples_are_taken_from_easy_and_hard_shots_alike() -> None:

@@ -17,7 +17,8 @@ from pipelines.planning.plan_types import Findings, Plan
 from pipelines.profiles.profile import Profile, Target, profile
 from pipelines.progress import finish
 from pipelines.quality.measure import measure
-from pipelines.quality.search import Means, key_of, search
+from pipelines.quality.sampling import Means
+from pipelines.quality.search import key_of, search
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.probe import probe
 

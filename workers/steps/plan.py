@@ -18,7 +18,8 @@ from pipelines.planning.plan import Plan, plan
 from pipelines.planning.plan_types import Findings, Refusal
 from pipelines.profiles.profile_key import profile_key
 from pipelines.quality.measure import measured_together
-from pipelines.quality.search import Means, key_of, search, search_bytes
+from pipelines.quality.sampling import Means, search_bytes
+from pipelines.quality.search import key_of, search
 from pipelines.records import from_json, to_json
 from storage.catalogue import assets, jobs, workers
 from storage.catalogue.steps import NewStep

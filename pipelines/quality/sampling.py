@@ -1,0 +1,203 @@
+"""Which samples a search takes, and what they cost. Pure.
+
+All of them may take a share of what the encode will take, as the model reckons; what does not fit
+is left to the model alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pipelines.encoding.encode_groups import MOST_BYTES
+from pipelines.media import Inspection, MediaInfo
+from pipelines.planning.chunks import why_one_chunk
+from pipelines.planning.memory import encode_bytes
+from pipelines.planning.plan_types import SEARCH_SHARE, Chunk, Plan, Rung
+from pipelines.quality import quality_model as model
+from pipelines.quality.measure import measured_together, together_bytes
+from pipelines.quality.reference import reference_of
+
+SAMPLES = 24  # [P] at most: the mean of a programme is then known within some 0.3 VMAF
+_TIMES_FOR_MORE = 7  # samples: two scouts twice, and three in the last round
+_SAMPLE_S = 0.7  # CPU seconds to start the tools of one sample, measured
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a search may take: this share of the encode's time, and this much memory at once.
+
+    The memory of its tools is foreseen for this many cores.
+    """
+
+    share: float = SEARCH_SHARE
+    memory_bytes: int = MOST_BYTES
+    cores: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What is to be probed: these rungs, in these stretches of the source.
+
+    In the first of `rounds` only the scouts are probed, to find out where about the CRF lies; in
+    a second of three those again that were far from it; in the last one all samples.
+    """
+
+    rungs: tuple[Rung, ...]
+    samples: tuple[Chunk, ...]
+    limited: str | None = None
+    scouts: tuple[Chunk, ...] = ()  # some of the samples
+    rounds: int = 0
+
+
+_NONE = Sampling((), ())
+
+
+def sampling_of(made: Plan, info: MediaInfo, inspection: Inspection, means: Means) -> Sampling:
+    """The samples that fit: of all rungs with a choice, else of the largest one, else none."""
+    rungs = _chosen(made)
+    if not means.share:
+        return replace(_NONE, limited="nothing was probed: the search has no share of the time")
+    film = "frames of film are counted from the first" if inspection.pulldown else None
+    if (why := why_one_chunk(info, inspection) or film) is not None:
+        return replace(_NONE, limited=f"nothing was probed: {why}")
+    length = gop_frames(rungs)
+    light = [one for one in rungs if _bytes(made, info, (one,), means.cores) <= means.memory_bytes]
+    if not light:
+        return replace(_NONE, limited=f"nothing was probed: {_too_much(means)}")
+    budget_s = means.share * encode_cpu_s(made, info, inspection)
+    fits = _bytes(made, info, rungs, means.cores) <= means.memory_bytes
+    largest = max(light, key=_pixels)
+    tried = [rungs, (largest,)] if fits else [(largest,)]
+    for some in tried:
+        times = int(budget_s / sample_cpu_s(some, length, info, inspection))
+        if times and made.frames >= length:
+            told = None
+            if some != rungs:
+                why = _too_short(budget_s) if fits else _too_much(means)
+                told = f"only {some[0].profile} was probed: {why}"
+            scouts, rounds = _scouting(times)
+            count = min(SAMPLES, made.frames // length, times - scouts * (rounds - 1))
+            samples = samples_in(inspection, length, count, _step(rungs))
+            return Sampling(some, samples, told, _spread(samples, scouts), rounds)
+    return replace(_NONE, limited=f"nothing was probed: {_too_short(budget_s)}")
+
+
+def _scouting(times: int) -> tuple[int, int]:
+    """How many scouts there are, and how many rounds, where so many samples can be taken."""
+    if times < _TIMES_FOR_MORE:
+        return 1, min(times, 2)
+    return 2, 3
+
+
+def _spread(samples: Sequence[Chunk], count: int) -> tuple[Chunk, ...]:
+    """The middle ones of so many equal parts."""
+    parts = min(count, len(samples))
+    return tuple(samples[int((at + 0.5) / parts * len(samples))] for at in range(parts))
+
+
+def search_bytes(made: Plan, info: MediaInfo, inspection: Inspection, means: Means) -> int:
+    """The most memory that the search is foreseen to hold at once."""
+    sampling = sampling_of(made, info, inspection, means) if made.choices else _NONE
+    return _bytes(made, info, sampling.rungs, means.cores)
+
+
+def _bytes(made: Plan, info: MediaInfo, rungs: Sequence[Rung], cores: int) -> int:
+    """Of a sample of these rungs: encoded with the GOPs beside it, then compared."""
+    picture = info.picture
+    assert picture is not None, "a plan with choices comes from a source with a picture"
+    most = 0
+    for group in measured_together(rungs, info):
+        stretch = Chunk(0, 0, 3 * gop_frames(group))
+        encoded = encode_bytes(picture, replace(made, rungs=group), stretch, cores)
+        most = max(most, encoded, together_bytes(group, picture, cores))
+    return most
+
+
+def encode_cpu_s(made: Plan, info: MediaInfo, inspection: Inspection) -> float:
+    """What the model says that the encode of all chosen rungs will take, with its decode."""
+    picture, kinds = info.picture, model.materials(inspection)
+    assert picture is not None, "a plan with choices comes from a source with a picture"
+    total = made.frames * model.decode_cpu_s(picture.width * picture.height)
+    for choice in made.choices:
+        video = made.rung(choice.profile).video
+        assert video is not None, "a choice is of a picture"
+        shape = model.shape_of(video, picture)
+        each = [model.cpu_s_a_frame(choice.crf, kind, shape) for kind in kinds]
+        total += video.frames * model.mean_of(each, kinds)
+    return total
+
+
+def samples_in(inspection: Inspection, length: int, count: int, step: int) -> tuple[Chunk, ...]:
+    """Stretches of the easiest to the hardest shots, evenly by how long these last, in this order.
+
+    A sample begins at a multiple of `step`, where every rung has a frame. It has cuts in it as the
+    programme has them: what is next to a cut takes more, and is worth less.
+    """
+    shots = sorted(inspection.shots, key=lambda shot: shot.coded_bytes or 0.0)
+    frames, found = inspection.frames, dict[int, None]()
+    for number in range(count):
+        place = int((number + 0.5) / count * frames)
+        for shot in shots:
+            if place < shot.end_frame - shot.start_frame:
+                start = min(shot.start_frame + place - length // 2, frames - length)
+                found[-(-max(0, start) // step) * step] = None
+                break
+            place -= shot.end_frame - shot.start_frame
+    fitting = [start for start in found if start + length <= frames]
+    return tuple(Chunk(at, start, start + length) for at, start in enumerate(fitting))
+
+
+def gop_frames(rungs: Sequence[Rung]) -> int:
+    """Of the source: of every rung a whole GOP, in which key frames have their usual share."""
+    videos = [rung.video for rung in rungs if rung.video]
+    return max(math.ceil(video.gop_frames * video.stride) for video in videos)
+
+
+def crf_of(rung: Rung) -> float:
+    assert rung.video is not None and rung.video.crf is not None, "only those are probed"  # noqa: PT018
+    return rung.video.crf
+
+
+def _chosen(made: Plan) -> tuple[Rung, ...]:
+    names = {choice.profile for choice in made.choices}
+    return tuple(rung for rung in made.rungs if rung.profile in names)
+
+
+def _step(rungs: Sequence[Rung]) -> int:
+    return math.lcm(*(rung.video.rate_divisor for rung in rungs if rung.video))
+
+
+def sample_cpu_s(
+    rungs: Sequence[Rung], length: int, info: MediaInfo, inspection: Inspection
+) -> float:
+    """One sample with the GOPs beside it: decoded twice, encoded once, a third of it scored."""
+    picture, kinds = info.picture, model.materials(inspection)
+    assert picture is not None, "a plan with choices comes from a source with a picture"
+    total = _SAMPLE_S + 7 * length * model.decode_cpu_s(picture.width * picture.height)
+    for rung in rungs:
+        video = rung.video
+        assert video is not None, "only pictures are probed"
+        shape = model.shape_of(video, picture)
+        each = [model.cpu_s_a_frame(crf_of(rung), kind, shape) for kind in kinds]
+        across, down = reference_of(video, picture).raster
+        frame_s = 3 * model.mean_of(each, kinds) + model.score_cpu_s(across * down)
+        total += float(length / video.stride) * frame_s
+    return total
+
+
+def _too_short(budget_s: float) -> str:
+    return (
+        "the programme is so short that more would take over a tenth of its encode "
+        f"({budget_s:.1f} CPU seconds were left for it)"
+    )
+
+
+def _too_much(means: Means) -> str:
+    return f"samples of more would hold over {means.memory_bytes / 1e9:.1f} GB of memory"
+
+
+def _pixels(rung: Rung) -> int:
+    assert rung.video is not None, "only pictures are probed"
+    return rung.video.width * rung.video.height
