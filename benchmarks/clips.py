@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.plan import Plan, plan
 from pipelines.profiles.profile import Profile
 from pipelines.progress import finish
+from pipelines.running import tools
 from pipelines.sources.probe import probe
 
 MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
@@ -38,3 +40,12 @@ def looked_at(path: Path, folder: Path) -> Clip:
     info = probe(path)
     images = Path(tempfile.mkdtemp(dir=folder))
     return Clip(path, info, finish(inspect(path, info, images, keep_thumbs=True)))
+
+
+def played_again(path: Path, seconds: float, folder: Path) -> Path:
+    """A programme of so many seconds: the clip with its sound, again and again."""
+    out = folder / f"{path.stem}-{seconds:g}s.mp4"
+    again = ("-stream_loop", "-1", "-i", str(path), "-t", f"{seconds:g}")
+    coded = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-c:a", "aac", "-y", str(out))
+    subprocess.run([tools.ffmpeg(), "-nostdin", "-v", "error", *again, *coded], check=True)
+    return out

@@ -1,6 +1,7 @@
 """What chunks cost and give: efficiency, bits, seams, and a kill in the middle.
 
     .venv/bin/python -m benchmarks.engine [--json] [--quick] [--clip FILE …] [--rounds 3]
+                                          [--long-s 600]
 
 `chunk_efficiency`: one worker on one core encodes two equal chunks one after the other, or two
 workers on a core each take one: T(1) ÷ (2 · T(2)), alternating, median.
@@ -9,9 +10,11 @@ at equal VMAF (read off the whole's own curve between two CRF values), for H.264
 `seam_vmaf_dip`: how much lower the frames beside seams score than in the whole, mean of the worst
 seam, in VMAF.
 `kill9_vs_uninterrupted`: a job whose service is killed (SIGKILL) at half its time and started again
-÷ the same job left alone, both from `complete` to the end by the catalogue's clock.
+÷ the same job left alone, both from `complete` to the end by the catalogue's clock; of a programme
+of `--long-s` seconds, the last clip again and again.
 `pipeline_vs_bare`, `with_scores_vs_encode_only`, `fanout_saving_share` and their kin: see
-`benchmarks/pipeline.py`.
+`benchmarks/pipeline.py`. Beside the clips they are measured once on the long programme, which has
+keys of its own (`long_…`).
 `bits_saved_vs_fixed_ladder`, `search_vs_encode_wall`, `target_hit_share` and their kin: see
 `benchmarks/quality_target.py`.
 """
@@ -34,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import pipeline, quality_target
-from benchmarks.clips import CLIPS, Clip, looked_at
+from benchmarks.clips import CLIPS, Clip, looked_at, played_again
 from benchmarks.ratios import show
 from benchmarks.service import Service
 from pipelines.encoding.cut import LocalFile
@@ -51,8 +54,8 @@ from sample_media.generate import generate
 
 BESIDE = 4  # frames on each side of a seam
 CODECS = ("h264", "hevc")
-QUICK_S, QUICK_LINES = 40, 360
-JOB_CHUNK_MIN_S = "2"  # of clips of 10 to 30 s, so that there is something to go on with
+LONG_S = 600
+QUICK_S, QUICK_LINES, QUICK_LONG_S = 40, 360, 120
 
 
 def rung_of(codec: str, crf_more: float = 0.0) -> Profile:
@@ -193,20 +196,18 @@ def _worst_dip(made: Plan, apart: Scored, whole: Scored) -> float:
 # -- a kill in the middle
 
 
-def kill9(path: Path, rounds: int, folder: Path) -> dict[str, Any]:
-    rows = []
-    for number in range(rounds):
-        own = folder / f"kill-{number}"
-        own.mkdir()
-        service = Service(own)
-        service.env["KAPOK_CHUNK_MIN_S"] = JOB_CHUNK_MIN_S
-        with service:
-            if number == 0:
-                _job_s(service, path)  # proves the profiles, once a machine
-            alone_s = _job_s(service, path)
-            killed_s = _job_s(service, path, kill_after_s=alone_s / 2)
-        rows.append([round(alone_s, 2), round(killed_s, 2), round(killed_s / alone_s, 3)])
-    return {"ratio": round(statistics.median(row[2] for row in rows), 3), "rounds": rows}
+def kill9(path: Path, folder: Path) -> dict[str, Any]:
+    own = folder / "kill"
+    own.mkdir()
+    with Service(own) as service:
+        _job_s(service, path)  # proves the profiles, once a machine
+        alone_s = _job_s(service, path)
+        killed_s = _job_s(service, path, kill_after_s=alone_s / 2)
+    return {
+        "clip": path.name,
+        "seconds": [round(alone_s, 2), round(killed_s, 2)],
+        "ratio": round(killed_s / alone_s, 3),
+    }
 
 
 def _job_s(service: Service, path: Path, kill_after_s: float | None = None) -> float:
@@ -227,6 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clip", type=Path, action="append")
+    parser.add_argument("--long-s", type=float, default=LONG_S)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true", help="one small clip and one round")
     args = parser.parse_args()
@@ -234,7 +236,7 @@ def main() -> None:
     if not paths:
         parser.error("../shared/media is not there: name clips with --clip")
     if args.quick:
-        paths, args.rounds = paths[-1:], 1
+        paths, args.rounds, args.long_s = paths[-1:], 1, QUICK_LONG_S
     with tempfile.TemporaryDirectory(prefix="kapok-bench-") as name:
         folder = Path(name)
         clips = [looked_at(path, folder) for path in paths]
@@ -244,9 +246,11 @@ def main() -> None:
             for one in clips
             for codec in CODECS
         }
-        killed = {one.path.name: kill9(one.path, args.rounds, folder) for one in clips[:1]}
+        programme = played_again(paths[-1], args.long_s, folder)
+        killed = kill9(programme, folder)
         programmes = [] if args.quick else [generate("programme_2160p50_hlg", folder, seconds=3)]
         whole = pipeline.measured([*paths, *programmes], args.rounds, folder)
+        long = [] if args.quick else pipeline.measured([programme], 1, folder)
         targets = (
             quality_target.measured(paths, folder, QUICK_S, QUICK_LINES)
             if args.quick
@@ -254,13 +258,14 @@ def main() -> None:
         )
     found = {
         **pipeline.summary(whole),
+        **({f"long_{key}": value for key, value in pipeline.summary(long).items()} if long else {}),
         "chunk_efficiency": statistics.median(one["ratio"] for one in efficiency.values()),
         "chunked_vs_unchunked_bits": max(one["bits_ratio"] for one in beside.values()),
         "seam_vmaf_dip": max(one["dip"] for one in beside.values()),
-        "kill9_vs_uninterrupted": statistics.median(one["ratio"] for one in killed.values()),
+        "kill9_vs_uninterrupted": killed["ratio"],
         **quality_target.summary(targets),
         "details": {
-            "pipeline": whole,
+            "pipeline": [*whole, *long],
             "efficiency": efficiency,
             "seams": beside,
             "kill9": killed,

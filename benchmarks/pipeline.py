@@ -147,8 +147,7 @@ def summary(results: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def measured(clips: Sequence[Path], rounds: int, folder: Path) -> list[dict[str, Any]]:
     """Those clips, or the generated 2160p50 programme."""
-    own = folder / "pipeline"
-    own.mkdir()
+    own = Path(tempfile.mkdtemp(prefix="pipeline-", dir=folder))
     with Service(own) as service:
         return [compare(service, clip, rounds) for clip in clips or [service.programme()]]
 
