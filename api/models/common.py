@@ -39,6 +39,13 @@ def _storable(text: str) -> str:
     return text
 
 
+def _written_out(moment: object) -> object:
+    """A bare number would be taken for the seconds since 1970: 20261129 for a day in August."""
+    if isinstance(moment, str) and ":" not in moment:
+        raise ValueError("write a date and a time with a zone: 2026-11-29T08:00:00+08:00")
+    return moment
+
+
 def _utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
@@ -84,7 +91,7 @@ PATTERN_WORDS = {
         )
     },
 }
-Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_utc)]
 
 
 def _metadata_value(value: object) -> object:

@@ -275,6 +275,14 @@ def test_wrong_parameters_are_named(admin: httpx.Client) -> None:
     assert {item["parameter"] for item in body["errors"]} == {"limit", "created_after"}
 
 
+@pytest.mark.parametrize("moment", ["20261129", "0.5", "-1.5", "2026"])
+def test_a_number_is_no_time(admin: httpx.Client, moment: str) -> None:
+    """It would be taken for the seconds since 1970, and find nothing or everything."""
+    answer = admin.get("/v1/assets", params={"created_before": moment})
+    body = problem(answer, 422, "invalid_request")
+    assert "2026-11-29T08:00:00+08:00" in body["errors"][0]["detail"]
+
+
 @pytest.mark.parametrize(
     "moment", ["0001-01-01T00:00:00+14:00", "2026-01-01T00:00:00", "9999-12-31T23:59:59-14:00"]
 )
