@@ -16,6 +16,7 @@ from pipelines.planning.plan_colour import colour_decisions
 from pipelines.planning.plan_damage import damage_decisions
 from pipelines.planning.plan_fields import field_decisions
 from pipelines.planning.plan_geometry import geometry_decisions, rotation_after_fields
+from pipelines.planning.plan_loudness import heard_with
 from pipelines.planning.plan_picture import Source, plan_picture, understand
 from pipelines.planning.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.planning.plan_sound import plan_sound, sound_decisions
@@ -70,6 +71,8 @@ def plan(
     `pipelines.quality.search`, by which rungs with a quality target get their CRF.
     """
     source = understand(info, inspection, source_colour)
+    within = heard_with(inspection, _zero(source), source.duration_s)
+    source = replace(source, inspection=within)
     made: list[tuple[Profile, Rung]] = []
     refused: list[Refusal] = []
     for profile in profiles:
@@ -137,7 +140,7 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
     if profile.name in capabilities:
         raise Refused("unavailable_here", capabilities[profile.name])
     video = plan_picture(profile, profile.video, source) if profile.video else None
-    audio = plan_sound(profile, source.info, source.inspection)
+    audio = plan_sound(profile, source.info, source.inspection, _outside(source))
     refuse_what_would_be_cut(audio, source.inspection, _zero(source))
     if video is None and not audio:
         raise Refused("no_sound", "the source has no sound: choose a profile with a picture")
@@ -254,12 +257,28 @@ def _zero(source: Source) -> Fraction:
     return min(starts)
 
 
+def _outside(source: Source) -> frozenset[int]:
+    """The sound tracks that begin after the picture, or end before it."""
+    inspection, zero_s = source.inspection, _zero(source)
+    spans = zip(inspection.audio_start_s, inspection.audio_end_s, strict=False)
+    return frozenset(
+        track
+        for track, (start_s, end_s) in enumerate(spans)
+        if not inspection.clock_jumps and (start_s >= zero_s + source.duration_s or end_s <= zero_s)
+    )
+
+
 def _offset_decisions(source: Source) -> list[str]:
     zero = _zero(source)
     told = []
     if source.inspection.clock_jumps:
         told.append("the file's clock jumps: picture and sound go on together, without a gap")
     for position, start in enumerate(source.inspection.audio_start_s):
+        if position in _outside(source):
+            told.append(
+                f"sound track {position} lies wholly outside the picture: it is in no delivery rung"
+            )
+            continue
         off_ms = round((start - zero) * 1000)
         if off_ms > 0:
             told.append(f"sound track {position} starts {off_ms} ms late: silence comes before it")
@@ -277,6 +296,8 @@ def _end_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
     kept = "preservation keeps it, " if preserved else ""
     told = []
     for position, last_s in enumerate(source.inspection.audio_end_s):
+        if position in _outside(source):
+            continue
         off_ms = round((last_s - end_s) * 1000)
         if off_ms < -_END_MS:
             told.append(f"sound track {position} ends {-off_ms} ms before the {what}: {silence}")

@@ -23,6 +23,7 @@ _MOST_GAIN_DB = 30.0  # [P] what is quieter is a room or a line, no programme
 _MOST_LIMITED_DB = 6.0  # [P] more would be heard, and would cost what the gain was for
 _CORRECTED_SHARE = 0.5  # of the tolerance: what lies farther off is corrected
 _BELOW_DB = 0.1
+_MOST_OUTSIDE = 0.05  # [P] of a track beside the picture: its loudness is then not known
 _LEAST_SHARE = 0.3  # of a gain that has to come out as loudness for another one to be tried
 
 
@@ -55,6 +56,33 @@ def with_loudness(
         return _as_measured(track, goal, None, None, "nothing in it is loud enough to be measured")
     found = _measured(track, inspection)
     return track if found is None else _as_measured(track, goal, *found)
+
+
+def heard_with(inspection: Inspection, zero_s: Fraction, duration_s: Fraction) -> Inspection:
+    """The inspection without the loudness of tracks that lie outside the programme for a good part,
+    and of mixes with them: nobody knows it before they are encoded.
+    """
+    if inspection.clock_jumps:
+        return inspection
+    inside = {
+        track: _share_inside(start_s, end_s, zero_s, duration_s)
+        for track, (start_s, end_s) in enumerate(
+            zip(inspection.audio_start_s, inspection.audio_end_s, strict=False)
+        )
+    }
+    unsure = {track for track, share in inside.items() if share < 1 - _MOST_OUTSIDE}
+    return replace(
+        inspection,
+        loudness=tuple(one for one in inspection.loudness if one.track not in unsure),
+        mixes=tuple(mix for mix in inspection.mixes if unsure.isdisjoint(mix.tracks)),
+    )
+
+
+def _share_inside(
+    start_s: Fraction, end_s: Fraction, zero_s: Fraction, duration_s: Fraction
+) -> Fraction:
+    inside_s = min(end_s, zero_s + duration_s) - max(start_s, zero_s)
+    return max(Fraction(0), inside_s) / (end_s - start_s) if end_s > start_s else Fraction(1)
 
 
 def _measured(track: AudioPlan, inspection: Inspection) -> tuple[float | None, float | None] | None:

@@ -20,10 +20,14 @@ _USUAL_RATE_HZ = 48000
 _SIX = 6
 
 
-def plan_sound(profile: Profile, info: MediaInfo, inspection: Inspection) -> tuple[AudioPlan, ...]:
+def plan_sound(
+    profile: Profile, info: MediaInfo, inspection: Inspection, outside: frozenset[int]
+) -> tuple[AudioPlan, ...]:
     """The tracks of one rung, in the profile's order; a track that the source cannot fill is not
-    there. Raises `Refused` when preservation would lose something, a profile names tracks that the
-    source does not have, or one that is taken changes within.
+    there, nor, but in preservation, what is made only of tracks `outside` the picture.
+
+    Raises `Refused` when preservation would lose something, a profile names tracks that the source
+    does not have, or one that is taken changes within.
     """
     tracks = info.audio
     if not tracks:
@@ -35,6 +39,7 @@ def plan_sound(profile: Profile, info: MediaInfo, inspection: Inspection) -> tup
             planned += [each(wanted, position, track) for position, track in enumerate(tracks)]
         elif (made := _mixed(wanted, tracks, _silent(inspection))) is not None:
             planned.append(with_loudness(made, wanted.loudness, inspection))
+    planned = [one for one in planned if one.lossless or not outside.issuperset(one.tracks)]
     for position in sorted({position for made in planned for position in made.tracks}):
         if position in inspection.changed_sounds:
             raise Refused(

@@ -124,14 +124,19 @@ def _first_block_lu(rung: Rung, planned: AudioPlan, found: DecodedSound) -> floa
 
 
 def _loudness_faults(planned: AudioPlan, found: DecodedSound, lost_lu: float) -> Iterator[str]:
-    """Where the target is not sought, the limit of true peaks is promised all the same."""
+    """Where the target is not sought, the limit of true peaks is promised all the same.
+
+    What nobody had measured before may turn out to be silent: that it is so in the source, too, is
+    seen where the two are compared.
+    """
     goal = planned.loudness
     if goal is None:
         return
     lkfs, peak, least = found.loudness_lkfs, found.true_peak_dbtp, goal.least_lkfs
     most = goal.target_lkfs + goal.tolerance_lu
     bound = (goal.target_lkfs if least is None else least) - goal.tolerance_lu - lost_lu
-    if least is not None and (lkfs is None or not bound <= lkfs <= most):
+    unmeasured_silence = goal.gain_db is None and lkfs is None
+    if least is not None and not unmeasured_silence and (lkfs is None or not bound <= lkfs <= most):
         said = "not to be measured" if lkfs is None else f"{lkfs:.2f} LKFS"
         wanted = f"{goal.target_lkfs:g} ± {goal.tolerance_lu:g}"
         allowed = f" or, for its peaks, down to {least:.1f}" if least < goal.target_lkfs else ""

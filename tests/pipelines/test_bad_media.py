@@ -30,6 +30,7 @@ FRAMES, RATE = 100, 25
 WIDTH, HEIGHT, BITS = 160, 90, 8
 CLICKS_S = (0.4, 1.0, 1.72, 2.6, 3.28)
 HALF_A_FRAME_S = 0.5 / RATE
+RATE_HZ = 48000
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-bf", "2")
 # Every picture but those at key frames depends on the one before, as each is lost for itself.
 NO_B = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-bf", "0")
@@ -146,6 +147,18 @@ def shorter(folder: Path) -> Path:
     return clips.make(folder / "shorter.ts", *made, *H264, *AAC)
 
 
+def outside(folder: Path) -> Path:
+    sound = ("-itsoffset", "6", "-f", "lavfi", "-i", clicks(3))
+    return clips.make(folder / "outside.mkv", *clips.generated(pictures()), *sound, *H264, *AAC)
+
+
+def loud_outside(folder: Path) -> Path:
+    """Noise after the picture, nothing but silence beside it."""
+    noise = "anoisesrc=d=12:a=0.5:seed=1:r=48000,volume='gte(t,5)':eval=frame"
+    made = clips.generated(pictures(), noise)
+    return clips.make(folder / "loud_outside.mkv", *made, *H264, *AAC)
+
+
 EVERY = tuple(range(FRAMES))
 GAP = (*range(45), *[44] * 5, *range(50, FRAMES))
 
@@ -217,6 +230,16 @@ CASES = {
         shorter,
         ("sound track 0 ends 1995 ms before the picture: silence follows it",),
         heard_s=CLICKS_S[:3],
+    ),
+    "sound wholly outside": Case(
+        outside,
+        ("sound track 0 lies wholly outside the picture: it is in no delivery rung",),
+        heard_s=(),
+    ),
+    "sound outside alone is loud": Case(
+        loud_outside,
+        ("loudness of aac from sound track 0: measured when it is encoded",),
+        heard_s=(),
     ),
     "a spoilt picture": Case(
         lambda folder: spoilt(programme(folder, "film.mkv", *H264, *AAC), 0, 60),
@@ -315,6 +338,9 @@ def numbers(path: Path) -> list[int]:
 
 
 def heard_s(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return []
     hot = np.flatnonzero(np.abs(samples(path, 1)[:, 0]) > 0.35)
-    first = np.r_[True, np.diff(hot) > 4800]
-    return [float(at) / 48000 for at in hot[first]]
+    first = hot[np.diff(hot, prepend=-RATE_HZ) > RATE_HZ // 10]
+    return [float(at) / RATE_HZ for at in first]
