@@ -32,6 +32,7 @@ def inspection_sheet(
         (t("subtitles", "字幕"), "\n".join(_subtitles(info))),
         (t("captions", "隐藏字幕"), ", ".join(_captions(info, found))),
         (t("shots", "镜头"), str(len(found.shots)) if found.shots else None),
+        (t("ancillary data", "辅助数据"), "\n".join(_ancillary(found))),
         (t("left out", "未采用"), "\n".join(info.left_out)),
         (t("levels", "电平"), _levels(found)),
         (t("black", "黑场"), _spans(found.black)),
@@ -75,6 +76,10 @@ def _subtitles(info: MediaInfo) -> list[str]:
 def _captions(info: MediaInfo, found: Inspection) -> Sequence[str]:
     kinds = (info.picture.captions if info.picture else ()) or found.captions
     return (*kinds, *found.caption_channels)
+
+
+def _ancillary(found: Inspection) -> list[str]:
+    return [", ".join((*track.channels, *track.holds)) for track in found.ancillary]
 
 
 def _subtitle(track: SubtitleTrack) -> str:

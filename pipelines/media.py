@@ -196,6 +196,19 @@ class SubtitleTrack:
 
 
 @dataclass(frozen=True, slots=True)
+class AncillaryTrack:
+    """A track of what stood between the pictures of a video signal (SMPTE ST 436-1, in MXF).
+
+    `holds` names its kinds of data in words. `channels` are those of CEA-608 in which something is
+    said: an inspection knows them, a probe does not.
+    """
+
+    index: int
+    holds: tuple[str, ...] = ()
+    channels: tuple[CaptionChannel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MediaInfo:
     """The answer of `probe`: the container and its tracks. Claims of the file, not yet measured.
 
@@ -221,6 +234,7 @@ class MediaInfo:
     programme: int | None = None
     programme_asked: bool = False
     subtitles: tuple[SubtitleTrack, ...] = ()
+    ancillary: tuple[AncillaryTrack, ...] = ()
 
     @property
     def picture(self) -> VideoTrack | None:
@@ -339,7 +353,7 @@ class Inspection:
     black, of the picture after rotation: `None` where nobody looked, or nothing was. `captions` are
     those of the pictures anywhere, where a probe sees the beginning alone. `caption_channels` are
     those of CEA-608 in which something is said, `unreadable_subtitles` the tracks whose letters are
-    in no code that Kapok reads.
+    in no code that Kapok reads. `ancillary` has all that a track holds, anywhere.
     """
 
     duration_s: Fraction
@@ -380,6 +394,7 @@ class Inspection:
     captions: tuple[Captions, ...] = ()
     caption_channels: tuple[CaptionChannel, ...] = ()
     unreadable_subtitles: tuple[int, ...] = ()
+    ancillary: tuple[AncillaryTrack, ...] = ()
 
     @property
     def scan(self) -> FieldOrder:

@@ -16,13 +16,20 @@ from pipelines.inspection.picture_watch import PictureWatch
 from pipelines.inspection.shapes import may_change_shape, shape_findings
 from pipelines.inspection.sound_watch import MixWatch, SoundWatch
 from pipelines.inspection.waveform import write_waveform
-from pipelines.media import CaptionChannel, Captions, Colour, Inspection, MediaInfo
+from pipelines.media import (
+    AncillaryTrack,
+    CaptionChannel,
+    Captions,
+    Colour,
+    Inspection,
+    MediaInfo,
+)
 from pipelines.planning.plan_sound import default_mixes
 from pipelines.progress import Progress, part
 from pipelines.running.run import run
 from pipelines.sources import probe_child
 from pipelines.sources.containers import MAX_PIXELS
-from pipelines.subtitles.captions import find_captions, read_captions
+from pipelines.subtitles.captions import find_captions, read_ancillary, read_captions
 from pipelines.subtitles.subtitle_tracks import unreadable_tracks
 
 _LOOKED = 0.95  # [P] of the progress: captions are read without decoding
@@ -80,6 +87,7 @@ def inspect(
         raise LimitExceeded(message)
     kinds = (yield from _kinds(path, info)) if captioned else ()
     channels, unread = (yield from _captions(path, info)) if "cea-608" in kinds else ((), ())
+    ancillary, unheard = yield from _ancillary(path, info)
     shapes: tuple[str, ...] = ()
     if may_change_shape(info):
         shapes = yield from shape_findings(path, info, clock_jumps=words.jumps)
@@ -111,10 +119,12 @@ def inspect(
             *(f"sound track {at} changes its rate or its channels" for at in changed_sounds),
             *shapes,
             *unread,
+            *unheard,
         ),
         captions=kinds,
         caption_channels=channels,
         unreadable_subtitles=unreadable,
+        ancillary=ancillary,
     )
 
 
@@ -150,6 +160,23 @@ def _captions(
     except UnsupportedMedia as error:
         return (), (str(error),)
     return tuple(found), ()
+
+
+def _ancillary(
+    path: Path, info: MediaInfo
+) -> Generator[Progress, None, tuple[tuple[AncillaryTrack, ...], tuple[str, ...]]]:
+    """The tracks of ancillary data with all that they hold, and findings of those not read."""
+    tracks, findings = [], []
+    for track in info.ancillary:
+        reading = read_ancillary(path, track.index)
+        try:
+            holds, cues = yield from part(reading, 1.0, 1.0, "reading the ancillary data")
+        except UnsupportedMedia as error:
+            tracks.append(track)
+            findings.append(f"ancillary data track {track.index}: {error}")
+        else:
+            tracks.append(AncillaryTrack(track.index, holds, tuple(cues)))
+    return tuple(tracks), tuple(findings)
 
 
 def _sound_alone(sounds: Sequence[SoundWatch]) -> Inspection:

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from pipelines.languages import short_tag, three_letters
 from pipelines.media import (
+    AncillaryTrack,
     CaptionChannel,
     Captions,
     Inspection,
@@ -22,6 +23,7 @@ from pipelines.profiles.profile import Container, Profile, VideoProfile
 _CAPTIONING = frozenset({"libx264", "libx265", "copy"})
 UNREADABLE = "neither UTF-8 nor GB 18030: repair the track, or give a subtitle file of its own"
 _NO_LETTERS = "MXF, transport streams and sound alone have no place for letters"
+ANCILLARY = "smpte_436m_anc"  # ffmpeg's name
 # What Matroska holds as it is, by ffmpeg's names.
 _IN_MATROSKA = frozenset(
     {"subrip", "ass", "webvtt", "dvb_subtitle", "dvd_subtitle", "hdmv_pgs_subtitle"}
@@ -48,7 +50,27 @@ def plan_subtitles(
             for channel in inspection.caption_channels
         )
         made += [one for one in letters if one]
+    for track, channels in _of_ancillary(inspection):
+        letters = (_of_line_21(profile.container, track, channel) for channel in channels)
+        made += [one for one in letters if one]
     return tuple(made)
+
+
+def _of_ancillary(
+    inspection: Inspection,
+) -> Iterator[tuple[AncillaryTrack, Sequence[CaptionChannel]]]:
+    """Each track with those of its channels that neither the pictures nor one before it have."""
+    taken = set(inspection.caption_channels)
+    for track in inspection.ancillary:
+        yield track, [channel for channel in track.channels if channel not in taken]
+        taken |= set(track.channels)
+
+
+def _of_line_21(
+    container: Container, source: AncillaryTrack, channel: CaptionChannel
+) -> SubtitlePlan | None:
+    track = SubtitleTrack(source.index, ANCILLARY, text=True, hearing_impaired=True)
+    return _as_channel(_planned(container, track), channel)
 
 
 def _of_captions(
@@ -56,7 +78,10 @@ def _of_captions(
 ) -> SubtitlePlan | None:
     """For the deaf, as captions are; their language is not said."""
     track = SubtitleTrack(picture.index, "cea-608", text=True, hearing_impaired=True)
-    made = _planned(container, track)
+    return _as_channel(_planned(container, track), channel)
+
+
+def _as_channel(made: SubtitlePlan | None, channel: CaptionChannel) -> SubtitlePlan | None:
     return made and replace(made, key=f"{made.codec}_{channel.lower()}", channel=channel)
 
 
@@ -128,7 +153,29 @@ def subtitle_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[
     if info.picture is not None and (found := captions_of(info.picture, inspection)):
         told += _captions_told(found, pictures)
         told += [_channel_told(one, pictures, why) for one in inspection.caption_channels]
+    for track, channels in _of_ancillary(inspection):
+        told += [_line_21_told(track, one, pictures) for one in channels]
+        told.append(_rest_told(track, channels))
     return told
+
+
+def _line_21_told(track: AncillaryTrack, channel: CaptionChannel, rungs: Sequence[Rung]) -> str:
+    found = [_first(rung, track=track.index, channel=channel) for rung in rungs]
+    words = list(_ways(rungs, found))
+    if lacking := [rung.profile for rung, one in zip(rungs, found, strict=True) if one is None]:
+        words.append(f"lost in {', '.join(lacking)}: {_NO_LETTERS}")
+    said = "; ".join(words) or "in no rendition"
+    return f"captions {channel} of ancillary data track {track.index} as letters: {said}"
+
+
+def _rest_told(track: AncillaryTrack, taken: Sequence[CaptionChannel]) -> str:
+    """No rendition has a place for such data themselves."""
+    named = f"ancillary data track {track.index} ({', '.join(track.holds) or 'empty'})"
+    if taken:
+        return f"{named} is in no rendition but for the letters of its captions"
+    if track.channels:
+        return f"{named} is in no rendition: its captions are those of the pictures"
+    return f"{named} is in no rendition: nothing is said in it in CEA-608"
 
 
 def _told(track: SubtitleTrack, rungs: Sequence[Rung], why: str | None) -> str:

@@ -161,7 +161,7 @@ class AudioPlan:
 @dataclass(frozen=True, slots=True)
 class SubtitlePlan:
     """One subtitle track of a rendition, from the source's stream `track`, from a `file`, or from
-    a `channel` of the captions in the pictures of that stream.
+    a `channel` of the captions in the pictures or the ancillary data of that stream.
 
     `key` names the encode and `language_tag` the language as in `AudioPlan`, `suffix` the container
     that keeps it until the join.

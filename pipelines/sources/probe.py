@@ -24,6 +24,7 @@ from pipelines.errors import (
     UnsupportedMedia,
 )
 from pipelines.media import (
+    AncillaryTrack,
     AudioTrack,
     Colour,
     FieldOrder,
@@ -37,10 +38,12 @@ from pipelines.rates import nearest_standard_rate
 from pipelines.running import isolated_python
 from pipelines.running.run import capture
 from pipelines.running.sandbox import active
+from pipelines.sources.ask_stream import ask_track_at_once
 from pipelines.sources.containers import FORMATS, MAX_PIXELS, may_jump
 from pipelines.sources.first_picture import FirstPicture, first_picture
 from pipelines.sources.programmes import read_programmes
 from pipelines.sources.track_choice import with_choice
+from pipelines.subtitles.ancillary import names
 
 MAX_STREAMS = 128
 MAX_DURATION_S = 7 * 24 * 3600
@@ -94,6 +97,7 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
         left_out=(*found["left_out"], *unreadable),
         programmes=read_programmes(path, tracks) if found["format_name"] == "mpegts" else (),
         subtitles=tuple(_subtitle_track(track) for track in found["subtitles"]),
+        ancillary=tuple(_ancillary_track(path, index) for index in found["ancillary"]),
     )
     chosen = with_choice(info, programme)
     return replace(chosen, start_s=_start_s(found, (*chosen.video[:1], *chosen.audio)))
@@ -274,6 +278,11 @@ def _subtitle_track(track: Mapping[str, Any]) -> SubtitleTrack:
         forced=track["forced"],
         hearing_impaired=track["hearing_impaired"],
     )
+
+
+def _ancillary_track(path: Path, index: int) -> AncillaryTrack:
+    found = ask_track_at_once(path, index, "ancillary")
+    return AncillaryTrack(index, names((first, second) for first, second in found))
 
 
 def _language(tag: str | None) -> str | None:

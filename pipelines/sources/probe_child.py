@@ -190,6 +190,7 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
         "video": [_picture(s, frames.get(s.index), captions.get(s.index, set())) for s in pictures],
         "audio": [_sound(s) for s in container.streams.audio],
         "subtitles": [_subtitle(s) for s in container.streams.subtitles if s.codec_context],
+        "ancillary": [s.index for s in container.streams if _is_ancillary(s)],
         "left_out": _left_out(container, pictures),
     }
 
@@ -414,7 +415,7 @@ def _coded_bits(context: Any) -> int | None:
 
 def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
     """Names of the tracks that are neither picture nor decodable sound or subtitles; a timecode is
-    carried.
+    carried, and ancillary data are told of by themselves.
     """
     kinds = {"video": "cover image", "audio": "sound track", "subtitle": "subtitle track"}
     told = []
@@ -422,12 +423,18 @@ def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
         context = stream.codec_context
         taken = stream in pictures or (stream.type == "audio" and _sound(stream)["decoded"])
         taken = taken or (stream.type == "subtitle" and context is not None)
-        if taken or _is_timecode(stream):
+        if taken or _is_timecode(stream) or _is_ancillary(stream):
             continue
         kind = kinds.get(stream.type, f"{stream.type} track")
         name = context.codec.canonical_name if context is not None else "no decoder"
         told.append(f"{kind} {stream.index} ({name}{_handler(stream)})")
     return told
+
+
+def _is_ancillary(stream: Any) -> bool:
+    """By ffmpeg's name of SMPTE ST 436-1 in MXF: PyAV does not tell the codec."""
+    told = stream.metadata.get("data_type") if stream.type == "data" else None
+    return bool(told == "vbi_vanc_smpte_436M")
 
 
 def _is_timecode(stream: Any) -> bool:

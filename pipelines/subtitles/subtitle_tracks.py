@@ -15,13 +15,13 @@ from pathlib import Path
 
 from pipelines.errors import UnsupportedMedia
 from pipelines.media import CaptionChannel
-from pipelines.planning.plan_subtitles import UNREADABLE
+from pipelines.planning.plan_subtitles import ANCILLARY, UNREADABLE
 from pipelines.planning.plan_types import Plan, SubtitlePlan
 from pipelines.progress import Progress, part
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.containers import INPUT_GUARDS
-from pipelines.subtitles.captions import read_captions
+from pipelines.subtitles.captions import read_ancillary, read_captions
 from pipelines.subtitles.cues import (
     Cue,
     clock,
@@ -72,11 +72,12 @@ def encode_subtitles(
     if inside:
         reading = _read(source, plan, inside, folder)
         commands.append((yield from part(reading, 0.0, 0.8, "reading the subtitles")))
-    captions: Mapping[CaptionChannel, Sequence[Cue]] = {}
-    if plan.video_track is not None and any(one.channel for one in tracks.values()):
-        captions = yield from part(
-            read_captions(source, plan.video_track), 0.8, 0.9, "reading the captions"
-        )
+    captions: dict[int, Mapping[CaptionChannel, Sequence[Cue]]] = {}
+    for one in tracks.values():
+        if one.channel and one.track not in captions:
+            captions[one.track] = yield from part(
+                _channels(source, one), 0.8, 0.9, "reading the captions"
+            )
     for key, track in tracks.items():
         if track.file is not None:
             commands.append((yield from _read_file(key, track, Path(track.file), folder)))
@@ -84,7 +85,7 @@ def encode_subtitles(
     for number, (key, track) in enumerate(made):
         start, end = 0.9 + 0.1 * number / len(made), 0.9 + 0.1 * (number + 1) / len(made)
         if track.channel:
-            cues = captions.get(track.channel, ())
+            cues = captions[track.track].get(track.channel, ())
         elif track.source_codec == CAPTION_TRACK:
             cues = yield from _first_channel(source, track.track)
         else:
@@ -93,6 +94,16 @@ def encode_subtitles(
         yield from part(making, start, end, "writing the subtitles")
     files = {key: folder / f"{key}.{track.suffix}" for key, track in tracks.items()}
     return EncodedSubtitles(files, tuple(commands))
+
+
+def _channels(
+    source: Path, track: SubtitlePlan
+) -> Generator[Progress, None, Mapping[CaptionChannel, Sequence[Cue]]]:
+    """Of the captions in the pictures, or in ancillary data."""
+    if track.source_codec == ANCILLARY:
+        _, found = yield from read_ancillary(source, track.track)
+        return found
+    return (yield from read_captions(source, track.track))
 
 
 def _first_channel(source: Path, track: int) -> Generator[Progress, None, Sequence[Cue]]:

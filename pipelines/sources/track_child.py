@@ -1,0 +1,123 @@
+"""The sandboxed reader of tracks that no decoder of PyAV knows, and prints what they hold as JSON.
+
+Run as a script by an isolated Python, as `probe_child` is, so it imports nothing of Kapok.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.stream import Discard
+
+_FIRST_PACKETS = 250  # [P] some seconds
+_MOST_CAPTIONED = 1_000_000  # [P] pictures with letters: a day and night has no more
+_CAPTIONS = (0x61, 0x01)  # a caption distribution packet, SMPTE ST 334-1
+_LINE_21 = (0x61, 0x02)  # the bytes of one field of CEA-608, SMPTE ST 334-1, annex A
+_NO_SECOND_NUMBER = 0x80  # SMPTE ST 291-1: from here on a block number stands in its place
+_TEN_BITS = (7, 8, 9)  # SMPTE ST 436-1, table 7: payload sample codings of three samples in 32 bits
+_IDENTIFIER, _TIMECODE, _CC_DATA = b"\x96\x69", 0x71, 0x72  # SMPTE ST 334-2
+_CC_VALID, _CC_EMPTY = 0x04, b"\x80\x80"
+
+Packet = tuple[int, int, bytes]  # of ancillary data: its two identifiers and its words
+
+
+def print_ancillary(path: str, formats: str, track: str) -> None:
+    """Print which ancillary data the first seconds of a track hold: pairs of identifiers."""
+    with _opened(path, formats, track) as (_, packets):
+        found: set[tuple[int, int]] = set()
+        for _, coded in zip(range(_FIRST_PACKETS), packets, strict=False):
+            found |= {one[:2] for one in ancillary_packets(bytes(coded))}
+    json.dump(sorted(found), sys.stdout)
+
+
+def print_captions(path: str, formats: str, track: str) -> None:
+    """Print what a track of ancillary data says in CEA-608, as `probe_child.print_captions` does,
+    and as `holds` which data it has in all.
+    """
+    pictures: list[tuple[int, str]] = []
+    holds: set[tuple[int, int]] = set()
+    with _opened(path, formats, track) as (stream, packets):
+        for packet in packets:
+            held = list(ancillary_packets(bytes(packet)))
+            holds |= {one[:2] for one in held}
+            if said := b"".join(map(line_21, held)):
+                pictures.append((packet.pts, said.hex()))
+            if len(pictures) > _MOST_CAPTIONED:
+                break
+        tick = Fraction(stream.time_base)
+    found: dict[str, Any] = {"tick": str(tick), "pictures": pictures, "holds": sorted(holds)}
+    if len(pictures) > _MOST_CAPTIONED:
+        found["why"] = "there are too many"
+    json.dump(found, sys.stdout)
+
+
+@contextmanager
+def _opened(path: str, formats: str, track: str) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """The stream, and its packets that have bytes and a time; those of others are passed over."""
+    av.logging.set_level(av.logging.ERROR)
+    guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
+    with av.open(path, options=guards, metadata_errors="replace") as container:
+        stream = container.streams[int(track)]
+        for other in container.streams:
+            if other.index != stream.index:
+                other.discard = Discard.all
+        packets = container.demux(stream)
+        yield stream, (one for one in packets if one.size and one.pts is not None)
+
+
+def ancillary_packets(coded: bytes) -> Iterator[Packet]:
+    """Those of one picture (SMPTE ST 436-1, table 7), as far as they are whole."""
+    at = 2
+    for _ in range(int.from_bytes(coded[:2], "big")):
+        if len(coded) < at + 14:
+            return
+        coding, samples, length, size = struct.unpack_from(">3xBHII", coded, at)
+        words = _words(coded[at + 14 : at + 14 + length * size], coding)[:samples]
+        at += 14 + length * size
+        if len(words) >= 3 and len(words) >= 3 + words[2]:
+            second = words[1] if words[0] < _NO_SECOND_NUMBER else 0
+            yield words[0], second, words[3 : 3 + words[2]]
+
+
+def _words(payload: bytes, coding: int) -> bytes:
+    """The eight bits of each that are no parity."""
+    if coding not in _TEN_BITS:
+        return payload
+    threes = struct.unpack_from(f">{len(payload) // 4}I", payload)
+    return bytes(three >> shift & 0xFF for three in threes for shift in (22, 12, 2))
+
+
+def line_21(packet: Packet) -> bytes:
+    """Field (0 or 1) and two bytes of each pair of CEA-608 that says something."""
+    first, second, words = packet
+    if (first, second) == _LINE_21 and len(words) >= 3:
+        return _said(bytes([0 if words[0] & 0x80 else 1]), words[1:3])
+    if (first, second) != _CAPTIONS or words[:2] != _IDENTIFIER:
+        return b""
+    section = 7
+    if words[section : section + 1] == bytes([_TIMECODE]):
+        section += 5
+    if len(words) < section + 2 or words[section] != _CC_DATA:
+        return b""
+    triplets = words[section + 2 :][: 3 * (words[section + 1] & 31)]
+    return b"".join(
+        _said(bytes([triplets[at] & 1]), triplets[at + 1 : at + 3])
+        for at in range(0, len(triplets) - 2, 3)
+        if triplets[at] & _CC_VALID and triplets[at] & 3 < 2
+    )
+
+
+def _said(field: bytes, pair: bytes) -> bytes:
+    return b"" if pair == _CC_EMPTY else field + pair
+
+
+if __name__ == "__main__":
+    _ASKED = {"ancillary": print_ancillary, "captions": print_captions}
+    _ASKED[sys.argv[4]](*sys.argv[1:4])
