@@ -353,7 +353,8 @@ class Inspection:
     black, of the picture after rotation: `None` where nobody looked, or nothing was. `captions` are
     those of the pictures anywhere, where a probe sees the beginning alone. `caption_channels` are
     those of CEA-608 in which something is said, `unreadable_subtitles` the tracks whose letters are
-    in no code that Kapok reads. `ancillary` has all that a track holds, anywhere.
+    in no code that Kapok reads. `subtitle_faults` say why a track of TTML cannot be read.
+    `ancillary` has all that a track holds, anywhere.
     """
 
     duration_s: Fraction
@@ -394,6 +395,7 @@ class Inspection:
     captions: tuple[Captions, ...] = ()
     caption_channels: tuple[CaptionChannel, ...] = ()
     unreadable_subtitles: tuple[int, ...] = ()
+    subtitle_faults: tuple[tuple[int, str], ...] = ()
     ancillary: tuple[AncillaryTrack, ...] = ()
 
     @property

@@ -29,6 +29,7 @@ from pipelines.progress import Progress, part
 from pipelines.running.run import run
 from pipelines.sources import probe_child
 from pipelines.sources.containers import MAX_PIXELS
+from pipelines.subtitles import ttml_track
 from pipelines.subtitles.captions import find_captions, read_ancillary, read_captions
 from pipelines.subtitles.subtitle_tracks import unreadable_tracks
 
@@ -91,7 +92,10 @@ def inspect(
     shapes: tuple[str, ...] = ()
     if may_change_shape(info):
         shapes = yield from shape_findings(path, info, clock_jumps=words.jumps)
-    texts = [track.index for track in info.subtitles if track.text]
+    faults = yield from _faults(path, info)
+    texts = [
+        track.index for track in info.subtitles if track.text and track.codec != ttml_track.CODEC
+    ]
     unreadable = (yield from unreadable_tracks(path, texts)) if texts else ()
     seen = picture.inspection(folder) if picture else _sound_alone(sounds)
     formats = _other_formats(info, words)
@@ -124,6 +128,7 @@ def inspect(
         captions=kinds,
         caption_channels=channels,
         unreadable_subtitles=unreadable,
+        subtitle_faults=faults,
         ancillary=ancillary,
     )
 
@@ -177,6 +182,18 @@ def _ancillary(
         else:
             tracks.append(AncillaryTrack(track.index, holds, tuple(cues)))
     return tuple(tracks), tuple(findings)
+
+
+def _faults(path: Path, info: MediaInfo) -> Generator[Progress, None, tuple[tuple[int, str], ...]]:
+    """The tracks of TTML that cannot be read, and why."""
+    found = []
+    for track in info.subtitles:
+        if track.codec == ttml_track.CODEC and track.file is None:
+            try:
+                yield from ttml_track.read_ttml_track(path, track.index)
+            except (UnsupportedMedia, LimitExceeded) as error:
+                found.append((track.index, str(error)))
+    return tuple(found)
 
 
 def _sound_alone(sounds: Sequence[SoundWatch]) -> Inspection:

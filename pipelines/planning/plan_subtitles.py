@@ -41,7 +41,7 @@ def plan_subtitles(
     if video is None:
         return ()
     timed = [one for one in info.subtitles if one.file or not why_no_clock(inspection)]
-    unread = inspection.unreadable_subtitles
+    unread = _unread(inspection)
     found = (_planned(profile.container, track) for track in timed)
     made = [one for one in found if one and (one.copied or one.track not in unread)]
     if info.picture and not why_no_clock(inspection) and (profile.packaged or not video.captions):
@@ -71,6 +71,12 @@ def _of_line_21(
 ) -> SubtitlePlan | None:
     track = SubtitleTrack(source.index, ANCILLARY, text=True, hearing_impaired=True)
     return _as_channel(_planned(container, track), channel)
+
+
+def _unread(inspection: Inspection) -> dict[int, str]:
+    """Why nobody can read a track's letters."""
+    foreign = dict.fromkeys(inspection.unreadable_subtitles, f"its letters are {UNREADABLE}")
+    return {**foreign, **dict(inspection.subtitle_faults)}
 
 
 def _of_captions(
@@ -145,11 +151,8 @@ def subtitle_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[
     """What was chosen, in words."""
     pictures = [rung for rung in rungs if rung.video is not None]
     why = why_no_clock(inspection)
-    unread = inspection.unreadable_subtitles
-    told = [
-        _told(track, pictures, f"its letters are {UNREADABLE}" if track.index in unread else why)
-        for track in info.subtitles
-    ]
+    unread = _unread(inspection)
+    told = [_told(track, pictures, unread.get(track.index, why)) for track in info.subtitles]
     if info.picture is not None and (found := captions_of(info.picture, inspection)):
         told += _captions_told(found, pictures)
         told += [_channel_told(one, pictures, why) for one in inspection.caption_channels]

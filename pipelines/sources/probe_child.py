@@ -190,6 +190,9 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
         "video": [_picture(s, frames.get(s.index), captions.get(s.index, set())) for s in pictures],
         "audio": [_sound(s) for s in container.streams.audio],
         "subtitles": [_subtitle(s) for s in container.streams.subtitles if s.codec_context],
+        "unknown_subtitles": [
+            _marks(s) for s in container.streams.subtitles if not s.codec_context
+        ],
         "ancillary": [s.index for s in container.streams if _is_ancillary(s)],
         "left_out": _left_out(container, pictures),
     }
@@ -387,10 +390,14 @@ def _sound(stream: Any) -> dict[str, Any]:
 
 
 def _subtitle(stream: Any) -> dict[str, Any]:
+    return {**_marks(stream), "codec": stream.codec_context.codec.canonical_name}
+
+
+def _marks(stream: Any) -> dict[str, Any]:
+    """What is said of a subtitle track whether anybody can decode it or not."""
     return {
         "index": stream.index,
         "id": stream.id,
-        "codec": stream.codec_context.codec.canonical_name,
         "language": stream.language,
         "forced": bool(stream.disposition & Disposition.forced),
         "hearing_impaired": bool(stream.disposition & Disposition.hearing_impaired),
@@ -414,16 +421,15 @@ def _coded_bits(context: Any) -> int | None:
 
 
 def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
-    """Names of the tracks that are neither picture nor decodable sound or subtitles; a timecode is
+    """Names of the tracks that are neither picture nor decodable sound nor subtitles; a timecode is
     carried, and ancillary data are told of by themselves.
     """
-    kinds = {"video": "cover image", "audio": "sound track", "subtitle": "subtitle track"}
+    kinds = {"video": "cover image", "audio": "sound track"}
     told = []
     for stream in container.streams:
         context = stream.codec_context
         taken = stream in pictures or (stream.type == "audio" and _sound(stream)["decoded"])
-        taken = taken or (stream.type == "subtitle" and context is not None)
-        if taken or _is_timecode(stream) or _is_ancillary(stream):
+        if taken or stream.type == "subtitle" or _is_timecode(stream) or _is_ancillary(stream):
             continue
         kind = kinds.get(stream.type, f"{stream.type} track")
         name = context.codec.canonical_name if context is not None else "no decoder"

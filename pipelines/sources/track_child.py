@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -18,6 +19,8 @@ from av.stream import Discard
 
 _FIRST_PACKETS = 250  # [P] some seconds
 _MOST_CAPTIONED = 1_000_000  # [P] pictures with letters: a day and night has no more
+_HEAD_BYTES = 4096
+_MOST_BYTES, _MOST_DOCUMENTS = 64 << 20, 200_000  # [P] two a second for a day
 _CAPTIONS = (0x61, 0x01)  # a caption distribution packet, SMPTE ST 334-1
 _LINE_21 = (0x61, 0x02)  # the bytes of one field of CEA-608, SMPTE ST 334-1, annex A
 _NO_SECOND_NUMBER = 0x80  # SMPTE ST 291-1: from here on a block number stands in its place
@@ -55,6 +58,31 @@ def print_captions(path: str, formats: str, track: str) -> None:
     found: dict[str, Any] = {"tick": str(tick), "pictures": pictures, "holds": sorted(holds)}
     if len(pictures) > _MOST_CAPTIONED:
         found["why"] = "there are too many"
+    json.dump(found, sys.stdout)
+
+
+def print_head(path: str, formats: str, track: str) -> None:
+    """Print what the first packet begins with, in base64."""
+    with _opened(path, formats, track) as (_, packets):
+        head = next((bytes(one)[:_HEAD_BYTES] for one in packets), b"")
+    json.dump(b64encode(head).decode(), sys.stdout)
+
+
+def print_documents(path: str, formats: str, track: str) -> None:
+    """Print every sample of a track of MP4, each of which is a document: its begin and end in
+    seconds on the file's clock, and its bytes in base64; or `why` there are none.
+    """
+    found: list[tuple[str, str | None, str]] = []
+    size = 0
+    with _opened(path, formats, track) as (stream, packets):
+        tick = Fraction(stream.time_base)
+        for packet in packets:
+            size += packet.size
+            if size > _MOST_BYTES or len(found) >= _MOST_DOCUMENTS:
+                json.dump({"why": "there are too many documents in it"}, sys.stdout)
+                return
+            end = str((packet.pts + packet.duration) * tick) if packet.duration else None
+            found.append((str(packet.pts * tick), end, b64encode(bytes(packet)).decode()))
     json.dump(found, sys.stdout)
 
 
@@ -119,5 +147,10 @@ def _said(field: bytes, pair: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    _ASKED = {"ancillary": print_ancillary, "captions": print_captions}
+    _ASKED = {
+        "ancillary": print_ancillary,
+        "captions": print_captions,
+        "documents": print_documents,
+        "head": print_head,
+    }
     _ASKED[sys.argv[4]](*sys.argv[1:4])

@@ -21,6 +21,7 @@ from pipelines.progress import Progress, part
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.containers import INPUT_GUARDS
+from pipelines.subtitles import ttml_track
 from pipelines.subtitles.captions import read_ancillary, read_captions
 from pipelines.subtitles.cues import (
     Cue,
@@ -35,6 +36,7 @@ from pipelines.subtitles.cues import (
 from pipelines.subtitles.sidecar import decoded
 
 CAPTION_TRACK = "eia_608"
+_READ_HERE = frozenset({CAPTION_TRACK, ttml_track.CODEC})  # of a master's tracks
 _DRAWN = frozenset({"ass", "ssa"})
 _FOREIGN = re.compile("Invalid UTF-8 in decoded subtitles|Unable to recode subtitle event")
 _FAULTY = re.compile(r"#0:(\d+)/\w+ .*Error decoding subtitles")
@@ -67,7 +69,7 @@ def encode_subtitles(
     inside = {
         key: one
         for key, one in tracks.items()
-        if one.file is None and one.channel is None and one.source_codec != CAPTION_TRACK
+        if one.file is None and one.channel is None and one.source_codec not in _READ_HERE
     }
     if inside:
         reading = _read(source, plan, inside, folder)
@@ -86,14 +88,23 @@ def encode_subtitles(
         start, end = 0.9 + 0.1 * number / len(made), 0.9 + 0.1 * (number + 1) / len(made)
         if track.channel:
             cues = captions[track.track].get(track.channel, ())
-        elif track.source_codec == CAPTION_TRACK:
-            cues = yield from _first_channel(source, track.track)
         else:
-            cues = yield from _letters(key, track, folder)
+            cues = yield from part(_cues(source, key, track, folder), start, start, "")
         making = _made(key, track, cues, plan, folder)
         yield from part(making, start, end, "writing the subtitles")
     files = {key: folder / f"{key}.{track.suffix}" for key, track in tracks.items()}
     return EncodedSubtitles(files, tuple(commands))
+
+
+def _cues(
+    source: Path, key: str, track: SubtitlePlan, folder: Path
+) -> Generator[Progress, None, Sequence[Cue]]:
+    """Of one track of letters."""
+    if track.source_codec == CAPTION_TRACK:
+        return (yield from _first_channel(source, track.track))
+    if track.source_codec == ttml_track.CODEC and track.file is None:
+        return (yield from ttml_track.read_ttml_track(source, track.track))
+    return (yield from _letters(key, track, folder))
 
 
 def _channels(
@@ -112,8 +123,7 @@ def _first_channel(source: Path, track: int) -> Generator[Progress, None, Sequen
     Ffmpeg's decoder shows a caption that replaces another one only when that goes, and leaves out
     what is still there at the end.
     """
-    reading = read_captions(source, track)
-    found = yield from part(reading, 0.9, 0.9, "reading the captions")
+    found = yield from read_captions(source, track)
     return next(iter(found.values()), ())
 
 
