@@ -85,6 +85,7 @@ def _ancillary(found: Inspection) -> list[str]:
 def _subtitle(track: SubtitleTrack) -> str:
     words = {
         t("text", "文本") if track.text else t("pictures", "图形"): True,
+        t(f"page {track.page}", f"第 {track.page} 页"): track.page is not None,
         track.language or "": track.language is not None,
         t("forced", "强制"): track.forced,
         t("for the hard of hearing", "听障"): track.hearing_impaired,

@@ -33,6 +33,7 @@ class SubtitleTrack(Sent):
     language: str | None
     forced: bool
     hearing_impaired: bool
+    page: int | None = Field(default=None, description="Of DVB teletext.")
 
 
 class Source(Sent):

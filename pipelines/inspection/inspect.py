@@ -23,17 +23,19 @@ from pipelines.media import (
     Colour,
     Inspection,
     MediaInfo,
+    SubtitleFault,
 )
 from pipelines.planning.plan_sound import default_mixes
 from pipelines.progress import Progress, part
 from pipelines.running.run import run
 from pipelines.sources import probe_child
 from pipelines.sources.containers import MAX_PIXELS
-from pipelines.subtitles import ttml_track
+from pipelines.subtitles import teletext, ttml_track
 from pipelines.subtitles.captions import find_captions, read_ancillary, read_captions
 from pipelines.subtitles.subtitle_tracks import unreadable_tracks
 
 _LOOKED = 0.95  # [P] of the progress: captions are read without decoding
+_READ_HERE = frozenset({ttml_track.CODEC, teletext.CODEC})  # letters in a code of their own
 _LEADER_S = 4  # [P] what `probe` has looked at, or nearly
 
 
@@ -93,9 +95,7 @@ def inspect(
     if may_change_shape(info):
         shapes = yield from shape_findings(path, info, clock_jumps=words.jumps)
     faults = yield from _faults(path, info)
-    texts = [
-        track.index for track in info.subtitles if track.text and track.codec != ttml_track.CODEC
-    ]
+    texts = [one.index for one in info.subtitles if one.text and one.codec not in _READ_HERE]
     unreadable = (yield from unreadable_tracks(path, texts)) if texts else ()
     seen = picture.inspection(folder) if picture else _sound_alone(sounds)
     formats = _other_formats(info, words)
@@ -184,15 +184,19 @@ def _ancillary(
     return tuple(tracks), tuple(findings)
 
 
-def _faults(path: Path, info: MediaInfo) -> Generator[Progress, None, tuple[tuple[int, str], ...]]:
-    """The tracks of TTML that cannot be read, and why."""
+def _faults(path: Path, info: MediaInfo) -> Generator[Progress, None, tuple[SubtitleFault, ...]]:
+    """The tracks of TTML that cannot be read, and the pages of teletext that say nothing."""
     found = []
     for track in info.subtitles:
         if track.codec == ttml_track.CODEC and track.file is None:
             try:
                 yield from ttml_track.read_ttml_track(path, track.index)
             except (UnsupportedMedia, LimitExceeded) as error:
-                found.append((track.index, str(error)))
+                found.append(SubtitleFault(track.index, str(error)))
+    for index in sorted({track.index for track in info.subtitles if track.page}):
+        said = yield from teletext.pages_with_words(path, index)
+        silent = (one for one in info.subtitles if one.index == index and one.page not in said)
+        found += [SubtitleFault(index, "nothing stands on it", one.page) for one in silent]
     return tuple(found)
 
 

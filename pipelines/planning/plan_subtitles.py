@@ -43,7 +43,7 @@ def plan_subtitles(
     timed = [one for one in info.subtitles if one.file or not why_no_clock(inspection)]
     unread = _unread(inspection)
     found = (_planned(profile.container, track) for track in timed)
-    made = [one for one in found if one and (one.copied or one.track not in unread)]
+    made = [one for one in found if one and (one.copied or (one.track, one.page) not in unread)]
     if info.picture and not why_no_clock(inspection) and (profile.packaged or not video.captions):
         letters = (
             _of_captions(profile.container, info.picture, channel)
@@ -73,10 +73,13 @@ def _of_line_21(
     return _as_channel(_planned(container, track), channel)
 
 
-def _unread(inspection: Inspection) -> dict[int, str]:
-    """Why nobody can read a track's letters."""
-    foreign = dict.fromkeys(inspection.unreadable_subtitles, f"its letters are {UNREADABLE}")
-    return {**foreign, **dict(inspection.subtitle_faults)}
+def _unread(inspection: Inspection) -> dict[tuple[int, int | None], str]:
+    """Why nobody can read the letters of a track, or of a page of it."""
+    why = f"its letters are {UNREADABLE}"
+    foreign: dict[tuple[int, int | None], str] = {
+        (index, None): why for index in inspection.unreadable_subtitles
+    }
+    return foreign | {(one.index, one.page): one.why for one in inspection.subtitle_faults}
 
 
 def _of_captions(
@@ -108,7 +111,7 @@ def _planned(container: Container, track: SubtitleTrack) -> SubtitlePlan | None:
 
 def _subtitle(track: SubtitleTrack, codec: str, suffix: str) -> SubtitlePlan:
     return SubtitlePlan(
-        key=f"{codec}_s{track.index}",
+        key=f"{codec}_s{track.index}" + (f"_p{track.page}" if track.page else ""),
         codec=codec,
         suffix=suffix,
         track=track.index,
@@ -118,6 +121,7 @@ def _subtitle(track: SubtitleTrack, codec: str, suffix: str) -> SubtitlePlan:
         forced=track.forced,
         hearing_impaired=track.hearing_impaired,
         file=track.file,
+        page=track.page,
     )
 
 
@@ -152,7 +156,10 @@ def subtitle_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[
     pictures = [rung for rung in rungs if rung.video is not None]
     why = why_no_clock(inspection)
     unread = _unread(inspection)
-    told = [_told(track, pictures, unread.get(track.index, why)) for track in info.subtitles]
+    told = [
+        _told(track, pictures, unread.get((track.index, track.page), why))
+        for track in info.subtitles
+    ]
     if info.picture is not None and (found := captions_of(info.picture, inspection)):
         told += _captions_told(found, pictures)
         told += [_channel_told(one, pictures, why) for one in inspection.caption_channels]
@@ -182,7 +189,7 @@ def _rest_told(track: AncillaryTrack, taken: Sequence[CaptionChannel]) -> str:
 
 
 def _told(track: SubtitleTrack, rungs: Sequence[Rung], why: str | None) -> str:
-    found = [_first(rung, track=track.index, channel=None) for rung in rungs]
+    found = [_first(rung, track=track.index, channel=None, page=track.page) for rung in rungs]
     words = list(_ways(rungs, found))
     if not words:
         return f"{_named(track)} is in no rendition: {why or _no_place(track)}"
@@ -203,11 +210,13 @@ def _channel_told(channel: CaptionChannel, rungs: Sequence[Rung], why: str | Non
     return f"captions {channel} as letters: {said}"
 
 
-def _first(rung: Rung, *, track: int | None, channel: CaptionChannel | None) -> SubtitlePlan | None:
+def _first(
+    rung: Rung, *, track: int | None, channel: CaptionChannel | None, page: int | None = None
+) -> SubtitlePlan | None:
     mine = (
         one
         for one in rung.subtitles
-        if one.channel == channel and (track is None or one.track == track)
+        if (one.channel, one.page) == (channel, page) and (track is None or one.track == track)
     )
     return next(mine, None)
 
@@ -229,7 +238,8 @@ def _way(one: SubtitlePlan) -> str:
 
 
 def _named(track: SubtitleTrack) -> str:
-    marks = [track.language or "", "forced" if track.forced else ""]
+    marks = [f"page {track.page}" if track.page else "", track.language or ""]
+    marks.append("forced" if track.forced else "")
     marks.append("for the hard of hearing" if track.hearing_impaired else "")
     said = ", ".join([track.codec, *(mark for mark in marks if mark)])
     return f"subtitle {'file' if track.file else f'track {track.index}'} ({said})"

@@ -24,12 +24,12 @@ def ask_stream(source: Path, track: int, what: str) -> Generator[Progress, None,
 
 
 def ask_track(source: Path, track: int, what: str) -> Generator[Progress, None, Any]:
-    """Of a track that PyAV does not know: `captions` of ancillary data. Raises as `run` does."""
+    """Of one that PyAV does not know: `captions`, `documents`, `pages`. Raises as `run` does."""
     return (yield from _ask(_TRACK_CHILD, source, track, what))
 
 
 def ask_track_at_once(source: Path, track: int, what: str) -> Any:
-    """Of its beginning alone: `ancillary`. Raises as `run` does."""
+    """Of its beginning alone: `ancillary`, `head`. Raises as `run` does."""
     argv = isolated_python.command(_TRACK_CHILD, str(source), ",".join(FORMATS), str(track), what)
     captured = capture(argv, readable=[source, *isolated_python.files(_TRACK_CHILD)])
     return json.loads(captured.stdout)

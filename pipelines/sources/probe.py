@@ -43,6 +43,7 @@ from pipelines.sources.ask_stream import ask_track_at_once
 from pipelines.sources.containers import FORMATS, MAX_PIXELS, may_jump
 from pipelines.sources.first_picture import FirstPicture, first_picture
 from pipelines.sources.programmes import read_programmes
+from pipelines.sources.teletext_pages import read_teletext
 from pipelines.sources.track_choice import with_choice
 from pipelines.subtitles.ancillary import names
 from pipelines.subtitles.letters import read_text
@@ -63,6 +64,7 @@ _DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
 # What ffmpeg's decoders make letters of, and Kapok of TTML; the others are pictures. Names are
 # ffmpeg's.
 TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "eia_608", "ttml"})
+TEXT_CODECS |= {"dvb_teletext"}
 _LANGUAGE_OF_TTML = re.compile(r"""<[^<>]*\bxml:lang=["']([A-Za-z0-9-]+)["']""")
 # AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
 _FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
@@ -278,7 +280,9 @@ def _audio_track(track: Mapping[str, Any]) -> AudioTrack:
 def _unknown_subtitles(
     path: Path, found: Mapping[str, Any]
 ) -> tuple[list[Mapping[str, Any]], list[str]]:
-    """Those without a decoder: the tracks of TTML, and the names of the others."""
+    """Those that PyAV cannot decode: TTML and pages of teletext, and the names of the others."""
+    if found["format_name"] == "mpegts" and found["unknown_subtitles"]:
+        return read_teletext(path, found["unknown_subtitles"])
     documents: list[Mapping[str, Any]] = []
     nameless = []
     for track in found["unknown_subtitles"]:
@@ -314,6 +318,7 @@ def _subtitle_track(track: Mapping[str, Any]) -> SubtitleTrack:
         language=_language(track["language"]),
         forced=track["forced"],
         hearing_impaired=track["hearing_impaired"],
+        page=track.get("page"),
     )
 
 

@@ -21,6 +21,8 @@ _FIRST_PACKETS = 250  # [P] some seconds
 _MOST_CAPTIONED = 1_000_000  # [P] pictures with letters: a day and night has no more
 _HEAD_BYTES = 4096
 _MOST_BYTES, _MOST_DOCUMENTS = 64 << 20, 200_000  # [P] two a second for a day
+_TELETEXT, _ROW_BYTES, _ROWS = (0x02, 0x03), 0x2C, 25  # data units, EN 300 472, table 4
+_TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _CAPTIONS = (0x61, 0x01)  # a caption distribution packet, SMPTE ST 334-1
 _LINE_21 = (0x61, 0x02)  # the bytes of one field of CEA-608, SMPTE ST 334-1, annex A
 _NO_SECOND_NUMBER = 0x80  # SMPTE ST 291-1: from here on a block number stands in its place
@@ -84,6 +86,39 @@ def print_documents(path: str, formats: str, track: str) -> None:
             end = str((packet.pts + packet.duration) * tick) if packet.duration else None
             found.append((str(packet.pts * tick), end, b64encode(bytes(packet)).decode()))
     json.dump(found, sys.stdout)
+
+
+def print_pages(path: str, formats: str, track: str) -> None:
+    """Print the numbers of those pages of DVB teletext of which any row has letters."""
+    found: set[int] = set()
+    open_: dict[int, int | None] = {}
+    with _opened(path, formats, track) as (_, packets):
+        for packet in packets:
+            for magazine, row, body in teletext_rows(bytes(packet)):
+                if row == 0:
+                    units, tens = _nibble(body[0]), _nibble(body[1])
+                    chosen = max(units, tens) < 10  # nobody can choose another one
+                    open_[magazine] = 100 * magazine + 10 * tens + units if chosen else None
+                elif page := open_.get(magazine):
+                    found |= {page} if any(one & 0x7F > 0x20 for one in body) else set()
+    json.dump(sorted(found), sys.stdout)
+
+
+def teletext_rows(coded: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Magazine, number and body of the rows of a packet (ETSI EN 300 472, 4.3; EN 300 706, 7.1),
+    without those beyond the screen's.
+    """
+    for at in range(1, len(coded) - 45, 46):
+        if coded[at] in _TELETEXT and coded[at + 1] == _ROW_BYTES:
+            turned = coded[at + 4 : at + 46].translate(_TURNED)
+            low, high = _nibble(turned[0]), _nibble(turned[1])
+            if (row := low >> 3 | high << 1) < _ROWS:
+                yield low & 7 or 8, row, turned[2:]
+
+
+def _nibble(byte: int) -> int:
+    """Hamming 8/4 (EN 300 706, 8.2), not repaired: each second bit is a number's."""
+    return byte >> 1 & 1 | byte >> 2 & 2 | byte >> 3 & 4 | byte >> 4 & 8
 
 
 @contextmanager
@@ -152,5 +187,6 @@ if __name__ == "__main__":
         "captions": print_captions,
         "documents": print_documents,
         "head": print_head,
+        "pages": print_pages,
     }
     _ASKED[sys.argv[4]](*sys.argv[1:4])

@@ -21,7 +21,7 @@ from pipelines.progress import Progress, part
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.containers import INPUT_GUARDS
-from pipelines.subtitles import ttml_track
+from pipelines.subtitles import teletext, ttml_track
 from pipelines.subtitles.captions import read_ancillary, read_captions
 from pipelines.subtitles.cues import (
     Cue,
@@ -36,7 +36,7 @@ from pipelines.subtitles.cues import (
 from pipelines.subtitles.sidecar import decoded
 
 CAPTION_TRACK = "eia_608"
-_READ_HERE = frozenset({CAPTION_TRACK, ttml_track.CODEC})  # of a master's tracks
+_READ_HERE = frozenset({CAPTION_TRACK, ttml_track.CODEC, teletext.CODEC})  # of a master's tracks
 _DRAWN = frozenset({"ass", "ssa"})
 _FOREIGN = re.compile("Invalid UTF-8 in decoded subtitles|Unable to recode subtitle event")
 _FAULTY = re.compile(r"#0:(\d+)/\w+ .*Error decoding subtitles")
@@ -89,7 +89,7 @@ def encode_subtitles(
         if track.channel:
             cues = captions[track.track].get(track.channel, ())
         else:
-            cues = yield from part(_cues(source, key, track, folder), start, start, "")
+            cues = yield from part(_cues(source, key, track, folder, commands), start, start, "")
         making = _made(key, track, cues, plan, folder)
         yield from part(making, start, end, "writing the subtitles")
     files = {key: folder / f"{key}.{track.suffix}" for key, track in tracks.items()}
@@ -97,13 +97,21 @@ def encode_subtitles(
 
 
 def _cues(
-    source: Path, key: str, track: SubtitlePlan, folder: Path
+    source: Path,
+    key: str,
+    track: SubtitlePlan,
+    folder: Path,
+    commands: list[tuple[str, ...]],
 ) -> Generator[Progress, None, Sequence[Cue]]:
-    """Of one track of letters."""
+    """Of one track of letters; a further command that reads the source is added to the others."""
     if track.source_codec == CAPTION_TRACK:
         return (yield from _first_channel(source, track.track))
     if track.source_codec == ttml_track.CODEC and track.file is None:
         return (yield from ttml_track.read_ttml_track(source, track.track))
+    if track.page:
+        argv, cues = yield from teletext.read_page(source, track.track, track.page, folder)
+        commands.append(argv)
+        return cues
     return (yield from _letters(key, track, folder))
 
 
