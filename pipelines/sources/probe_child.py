@@ -67,6 +67,14 @@ def _opened(path: str, formats: str) -> InputContainer:
     return av.open(path, options=guards, metadata_errors="replace")
 
 
+def packets_of(container: InputContainer, streams: Any) -> Iterator[Any]:
+    """Where a stream appeared in the middle of the file PyAV has an error behind the last one."""
+    try:
+        yield from container.demux(streams)
+    except IndexError:
+        return
+
+
 def print_captions(path: str, formats: str, track: str) -> None:
     """Print what every picture says in CEA-608, in the order in which pictures are shown, or what a
     track of it says.
@@ -120,7 +128,7 @@ def print_shapes(path: str, formats: str, track: str) -> None:
     first: int | None = None
     with _opened(path, formats) as container:
         stream = container.streams[int(track)]
-        for packet in container.demux(stream):
+        for packet in packets_of(container, stream):
             first = packet.pts if first is None else first
             head = bytes(packet).partition(_SEQUENCE)[2][:4] if packet.size else b""
             if len(head) == 4 and (not told or told[-1][1] != head[3] >> 4):
@@ -143,7 +151,7 @@ def _pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, bytes]
     """
     mark = CAPTION_MARKS[stream.codec_context.codec.canonical_name]
     at, untimed, told = None, 0, 0
-    for packet in container.demux(stream):
+    for packet in packets_of(container, stream):
         if not packet.size:
             continue
         at, untimed = (at, untimed + 1) if packet.pts is None else (packet.pts, 0)
@@ -163,7 +171,7 @@ def _track_pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, 
     pictures one after the other.
     """
     picture_s = Fraction(1001, 30000)
-    for packet in container.demux(stream):
+    for packet in packets_of(container, stream):
         coded, counted = bytes(packet) if packet.size else b"", [0, 0]
         for number in range(0, len(coded) - 2, 3):
             field, pair = coded[number] & 1, coded[number + 1 : number + 3]
@@ -214,7 +222,7 @@ def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, tu
     if not streams:
         return found
     size = 0
-    for count, packet in enumerate(container.demux(streams)):
+    for count, packet in enumerate(packets_of(container, streams)):
         size += packet.size
         if len(found) == len(streams) or count > _MAX_PACKETS or size > _MAX_PACKET_BYTES:
             break
@@ -257,7 +265,7 @@ def captions_in(
     size = 0
     if not marks:
         return found
-    for count, packet in enumerate(container.demux([s for s in streams if s.index in marks])):
+    for count, packet in enumerate(packets_of(container, [s for s in streams if s.index in marks])):
         size += packet.size
         if count > packets or size > most_bytes:
             break
@@ -268,7 +276,7 @@ def captions_in(
 def captions_after(container: InputContainer, stream: Any) -> set[str]:
     """The same of the next picture that has some, however far on, and those behind it."""
     mark = CAPTION_MARKS.get(stream.codec_context.codec.canonical_name)
-    for packet in container.demux(stream) if mark else ():
+    for packet in packets_of(container, stream) if mark else ():
         if found := caption_kinds(bytes(packet), mark or b""):
             return found | captions_in(container, [stream])[stream.index]
     return set()

@@ -131,8 +131,18 @@ def _opened(path: str, formats: str, track: str) -> Iterator[tuple[Any, Iterator
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all
-        packets = container.demux(stream)
-        yield stream, (one for one in packets if one.size and one.pts is not None)
+        yield stream, _readable(container.demux(stream))
+
+
+def _readable(packets: Iterator[Any]) -> Iterator[Any]:
+    """As far as they can be read: what is damaged behind, decoding the file tells of.
+
+    PyAV has an error behind the last one where a stream appeared in the middle of the file.
+    """
+    try:
+        yield from (one for one in packets if one.size and one.pts is not None)
+    except (av.error.FFmpegError, IndexError):
+        return
 
 
 def ancillary_packets(coded: bytes) -> Iterator[Packet]:
