@@ -32,6 +32,7 @@ def inspection_sheet(
         (t("subtitles", "字幕"), "\n".join(_subtitles(info))),
         (t("captions", "隐藏字幕"), ", ".join(_captions(info, found))),
         (t("shots", "镜头"), str(len(found.shots)) if found.shots else None),
+        (t("ancillary data", "辅助数据"), "\n".join(_ancillary(found))),
         (t("left out", "未采用"), "\n".join(info.left_out)),
         (t("levels", "电平"), _levels(found)),
         (t("black", "黑场"), _spans(found.black)),
@@ -77,9 +78,14 @@ def _captions(info: MediaInfo, found: Inspection) -> Sequence[str]:
     return (*kinds, *found.caption_channels)
 
 
+def _ancillary(found: Inspection) -> list[str]:
+    return [", ".join((*track.channels, *track.holds)) for track in found.ancillary]
+
+
 def _subtitle(track: SubtitleTrack) -> str:
     words = {
         t("text", "文本") if track.text else t("pictures", "图形"): True,
+        t(f"page {track.page}", f"第 {track.page} 页"): track.page is not None,
         track.language or "": track.language is not None,
         t("forced", "强制"): track.forced,
         t("for the hard of hearing", "听障"): track.hearing_impaired,

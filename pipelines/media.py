@@ -183,7 +183,8 @@ class Programme:
 class SubtitleTrack:
     """`text` says whether it is letters, which any container takes in its own way, or pictures.
 
-    `file` is set for a file of its own beside the master.
+    `file` is set for a file of its own beside the master, `page` for one of several pages of DVB
+    teletext that one track of a stream has.
     """
 
     index: int
@@ -193,6 +194,29 @@ class SubtitleTrack:
     forced: bool = False
     hearing_impaired: bool = False
     file: str | None = None
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitleFault:
+    """Why a track of letters, or a page of teletext, cannot be read."""
+
+    index: int
+    why: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AncillaryTrack:
+    """A track of what stood between the pictures of a video signal (SMPTE ST 436-1, in MXF).
+
+    `holds` names its kinds of data in words. `channels` are those of CEA-608 in which something is
+    said: an inspection knows them, a probe does not.
+    """
+
+    index: int
+    holds: tuple[str, ...] = ()
+    channels: tuple[CaptionChannel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +245,7 @@ class MediaInfo:
     programme: int | None = None
     programme_asked: bool = False
     subtitles: tuple[SubtitleTrack, ...] = ()
+    ancillary: tuple[AncillaryTrack, ...] = ()
 
     @property
     def picture(self) -> VideoTrack | None:
@@ -339,7 +364,8 @@ class Inspection:
     black, of the picture after rotation: `None` where nobody looked, or nothing was. `captions` are
     those of the pictures anywhere, where a probe sees the beginning alone. `caption_channels` are
     those of CEA-608 in which something is said, `unreadable_subtitles` the tracks whose letters are
-    in no code that Kapok reads.
+    in no code that Kapok reads. `subtitle_faults` are those of TTML and teletext.
+    `ancillary` has all that a track holds, anywhere.
     """
 
     duration_s: Fraction
@@ -380,6 +406,8 @@ class Inspection:
     captions: tuple[Captions, ...] = ()
     caption_channels: tuple[CaptionChannel, ...] = ()
     unreadable_subtitles: tuple[int, ...] = ()
+    subtitle_faults: tuple[SubtitleFault, ...] = ()
+    ancillary: tuple[AncillaryTrack, ...] = ()
 
     @property
     def scan(self) -> FieldOrder:

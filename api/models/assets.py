@@ -33,6 +33,7 @@ class SubtitleTrack(Sent):
     language: str | None
     forced: bool
     hearing_impaired: bool
+    page: int | None = Field(default=None, description="Of DVB teletext.")
 
 
 class Source(Sent):
@@ -52,7 +53,8 @@ class Source(Sent):
         default_factory=list, description="Inside the pictures, as ATSC A/53 has them."
     )
     caption_channels: list[CaptionChannel] = Field(
-        default_factory=list, description="Of CEA-608, in which something is said."
+        default_factory=list,
+        description="Of CEA-608, in the pictures or ancillary data, in which something is said.",
     )
     sandbox: str = Field(description="What confined the tools that read this file.")
     codec: str | None = None

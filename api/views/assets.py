@@ -7,7 +7,7 @@ from fractions import Fraction
 from api.models import assets as model
 from api.models.common import Colour
 from pipelines.encoding.timecode import picture_timecode
-from pipelines.media import Inspection, MediaInfo, VideoTrack
+from pipelines.media import CaptionChannel, Inspection, MediaInfo, VideoTrack
 from pipelines.records import from_json
 from storage import schema
 
@@ -90,9 +90,15 @@ def _measured(inspection: Inspection | None) -> dict[str, object]:
         "constant_frame_rate": inspection.constant_frame_rate,
         "frames": inspection.frames,
         "field_order": inspection.field_order,
-        "caption_channels": list(inspection.caption_channels),
+        "caption_channels": _channels(inspection),
         **({"captions": list(inspection.captions)} if inspection.captions else {}),
     }
+
+
+def _channels(inspection: Inspection) -> list[CaptionChannel]:
+    """Of the pictures and of ancillary data, each once."""
+    beside = (one for track in inspection.ancillary for one in track.channels)
+    return sorted({*inspection.caption_channels, *beside})
 
 
 def _rate(inspection: Inspection) -> Fraction | None:

@@ -90,11 +90,19 @@ def main(
                 assert back_s is not None, "the whole has no way back"
                 before = int((start_s - back_s) / _tick_s(stream))
                 container.seek(before, stream=stream, backward=True)
-            packets = (packet for packet in container.demux(stream) if packet.size)
+            packets = _packets(container, stream)
             held, keys = _up_to(packets, start_s)
             if whole or keys >= _KEYS:
                 _write(out, stream, _until(chain(held, packets), end_s), Fraction(at) - start_s)
                 return
+
+
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    """Where a stream appeared in the middle of the file PyAV has an error behind the last one."""
+    try:
+        yield from (packet for packet in container.demux(stream) if packet.size)
+    except IndexError:
+        return
 
 
 def _up_to(packets: Iterator[Any], start_s: Fraction) -> tuple[list[Any], int]:

@@ -16,16 +16,26 @@ from pipelines.inspection.picture_watch import PictureWatch
 from pipelines.inspection.shapes import may_change_shape, shape_findings
 from pipelines.inspection.sound_watch import MixWatch, SoundWatch
 from pipelines.inspection.waveform import write_waveform
-from pipelines.media import CaptionChannel, Captions, Colour, Inspection, MediaInfo
+from pipelines.media import (
+    AncillaryTrack,
+    CaptionChannel,
+    Captions,
+    Colour,
+    Inspection,
+    MediaInfo,
+    SubtitleFault,
+)
 from pipelines.planning.plan_sound import default_mixes
 from pipelines.progress import Progress, part
 from pipelines.running.run import run
 from pipelines.sources import probe_child
 from pipelines.sources.containers import MAX_PIXELS
-from pipelines.subtitles.captions import find_captions, read_captions
+from pipelines.subtitles import teletext, ttml_track
+from pipelines.subtitles.captions import find_captions, read_ancillary, read_captions
 from pipelines.subtitles.subtitle_tracks import unreadable_tracks
 
 _LOOKED = 0.95  # [P] of the progress: captions are read without decoding
+_READ_HERE = frozenset({ttml_track.CODEC, teletext.CODEC})  # letters in a code of their own
 _LEADER_S = 4  # [P] what `probe` has looked at, or nearly
 
 
@@ -80,10 +90,12 @@ def inspect(
         raise LimitExceeded(message)
     kinds = (yield from _kinds(path, info)) if captioned else ()
     channels, unread = (yield from _captions(path, info)) if "cea-608" in kinds else ((), ())
+    ancillary, unheard = yield from _ancillary(path, info)
     shapes: tuple[str, ...] = ()
     if may_change_shape(info):
         shapes = yield from shape_findings(path, info, clock_jumps=words.jumps)
-    texts = [track.index for track in info.subtitles if track.text]
+    faults = yield from _faults(path, info)
+    texts = [one.index for one in info.subtitles if one.text and one.codec not in _READ_HERE]
     unreadable = (yield from unreadable_tracks(path, texts)) if texts else ()
     seen = picture.inspection(folder) if picture else _sound_alone(sounds)
     formats = _other_formats(info, words)
@@ -111,10 +123,13 @@ def inspect(
             *(f"sound track {at} changes its rate or its channels" for at in changed_sounds),
             *shapes,
             *unread,
+            *unheard,
         ),
         captions=kinds,
         caption_channels=channels,
         unreadable_subtitles=unreadable,
+        subtitle_faults=faults,
+        ancillary=ancillary,
     )
 
 
@@ -150,6 +165,39 @@ def _captions(
     except UnsupportedMedia as error:
         return (), (str(error),)
     return tuple(found), ()
+
+
+def _ancillary(
+    path: Path, info: MediaInfo
+) -> Generator[Progress, None, tuple[tuple[AncillaryTrack, ...], tuple[str, ...]]]:
+    """The tracks of ancillary data with all that they hold, and findings of those not read."""
+    tracks, findings = [], []
+    for track in info.ancillary:
+        reading = read_ancillary(path, track.index)
+        try:
+            holds, cues = yield from part(reading, 1.0, 1.0, "reading the ancillary data")
+        except UnsupportedMedia as error:
+            tracks.append(track)
+            findings.append(f"ancillary data track {track.index}: {error}")
+        else:
+            tracks.append(AncillaryTrack(track.index, holds, tuple(cues)))
+    return tuple(tracks), tuple(findings)
+
+
+def _faults(path: Path, info: MediaInfo) -> Generator[Progress, None, tuple[SubtitleFault, ...]]:
+    """The tracks of TTML that cannot be read, and the pages of teletext that say nothing."""
+    found = []
+    for track in info.subtitles:
+        if track.codec == ttml_track.CODEC and track.file is None:
+            try:
+                yield from ttml_track.read_ttml_track(path, track.index)
+            except (UnsupportedMedia, LimitExceeded) as error:
+                found.append(SubtitleFault(track.index, str(error)))
+    for index in sorted({track.index for track in info.subtitles if track.page}):
+        said = yield from teletext.pages_with_words(path, index)
+        silent = (one for one in info.subtitles if one.index == index and one.page not in said)
+        found += [SubtitleFault(index, "nothing stands on it", one.page) for one in silent]
+    return tuple(found)
 
 
 def _sound_alone(sounds: Sequence[SoundWatch]) -> Inspection:

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from pipelines.languages import short_tag, three_letters
 from pipelines.media import (
+    AncillaryTrack,
     CaptionChannel,
     Captions,
     Inspection,
@@ -22,6 +23,7 @@ from pipelines.profiles.profile import Container, Profile, VideoProfile
 _CAPTIONING = frozenset({"libx264", "libx265", "copy"})
 UNREADABLE = "neither UTF-8 nor GB 18030: repair the track, or give a subtitle file of its own"
 _NO_LETTERS = "MXF, transport streams and sound alone have no place for letters"
+ANCILLARY = "smpte_436m_anc"  # ffmpeg's name
 # What Matroska holds as it is, by ffmpeg's names.
 _IN_MATROSKA = frozenset(
     {"subrip", "ass", "webvtt", "dvb_subtitle", "dvd_subtitle", "hdmv_pgs_subtitle"}
@@ -39,16 +41,45 @@ def plan_subtitles(
     if video is None:
         return ()
     timed = [one for one in info.subtitles if one.file or not why_no_clock(inspection)]
-    unread = inspection.unreadable_subtitles
+    unread = _unread(inspection)
     found = (_planned(profile.container, track) for track in timed)
-    made = [one for one in found if one and (one.copied or one.track not in unread)]
+    made = [one for one in found if one and (one.copied or (one.track, one.page) not in unread)]
     if info.picture and not why_no_clock(inspection) and (profile.packaged or not video.captions):
         letters = (
             _of_captions(profile.container, info.picture, channel)
             for channel in inspection.caption_channels
         )
         made += [one for one in letters if one]
+    for track, channels in _of_ancillary(inspection):
+        letters = (_of_line_21(profile.container, track, channel) for channel in channels)
+        made += [one for one in letters if one]
     return tuple(made)
+
+
+def _of_ancillary(
+    inspection: Inspection,
+) -> Iterator[tuple[AncillaryTrack, Sequence[CaptionChannel]]]:
+    """Each track with those of its channels that neither the pictures nor one before it have."""
+    taken = set(inspection.caption_channels)
+    for track in inspection.ancillary:
+        yield track, [channel for channel in track.channels if channel not in taken]
+        taken |= set(track.channels)
+
+
+def _of_line_21(
+    container: Container, source: AncillaryTrack, channel: CaptionChannel
+) -> SubtitlePlan | None:
+    track = SubtitleTrack(source.index, ANCILLARY, text=True, hearing_impaired=True)
+    return _as_channel(_planned(container, track), channel)
+
+
+def _unread(inspection: Inspection) -> dict[tuple[int, int | None], str]:
+    """Why nobody can read the letters of a track, or of a page of it."""
+    why = f"its letters are {UNREADABLE}"
+    foreign: dict[tuple[int, int | None], str] = {
+        (index, None): why for index in inspection.unreadable_subtitles
+    }
+    return foreign | {(one.index, one.page): one.why for one in inspection.subtitle_faults}
 
 
 def _of_captions(
@@ -56,7 +87,10 @@ def _of_captions(
 ) -> SubtitlePlan | None:
     """For the deaf, as captions are; their language is not said."""
     track = SubtitleTrack(picture.index, "cea-608", text=True, hearing_impaired=True)
-    made = _planned(container, track)
+    return _as_channel(_planned(container, track), channel)
+
+
+def _as_channel(made: SubtitlePlan | None, channel: CaptionChannel) -> SubtitlePlan | None:
     return made and replace(made, key=f"{made.codec}_{channel.lower()}", channel=channel)
 
 
@@ -77,7 +111,7 @@ def _planned(container: Container, track: SubtitleTrack) -> SubtitlePlan | None:
 
 def _subtitle(track: SubtitleTrack, codec: str, suffix: str) -> SubtitlePlan:
     return SubtitlePlan(
-        key=f"{codec}_s{track.index}",
+        key=f"{codec}_s{track.index}" + (f"_p{track.page}" if track.page else ""),
         codec=codec,
         suffix=suffix,
         track=track.index,
@@ -87,6 +121,7 @@ def _subtitle(track: SubtitleTrack, codec: str, suffix: str) -> SubtitlePlan:
         forced=track.forced,
         hearing_impaired=track.hearing_impaired,
         file=track.file,
+        page=track.page,
     )
 
 
@@ -120,19 +155,41 @@ def subtitle_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[
     """What was chosen, in words."""
     pictures = [rung for rung in rungs if rung.video is not None]
     why = why_no_clock(inspection)
-    unread = inspection.unreadable_subtitles
+    unread = _unread(inspection)
     told = [
-        _told(track, pictures, f"its letters are {UNREADABLE}" if track.index in unread else why)
+        _told(track, pictures, unread.get((track.index, track.page), why))
         for track in info.subtitles
     ]
     if info.picture is not None and (found := captions_of(info.picture, inspection)):
         told += _captions_told(found, pictures)
         told += [_channel_told(one, pictures, why) for one in inspection.caption_channels]
+    for track, channels in _of_ancillary(inspection):
+        told += [_line_21_told(track, one, pictures) for one in channels]
+        told.append(_rest_told(track, channels))
     return told
 
 
+def _line_21_told(track: AncillaryTrack, channel: CaptionChannel, rungs: Sequence[Rung]) -> str:
+    found = [_first(rung, track=track.index, channel=channel) for rung in rungs]
+    words = list(_ways(rungs, found))
+    if lacking := [rung.profile for rung, one in zip(rungs, found, strict=True) if one is None]:
+        words.append(f"lost in {', '.join(lacking)}: {_NO_LETTERS}")
+    said = "; ".join(words) or "in no rendition"
+    return f"captions {channel} of ancillary data track {track.index} as letters: {said}"
+
+
+def _rest_told(track: AncillaryTrack, taken: Sequence[CaptionChannel]) -> str:
+    """No rendition has a place for such data themselves."""
+    named = f"ancillary data track {track.index} ({', '.join(track.holds) or 'empty'})"
+    if taken:
+        return f"{named} is in no rendition but for the letters of its captions"
+    if track.channels:
+        return f"{named} is in no rendition: its captions are those of the pictures"
+    return f"{named} is in no rendition: nothing is said in it in CEA-608"
+
+
 def _told(track: SubtitleTrack, rungs: Sequence[Rung], why: str | None) -> str:
-    found = [_first(rung, track=track.index, channel=None) for rung in rungs]
+    found = [_first(rung, track=track.index, channel=None, page=track.page) for rung in rungs]
     words = list(_ways(rungs, found))
     if not words:
         return f"{_named(track)} is in no rendition: {why or _no_place(track)}"
@@ -153,11 +210,13 @@ def _channel_told(channel: CaptionChannel, rungs: Sequence[Rung], why: str | Non
     return f"captions {channel} as letters: {said}"
 
 
-def _first(rung: Rung, *, track: int | None, channel: CaptionChannel | None) -> SubtitlePlan | None:
+def _first(
+    rung: Rung, *, track: int | None, channel: CaptionChannel | None, page: int | None = None
+) -> SubtitlePlan | None:
     mine = (
         one
         for one in rung.subtitles
-        if one.channel == channel and (track is None or one.track == track)
+        if (one.channel, one.page) == (channel, page) and (track is None or one.track == track)
     )
     return next(mine, None)
 
@@ -179,7 +238,8 @@ def _way(one: SubtitlePlan) -> str:
 
 
 def _named(track: SubtitleTrack) -> str:
-    marks = [track.language or "", "forced" if track.forced else ""]
+    marks = [f"page {track.page}" if track.page else "", track.language or ""]
+    marks.append("forced" if track.forced else "")
     marks.append("for the hard of hearing" if track.hearing_impaired else "")
     said = ", ".join([track.codec, *(mark for mark in marks if mark)])
     return f"subtitle {'file' if track.file else f'track {track.index}'} ({said})"

@@ -161,10 +161,10 @@ class AudioPlan:
 @dataclass(frozen=True, slots=True)
 class SubtitlePlan:
     """One subtitle track of a rendition, from the source's stream `track`, from a `file`, or from
-    a `channel` of the captions in the pictures of that stream.
+    a `channel` of the captions in the pictures or the ancillary data of that stream.
 
     `key` names the encode and `language_tag` the language as in `AudioPlan`, `suffix` the container
-    that keeps it until the join.
+    that keeps it until the join, `page` the one of DVB teletext.
     Of a copy nothing is cut, but for a `stream`, which ends with its picture.
     """
 
@@ -180,6 +180,7 @@ class SubtitlePlan:
     stream: bool = False
     channel: CaptionChannel | None = None
     language_tag: str | None = None
+    page: int | None = None
 
     @property
     def copied(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -24,6 +25,7 @@ from pipelines.errors import (
     UnsupportedMedia,
 )
 from pipelines.media import (
+    AncillaryTrack,
     AudioTrack,
     Colour,
     FieldOrder,
@@ -37,10 +39,15 @@ from pipelines.rates import nearest_standard_rate
 from pipelines.running import isolated_python
 from pipelines.running.run import capture
 from pipelines.running.sandbox import active
+from pipelines.sources.ask_stream import ask_track_at_once
 from pipelines.sources.containers import FORMATS, MAX_PIXELS, may_jump
 from pipelines.sources.first_picture import FirstPicture, first_picture
 from pipelines.sources.programmes import read_programmes
+from pipelines.sources.teletext_pages import read_teletext
 from pipelines.sources.track_choice import with_choice
+from pipelines.subtitles.ancillary import names
+from pipelines.subtitles.letters import read_text
+from pipelines.subtitles.ttml import is_ttml
 
 MAX_STREAMS = 128
 MAX_DURATION_S = 7 * 24 * 3600
@@ -54,8 +61,11 @@ _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
 _HD_LINES = 720
 _DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
-# What ffmpeg's decoders make letters of; the others are pictures. Names are ffmpeg's.
-TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "eia_608"})
+# What ffmpeg's decoders make letters of, and Kapok of TTML; the others are pictures. Names are
+# ffmpeg's.
+TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "eia_608", "ttml"})
+TEXT_CODECS |= {"dvb_teletext"}
+_LANGUAGE_OF_TTML = re.compile(r"""<[^<>]*\bxml:lang=["']([A-Za-z0-9-]+)["']""")
 # AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
 _FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
 
@@ -81,7 +91,8 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
             f"{CHECK_AND_EXPORT}"
         )
         raise NoEssence(message)
-    tracks = (*found["video"], *found["audio"], *found["subtitles"])
+    documents, nameless = _unknown_subtitles(path, found)
+    tracks = (*found["video"], *found["audio"], *found["subtitles"], *documents)
     info = MediaInfo(
         format_name=found["format_name"],
         size_bytes=path.stat().st_size,
@@ -91,9 +102,10 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
         timecode=found["timecode"],
         sandbox=active(),
         notes=_notes(found),
-        left_out=(*found["left_out"], *unreadable),
+        left_out=(*found["left_out"], *nameless, *unreadable),
         programmes=read_programmes(path, tracks) if found["format_name"] == "mpegts" else (),
-        subtitles=tuple(_subtitle_track(track) for track in found["subtitles"]),
+        subtitles=_subtitle_tracks((*found["subtitles"], *documents)),
+        ancillary=tuple(_ancillary_track(path, index) for index in found["ancillary"]),
     )
     chosen = with_choice(info, programme)
     return replace(chosen, start_s=_start_s(found, (*chosen.video[:1], *chosen.audio)))
@@ -265,6 +277,39 @@ def _audio_track(track: Mapping[str, Any]) -> AudioTrack:
     )
 
 
+def _unknown_subtitles(
+    path: Path, found: Mapping[str, Any]
+) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Those that PyAV cannot decode: TTML and pages of teletext, and the names of the others."""
+    if found["format_name"] == "mpegts" and found["unknown_subtitles"]:
+        return read_teletext(path, found["unknown_subtitles"])
+    documents: list[Mapping[str, Any]] = []
+    nameless = []
+    for track in found["unknown_subtitles"]:
+        head = _document_head(path, track["index"]) if "mov" in found["format_name"] else ""
+        if is_ttml(head):
+            said = _LANGUAGE_OF_TTML.search(head)
+            language = _language(track["language"]) or (said[1] if said else None)
+            documents.append({**track, "codec": "ttml", "language": language})
+        else:
+            nameless.append(f"subtitle track {track['index']} (no decoder)")
+    return documents, nameless
+
+
+def _document_head(path: Path, index: int) -> str:
+    """Of a sample of MP4, if it is letters."""
+    coded = b64decode(ask_track_at_once(path, index, "head"))
+    try:
+        return read_text(coded, "the document", doubted=False)
+    except UnsupportedMedia:
+        return coded.decode("utf-8", "ignore")  # a letter may be cut in two at the end
+
+
+def _subtitle_tracks(tracks: Sequence[Mapping[str, Any]]) -> tuple[SubtitleTrack, ...]:
+    """In the file's order."""
+    return tuple(_subtitle_track(one) for one in sorted(tracks, key=lambda one: one["index"]))
+
+
 def _subtitle_track(track: Mapping[str, Any]) -> SubtitleTrack:
     return SubtitleTrack(
         index=track["index"],
@@ -273,7 +318,13 @@ def _subtitle_track(track: Mapping[str, Any]) -> SubtitleTrack:
         language=_language(track["language"]),
         forced=track["forced"],
         hearing_impaired=track["hearing_impaired"],
+        page=track.get("page"),
     )
+
+
+def _ancillary_track(path: Path, index: int) -> AncillaryTrack:
+    found = ask_track_at_once(path, index, "ancillary")
+    return AncillaryTrack(index, names((first, second) for first, second in found))
 
 
 def _language(tag: str | None) -> str | None:

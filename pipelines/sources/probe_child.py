@@ -67,6 +67,14 @@ def _opened(path: str, formats: str) -> InputContainer:
     return av.open(path, options=guards, metadata_errors="replace")
 
 
+def packets_of(container: InputContainer, streams: Any) -> Iterator[Any]:
+    """Where a stream appeared in the middle of the file PyAV has an error behind the last one."""
+    try:
+        yield from container.demux(streams)
+    except IndexError:
+        return
+
+
 def print_captions(path: str, formats: str, track: str) -> None:
     """Print what every picture says in CEA-608, in the order in which pictures are shown, or what a
     track of it says.
@@ -120,7 +128,7 @@ def print_shapes(path: str, formats: str, track: str) -> None:
     first: int | None = None
     with _opened(path, formats) as container:
         stream = container.streams[int(track)]
-        for packet in container.demux(stream):
+        for packet in packets_of(container, stream):
             first = packet.pts if first is None else first
             head = bytes(packet).partition(_SEQUENCE)[2][:4] if packet.size else b""
             if len(head) == 4 and (not told or told[-1][1] != head[3] >> 4):
@@ -143,7 +151,7 @@ def _pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, bytes]
     """
     mark = CAPTION_MARKS[stream.codec_context.codec.canonical_name]
     at, untimed, told = None, 0, 0
-    for packet in container.demux(stream):
+    for packet in packets_of(container, stream):
         if not packet.size:
             continue
         at, untimed = (at, untimed + 1) if packet.pts is None else (packet.pts, 0)
@@ -163,7 +171,7 @@ def _track_pairs(container: InputContainer, stream: Any) -> Iterator[tuple[int, 
     pictures one after the other.
     """
     picture_s = Fraction(1001, 30000)
-    for packet in container.demux(stream):
+    for packet in packets_of(container, stream):
         coded, counted = bytes(packet) if packet.size else b"", [0, 0]
         for number in range(0, len(coded) - 2, 3):
             field, pair = coded[number] & 1, coded[number + 1 : number + 3]
@@ -190,6 +198,10 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
         "video": [_picture(s, frames.get(s.index), captions.get(s.index, set())) for s in pictures],
         "audio": [_sound(s) for s in container.streams.audio],
         "subtitles": [_subtitle(s) for s in container.streams.subtitles if s.codec_context],
+        "unknown_subtitles": [
+            _marks(s) for s in container.streams.subtitles if not s.codec_context
+        ],
+        "ancillary": [s.index for s in container.streams if _is_ancillary(s)],
         "left_out": _left_out(container, pictures),
     }
 
@@ -210,7 +222,7 @@ def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, tu
     if not streams:
         return found
     size = 0
-    for count, packet in enumerate(container.demux(streams)):
+    for count, packet in enumerate(packets_of(container, streams)):
         size += packet.size
         if len(found) == len(streams) or count > _MAX_PACKETS or size > _MAX_PACKET_BYTES:
             break
@@ -253,7 +265,7 @@ def captions_in(
     size = 0
     if not marks:
         return found
-    for count, packet in enumerate(container.demux([s for s in streams if s.index in marks])):
+    for count, packet in enumerate(packets_of(container, [s for s in streams if s.index in marks])):
         size += packet.size
         if count > packets or size > most_bytes:
             break
@@ -264,7 +276,7 @@ def captions_in(
 def captions_after(container: InputContainer, stream: Any) -> set[str]:
     """The same of the next picture that has some, however far on, and those behind it."""
     mark = CAPTION_MARKS.get(stream.codec_context.codec.canonical_name)
-    for packet in container.demux(stream) if mark else ():
+    for packet in packets_of(container, stream) if mark else ():
         if found := caption_kinds(bytes(packet), mark or b""):
             return found | captions_in(container, [stream])[stream.index]
     return set()
@@ -386,10 +398,14 @@ def _sound(stream: Any) -> dict[str, Any]:
 
 
 def _subtitle(stream: Any) -> dict[str, Any]:
+    return {**_marks(stream), "codec": stream.codec_context.codec.canonical_name}
+
+
+def _marks(stream: Any) -> dict[str, Any]:
+    """What is said of a subtitle track whether anybody can decode it or not."""
     return {
         "index": stream.index,
         "id": stream.id,
-        "codec": stream.codec_context.codec.canonical_name,
         "language": stream.language,
         "forced": bool(stream.disposition & Disposition.forced),
         "hearing_impaired": bool(stream.disposition & Disposition.hearing_impaired),
@@ -413,21 +429,26 @@ def _coded_bits(context: Any) -> int | None:
 
 
 def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
-    """Names of the tracks that are neither picture nor decodable sound or subtitles; a timecode is
-    carried.
+    """Names of the tracks that are neither picture nor decodable sound nor subtitles; a timecode is
+    carried, and ancillary data are told of by themselves.
     """
-    kinds = {"video": "cover image", "audio": "sound track", "subtitle": "subtitle track"}
+    kinds = {"video": "cover image", "audio": "sound track"}
     told = []
     for stream in container.streams:
         context = stream.codec_context
         taken = stream in pictures or (stream.type == "audio" and _sound(stream)["decoded"])
-        taken = taken or (stream.type == "subtitle" and context is not None)
-        if taken or _is_timecode(stream):
+        if taken or stream.type == "subtitle" or _is_timecode(stream) or _is_ancillary(stream):
             continue
         kind = kinds.get(stream.type, f"{stream.type} track")
         name = context.codec.canonical_name if context is not None else "no decoder"
         told.append(f"{kind} {stream.index} ({name}{_handler(stream)})")
     return told
+
+
+def _is_ancillary(stream: Any) -> bool:
+    """By ffmpeg's name of SMPTE ST 436-1 in MXF: PyAV does not tell the codec."""
+    told = stream.metadata.get("data_type") if stream.type == "data" else None
+    return bool(told == "vbi_vanc_smpte_436M")
 
 
 def _is_timecode(stream: Any) -> bool:

@@ -30,7 +30,8 @@ def with_choice(info: MediaInfo, wanted: int | None = None) -> MediaInfo:
         programme=taken.number,
         programme_asked=wanted is not None,
     )
-    return replace(kept, left_out=(*info.left_out, *_other_tracks(info, kept)))
+    others = dict.fromkeys(_other_tracks(info, kept))  # pages of one track have one name
+    return replace(kept, left_out=(*info.left_out, *others))
 
 
 def choice_decisions(info: MediaInfo) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""CEA-608 captions out of a source's coded pictures, without decoding them."""
+"""CEA-608 captions out of a source's coded pictures or ancillary data, without decoding them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from pipelines.errors import UnsupportedMedia
 from pipelines.media import CaptionChannel, Captions
 from pipelines.progress import Progress
-from pipelines.sources.ask_stream import ask_stream
-from pipelines.subtitles import cea608
+from pipelines.sources.ask_stream import ask_stream, ask_track
+from pipelines.subtitles import ancillary, cea608
 from pipelines.subtitles.cues import Cue
 
 
@@ -34,6 +34,19 @@ def read_captions(
     if why := found.get("why"):
         raise UnsupportedMedia(f"the captions in the pictures cannot be read: {why}")
     return cea608.read_captions(_pairs(found))
+
+
+def read_ancillary(
+    source: Path, track: int
+) -> Generator[Progress, None, tuple[tuple[str, ...], dict[CaptionChannel, list[Cue]]]]:
+    """What a track of ancillary data holds in words, and what each channel of its captions shows,
+    on the file's own clock. Raises as `run` does, and `UnsupportedMedia` for too much.
+    """
+    found = yield from ask_track(source, track, "captions")
+    if why := found.get("why"):
+        raise UnsupportedMedia(f"the captions of ancillary data cannot be read: {why}")
+    held = ((first, second) for first, second in found["holds"])
+    return ancillary.names(held), cea608.read_captions(_pairs(found))
 
 
 def _pairs(found: Mapping[str, Any]) -> Iterator[cea608.Pair]:

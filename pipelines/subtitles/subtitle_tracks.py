@@ -15,13 +15,14 @@ from pathlib import Path
 
 from pipelines.errors import UnsupportedMedia
 from pipelines.media import CaptionChannel
-from pipelines.planning.plan_subtitles import UNREADABLE
+from pipelines.planning.plan_subtitles import ANCILLARY, UNREADABLE
 from pipelines.planning.plan_types import Plan, SubtitlePlan
 from pipelines.progress import Progress, part
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.containers import INPUT_GUARDS
-from pipelines.subtitles.captions import read_captions
+from pipelines.subtitles import teletext, ttml_track
+from pipelines.subtitles.captions import read_ancillary, read_captions
 from pipelines.subtitles.cues import (
     Cue,
     clock,
@@ -35,6 +36,7 @@ from pipelines.subtitles.cues import (
 from pipelines.subtitles.sidecar import decoded
 
 CAPTION_TRACK = "eia_608"
+_READ_HERE = frozenset({CAPTION_TRACK, ttml_track.CODEC, teletext.CODEC})  # of a master's tracks
 _DRAWN = frozenset({"ass", "ssa"})
 _FOREIGN = re.compile("Invalid UTF-8 in decoded subtitles|Unable to recode subtitle event")
 _FAULTY = re.compile(r"#0:(\d+)/\w+ .*Error decoding subtitles")
@@ -67,16 +69,17 @@ def encode_subtitles(
     inside = {
         key: one
         for key, one in tracks.items()
-        if one.file is None and one.channel is None and one.source_codec != CAPTION_TRACK
+        if one.file is None and one.channel is None and one.source_codec not in _READ_HERE
     }
     if inside:
         reading = _read(source, plan, inside, folder)
         commands.append((yield from part(reading, 0.0, 0.8, "reading the subtitles")))
-    captions: Mapping[CaptionChannel, Sequence[Cue]] = {}
-    if plan.video_track is not None and any(one.channel for one in tracks.values()):
-        captions = yield from part(
-            read_captions(source, plan.video_track), 0.8, 0.9, "reading the captions"
-        )
+    captions: dict[int, Mapping[CaptionChannel, Sequence[Cue]]] = {}
+    for one in tracks.values():
+        if one.channel and one.track not in captions:
+            captions[one.track] = yield from part(
+                _channels(source, one), 0.8, 0.9, "reading the captions"
+            )
     for key, track in tracks.items():
         if track.file is not None:
             commands.append((yield from _read_file(key, track, Path(track.file), folder)))
@@ -84,15 +87,42 @@ def encode_subtitles(
     for number, (key, track) in enumerate(made):
         start, end = 0.9 + 0.1 * number / len(made), 0.9 + 0.1 * (number + 1) / len(made)
         if track.channel:
-            cues = captions.get(track.channel, ())
-        elif track.source_codec == CAPTION_TRACK:
-            cues = yield from _first_channel(source, track.track)
+            cues = captions[track.track].get(track.channel, ())
         else:
-            cues = yield from _letters(key, track, folder)
+            cues = yield from part(_cues(source, key, track, folder, commands), start, start, "")
         making = _made(key, track, cues, plan, folder)
         yield from part(making, start, end, "writing the subtitles")
     files = {key: folder / f"{key}.{track.suffix}" for key, track in tracks.items()}
     return EncodedSubtitles(files, tuple(commands))
+
+
+def _cues(
+    source: Path,
+    key: str,
+    track: SubtitlePlan,
+    folder: Path,
+    commands: list[tuple[str, ...]],
+) -> Generator[Progress, None, Sequence[Cue]]:
+    """Of one track of letters; a further command that reads the source is added to the others."""
+    if track.source_codec == CAPTION_TRACK:
+        return (yield from _first_channel(source, track.track))
+    if track.source_codec == ttml_track.CODEC and track.file is None:
+        return (yield from ttml_track.read_ttml_track(source, track.track))
+    if track.page:
+        argv, cues = yield from teletext.read_page(source, track.track, track.page, folder)
+        commands.append(argv)
+        return cues
+    return (yield from _letters(key, track, folder))
+
+
+def _channels(
+    source: Path, track: SubtitlePlan
+) -> Generator[Progress, None, Mapping[CaptionChannel, Sequence[Cue]]]:
+    """Of the captions in the pictures, or in ancillary data."""
+    if track.source_codec == ANCILLARY:
+        _, found = yield from read_ancillary(source, track.track)
+        return found
+    return (yield from read_captions(source, track.track))
 
 
 def _first_channel(source: Path, track: int) -> Generator[Progress, None, Sequence[Cue]]:
@@ -101,8 +131,7 @@ def _first_channel(source: Path, track: int) -> Generator[Progress, None, Sequen
     Ffmpeg's decoder shows a caption that replaces another one only when that goes, and leaves out
     what is still there at the end.
     """
-    reading = read_captions(source, track)
-    found = yield from part(reading, 0.9, 0.9, "reading the captions")
+    found = yield from read_captions(source, track)
     return next(iter(found.values()), ())
 
 

@@ -36,9 +36,20 @@ def is_ttml(text: str) -> bool:
 
 
 def read_ttml(text: str, name: str) -> list[Cue]:
-    """Its cues in the order in which they begin.
+    """The cues of a file in the order in which they begin.
 
     Raises `UnsupportedMedia` for what is no TTML or has no words, `LimitExceeded` for too much.
+    """
+    cues = read_document(text, name)
+    if not cues:
+        raise UnsupportedMedia(f"{name} has no words with times")
+    return cues
+
+
+def read_document(text: str, name: str) -> list[Cue]:
+    """The same of a document that may have none, as a sample of MP4 at which nobody speaks.
+
+    Raises as `read_ttml` does, and for pictures of letters without any words.
     """
     if len(text) > _MOST_CHARACTERS:
         raise LimitExceeded(f"{name} has more than 8 MiB of TTML: cut it into parts")
@@ -54,10 +65,8 @@ def read_ttml(text: str, name: str) -> list[Cue]:
     body = next((one for one in root if _local(one.tag) == "body"), None)
     if body is not None:
         reader.walk(body, _START, depth=0)
-    if not reader.cues:
-        raise UnsupportedMedia(
-            f"{name} has no words with times; pictures of letters cannot be read here"
-        )
+    if not reader.cues and any(map(_is_picture, root.iter())):
+        raise UnsupportedMedia(f"{name} has pictures of letters, which cannot be read here")
     return sorted(reader.cues, key=lambda cue: cue.start_s)
 
 
@@ -223,6 +232,11 @@ def _clock(root: ET.Element, name: str) -> _Clock:
         return _Clock(frame_s, tick_s, nominal, sub_frames, smpte=base == "smpte")
     except (ValueError, ZeroDivisionError) as error:
         raise UnsupportedMedia(f"{name} says no frame or tick rate: export it again") from error
+
+
+def _is_picture(element: ET.Element) -> bool:
+    """IMSC's image profile: SMPTE ST 2052-1's attribute, or TTML2's element."""
+    return _local(element.tag) == "image" or bool(_named(element, "backgroundImage", ""))
 
 
 def _named(element: ET.Element, local: str, default: str) -> str:

@@ -128,6 +128,20 @@ def with_caption_track(out: Path, said: Sequence[tuple[int, Sequence[Pair]]]) ->
     return out
 
 
+def with_ancillary(out: Path, captions: Path, rate: str, frames: int) -> Path:
+    """An MXF whose track of ancillary data (SMPTE ST 436-1) says what the pictures of another file
+    say in captions; its own pictures say nothing.
+    """
+    seconds = float(frames / Fraction(rate))
+    inputs = [f"movie={captions}[out+subcc]", PICTURE.format(rate=rate, seconds=seconds)]
+    inputs.append(f"sine=r=48000:d={seconds}")
+    words = [word for one in inputs for word in ("-f", "lavfi", "-i", one)]
+    maps = ("-map", "1", "-map", "2", "-map", "0:s", "-frames:v", str(frames))
+    coded = ("-c:v", "mpeg2video", "-b:v", "2M", "-c:a", "pcm_s16le", "-c:s", "copy")
+    call(*words, *maps, *coded, "-bsf:s", "eia608_to_smpte436m", "-y", out)
+    return out
+
+
 def _odd(letter: int) -> int:
     """With its parity."""
     return letter | (0 if letter.bit_count() % 2 else 0x80)

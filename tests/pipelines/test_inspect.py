@@ -368,6 +368,23 @@ def test_rounded_time_stamps_are_still_a_constant_rate(shared_clip: Path, tmp_pa
     assert found.findings == ()
 
 
+def test_a_track_that_appears_in_the_middle_fails_nothing(tmp_path: Path) -> None:
+    """A second sound for one programme of an evening: neither the beginning nor the end has it."""
+    parts = []
+    for number, seconds in enumerate((10, 2, 10)):
+        source = clips.generated(f"testsrc2=s=720x576:r=25:d={seconds},format=yuv420p")
+        coded = ["-c:v", "mpeg2video", "-b:v", "8M", "-minrate", "8M", "-maxrate", "8M"]
+        if number == 1:
+            source = (*source, "-f", "lavfi", "-i", "sine=r=48000:d=2")
+            coded += ["-c:a", "mp2"]
+        coded += ["-bufsize", "2M", "-output_ts_offset", str((0, 10, 12)[number])]
+        parts.append(clips.make(tmp_path / f"{number}.ts", *source, *coded))
+    recorded = tmp_path / "recorded.ts"
+    recorded.write_bytes(b"".join(part.read_bytes() for part in parts))
+    found = inspected(recorded, tmp_path)
+    assert found.frames == 22 * 25
+
+
 def test_a_channel_that_switches_between_4_3_and_16_9_is_found(tmp_path: Path) -> None:
     """The raster stays, and ffmpeg gives every picture the shape of the first one."""
     parts = []
