@@ -20,7 +20,8 @@ _STRUCTURE = 0.1  # mean square of local contrast: below it a picture is flat or
 _DETAIL = 4.0  # code values: less is left of a picture near the end of a fade, and coders drop it
 _CLEARLY = 0.8
 _MOST = 0.5
-_CODED = 2.0  # times what the source itself changes: coded worse than that, no frame is told apart
+_CODED = 2.0  # times what the source changes a frame: coded worse than that, none is told apart
+_MINI_GOP = 16  # frames at most between a coded picture and one that it is predicted from
 _MANY, _NEARLY_ALL, _A_LITTLE = 8, 0.8, 0.95
 _SUSPECTS = 24
 _FAINT = 1.5  # code values of local deviation: coders flatten what has less
@@ -168,7 +169,10 @@ def _nearest_of(true: Pictures) -> Callable[[NDArray[np.float32]], int]:
 
 def _clearly_nearer(distance: Mapping[int, float], best: int, planned: int, true: Pictures) -> bool:
     moved = float(np.mean((true[best] - true[planned]) ** 2))
-    clear = distance[best] < min(_CLEARLY * distance[planned], _CODED * moved)
+    # Of what hardly moves coders show a picture ahead for some frames, which nobody sees.
+    apart = abs(best - planned)
+    a_frame = moved / apart if 0 < apart <= _MINI_GOP else moved
+    clear = distance[best] < min(_CLEARLY * distance[planned], _CODED * a_frame)
     # Another frame's picture would be nearer to that frame by all that lies between the two; one
     # that its coder filled up from its neighbour, for want of bits, only by a part of it.
     return clear and distance[planned] - distance[best] > _MOST * moved

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.join import join
 from pipelines.inspection.inspect import inspect
 from pipelines.inspection.thumbs import (
     FILTER,
@@ -21,14 +22,15 @@ from pipelines.inspection.thumbs import (
     source_pictures,
     thumbs_in,
 )
-from pipelines.planning.plan import plan
+from pipelines.planning.plan import Chunk, plan
 from pipelines.profiles.profile import profile
 from pipelines.progress import finish
 from pipelines.sources.probe import probe
 from pipelines.verification.picture_sync import misplaced
+from pipelines.verification.verify import verify
 from sample_media.generate import generate
 from tests.pipelines.handmade import PLAN, VIDEO
-from tests.pipelines.sources import call
+from tests.pipelines.sources import call, planned, thumbs_of
 
 COUNT = 26
 SHIFTED = [f"frame {at} shows source frame {at + 1}, planned {at}" for at in range(3)]
@@ -183,3 +185,19 @@ def test_a_still_scene_says_nothing() -> None:
     """Every frame fits everywhere."""
     still = dict.fromkeys(range(COUNT), moving()[0])
     assert misplaced(VIDEO, PLAN, still, still) == []
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("rate", [15, 25, 30])
+def test_what_hardly_moves_may_be_shown_a_little_ahead(rate: int, tmp_path: Path) -> None:
+    """Ffmpeg's `testsrc`: one thin gradient moves, and x264 shows it some frames early."""
+    source = tmp_path / "bars.mp4"
+    chain = f"testsrc=s=320x240:r={rate},format=yuv420p"
+    call("-f", "lavfi", "-i", chain, "-t", "5", "-c:v", "libx264", source)
+    made = planned(source, [replace(profile("mobile-540p"), audio=())], tmp_path)
+    (rung,) = made.rungs
+    whole = Chunk(0, 0, made.frames)
+    files = finish(encode_chunk(source, made, whole, tmp_path)).files
+    out = tmp_path / "joined.mp4"
+    finish(join(rung, [files["mobile-540p"]], [], out, made))
+    finish(verify(out, rung, made, source, thumbs_of(source, made)))
