@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from pipelines.encoding.avs2_end import write_end
 from pipelines.encoding.encoders import mastering_words
 from pipelines.encoding.timecode import rung_timecode
 from pipelines.languages import in_file
@@ -36,8 +37,10 @@ def join(
 ) -> Generator[Progress, None, Finished]:
     """Write `out` from the rung's chunks in order and its sound and subtitle files, one a track.
 
-    A list of the chunks is written beside `out` when there are several.
+    A list of the chunks is written beside `out` when there are several, or AVS2 needs an end.
     """
+    if rung.video is not None and rung.video.codec == "avs2":
+        chunks = [*chunks, write_end(chunks[0], out.with_name(f"{out.name}.end.avs2"))]
     listing = out.with_name(f"{out.name}.chunks.txt") if len(chunks) > 1 else None
     if listing is not None:
         listing.write_text(concat_list(chunks))
