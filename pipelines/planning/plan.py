@@ -18,7 +18,7 @@ from pipelines.planning.plan_fields import field_decisions
 from pipelines.planning.plan_geometry import geometry_decisions, rotation_after_fields
 from pipelines.planning.plan_picture import Source, plan_picture, understand
 from pipelines.planning.plan_preserved import preservation_decisions, refuse_what_would_be_cut
-from pipelines.planning.plan_sound import plan_sound, sound_decisions
+from pipelines.planning.plan_sound import plan_sound, sound_decisions, sound_left_out
 from pipelines.planning.plan_subtitles import plan_subtitles, subtitle_decisions
 from pipelines.planning.plan_types import (
     AudioPlan,
@@ -151,6 +151,7 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
         mux_rate_bps=profile.mux_rate_bps,
         service_name=profile.service_name,
         subtitles=plan_subtitles(profile, source.info, source.inspection, video),
+        sound_left_out=sound_left_out(profile, audio, source.info, source.inspection),
     )
 
 

@@ -35,6 +35,7 @@ SHIPPED = {
     "cn4k-hevc-pq",
     "cn4k-hevc-pq-ts",
     "cn4k-hevc-vivid-remux",
+    "cn4k-hevc-vivid-remux-ts",
     "cn8k-avs3-hlg",
     "cn8k-hevc-hlg",
     "cn8k-hevc-hlg-ts",
