@@ -28,7 +28,10 @@ COUNTS = (1, 2, 7, 9, 12, 19, 35)
 
 def planned(source: Path, frames: int) -> Plan:
     seen = Inspection(duration_s=frames / RATE, frames=frames, frame_rate=RATE)
-    return plan(probe(source), seen, [smaller(profile("avs2-8bit-sdr"), 320, 180)])
+    small = smaller(profile("avs2-8bit-sdr"), 320, 180)
+    assert small.video is not None
+    quick = replace(small, video=replace(small.video, preset="1"))
+    return plan(probe(source), seen, [quick])
 
 
 def grain(folder: Path, frames: int) -> Path:
