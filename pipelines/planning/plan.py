@@ -101,7 +101,7 @@ def plan(
             *field_decisions(inspection, rungs),
             *colour_decisions(rungs),
             *sound_decisions(info, rungs),
-            *_offset_decisions(source),
+            *_offset_decisions(source, rungs),
             *_end_decisions(source, rungs),
             *preservation_decisions(info, rungs),
             *subtitle_decisions(info, inspection, rungs),
@@ -255,17 +255,26 @@ def _zero(source: Source) -> Fraction:
     return min(starts)
 
 
-def _offset_decisions(source: Source) -> list[str]:
-    zero = _zero(source)
+def _copied_tracks(rungs: Sequence[Rung]) -> set[int]:
+    """Positions of sound tracks that some rung has as they are."""
+    return {track.tracks[0] for rung in rungs for track in rung.audio if track.copied}
+
+
+def _offset_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
+    zero, copied = _zero(source), _copied_tracks(rungs)
     told = []
     if source.inspection.clock_jumps:
         told.append("the file's clock jumps: picture and sound go on together, without a gap")
     for position, start in enumerate(source.inspection.audio_start_s):
         off_ms = round((start - zero) * 1000)
         if off_ms > 0:
-            told.append(f"sound track {position} starts {off_ms} ms late: silence comes before it")
+            but = ", but not in a copy" if position in copied else ""
+            told.append(
+                f"sound track {position} starts {off_ms} ms late: silence comes before it{but}"
+            )
         if off_ms < 0:
-            told.append(f"sound track {position} starts {-off_ms} ms early: that much is cut")
+            but = ", of a copy whole packets" if position in copied else ""
+            told.append(f"sound track {position} starts {-off_ms} ms early: that much is cut{but}")
     return told
 
 
@@ -273,6 +282,7 @@ def _end_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
     """What becomes of sound that ends elsewhere than the programme; preservation leaves it so."""
     end_s = _zero(source) + source.duration_s
     what = "picture" if source.picture else "longest track"
+    copied = _copied_tracks(rungs)
     preserved = any(track.lossless for rung in rungs for track in rung.audio)
     silence = "silence follows it, but in preservation" if preserved else "silence follows it"
     kept = "preservation keeps it, " if preserved else ""
@@ -280,7 +290,10 @@ def _end_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
     for position, last_s in enumerate(source.inspection.audio_end_s):
         off_ms = round((last_s - end_s) * 1000)
         if off_ms < -_END_MS:
-            told.append(f"sound track {position} ends {-off_ms} ms before the {what}: {silence}")
+            but = ", but not in a copy" if position in copied else ""
+            told.append(
+                f"sound track {position} ends {-off_ms} ms before the {what}: {silence}{but}"
+            )
         if off_ms > _END_MS:
             told.append(
                 f"sound track {position} ends {off_ms} ms after the {what}: {kept}delivery rungs "

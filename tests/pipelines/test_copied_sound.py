@@ -77,6 +77,20 @@ def test_sound_with_holes_is_no_copy() -> None:
     assert any("its time stamps jump 2 times" in text for text in made.decisions)
 
 
+def test_a_copy_is_not_filled_up_with_silence() -> None:
+    """It begins and ends as its source does, and the plan says so."""
+    late, early = Fraction(8, 100), Fraction(-8, 100)
+    for start, end in (
+        (late, "late: silence comes before it, but not in a copy"),
+        (early, "early: that much is cut, of a copy whole packets"),
+    ):
+        decisions = resolved(AC3, audio_start_s=(start,)).decisions
+        assert f"sound track 0 starts 80 ms {end}" in decisions
+    made = resolved(AC3, audio_end_s=(Fraction(1),))
+    told = "sound track 0 ends 1000 ms before the picture: silence follows it, but not in a copy"
+    assert told in made.decisions
+
+
 def test_without_another_choice_a_rung_without_sound_is_refused() -> None:
     """Rather than a silent rendition of a source that is not."""
     alone = replace(profile(NAMES[0]), audio=(AudioProfile("copy"),))
