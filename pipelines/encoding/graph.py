@@ -113,12 +113,13 @@ def compose_look(source: Path, plan: Plan, chunk: Chunk, out: Path) -> list[str]
 def _copies(source: Path, plan: Plan, folder: Path) -> list[Any]:
     """Streams as they are, from an input of their own: frame n at n ÷ rate, in the same order."""
     files = chunk_files(plan, folder)
-    copied = [rung for rung in plan.rungs if rung.video and rung.video.copied]
+    copied = {
+        files[rung.profile]: rung.video for rung in plan.rungs if rung.video and rung.video.copied
+    }
     outputs = []
-    for rung in copied:
-        assert rung.video is not None, "filtered above"
+    for path, video in copied.items():
         stream = ffmpeg.input(str(source), **GUARD_OPTIONS)[str(plan.video_track)]
-        rate = rung.video.frame_rate
+        rate = video.frame_rate
         pts, dts = (f"round(({at}-STARTPTS)*TB*{rate})*{1 / rate}/TB" for at in ("PTS", "DTS"))
         options = {
             "c:v": "copy",
@@ -130,7 +131,7 @@ def _copies(source: Path, plan: Plan, folder: Path) -> list[Any]:
             "fflags": "+bitexact",
             "f": "mp4",
         }
-        outputs.append(ffmpeg.output(stream, str(files[rung.profile]), **options))
+        outputs.append(ffmpeg.output(stream, str(path), **options))
     return outputs
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
+import av
+
+from pipelines.encoding.avs2_end import write_end
 from pipelines.encoding.encoders import mastering_words
 from pipelines.encoding.timecode import rung_timecode
 from pipelines.languages import in_file
-from pipelines.planning.plan_types import Plan, Rung, VideoPlan
+from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.profiles.profile import Container
 from pipelines.progress import Progress
 from pipelines.running.run import Finished, run
@@ -28,7 +32,9 @@ _WITH_AN_INDEX = frozenset({"mp4", "m4a", "mov"})
 _PROVIDER, SERVICE = "Kapok", "Kapok"
 _CLOCK_MS = 20  # [P] half of what DVB allows (ETSI TR 101 154: 40 ms)
 _MARGIN_S = Fraction(1, 5)  # [P] beyond the decoder's buffer
-_WITHOUT_PRIMING = r"noise=drop=lt(pts\,0)"  # without an amount it only drops
+_NO_STARTS: Mapping[Path, Fraction] = MappingProxyType({})
+# Without an amount it only drops.
+_WITHOUT_PRIMING, _WITHOUT_EARLY = r"noise=drop=lt(pts\,0)", r"noise=drop=lte(pts+duration\,0)"
 
 
 def join(
@@ -36,19 +42,28 @@ def join(
 ) -> Generator[Progress, None, Finished]:
     """Write `out` from the rung's chunks in order and its sound and subtitle files, one a track.
 
-    A list of the chunks is written beside `out` when there are several.
+    A list of the chunks is written beside `out` when there are several, or AVS2 needs an end.
     """
+    if rung.video is not None and rung.video.codec == "avs2":
+        chunks = [*chunks, write_end(chunks[0], out.with_name(f"{out.name}.end.avs2"))]
+    copied = [path for path, track in zip(tracks, rung.audio, strict=False) if track.copied]
+    starts_s = {path: _start_s(path) for path in copied}
     listing = out.with_name(f"{out.name}.chunks.txt") if len(chunks) > 1 else None
     if listing is not None:
         listing.write_text(concat_list(chunks))
     return (
         yield from run(
-            [ffmpeg(), *join_arguments(rung, chunks, listing, tracks, out, plan)],
+            [ffmpeg(), *join_arguments(rung, chunks, listing, tracks, out, plan, starts_s)],
             readable=[*chunks, *tracks],
             writable=[out.parent],
             total_s=float(plan.duration_s),
         )
     )
+
+
+def _start_s(path: Path) -> Fraction:
+    with av.open(str(path)) as container:
+        return Fraction(container.start_time or 0, av.time_base)
 
 
 def concat_list(chunks: Sequence[Path]) -> str:
@@ -64,14 +79,20 @@ def join_arguments(
     tracks: Sequence[Path],
     out: Path,
     plan: Plan,
+    starts_s: Mapping[Path, Fraction] = _NO_STARTS,
 ) -> list[str]:
-    """The arguments of the one ffmpeg that joins; `listing` names several chunks."""
+    """The arguments of the one ffmpeg that joins; `listing` names several chunks, `starts_s` says
+    when files begin that do not begin with the picture.
+    """
     arguments = ["-v", "warning", *_hdr10(rung.video)]
     if listing is not None:
         arguments += ["-f", "concat", "-safe", "0", "-i", str(listing)]
     else:
         arguments += [word for chunk in chunks for word in ("-i", str(chunk))]
-    arguments += [word for track in tracks for word in ("-i", str(track))]
+    for sound in tracks:  # ffmpeg counts each file from its own beginning
+        late_s = starts_s.get(sound, 0)
+        arguments += ["-itsoffset", f"{float(late_s):.6f}"] if late_s else []
+        arguments += ["-i", str(sound)]
     if chunks:
         arguments += ["-map", "0:v:0"]
     first_track = 1 if chunks else 0
@@ -125,10 +146,15 @@ def _transport_arguments(rung: Rung) -> list[str]:
         *(
             word
             for position, track in enumerate(rung.audio)
-            if track.codec == "aac"
-            for word in (f"-bsf:a:{position}", _WITHOUT_PRIMING)
+            if track.codec == "aac" or track.copied
+            for word in (f"-bsf:a:{position}", _early(track))
         ),
     ]
+
+
+def _early(track: AudioPlan) -> str:
+    """AAC's priming, and what else ends before the picture begins."""
+    return _WITHOUT_PRIMING if track.codec == "aac" else _WITHOUT_EARLY
 
 
 def _hdr10(video: VideoPlan | None) -> list[str]:

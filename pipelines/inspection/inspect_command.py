@@ -81,7 +81,8 @@ def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path)
     size = (info.picture.width, info.picture.height) if info.picture else None
     upright = ["-noautorotate"] if info.picture and _turns_itself(info.picture) else []
     argv = [ffmpeg(), "-v", "repeat+level+info", *PICTURE_INPUT, *upright]
-    argv += [*decoder_words(size), "-i", str(path)]
+    codec = info.picture.codec if info.picture else None
+    argv += [*decoder_words(size, codec), "-i", str(path)]
     if info.picture and taps:
         argv += _picture_outputs(info.picture, taps, folder)
     for number, track in enumerate(info.audio):

@@ -47,6 +47,26 @@ def packaged_subtitles(rungs: Sequence[Rung]) -> tuple[SubtitlePlan, ...]:
     return max((rung.subtitles for rung in rungs), key=len, default=())
 
 
+def packaged_sounds(rungs: Sequence[Rung]) -> tuple[AudioPlan, ...]:
+    """Those that every variant shares: of the rung that begins with AAC, then with more channels,
+    then with more bits.
+    """
+    return max((rung.audio for rung in rungs if rung.audio), key=_worth, default=())
+
+
+def _worth(tracks: Sequence[AudioPlan]) -> tuple[bool, int, int]:
+    first = tracks[0]
+    return (first.codec == "aac", first.channels, first.bitrate_bps or 0)
+
+
+def sound_group(rung: Rung, position: int) -> str:
+    """A group of HLS has tracks of one codec (RFC 8216, 4.3.4.1.1): every variant is listed once
+    for each, so that players take the one whose codec they know.
+    """
+    codec = rung.audio[position].codec
+    return "sound" if codec == rung.audio[0].codec else f"sound-{codec}"
+
+
 def has_captions(rungs: Sequence[Rung]) -> bool:
     """Whether players may find CEA-608 in the pictures."""
     return any(rung.video and "cea-608" in rung.video.captions for rung in rungs)
@@ -92,6 +112,7 @@ def _hls_faults(master: Path, rungs: Sequence[Rung], duration_s: float) -> Itera
             yield from _variant_faults(rung, found)
     if any(rung.audio for rung in rungs) and not all("AUDIO" in v.attributes for v in variants):
         yield "HLS has a variant without the sound"
+    yield from _hls_sound_faults(master, rungs)
     yield from _hls_text_faults(master, rungs, variants)
     playlists = [variant.playlist for variant in variants]
     lengths = {
@@ -102,15 +123,30 @@ def _hls_faults(master: Path, rungs: Sequence[Rung], duration_s: float) -> Itera
         yield from _playlist_faults(path, duration_s)
 
 
-def _hls_text_faults(
-    master: Path, rungs: Sequence[Rung], variants: Sequence[Variant]
-) -> Iterator[str]:
-    planned = packaged_subtitles(rungs)
-    media = [
+def _hls_sound_faults(master: Path, rungs: Sequence[Rung]) -> Iterator[str]:
+    said = [
+        (one.get("LANGUAGE"), one.get("CHANNELS"))
+        for one in _media(master)
+        if one.get("TYPE") == "AUDIO"
+    ]
+    wanted = [(language_of(one), str(one.channels)) for one in packaged_sounds(rungs)]
+    if sorted(said, key=str) != sorted(wanted, key=str):
+        yield f"HLS says sounds {said}, {wanted} planned"
+
+
+def _media(master: Path) -> list[dict[str, str]]:
+    return [
         _attributes(line.partition(":")[2])
         for line in master.read_text().splitlines()
         if line.startswith("#EXT-X-MEDIA:")
     ]
+
+
+def _hls_text_faults(
+    master: Path, rungs: Sequence[Rung], variants: Sequence[Variant]
+) -> Iterator[str]:
+    planned = packaged_subtitles(rungs)
+    media = _media(master)
     said = [
         (one.get("LANGUAGE"), one.get("FORCED") == "YES")
         for one in media
@@ -197,6 +233,14 @@ def _dash_faults(manifest: Path, rungs: Sequence[Rung], duration_s: float) -> It
     languages = [language_of(track) for track in packaged_subtitles(rungs)]
     if sorted(said, key=str) != sorted(languages, key=str):  # the packager sorts them its own way
         yield f"DASH says subtitles {said}, {languages} planned"
+    heard = [
+        one.get("lang")
+        for one in root.iter(f"{_MPD}AdaptationSet")
+        if one.get("contentType") == "audio"
+    ]
+    spoken = [language_of(track) for track in packaged_sounds(rungs)]
+    if sorted(heard, key=str) != sorted(spoken, key=str):
+        yield f"DASH says sounds {heard}, {spoken} planned"
     missing = [profile for profile in pictures if profile not in timelines]
     if missing:
         yield f"DASH has no representation for {', '.join(missing)}"

@@ -14,8 +14,10 @@ from pipelines.packaging.manifests import (
     has_captions,
     language_of,
     package_faults,
+    packaged_sounds,
     packaged_subtitles,
     read_playlist,
+    sound_group,
 )
 from pipelines.planning.plan_types import AudioPlan, Rung, SubtitlePlan
 from pipelines.progress import Progress
@@ -33,6 +35,7 @@ _LETTERS = (
 _FOR_THE_DEAF = (
     "public.accessibility.transcribes-spoken-dialog;public.accessibility.describes-music-and-sound"
 )
+_SIX = 6
 SEGMENT_S = 2  # [P] two GOPs: a seek is quick, and a request is worth its round trip
 
 
@@ -90,13 +93,21 @@ def _letters(
 
 
 def _make_one_sound_the_default(master: Path) -> None:
-    """The packager finds a default by its language, so that sound without one never is."""
-    if master.is_file():
-        text = master.read_text()
-        sound = [line for line in text.splitlines() if "TYPE=AUDIO" in line]
-        if sound and not any("DEFAULT=YES" in line for line in sound):
-            first = sound[0].replace("DEFAULT=NO", "DEFAULT=YES")
-            master.write_text(text.replace(sound[0], first, 1))
+    """Of each group: the packager finds a default by its language, so that sound without one never
+    is.
+    """
+    if not master.is_file():
+        return
+    text = master.read_text()
+    groups: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if "TYPE=AUDIO" in line:
+            groups.setdefault(line.partition('GROUP-ID="')[2].partition('"')[0], []).append(line)
+    for lines in groups.values():
+        if not any("DEFAULT=YES" in line for line in lines):
+            first = lines[0].replace("DEFAULT=NO", "DEFAULT=YES")
+            text = text.replace(lines[0], first, 1)
+    master.write_text(text)
 
 
 def _end_with_the_picture(playlist: Path, length_s: Fraction) -> None:
@@ -120,9 +131,7 @@ def packager_arguments(
     language = None
     if sound is not None:
         rung, path = sound
-        tracks = [at for at, track in enumerate(rung.audio) if track.codec == rung.audio[0].codec]
-        names = names_of([rung.audio[at] for at in tracks], "sound")
-        for at, name in zip(tracks, names, strict=True):
+        for at, name in enumerate(names_of(rung.audio, "sound")):
             streams.append(_sound(rung, at, name, path, folder))
         language = language_of(rung.audio[0])
     rungs = [rung for rung, _ in renditions]
@@ -148,6 +157,8 @@ def names_of(tracks: Sequence[AudioPlan | SubtitlePlan], kind: str) -> list[str]
     names: list[str] = []
     for number, track in enumerate(tracks, start=1):
         name = own_name(language_of(track)) or f"{kind}-{number}"
+        if isinstance(track, AudioPlan) and track.channels == _SIX:
+            name += " 5.1"
         if isinstance(track, SubtitlePlan):
             name = track.channel or (f"{name} (CC)" if track.hearing_impaired else name)
         names.append(f"{name} {number}" if name in names else name)
@@ -155,14 +166,9 @@ def names_of(tracks: Sequence[AudioPlan | SubtitlePlan], kind: str) -> list[str]
 
 
 def best_sound(renditions: Sequence[tuple[Rung, Path]]) -> tuple[Rung, Path] | None:
-    """The rendition whose sound every variant shares: AAC first, then more channels, then bits."""
-    with_sound = [(rung, path) for rung, path in renditions if rung.audio]
-    return max(with_sound, key=lambda one: _worth(one[0].audio), default=None)
-
-
-def _worth(tracks: Sequence[AudioPlan]) -> tuple[bool, int, int]:
-    first = tracks[0]
-    return (first.codec == "aac", first.channels, first.bitrate_bps or 0)
+    """The rendition whose sound every variant shares."""
+    sounds = packaged_sounds([rung for rung, _ in renditions])
+    return next((one for one in renditions if sounds and one[0].audio == sounds), None)
 
 
 def _picture(rung: Rung, path: Path, folder: Path) -> str:
@@ -182,7 +188,7 @@ def _sound(rung: Rung, position: int, name: str, path: Path, folder: Path) -> st
         str(position + (1 if rung.video else 0)),
         folder / place,
         playlist_name=f"{place}/index.m3u8",
-        hls_group_id="sound",
+        hls_group_id=sound_group(rung, position),
         hls_name=name,
         dash_label=name,
         **({"language": language} if language else {}),

@@ -19,7 +19,7 @@ from pipelines.planning.plan_geometry import geometry_decisions, rotation_after_
 from pipelines.planning.plan_loudness import heard_with
 from pipelines.planning.plan_picture import Source, plan_picture, understand
 from pipelines.planning.plan_preserved import preservation_decisions, refuse_what_would_be_cut
-from pipelines.planning.plan_sound import plan_sound, sound_decisions
+from pipelines.planning.plan_sound import plan_sound, sound_decisions, sound_left_out
 from pipelines.planning.plan_subtitles import plan_subtitles, subtitle_decisions
 from pipelines.planning.plan_types import (
     AudioPlan,
@@ -104,7 +104,7 @@ def plan(
             *field_decisions(inspection, rungs),
             *colour_decisions(rungs),
             *sound_decisions(info, rungs),
-            *_offset_decisions(source),
+            *_offset_decisions(source, rungs),
             *_end_decisions(source, rungs),
             *preservation_decisions(info, rungs),
             *subtitle_decisions(info, inspection, rungs),
@@ -154,6 +154,7 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
         mux_rate_bps=profile.mux_rate_bps,
         service_name=profile.service_name,
         subtitles=plan_subtitles(profile, source.info, source.inspection, video),
+        sound_left_out=sound_left_out(profile, audio, source.info, source.inspection),
     )
 
 
@@ -268,8 +269,13 @@ def _outside(source: Source) -> frozenset[int]:
     )
 
 
-def _offset_decisions(source: Source) -> list[str]:
-    zero = _zero(source)
+def _copied_tracks(rungs: Sequence[Rung]) -> set[int]:
+    """Positions of sound tracks that some rung has as they are."""
+    return {track.tracks[0] for rung in rungs for track in rung.audio if track.copied}
+
+
+def _offset_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
+    zero, copied = _zero(source), _copied_tracks(rungs)
     told = []
     if source.inspection.clock_jumps:
         told.append("the file's clock jumps: picture and sound go on together, without a gap")
@@ -281,9 +287,13 @@ def _offset_decisions(source: Source) -> list[str]:
             continue
         off_ms = round((start - zero) * 1000)
         if off_ms > 0:
-            told.append(f"sound track {position} starts {off_ms} ms late: silence comes before it")
+            but = ", but not in a copy" if position in copied else ""
+            told.append(
+                f"sound track {position} starts {off_ms} ms late: silence comes before it{but}"
+            )
         if off_ms < 0:
-            told.append(f"sound track {position} starts {-off_ms} ms early: that much is cut")
+            but = ", of a copy whole packets" if position in copied else ""
+            told.append(f"sound track {position} starts {-off_ms} ms early: that much is cut{but}")
     return told
 
 
@@ -291,6 +301,7 @@ def _end_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
     """What becomes of sound that ends elsewhere than the programme; preservation leaves it so."""
     end_s = _zero(source) + source.duration_s
     what = "picture" if source.picture else "longest track"
+    copied = _copied_tracks(rungs)
     preserved = any(track.lossless for rung in rungs for track in rung.audio)
     silence = "silence follows it, but in preservation" if preserved else "silence follows it"
     kept = "preservation keeps it, " if preserved else ""
@@ -300,7 +311,10 @@ def _end_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
             continue
         off_ms = round((last_s - end_s) * 1000)
         if off_ms < -_END_MS:
-            told.append(f"sound track {position} ends {-off_ms} ms before the {what}: {silence}")
+            but = ", but not in a copy" if position in copied else ""
+            told.append(
+                f"sound track {position} ends {-off_ms} ms before the {what}: {silence}{but}"
+            )
         if off_ms > _END_MS:
             told.append(
                 f"sound track {position} ends {off_ms} ms after the {what}: {kept}delivery rungs "

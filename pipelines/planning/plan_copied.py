@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from pipelines.media import Inspection, VideoTrack
+from pipelines.media import Inspection, MediaInfo, VideoTrack
 from pipelines.profiles.profile import Profile, VideoProfile
 
 
@@ -36,3 +36,27 @@ def why_no_copy(
         if holds:
             return code, f"{name} copies the picture as it is, and this source {why}"
     return None
+
+
+def why_too_fast(
+    profile: Profile, wanted: VideoProfile, info: MediaInfo, inspection: Inspection
+) -> tuple[str, str] | None:
+    """Code and reason where the source's bits cannot pass through a stream of constant rate.
+
+    By its mean, of files that hold no more than the picture and sound: what a transport stream is
+    filled up with says nothing, and peaks are found when the finished file is read back.
+    """
+    cap = wanted.max_bitrate_bps
+    if cap is None or "mpegts" in info.format_name or len(info.video) != 1:
+        return None
+    sound_bps = sum(
+        track.sample_rate_hz * track.channels * (track.bit_depth or 0) for track in info.audio
+    )
+    rate_bps = info.size_bytes * 8 / (inspection.duration_s or 1) - sound_bps
+    if rate_bps <= cap:
+        return None
+    why = (
+        f"{profile.name} copies the picture as it is, and {float(rate_bps) / 1e6:.1f} Mb/s are "
+        f"more than the {cap / 1e6:g} that its stream has room for: choose a profile in MP4"
+    )
+    return "bitrate_too_high", why

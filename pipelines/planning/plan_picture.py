@@ -32,7 +32,7 @@ from pipelines.planning.plan_colour import (
     stated_decisions,
     static_metadata,
 )
-from pipelines.planning.plan_copied import why_no_copy
+from pipelines.planning.plan_copied import why_no_copy, why_too_fast
 from pipelines.planning.plan_geometry import SMALLEST_SIDE, geometry
 from pipelines.planning.plan_subtitles import captions_of, plan_captions
 from pipelines.planning.plan_types import Refused, VideoPlan
@@ -246,13 +246,16 @@ def _as_it_is(
     """The source's samples, encoded without loss or not even encoded."""
     if wanted.encoder != "copy":
         return _untouched(wanted, source, picture)
-    if why := why_no_copy(profile, wanted, picture, source.inspection):
+    why = why_no_copy(profile, wanted, picture, source.inspection)
+    if why := why or why_too_fast(profile, wanted, source.info, source.inspection):
         raise Refused(*why)
     untouched = _untouched(wanted, source, picture)
     assert untouched.colour_decision is not None, "every picture has one"
     return replace(
         untouched,
         gop_frames=source.frames,
+        max_bitrate_bps=wanted.max_bitrate_bps,
+        buffer_bits=wanted.buffer_bits,
         dynamic_metadata=wanted.dynamic_metadata,
         captions=captions_of(picture, source.inspection),
         colour_decision=replace(untouched.colour_decision, dropped=()),

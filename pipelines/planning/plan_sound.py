@@ -7,10 +7,15 @@ from dataclasses import replace
 
 from pipelines.languages import short_tag, three_letters
 from pipelines.media import AudioTrack, Inspection, MediaInfo
+from pipelines.planning.plan_copied_sound import (
+    copied_decisions,
+    copied_sound,
+    reasons_against_copies,
+)
 from pipelines.planning.plan_loudness import loudness_decisions, with_loudness
 from pipelines.planning.plan_types import AudioPlan, Refused, Rung
 from pipelines.profiles.codecs import UNCOMPRESSED
-from pipelines.profiles.profile import AudioProfile, Profile
+from pipelines.profiles.profile import AudioCodec, AudioProfile, Profile
 from pipelines.sound.sound_codecs import layout, sample_rate_hz
 from pipelines.sound.track_table import is_surround, programme
 
@@ -32,13 +37,7 @@ def plan_sound(
     tracks = info.audio
     if not tracks:
         return ()
-    planned = []
-    for wanted in profile.audio:
-        if wanted.channels is None:
-            each = _preserved if _preserves(profile) else _delivered
-            planned += [each(wanted, position, track) for position, track in enumerate(tracks)]
-        elif (made := _mixed(wanted, tracks, _silent(inspection))) is not None:
-            planned.append(with_loudness(made, wanted.loudness, inspection))
+    planned = _copies(profile, info, inspection) or _encoded(profile, info, inspection)
     planned = [one for one in planned if one.lossless or not outside.issuperset(one.tracks)]
     for position in sorted({position for made in planned for position in made.tracks}):
         if position in inspection.changed_sounds:
@@ -48,6 +47,54 @@ def plan_sound(
                 "every rung has one: cut the source there and upload the parts",
             )
     return tuple(planned)
+
+
+def _copies(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[AudioPlan]:
+    copying = (wanted for wanted in profile.audio if wanted.codec == "copy")
+    return [
+        track
+        for wanted in copying
+        for track in copied_sound(wanted, profile.container, info, inspection)
+    ]
+
+
+def _encoded(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[AudioPlan]:
+    tracks, planned = info.audio, list[AudioPlan]()
+    for wanted in profile.audio:
+        if wanted.codec == "copy":
+            continue
+        if wanted.channels is None:
+            each = _preserved if _preserves(profile) else _delivered
+            planned += [each(wanted, position, track) for position, track in enumerate(tracks)]
+        elif (made := _mixed(wanted, tracks, _silent(inspection))) is not None:
+            planned.append(with_loudness(made, wanted.loudness, inspection))
+    return _instead_of_copies(profile, info, inspection, planned)
+
+
+def _instead_of_copies(
+    profile: Profile, info: MediaInfo, inspection: Inspection, planned: list[AudioPlan]
+) -> list[AudioPlan]:
+    """What is encoded where a profile would rather have copied says why."""
+    if not any(wanted.codec == "copy" for wanted in profile.audio):
+        return planned
+    against = reasons_against_copies(profile.container, info, inspection)
+    why = "; ".join(f"of sound track {position}, {why}" for position, why in against.items())
+    if not planned:
+        raise Refused(
+            "sound_not_copied",
+            f"{profile.name} takes sound as it is, and can take none of this source's: {why}; "
+            "choose a profile that encodes sound",
+        )
+    return [replace(track, not_copied=why) for track in planned]
+
+
+def sound_left_out(
+    profile: Profile, audio: Sequence[AudioPlan], info: MediaInfo, inspection: Inspection
+) -> tuple[tuple[int, str], ...]:
+    """The tracks that were not copied although others were, and why."""
+    if not any(track.copied for track in audio):
+        return ()
+    return tuple(reasons_against_copies(profile.container, info, inspection).items())
 
 
 def default_mixes(tracks: Sequence[AudioTrack]) -> tuple[AudioPlan, ...]:
@@ -73,13 +120,14 @@ def sound_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
     delivered = [track for rung in rungs for track in rung.audio if not track.lossless]
     if not delivered:
         return [_no_sound(info)] if not info.audio else []
-    ways = {(track.pan, track.tracks, track.channels): track for track in delivered}
-    told = [_told(info, track) for track in ways.values()]
+    made = [track for track in delivered if not track.copied]
+    ways = {(track.pan, track.tracks, track.channels): track for track in made}
+    told = [*copied_decisions(rungs), *(_told(info, track) for track in ways.values())]
     used = {position for track in delivered for position in track.tracks}
     if left := [str(position) for position in range(len(info.audio)) if position not in used]:
         told.append(f"sound tracks {', '.join(left)} go into preservation rungs only")
-    told += loudness_decisions(delivered)
-    if any(track.codec == "ac3" for track in delivered):
+    told += loudness_decisions(made)
+    if any(track.codec == "ac3" for track in made):
         told.append("AAC stereo is the first track, AC-3 5.1 the second: every player decodes AAC")
     return told
 
@@ -156,9 +204,10 @@ def _preserved(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioP
         )
     bits = 16 if (track.bit_depth or _MOST_BITS) <= 16 else _MOST_BITS
     named = track.layout or _LAYOUTS.get(track.channels, f"{track.channels}c")
+    codec = _codec(wanted)
     return AudioPlan(
-        key=f"{wanted.codec}_{bits}bit_t{position}",
-        codec=wanted.codec,
+        key=f"{codec}_{bits}bit_t{position}",
+        codec=codec,
         channels=track.channels,
         layout=named,
         sample_rate_hz=track.sample_rate_hz,
@@ -227,15 +276,16 @@ def _track(
         bitrate //= 2
     bits = wanted.bit_depth or _MOST_BITS if wanted.codec in UNCOMPRESSED else None
     size = f"{bits}bit" if bits else f"{(bitrate or 0) // 1000}k"
-    rate_hz = wanted.sample_rate_hz or sample_rate_hz(wanted.codec, first.sample_rate_hz)
+    codec = _codec(wanted)
+    rate_hz = wanted.sample_rate_hz or sample_rate_hz(codec, first.sample_rate_hz)
     rate = "" if rate_hz == _USUAL_RATE_HZ else f"_{rate_hz}hz"
     named = "-".join(str(position) for position in tracks)
     size = f"{bitrate // 1000}k" if bitrate else f"{wanted.bit_depth}bit"
     return AudioPlan(
-        key=f"{wanted.codec}_{channels}ch_{size}{rate}_t{named}",
-        codec=wanted.codec,
+        key=f"{codec}_{channels}ch_{size}{rate}_t{named}",
+        codec=codec,
         channels=channels,
-        layout=layout(wanted.codec, channels),
+        layout=layout(codec, channels),
         sample_rate_hz=rate_hz,
         bitrate_bps=bitrate,
         tracks=tracks,
@@ -244,3 +294,8 @@ def _track(
         language_tag=short_tag(first.language),
         bit_depth=bits,
     )
+
+
+def _codec(wanted: AudioProfile) -> AudioCodec:
+    assert wanted.codec != "copy", "what is copied is not encoded"
+    return wanted.codec

@@ -18,7 +18,7 @@ from pipelines.media import (
     MasteringDisplay,
     Pulldown,
 )
-from pipelines.profiles.profile import AudioCodec, Container, Target, VideoCodec
+from pipelines.profiles.profile import Container, SoundCodec, Target, VideoCodec
 
 _UNKNOWN = Colour()
 FILM_STRIDE = Fraction(5, 4)  # frames of video for one of film, by 2:3 pulldown
@@ -139,11 +139,13 @@ class AudioPlan:
     `pan` is `source` (one track as it is), `join` (mono tracks side by side: stereo or 5.1),
     `downmix` (of one track, or of six mono ones), or `pair`: the first two channels of a track
     whose loudspeakers are unknown. A `lossless` track holds every sample, also those after the
-    picture; of a `lossy_source` those that it decodes to, in 24 bits.
+    picture; of a `lossy_source` those that it decodes to, in 24 bits. A `copied` one holds the
+    source's packets, and its `loudness` is only stated. `not_copied` says why a profile that copies
+    what it can had to encode this one.
     """
 
     key: str
-    codec: AudioCodec
+    codec: SoundCodec
     channels: int
     layout: str
     sample_rate_hz: int
@@ -156,6 +158,8 @@ class AudioPlan:
     lossless: bool = False
     lossy_source: bool = False
     language_tag: str | None = None
+    copied: bool = False
+    not_copied: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,11 @@ class SubtitlePlan:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One rendition to be made: `profile` is unique in a plan and names its files."""
+    """One rendition to be made: `profile` is unique in a plan and names its files.
+
+    `sound_left_out` are the positions of sound tracks that could not be copied beside others that
+    are, each with the reason.
+    """
 
     profile: str
     profile_version: int
@@ -201,6 +209,7 @@ class Rung:
     mux_rate_bps: int | None = None
     service_name: str | None = None
     subtitles: tuple[SubtitlePlan, ...] = ()
+    sound_left_out: tuple[tuple[int, str], ...] = ()
 
 
 class Refused(Exception):
@@ -327,6 +336,12 @@ class Plan:
         """The silence before a lossless track whose sound starts after the picture."""
         late_s = self.audio_start_s[track.tracks[0]] - self.first_picture_s
         return max(0, round(late_s * track.sample_rate_hz))
+
+    def late_s(self, track: AudioPlan) -> Fraction:
+        """How long after the picture a copied track begins; of any other silence comes first."""
+        if not track.copied:
+            return Fraction(0)
+        return max(Fraction(0), self.audio_start_s[track.tracks[0]] - self.first_picture_s)
 
     def rung(self, profile: str) -> Rung:
         """The rung of that profile; `KeyError` when the plan has none."""

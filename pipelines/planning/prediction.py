@@ -84,6 +84,8 @@ def _picture_bits(
     if chosen is not None:
         return chosen.bitrate_bps * float(plan.duration_s), chosen.basis
     assert info.picture is not None, "a plan with a picture comes from a source with one"
+    if video.copied:
+        return info.size_bytes * 8.0, "most"
     if video.lossless:
         raw = video.width * video.height * _samples_a_pixel(video.pix_fmt) * info.picture.bit_depth
         return raw * video.frames * _LOSSLESS_SHARE, "predicted"
@@ -99,6 +101,8 @@ def _picture_bits(
 
 
 def _cpu_s(video: VideoPlan, info: MediaInfo, inspection: Inspection) -> float | None:
+    if video.copied:
+        return 0.0
     if video.lossless:
         return video.frames * video.width * video.height / 1e6 * _LOSSLESS_CPU_S
     kinds = model.materials(inspection)
@@ -111,6 +115,8 @@ def _cpu_s(video: VideoPlan, info: MediaInfo, inspection: Inspection) -> float |
 
 
 def _sound_bytes(track: AudioPlan, plan: Plan) -> float:
+    if track.copied:  # it is a part of the source, which is counted whole
+        return 0.0
     if track.bitrate_bps is not None:
         return track.bitrate_bps * float(plan.duration_s) / 8
     raw = track.channels * track.sample_rate_hz * (track.bit_depth or 24) / 8

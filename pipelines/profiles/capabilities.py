@@ -217,5 +217,6 @@ def _source_arguments(profile: Profile, rate: Fraction) -> list[str]:
         channels = 6 if layout == "5.1" else 2
         pan = "|".join(f"c{channel}=c0" for channel in range(channels))
         arguments += ["-f", "lavfi", "-i", f"{noise},pan={layout}|{pan}"]
-        codecs += ["-c:a", "flac"]
+        copied = any(track.codec == "copy" for track in profile.audio)
+        codecs += ["-c:a", "ac3" if copied else "flac"]
     return [*arguments, *codecs, "-f", "matroska"]

@@ -21,6 +21,7 @@ STREAM_TYPES: Mapping[str, int] = MappingProxyType(
         "aac": 0x0F,
         "ac3": 0x81,
         "eac3": 0x87,
+        "mp2": 0x03,
         "dvb_subtitle": 0x06,  # private data, told apart by a descriptor (ETSI EN 300 743)
     }
 )
@@ -129,6 +130,15 @@ CONTAINERS: Mapping[str, Holds] = MappingProxyType(
         "ts": Holds(("hevc", "h264", "avs2", "avs3"), ("aac", "ac3", "eac3")),
         "mxf": Holds(("h264",), ("pcm",)),
         "mov": Holds(("prores", "h264", "hevc"), ("pcm", "aac")),
+    }
+)
+
+
+# What of a source's sound these hold packet by packet. MP4 says layer III of MPEG layer II.
+COPIED_SOUND: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "mp4": ("aac", "ac3", "eac3", "opus", "flac"),
+        "ts": ("aac", "ac3", "eac3", "mp2"),
     }
 )
 

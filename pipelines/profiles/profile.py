@@ -20,6 +20,8 @@ from pipelines.records import from_json
 
 VideoCodec = Literal["hevc", "h264", "ffv1", "avs2", "avs3", "av1", "vvc", "prores"]
 AudioCodec = Literal["aac", "ac3", "eac3", "opus", "flac", "pcm"]
+WantedCodec = Literal["aac", "ac3", "eac3", "opus", "flac", "pcm", "copy"]
+SoundCodec = Literal["aac", "ac3", "eac3", "opus", "flac", "pcm", "mp2"]  # of a finished track
 Container = Literal["mp4", "mkv", "m4a", "ts", "mxf", "mov"]
 Fit = Literal["exact", "inside", "source"]
 Certainty = Literal["V", "?", "P"]
@@ -120,9 +122,12 @@ class AudioProfile:
     `tracks` are positions of the source's sound tracks, from 0, where `sources.track_table` is
     not to choose: one track, or one of a single channel for each channel wanted; for stereo six
     too, which are mixed down. Without `loudness` it stays as it is.
+
+    `copy` takes every track that the container holds packet by packet, and states its `loudness`
+    without changing it. The others of a profile are then for sources with nothing to be copied.
     """
 
-    codec: AudioCodec
+    codec: WantedCodec
     channels: int | None = None
     sample_rate_hz: int | None = None
     bitrate_bps: int | None = None

@@ -12,7 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from pipelines.profiles.codecs import CONTAINERS, ENCODERS, SOUNDS, UNCOMPRESSED, Encoder
+from pipelines.profiles.codecs import (
+    CONTAINERS,
+    COPIED_SOUND,
+    ENCODERS,
+    SOUNDS,
+    UNCOMPRESSED,
+    Encoder,
+)
 
 Table = Mapping[str, Any]
 
@@ -56,6 +63,7 @@ def profile_faults(table: Table) -> Iterator[str]:
         yield from _sound_faults(f"audio[{position}]", sound)
         if holds and (codec := sound.get("codec")) in SOUNDS and codec not in holds.audio:
             yield _not_one_of(f"audio[{position}].codec", codec, holds.audio, f"in {container}")
+    yield from _copied_sound_faults(table)
     yield from _transport_faults(table)
     yield from _label_faults(table, video if isinstance(video, Mapping) else {})
 
@@ -79,7 +87,11 @@ def _head_faults(table: Table) -> Iterator[str]:
         yield _is("version", version, "a whole number from 1 on")
     if not table.get("video") and not table.get("audio"):
         yield "video or audio must be there"
-    silent = [sound for sound in _tables(table.get("audio")) if not sound.get("channels")]
+    silent = [
+        sound
+        for sound in _tables(table.get("audio"))
+        if not sound.get("channels") and sound.get("codec") != "copy"
+    ]
     if not table.get("video") and silent:
         yield "audio.channels must be there where there is no picture"
     basis = _tables(table.get("basis"))
@@ -291,6 +303,26 @@ def _sound_faults(where: str, sound: Table) -> Iterator[str]:
     yield from _loudness_faults(where, sound)
 
 
+def _copied_sound_faults(table: Table) -> Iterator[str]:
+    """Nothing about a copy is chosen; and what can be copied is, before anything is encoded."""
+    container, sounds = table.get("container"), _tables(table.get("audio"))
+    for position, sound in enumerate(sounds):
+        where = f"audio[{position}]"
+        if sound.get("codec") != "copy":
+            continue
+        if isinstance(container, str) and container not in COPIED_SOUND:
+            may = f"only {' and '.join(COPIED_SOUND)} take sound as it is"
+            yield _is(f"{where}.codec", "copy", may)
+        if position:
+            yield _is(f"{where}.codec", "copy", "it must be the first, and there may be one")
+        for field in ("channels", "sample_rate_hz", "bitrate_bps", "bit_depth", "tracks"):
+            if sound.get(field) is not None:
+                yield f"{where}.{field} is {sound[field]!r}: a copy has what its source has"
+        yield from _loudness_bounds(where, sound)
+    if not table.get("video") and any(sound.get("codec") == "copy" for sound in sounds):
+        yield "video must be there beside sound that is copied"
+
+
 def _track_faults(where: str, sound: Table) -> Iterator[str]:
     tracks, channels = sound.get("tracks"), sound.get("channels")
     if not isinstance(tracks, list) or not all(isinstance(one, int) for one in tracks):
@@ -307,8 +339,14 @@ def _loudness_faults(where: str, sound: Table) -> Iterator[str]:
         return
     if not sound.get("channels"):
         yield f"{where}.loudness is not for tracks that stay as they are: {where}.channels is empty"
-    for field, bounds in _LOUDNESS.items():
-        yield from _within(goal, f"{where}.loudness.{field}", *bounds)
+    yield from _loudness_bounds(where, sound)
+
+
+def _loudness_bounds(where: str, sound: Table) -> Iterator[str]:
+    goal = sound.get("loudness")
+    if isinstance(goal, Mapping):
+        for field, bounds in _LOUDNESS.items():
+            yield from _within(goal, f"{where}.loudness.{field}", *bounds)
 
 
 def _label_faults(table: Table, video: Table) -> Iterator[str]:

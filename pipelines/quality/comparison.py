@@ -198,7 +198,7 @@ def _counted(pictures: Any, tap: str) -> Any:
 def _seen(comparison: Comparison, pair: Pair, frames: range, *, seek: bool) -> Any:
     video, raster = pair.video, comparison.reference.raster
     span = _span(pair.zero_s, video.frame_rate, frames.start, frames.stop) if seek else None
-    options = decoder_options((video.width, video.height))
+    options = decoder_options((video.width, video.height), video.codec)
     pictures = _opened(pair.rendition, span, options)["v:0"]
     if span is not None:
         pictures = between(pictures, span)

@@ -38,7 +38,11 @@ def encode_audio(source: Path, plan: Plan, folder: Path) -> Generator[Progress, 
     files = audio_files(plan, folder)
     if not files:
         return EncodedAudio({}, ())
-    settling = {key: Settling(track) for key, track in distinct(plan).items() if track.loudness}
+    settling = {
+        key: Settling(track)
+        for key, track in distinct(plan).items()
+        if track.loudness and not track.copied
+    }
     for attempt in range(_TRIES):
         start = 1 - 0.5**attempt  # nobody knows how many there will be
         middle, end = start + 0.4 * (1 - start), start + 0.5 * (1 - start)

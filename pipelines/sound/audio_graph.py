@@ -15,6 +15,7 @@ from pipelines.running import tools
 from pipelines.sound import sound_mix
 from pipelines.sound.sound_clock import HOLE_S
 from pipelines.sound.sound_codecs import encoder, muxer, sample_fmt, suffix
+from pipelines.sound.sound_copy import copy_options
 from pipelines.sound.sound_mix import Filter
 from pipelines.sources.containers import GUARD_OPTIONS
 
@@ -27,7 +28,7 @@ _OVERSAMPLED_HZ = 192_000  # BS.1770-5 annex 2: four times 48 kHz
 
 def audio_files(plan: Plan, folder: Path) -> dict[str, Path]:
     """Where `compose_audio` puts each encode, by its key."""
-    return {key: folder / f"{key}.{suffix(track.codec)}" for key, track in distinct(plan).items()}
+    return {key: folder / f"{key}.{suffix(track)}" for key, track in distinct(plan).items()}
 
 
 def distinct(plan: Plan) -> dict[str, AudioPlan]:
@@ -39,15 +40,21 @@ def compose_audio(source: Path, plan: Plan, folder: Path, levels: Mapping[str, L
     """The argv that encodes each distinct sound once; `levels` by key, of those that have one."""
     opened = ffmpeg.input(str(source), **GUARD_OPTIONS)
     files, tracks = audio_files(plan, folder), distinct(plan)
-    mixes = [track for track in tracks.values() if not track.lossless]
+    mixes = [track for track in tracks.values() if not track.lossless and not track.copied]
     aligned = _aligned_tracks(opened, mixes, plan)
+
+    def stream(key: str, track: AudioPlan) -> Any:
+        if track.copied:
+            return opened[str(plan.audio_tracks[track.tracks[0]])]
+        if track.lossless:
+            return _untouched(opened, track, plan)
+        return _whole(_levelled(track, aligned, levels.get(key)), track, plan)
+
     outputs = [
         ffmpeg.output(
-            _untouched(opened, track, plan)
-            if track.lossless
-            else _whole(_levelled(track, aligned, levels.get(key)), track, plan),
+            stream(key, track),
             str(files[key]),
-            **_options(track),
+            **(copy_options(track, plan) if track.copied else _options(track)),
         )
         for key, track in tracks.items()
     ]
@@ -174,7 +181,7 @@ def _options(track: AudioPlan) -> dict[str, Any]:
         "map_metadata": -1,
         "map_chapters": -1,
         "fflags": "+bitexact",
-        "f": muxer(track.codec),
+        "f": muxer(track),
     }
     return {name: value for name, value in options.items() if value is not None}
 

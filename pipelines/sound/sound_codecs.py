@@ -7,11 +7,11 @@ from types import MappingProxyType
 
 from pipelines.planning.plan_types import AudioPlan
 from pipelines.profiles.codecs import SAMPLE_RATES_HZ
-from pipelines.profiles.profile import AudioCodec
+from pipelines.profiles.profile import AudioCodec, SoundCodec
 
 # Suffix and muxer of a container that keeps the codec's priming and its last, shorter block through
 # stream copy, and times to the sample: Matroska rounds them to 1 ms, MP4 loses Opus's end.
-_FILES: Mapping[AudioCodec, tuple[str, str]] = MappingProxyType(
+_FILES: Mapping[SoundCodec, tuple[str, str]] = MappingProxyType(
     {
         "aac": ("m4a", "mp4"),
         "ac3": ("mp4", "mp4"),
@@ -25,12 +25,19 @@ _DEFAULT_RATE_HZ = 48000
 _BACK = frozenset({"aac", "opus"})  # these have no side loudspeakers in their 5.1
 
 
-def suffix(codec: AudioCodec) -> str:
-    return _FILES[codec][0]
+def suffix(track: AudioPlan) -> str:
+    return _file(track)[0]
 
 
-def muxer(codec: AudioCodec) -> str:
-    return _FILES[codec][1]
+def muxer(track: AudioPlan) -> str:
+    return _file(track)[1]
+
+
+def _file(track: AudioPlan) -> tuple[str, str]:
+    """What is copied has the times of its packets, and MP4 says when it begins."""
+    if track.copied:
+        return ("mp4", "mp4")
+    return _FILES[track.codec]
 
 
 def encoder(track: AudioPlan) -> str:

@@ -14,7 +14,7 @@ from pipelines.colour.source_colour import readable_tags
 from pipelines.encoding.large_pictures import decoder_words
 from pipelines.inspection.thumbs import Pictures, chosen, filter_of, pictures_of
 from pipelines.media import Area
-from pipelines.planning.plan_types import Rung
+from pipelines.planning.plan_types import Rung, VideoPlan
 from pipelines.progress import Progress
 from pipelines.running.run import run
 from pipelines.running.tool_output import LogTail
@@ -117,7 +117,7 @@ def decode(
     """
     frames = rung.video.frames if rung.video else None
     look = f"{readable_tags(rung.video.colour)}{filter_of(rung.video, whole)}" if rung.video else ""
-    threads = decoder_words((rung.video.width, rung.video.height)) if rung.video else ()
+    threads = _threads(rung.video) if rung.video else ()
     idr = _IDR_UNITS.get(rung.video.codec) if rung.video else None
     if tracks and rung.video and rung.video.codec in _PICTURE_ALONE:
         picture, _ = yield from _decode_some(
@@ -129,6 +129,10 @@ def decode(
             path, frames, tracks, numbers, spans, look, hashed, threads, idr
         )
     return Decoded(picture, sounds)
+
+
+def _threads(video: VideoPlan) -> tuple[str, ...]:
+    return decoder_words((video.width, video.height), video.codec)
 
 
 def _decode_some(

@@ -66,7 +66,8 @@ def signalling_faults(rung: Rung, reading: Reading, plan: Plan) -> list[str]:
     faults += _subtitle_faults(rung, reading)
     for position, (planned, found) in enumerate(zip(rung.audio, reading.sounds, strict=False)):
         faults += [
-            f"audio track {position}: {fault}" for fault in _sound_faults(rung, planned, found)
+            f"audio track {position}: {fault}"
+            for fault in _sound_faults(rung, planned, found, plan.late_s(planned))
         ]
     return faults
 
@@ -102,7 +103,7 @@ def decoding_faults(rung: Rung, plan: Plan, decoded: Decoded) -> list[str]:
         faults += [
             f"audio track {position}: {one}" for one in _loudness_faults(planned, sound, lost_lu)
         ]
-        if planned.lossless:  # as long as the source's: its proof counts every sample
+        if planned.lossless or planned.copied:  # as long as the source's: its proof counts all
             continue
         if abs(off_s) > Fraction(_LONGEST_BLOCK, planned.sample_rate_hz) + _START_TOLERANCE_S:
             faults.append(
@@ -130,7 +131,7 @@ def _loudness_faults(planned: AudioPlan, found: DecodedSound, lost_lu: float) ->
     seen where the two are compared.
     """
     goal = planned.loudness
-    if goal is None:
+    if goal is None or planned.copied:
         return
     lkfs, peak, least = found.loudness_lkfs, found.true_peak_dbtp, goal.least_lkfs
     most = goal.target_lkfs + goal.tolerance_lu
@@ -282,7 +283,9 @@ def _plain(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def _sound_faults(rung: Rung, planned: AudioPlan, found: SoundReading) -> Iterator[str]:
+def _sound_faults(
+    rung: Rung, planned: AudioPlan, found: SoundReading, late_s: Fraction
+) -> Iterator[str]:
     wanted = {
         "codec": (codec_name(planned), found.codec),
         "channels": (planned.channels, found.channels),
@@ -301,8 +304,9 @@ def _sound_faults(rung: Rung, planned: AudioPlan, found: SoundReading) -> Iterat
             yield f"language is {language}, {wanted_language} planned"
     yield from _layout_faults(rung, planned, found)
     block_s = Fraction(_LONGEST_BLOCK, planned.sample_rate_hz)
-    early_s = block_s if rung.container == "ts" else Fraction(0)  # what precedes sample 0
-    if not -early_s - _START_TOLERANCE_S <= found.start_s <= _START_TOLERANCE_S:
+    # What precedes sample 0: nothing cuts it away in a stream, nor before a copy that begins late.
+    early_s = block_s if rung.container == "ts" or planned.copied else Fraction(0)
+    if not -early_s - _START_TOLERANCE_S <= found.start_s - late_s <= _START_TOLERANCE_S:
         yield f"starts at {float(found.start_s):.3f} s"
 
 

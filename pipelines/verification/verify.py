@@ -26,6 +26,7 @@ from pipelines.media import Colour
 from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.progress import Progress, part
 from pipelines.sound.sound_levels import Levels, gain_between, level_faults
+from pipelines.verification.copied_sound import copied_sound
 from pipelines.verification.decoded import Decoded, DecodedSound, Track, decode
 from pipelines.verification.expectations import decoding_faults, signalling_faults
 from pipelines.verification.lossless import Proof, prove
@@ -80,10 +81,13 @@ def verify(
     _refuse(rung, faults)
     proofs = yield from part(_proofs(path, rung, plan, source), 0.7, 0.95, "proving every frame")
     _refuse(rung, [f"not lossless: {fault}" for proof in proofs for fault in proof.faults])
+    copied = yield from copied_sound(path, rung, plan, source)
+    _refuse(rung, [f"not copied: {fault}" for fault in copied.faults])
     hashes = yield from part(digest(path), 0.95, 1.0, "hashing the rendition")
     facts = _facts(path, rung, plan, reading, decoded, hashes["sha256"])
     measured = tuple(proof.measurement for proof in proofs)
-    return Verified(facts, measured, tuple(proof.argv for proof in proofs))
+    commands = [proof.argv for proof in proofs]
+    return Verified(facts, measured, (*commands, *([copied.argv] if copied.argv else [])))
 
 
 def _refuse(rung: Rung, faults: Sequence[str]) -> None:
@@ -162,7 +166,7 @@ def _gain(
     planned: AudioPlan, levels: Mapping[SourceTrack, Levels], heard: DecodedSound
 ) -> np.float32:
     """What brought a track to its loudness, which has been compared with its plan already."""
-    parts = [] if planned.loudness is None else _parts(planned, levels)
+    parts = [] if planned.loudness is None or planned.copied else _parts(planned, levels)
     if not any(len(part) for part in parts):
         return np.float32(1)
     return np.float32(gain_between(heard.levels, together(planned, parts)))
@@ -178,7 +182,7 @@ def _level_faults(
     parts = _parts(planned, levels)
     if not any(len(part) for part in parts):
         return ["nothing of the source's sound decodes, so that nothing can be compared"]
-    as_loud = planned.pan != "downmix" and planned.loudness is None
+    as_loud = planned.pan != "downmix" and (planned.loudness is None or planned.copied)
     return level_faults(heard.levels / gain, together(planned, parts), mixed=not as_loud)
 
 

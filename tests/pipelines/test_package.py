@@ -211,6 +211,37 @@ def test_rungs_whose_gops_differ_are_not_packaged(tmp_path: Path) -> None:
 
 
 @pytest.mark.media
+@pytest.mark.parametrize("language", ["zho", None])
+def test_stereo_and_surround_are_named_apart(language: str | None, tmp_path: Path) -> None:
+    """HLS lists each picture once with each codec of sound, so that every player finds its own."""
+    source = handmade.make_source(tmp_path)
+    stereo = encode(source, tmp_path / "stereo.mp4", RIGHT)
+    both, out = tmp_path / "both.mp4", tmp_path / "out"
+    out.mkdir()
+    sounds = ("-map", "0:a", "-map", "0:a", "-c:a:0", "copy", "-c:a:1", "ac3", "-ac:a:1", "6")
+    said = ("-metadata:s:a", f"language={language or ''}")
+    handmade.call("-i", stereo, "-map", "0:v", "-c:v", "copy", *sounds, *said, both)
+    first = replace(STEREO, language=language)
+    six = replace(first, key="ac3", codec="ac3", channels=6, layout="5.1(side)")
+    rung = replace(RUNG, audio=(first, six))
+    finish(package([(rung, both)], out, Fraction(2)))
+    variants, _ = read_master(out / "master.m3u8")
+    told = [(one.attributes["AUDIO"], one.attributes["CODECS"].split(",")[1]) for one in variants]
+    assert told == [("sound", "mp4a.40.2"), ("sound-ac3", "ac-3")]
+    text = (out / "master.m3u8").read_text()
+    names = ("中文", "中文 5.1") if language else ("sound-1", "sound-2 5.1")
+    assert re.findall('GROUP-ID="([^"]+)".*NAME="([^"]+)",DEFAULT=YES', text) == [
+        ("sound", names[0]),
+        ("sound-ac3", names[1]),
+    ]
+    labels = re.findall("<Label>(.*)</Label>", (out / "manifest.mpd").read_text())
+    assert labels == list(names)
+    without = replace(rung, audio=(first,))
+    faults = package_faults(out / "master.m3u8", out / "manifest.mpd", [without], 2.0)
+    assert sum("says sounds" in fault for fault in faults) == 2
+
+
+@pytest.mark.media
 def test_sound_without_a_language_is_still_the_default(tmp_path: Path) -> None:
     """And a comma in a folder's name is no end of a field."""
     folder = tmp_path / "programmes, new"
@@ -243,7 +274,7 @@ def test_the_best_sound_is_taken_once() -> None:
 
 
 def test_the_packager_makes_both_manifests_in_one_run() -> None:
-    """The whole command: pictures of every rung, the first AAC track of the best one."""
+    """The whole command: pictures of every rung, the sounds of the best one, each codec apart."""
     renditions = [(UHD, Path("/r/uhd.mp4")), (MOBILE, Path("/r/mobile.mp4"))]
     assert packager_arguments(renditions, Path("/p")) == [
         (
@@ -261,6 +292,12 @@ def test_the_packager_makes_both_manifests_in_one_run() -> None:
             "segment_template=/p/sound-1/$Number%05d$.m4s,"
             "playlist_name=sound-1/index.m3u8,hls_group_id=sound,hls_name=中文,dash_label=中文,"
             "language=zh"
+        ),
+        (
+            "in=/r/uhd.mp4,stream=2,init_segment=/p/sound-2/init.mp4,"
+            "segment_template=/p/sound-2/$Number%05d$.m4s,"
+            "playlist_name=sound-2/index.m3u8,hls_group_id=sound-ac3,hls_name=中文 5.1,"
+            "dash_label=中文 5.1,language=zh"
         ),
         *("--segment_duration", "2", "--generate_static_live_mpd"),
         *("--mpd_output", "/p/manifest.mpd", "--hls_master_playlist_output", "/p/master.m3u8"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from pipelines.errors import InvalidProfile, UnknownProfile
+from pipelines.media import AudioTrack
+from pipelines.planning.plan import plan
 from pipelines.profiles.profile import (
     Crop,
     choose_profiles,
@@ -32,6 +35,7 @@ SHIPPED = {
     "cn4k-hevc-pq",
     "cn4k-hevc-pq-ts",
     "cn4k-hevc-vivid-remux",
+    "cn4k-hevc-vivid-remux-ts",
     "cn8k-avs3-hlg",
     "cn8k-hevc-hlg",
     "cn8k-hevc-hlg-ts",
@@ -130,6 +134,18 @@ def test_the_4k_profile_holds_what_its_label_promises() -> None:
     assert (video.pix_fmt, video.dynamic_range) == ("yuv420p10le", "hlg")
     assert (video.max_bitrate_bps or 0) <= 40_000_000
     assert [sound.codec for sound in profile("cn4k-hevc-hlg").audio] == ["aac", "ac3"]
+
+
+@pytest.mark.parametrize("name", ["hd-avc-sdr", "hd-avc-sdr-ts", "avs2-8bit-sdr"])
+def test_sdr_has_the_sounds_of_broadcast(name: str) -> None:
+    """Of a 5.1 source stereo and 5.1, at -24 LKFS both; of stereo no channel is invented."""
+    surround = AudioTrack(1, "pcm_s24le", 6, "5.1", 48000, 24)
+    for track, kinds in ((surround, [("aac", 2), ("ac3", 6)]), (STEREO, [("aac", 2)])):
+        (rung,) = plan(
+            *described(replace(HD, frame_rate=Fraction(50)), [track]), [profile(name)]
+        ).rungs
+        assert [(one.codec, one.channels) for one in rung.audio] == kinds
+        assert {one.loudness and one.loudness.target_lkfs for one in rung.audio} == {-24}
 
 
 @pytest.mark.parametrize("name", ["cn4k-hevc-hlg", "cn4k-hevc-pq", "cn8k-hevc-hlg", "hd-avc-sdr"])

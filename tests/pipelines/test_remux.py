@@ -70,14 +70,14 @@ def test_what_a_copy_cannot_mend_is_refused(
     assert [one.code for one in planned.refused] == [code]
 
 
-def vivid(folder: Path) -> Path:
+def vivid(folder: Path, frames: int = FRAMES) -> Path:
     """HLG in MP4 with B-frames, and a message of its own in each picture."""
     bare, path = folder / "bare.mp4", folder / "vivid.mp4"
     tags = "color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc:range=tv"
     picture = f"testsrc2=s=320x180:r={RATE}:d=4,format=yuv420p10le,setparams={tags}"
     words = "log-level=error:keyint=25:bframes=3:open-gop=0"
     call(
-        *("-f", "lavfi", "-i", picture, "-frames:v", str(FRAMES), "-c:v", "libx265"),
+        *("-f", "lavfi", "-i", picture, "-frames:v", str(frames), "-c:v", "libx265"),
         *("-preset", "ultrafast", "-x265-params", words, bare),
     )
     mark_vivid(bare, path)

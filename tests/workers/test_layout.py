@@ -116,4 +116,11 @@ def test_sound_alone_needs_no_picture_steps() -> None:
 def test_the_space_for_a_chunk_follows_its_bitrate_cap() -> None:
     """1 Mb/s for ten seconds, twice, and half of that for half of the frames."""
     plan = _plan(_rung("hd"), _rung("proxy"), chunks=2)
-    assert scratch_bytes(plan, plan.chunks[0]) == 1_250_000
+    assert scratch_bytes(plan, plan.chunks[0], 10**12) == 1_250_000
+
+
+def test_a_copy_takes_the_space_of_its_source() -> None:
+    """And not that of raw pictures, which no scratch disk has for an hour of 2160p50."""
+    copied = replace(_rung("remux"), video=replace(PICTURE, lossless=True, encoder="copy"))
+    plan = _plan(copied)
+    assert scratch_bytes(plan, plan.chunks[0], 10**9) == 10**9

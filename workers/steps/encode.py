@@ -27,7 +27,7 @@ def run(context: StepContext) -> StepResult:
     plan = group_with(whole, profiles[0]) if profiles else whole
     chunk = from_json(Chunk, context.step.payload["chunk"])
     part_bytes = int(source.size_bytes * _share(plan, chunk)) if len(plan.chunks) > 1 else 0
-    context.need_scratch(part_bytes + scratch_bytes(plan, chunk))
+    context.need_scratch(part_bytes + scratch_bytes(plan, chunk, source.size_bytes))
     master = StoredSource(context, source.key, source.size_bytes)
     foreseen_bytes = encode_bytes(picture_of(context), plan, chunk, context.settings.cores)
     with context.memory(foreseen_bytes):
@@ -45,12 +45,14 @@ def run(context: StepContext) -> StepResult:
     return StepResult(result={"files": keys}, command=encoded.argv, log_tail=encoded.why_whole)
 
 
-def scratch_bytes(plan: Plan, chunk: Chunk) -> int:
-    """What the chunk's files will take at most, by their bitrate caps."""
+def scratch_bytes(plan: Plan, chunk: Chunk, source_bytes: int) -> int:
+    """What the chunk's files will take at most, by their bitrate caps; copies as their source."""
     pictures = [rung.video for rung in plan.rungs if rung.video is not None]
-    return int(
-        sum(_picture_bits(video, plan.duration_s) for video in pictures) * _share(plan, chunk) / 8
-    )
+    bits = [
+        source_bytes * 8 if video.copied else _picture_bits(video, plan.duration_s)
+        for video in pictures
+    ]
+    return int(sum(bits) * _share(plan, chunk) / 8)
 
 
 def _share(plan: Plan, chunk: Chunk) -> Fraction:
