@@ -58,7 +58,7 @@ def input_options(plan: Plan) -> dict[str, Any]:
     upright = {"noautorotate": None} if plan.source_rotation_deg else {}
     whole = plan.source_whole
     size = (whole.width, whole.height) if whole else None
-    return {**PICTURE_OPTIONS, **upright, **decoder_options(size)}
+    return {**PICTURE_OPTIONS, **upright, **decoder_options(size, plan.source_codec)}
 
 
 def deinterlaced(stream: Any, plan: Plan, *, each_field: bool) -> Any:

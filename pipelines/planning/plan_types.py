@@ -294,7 +294,8 @@ class Plan:
     all `audio_tracks`; with `clock_of_tracks` it depends on reading them all. `programme` is the
     one of a transport stream with several that all of them belong to. `source_rotation_deg` is set
     where pictures are turned after their fields were taken apart, and not by ffmpeg's decoding.
-    `source_whole` is all of the source's picture, of which a `crop` is a part.
+    `source_whole` is all of the source's picture, of which a `crop` is a part. `source_codec`
+    tells how many threads may decode it.
     `together` are the profiles whose pictures are made from one decode, where that is not all of
     them (see `pipelines.encoding.encode_groups`).
     """
@@ -317,6 +318,7 @@ class Plan:
     source_timecode: str | None = None
     source_rotation_deg: int = 0
     source_whole: Area | None = None
+    source_codec: str | None = None
     start_s: Fraction = Fraction(0)
     programme: int | None = None
     clock_of_tracks: bool = False

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.encoding.large_pictures import decoder_words
 from pipelines.facts import Measurement
 from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.progress import Progress
@@ -52,7 +53,8 @@ def prove(
     frames = _hashed(rung.video)
     finished = yield from run(
         [
-            *(ffmpeg(), "-v", "error", *PICTURE_INPUT, "-i", str(source), "-i", str(rendition)),
+            *(ffmpeg(), "-v", "error", *PICTURE_INPUT, *decoder_words(None, plan.source_codec)),
+            *("-i", str(source), "-i", str(rendition)),
             *("-map", f"0:{plan.video_track}", *frames, "pipe:source"),
             *("-map", "1:v:0", *frames, "pipe:rendition"),
             *(word for sound in sounds for word in sound.outputs(plan)),

@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.encoding.avs2_end import sequence_header
 from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.graph import compose
 from pipelines.encoding.join import concat_list, join
 from pipelines.encoding.large_pictures import decoder_words
 from pipelines.errors import MediaError
@@ -77,11 +78,13 @@ def test_a_short_programme_is_verified(tmp_path: Path) -> None:
 def test_one_thread_decodes_it(tmp_path: Path) -> None:
     """With more libdavs2 gives other pictures now and then: verification would refuse by chance."""
     info, seen = described(replace(HD, codec="avs2"))
-    (rung,) = plan(info, seen, [profile("avs2-8bit-sdr")]).rungs
+    made = plan(info, seen, [profile("avs2-8bit-sdr")])
+    (rung,) = made.rungs
     assert rung.video is not None
     for words in (
         decoder_words((1920, 1080), rung.video.codec),
         command(Path("/in.ts"), info, None, tmp_path),
+        compose(Path("/in.ts"), made, made.chunks[0], tmp_path),
     ):
         at = words.index("-threads")
         assert words[at + 1] == "1"
