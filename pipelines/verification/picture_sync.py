@@ -25,6 +25,9 @@ _MINI_GOP = 16  # frames at most between a coded picture and one that it is pred
 _MANY, _NEARLY_ALL, _A_LITTLE = 8, 0.8, 0.95
 _SUSPECTS = 24
 _FAINT = 1.5  # code values of local deviation: coders flatten what has less
+_NOISY, _EVENLY = 0.3, 1.3  # of the structure; between frames one and two apart: noise, no motion
+_EXACT = 0.03  # of what lies between two frames: a picture so near to one shows it, grain and all
+_COARSE = (40, 22)  # samples of a picture in which grain is averaged away
 _AS_USUAL = 1.5  # times the usual distance: a picture that fits nowhere well is not misplaced
 
 
@@ -62,12 +65,23 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
         if look.alien
         or (look.elsewhere and look.distance <= _AS_USUAL * usual and look.planned > usual)
     ]
-    wrong = _not_faded(_not_filled_up(wrong, video, rendition, true), video, rendition, source)
+    wrong = _without_lookalikes(wrong, video, rendition, source, true)
     if not wrong:
         found = _from_afar(video, rendition, true, looks, usual, slack)
-        wrong = _not_filled_up(found, video, rendition, true)
-        wrong = _not_faded(wrong, video, rendition, source)
+        wrong = _without_lookalikes(found, video, rendition, source, true)
     return [_told(number, place, video) for number, place in wrong[:3]]
+
+
+def _without_lookalikes(
+    wrong: Sequence[tuple[int, int]],
+    video: VideoPlan,
+    rendition: Pictures,
+    source: Pictures,
+    true: Pictures,
+) -> list[tuple[int, int]]:
+    """Without the frames in their place that something else makes look like another one."""
+    found = _not_filled_up(wrong, video, rendition, true)
+    return _more_than_grain(_not_faded(found, video, rendition, source), video, rendition, source)
 
 
 def _not_filled_up(
@@ -117,6 +131,60 @@ def _not_faded(
         if place == video.shown_by(number)
         or not _nearer_where_seen(rendition[number], source[video.shown_by(number)], source[place])
     ]
+
+
+def _more_than_grain(
+    wrong: Sequence[tuple[int, int]], video: VideoPlan, rendition: Pictures, source: Pictures
+) -> list[tuple[int, int]]:
+    """Without those that the picture without its grain does not tell of.
+
+    Where little is left for noise, as that of a tape without a signal, coders show the grain of a
+    frame before, or none.
+    """
+    return [
+        (number, place)
+        for number, place in wrong
+        if not _differs_by_grain(rendition[number], video.shown_by(number), place, source)
+    ]
+
+
+def _differs_by_grain(
+    picture: NDArray[np.float32], planned: int, place: int, source: Pictures
+) -> bool:
+    near = {at: source[at] for at in {*range(planned - 2, planned + 3), place} if at in source}
+    fine = {at: _local_contrast(one) for at, one in near.items()}
+    if not _only_noise_moves(planned, fine, _NOISY):
+        return False
+    exact = _EXACT * float(np.mean((fine[place] - fine[planned]) ** 2))
+    if place != planned and np.mean((_local_contrast(picture) - fine[place]) ** 2) < exact:
+        return False
+    shown = _local_contrast(_without_grain(picture))
+    coarse = {at: _local_contrast(_without_grain(one)) for at, one in near.items()}
+    if _only_noise_moves(planned, coarse, 0.0):  # what is left of it, in a still scene
+        return True
+    due, other = (float(np.mean((shown - coarse[at]) ** 2)) for at in (planned, place))
+    return due <= _structure(coarse[planned]) if place == planned else other >= _CLEARLY * due
+
+
+def _only_noise_moves(planned: int, true: Pictures, least: float) -> bool:
+    """Whether the frames beside it are as far from it as the next ones, and farther than `least`, a
+    share of its structure.
+    """
+    apart = {
+        step: float(np.mean((true[planned + step] - true[planned]) ** 2))
+        for step in (-2, -1, 1, 2)
+        if planned + step in true
+    }
+    beside = [apart[step] for step in (-1, 1) if step in apart]
+    next_ones = [apart[step] for step in (-2, 2) if step in apart]
+    if not beside or not next_ones:
+        return False
+    far = min(beside) > least * _structure(true[planned])
+    return far and max(next_ones) < _EVENLY * min(beside)
+
+
+def _without_grain(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(picture, _COARSE, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _nearer_where_seen(

@@ -187,13 +187,40 @@ def test_a_still_scene_says_nothing() -> None:
     assert misplaced(VIDEO, PLAN, still, still) == []
 
 
+GRAINY = noisy(moving(), 40)  # every frame with its own
+
+
+def test_grain_that_is_lost_or_shown_again_moves_no_frame() -> None:
+    """As where bits are few: no grain at all, or every second frame with that of the one before."""
+    assert misplaced(VIDEO, PLAN, noisy(moving(), 1), GRAINY) == []
+    still, source = moving(0), noisy(moving(0), 40)
+    grain = {at: source[at] - still[at] for at in still}
+    again = {at: still[at] + grain[at // 2 * 2] / 2 for at in still}
+    assert misplaced(VIDEO, PLAN, again, source) == []
+
+
+def test_of_grainy_pictures_a_shift_is_found_by_the_grain_and_without() -> None:
+    late = {at: GRAINY[min(at + 1, COUNT - 1)] for at in GRAINY}
+    assert misplaced(VIDEO, PLAN, late, GRAINY) == SHIFTED
+    smooth = {at: moving()[min(at + 12, COUNT - 1)] for at in GRAINY}
+    assert misplaced(VIDEO, PLAN, smooth, GRAINY) != []
+
+
 @pytest.mark.media
-@pytest.mark.parametrize("rate", [15, 25, 30])
-def test_what_hardly_moves_may_be_shown_a_little_ahead(rate: int, tmp_path: Path) -> None:
-    """Ffmpeg's `testsrc`: one thin gradient moves, and x264 shows it some frames early."""
-    source = tmp_path / "bars.mp4"
-    chain = f"testsrc=s=320x240:r={rate},format=yuv420p"
-    call("-f", "lavfi", "-i", chain, "-t", "5", "-c:v", "libx264", source)
+@pytest.mark.parametrize(
+    "chain",
+    [
+        pytest.param("testsrc=s=320x240:r=15", id="one thin gradient moves: shown early"),
+        pytest.param("testsrc=s=320x240:r=25", id="the same at 25"),
+        pytest.param("testsrc=s=320x240:r=30", id="the same at 30"),
+        pytest.param("nullsrc=s=640x360:r=25,geq=random(1)*255:128:128", id="tape without signal"),
+        pytest.param("mandelbrot=s=640x360:r=25,noise=alls=40:allf=t", id="coarse grain"),
+    ],
+)
+def test_what_coders_cannot_show_in_its_frame_is_not_misplaced(chain: str, tmp_path: Path) -> None:
+    source = tmp_path / "source.mp4"
+    coded = ("-c:v", "libx264", "-crf", "12", "-preset", "ultrafast")
+    call("-f", "lavfi", "-i", f"{chain},format=yuv420p", "-t", "5", *coded, source)
     made = planned(source, [replace(profile("mobile-540p"), audio=())], tmp_path)
     (rung,) = made.rungs
     whole = Chunk(0, 0, made.frames)
