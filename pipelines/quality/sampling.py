@@ -19,7 +19,7 @@ from pipelines.quality import quality_model as model
 from pipelines.quality.measure import measured_together, together_bytes
 from pipelines.quality.reference import reference_of
 
-SAMPLES = 24  # [P] at most; three mobile rungs of HD may have them from three quarters of an hour on
+SAMPLES = 24  # [P] at most; three mobile rungs of HD have time for them in 45 minutes
 _TIMES_FOR_MORE = 7  # samples: two scouts twice, and three in the last round
 _SAMPLE_S = 0.7  # CPU seconds to start the tools of one sample, measured
 
