@@ -71,8 +71,8 @@ def plan(
     `pipelines.quality.search`, by which rungs with a quality target get their CRF.
     """
     source = understand(info, inspection, source_colour)
-    within = heard_with(inspection, _zero(source), source.duration_s)
-    source = replace(source, inspection=within)
+    heard = heard_with(inspection, _zero(source), source.duration_s)
+    source = replace(source, inspection=heard)
     made: list[tuple[Profile, Rung]] = []
     refused: list[Refusal] = []
     for profile in profiles:
@@ -276,12 +276,12 @@ def _copied_tracks(rungs: Sequence[Rung]) -> set[int]:
 
 
 def _offset_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
-    zero, copied = _zero(source), _copied_tracks(rungs)
+    zero, copied, outside = _zero(source), _copied_tracks(rungs), _outside(source)
     told = []
     if source.inspection.clock_jumps:
         told.append("the file's clock jumps: picture and sound go on together, without a gap")
     for position, start in enumerate(source.inspection.audio_start_s):
-        if position in _outside(source):
+        if position in outside:
             told.append(
                 f"sound track {position} lies wholly outside the picture: it is in no delivery rung"
             )
@@ -302,13 +302,13 @@ def _end_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
     """What becomes of sound that ends elsewhere than the programme; preservation leaves it so."""
     end_s = _zero(source) + source.duration_s
     what = "picture" if source.picture else "longest track"
-    copied = _copied_tracks(rungs)
+    copied, outside = _copied_tracks(rungs), _outside(source)
     preserved = any(track.lossless for rung in rungs for track in rung.audio)
     silence = "silence follows it, but in preservation" if preserved else "silence follows it"
     kept = "preservation keeps it, " if preserved else ""
     told = []
     for position, last_s in enumerate(source.inspection.audio_end_s):
-        if position in _outside(source):
+        if position in outside:
             continue
         off_ms = round((last_s - end_s) * 1000)
         if off_ms < -_END_MS:

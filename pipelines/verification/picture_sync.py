@@ -81,7 +81,8 @@ def _without_lookalikes(
 ) -> list[tuple[int, int]]:
     """Without the frames in their place that something else makes look like another one."""
     found = _not_filled_up(wrong, video, rendition, true)
-    return _more_than_grain(_not_faded(found, video, rendition, source), video, rendition, source)
+    found = _not_faded(found, video, rendition, source)
+    return _more_than_grain(found, video, rendition, source, true)
 
 
 def _not_filled_up(
@@ -134,7 +135,11 @@ def _not_faded(
 
 
 def _more_than_grain(
-    wrong: Sequence[tuple[int, int]], video: VideoPlan, rendition: Pictures, source: Pictures
+    wrong: Sequence[tuple[int, int]],
+    video: VideoPlan,
+    rendition: Pictures,
+    source: Pictures,
+    true: Pictures,
 ) -> list[tuple[int, int]]:
     """Without those that the picture without its grain does not tell of.
 
@@ -144,22 +149,21 @@ def _more_than_grain(
     return [
         (number, place)
         for number, place in wrong
-        if not _differs_by_grain(rendition[number], video.shown_by(number), place, source)
+        if not _differs_by_grain(rendition[number], video.shown_by(number), place, source, true)
     ]
 
 
 def _differs_by_grain(
-    picture: NDArray[np.float32], planned: int, place: int, source: Pictures
+    picture: NDArray[np.float32], planned: int, place: int, source: Pictures, true: Pictures
 ) -> bool:
-    near = {at: source[at] for at in {*range(planned - 2, planned + 3), place} if at in source}
-    fine = {at: _local_contrast(one) for at, one in near.items()}
-    if not _only_noise_moves(planned, fine, _NOISY):
+    if not _only_noise_moves(planned, true, _NOISY):
         return False
-    exact = _EXACT * float(np.mean((fine[place] - fine[planned]) ** 2))
-    if place != planned and np.mean((_local_contrast(picture) - fine[place]) ** 2) < exact:
+    exact = _EXACT * float(np.mean((true[place] - true[planned]) ** 2))
+    if place != planned and np.mean((_local_contrast(picture) - true[place]) ** 2) < exact:
         return False
     shown = _local_contrast(_without_grain(picture))
-    coarse = {at: _local_contrast(_without_grain(one)) for at, one in near.items()}
+    near = {*range(planned - 2, planned + 3), place} & source.keys()
+    coarse = {at: _local_contrast(_without_grain(source[at])) for at in near}
     if _only_noise_moves(planned, coarse, 0.0):  # what is left of it, in a still scene
         return True
     due, other = (float(np.mean((shown - coarse[at]) ** 2)) for at in (planned, place))
