@@ -166,7 +166,7 @@ def adding_nothing(rungs: Sequence[Rung], choices: Mapping[str, Choice]) -> tupl
     """
     sure = {name for name, choice in choices.items() if choice.basis == "probed"}
     packaged = [rung for rung in rungs if rung.packaged and rung.profile in sure]
-    largest_first = sorted(packaged, key=_pixels, reverse=True)
+    largest_first = sorted(packaged, key=pixels_of, reverse=True)
     gone: dict[str, Refusal] = {}
     for at, rung in enumerate(largest_first):
         for smaller in largest_first[at + 1 :]:
@@ -215,7 +215,7 @@ def _mbps(choice: Choice) -> str:
     return f"{choice.bitrate_bps / 1e6:.2f} Mb/s"
 
 
-def _pixels(rung: Rung) -> int:
+def pixels_of(rung: Rung) -> int:
     assert rung.video is not None, "only pictures have a choice"
     return rung.video.width * rung.video.height
 

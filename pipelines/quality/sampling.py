@@ -17,6 +17,7 @@ from pipelines.planning.memory import encode_bytes
 from pipelines.planning.plan_types import SEARCH_SHARE, Chunk, Plan, Rung
 from pipelines.quality import quality_model as model
 from pipelines.quality.measure import measured_together, together_bytes
+from pipelines.quality.quality_target import pixels_of
 from pipelines.quality.reference import reference_of
 
 SAMPLES = 24  # [P] at most; three mobile rungs of HD have time for them in 45 minutes
@@ -68,7 +69,7 @@ def sampling_of(made: Plan, info: MediaInfo, inspection: Inspection, means: Mean
         return replace(_NONE, limited=f"nothing was probed: {_too_much(means)}")
     budget_s = means.share * encode_cpu_s(made, info, inspection)
     fits = _bytes(made, info, rungs, means.cores) <= means.memory_bytes
-    largest = max(light, key=_pixels)
+    largest = max(light, key=pixels_of)
     tried = [rungs, (largest,)] if fits else [(largest,)]
     for some in tried:
         times = int(budget_s / sample_cpu_s(some, length, info, inspection))
@@ -196,8 +197,3 @@ def _too_short(budget_s: float) -> str:
 
 def _too_much(means: Means) -> str:
     return f"samples of more would hold over {means.memory_bytes / 1e9:.1f} GB of memory"
-
-
-def _pixels(rung: Rung) -> int:
-    assert rung.video is not None, "only pictures are probed"
-    return rung.video.width * rung.video.height
