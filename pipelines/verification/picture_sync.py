@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ _MOST = 0.5
 _CODED = 2.0  # times what the source changes a frame: coded worse than that, none is told apart
 _MINI_GOP = 16  # frames at most between a coded picture and one that it is predicted from
 _MANY, _NEARLY_ALL, _A_LITTLE = 8, 0.8, 0.95
+_RUN, _PLAINLY = 6, 0.9  # frames side by side, and their gain: `testsrc`, shown early, has 0.94
 _SUSPECTS = 24
 _FAINT = 1.5  # code values of local deviation: coders flatten what has less
 _NOISY, _EVENLY = 0.3, 1.3  # of the structure; between frames one and two apart: noise, no motion
@@ -56,7 +58,7 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
         for number, picture in rendition.items()
         if (look := _look(picture, video.shown_by(number), true, slack)) is not None
     }
-    if together := _moved_together(looks, video, slack):
+    if together := _moved_together(looks, video, slack) or _moved_side_by_side(looks, video, slack):
         return [_told(number, looks[number].place, video) for number in together[:3]]
     usual = float(np.median([look.distance for look in looks.values()])) if looks else 0.0
     wrong = [
@@ -300,6 +302,26 @@ def _moved_together(looks: Mapping[int, _Look], video: VideoPlan, slack: int) ->
         return []
     gain = float(np.median([looks[number].gain for number in same]))
     return same if gain < _A_LITTLE else []
+
+
+def _moved_side_by_side(looks: Mapping[int, _Look], video: VideoPlan, slack: int) -> list[int]:
+    """The frames up to one, or from one on, that are all off by the same number, where the others
+    stand in their place.
+
+    A coder that has few bits shows pictures of other frames too, but of several others, or less
+    plainly.
+    """
+    numbers = sorted(looks)
+    for ordered in (numbers, numbers[::-1]):
+        offsets = [looks[number].place - video.shown_by(number) for number in ordered]
+        length = sum(1 for _ in takewhile(offsets[:1].__contains__, offsets))
+        run, others = ordered[:length], offsets[length:]
+        if length < _RUN or abs(offsets[0]) <= slack:
+            continue
+        gain = float(np.median([looks[number].gain for number in run]))
+        if gain < _PLAINLY and others.count(0) >= _NEARLY_ALL * len(others):
+            return sorted(run)
+    return []
 
 
 def _local_contrast(picture: NDArray[np.float32]) -> NDArray[np.float32]:

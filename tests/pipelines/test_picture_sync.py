@@ -206,6 +206,21 @@ def test_of_grainy_pictures_a_shift_is_found_by_the_grain_and_without() -> None:
     assert misplaced(VIDEO, PLAN, smooth, GRAINY) != []
 
 
+def test_of_a_still_and_grainy_scene_a_shift_is_found_on_either_side() -> None:
+    """Half the grain is left, and no frame alone tells; one that its coder repeats is no shift."""
+    still = moving(0)
+    source = noisy(still, 20)
+    ours = {at: still[at] + (source[at] - still[at]) / 2 for at in still}
+    repeated = {at: ours[at - 1 if at % 4 == 3 else at] for at in ours}
+    assert misplaced(VIDEO, PLAN, repeated, source) == []
+    late = {at: ours[at if at < 16 else at + 1] for at in range(COUNT - 1)}
+    told = [f"frame {at} shows source frame {at + 1}, planned {at}" for at in (16, 17, 18)]
+    assert misplaced(VIDEO, PLAN, late, source) == told
+    early = {at: ours[at - 1 if at < 10 else at] for at in range(1, COUNT)}
+    told = [f"frame {at} shows source frame {at - 1}, planned {at}" for at in (1, 2, 3)]
+    assert misplaced(VIDEO, PLAN, early, source) == told
+
+
 @pytest.mark.media
 @pytest.mark.parametrize(
     "chain",
