@@ -21,7 +21,7 @@ from pipelines.running.tool_output import LogTail
 from pipelines.running.tools import ffmpeg
 from pipelines.sound.loudness import EBUR128, read_loudness
 from pipelines.sound.sound_levels import Levels, LevelTrack
-from pipelines.verification.lossless import HASHED, FrameHashes
+from pipelines.verification.lossless import HASHED, FrameHashes, LosslessHashes
 from pipelines.verification.samples import (
     SOUND_FILTER,
     SOUND_RATE_HZ,
@@ -96,8 +96,11 @@ class DecodedSound:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
+    """`argv` decoded the picture, or else the sound."""
+
     picture: DecodedPicture | None
     sounds: tuple[DecodedSound, ...]
+    argv: tuple[str, ...]
 
 
 def decode(
@@ -108,27 +111,27 @@ def decode(
     spans: Sequence[Span],
     hashed: Sequence[int] = (),
     whole: Area | None = None,
+    proof: LosslessHashes | None = None,
 ) -> Generator[Progress, None, Decoded]:
     """Decode all of a rendition; the first damaged packet ends it with the error of `run`.
 
     `tracks` are the sound tracks that the file really has, `numbers` the frames to keep as
-    thumbnails, `hashed` those to hash. Times are counted from the first picture. `whole` is all of
-    the source's picture.
+    thumbnails, `hashed` those to hash, and `proof` takes the hashes of all. Times are counted from
+    the first picture. `whole` is all of the source's picture.
     """
     frames = rung.video.frames if rung.video else None
     look = f"{readable_tags(rung.video.colour)}{filter_of(rung.video, whole)}" if rung.video else ""
     threads = _threads(rung.video) if rung.video else ()
     idr = _IDR_UNITS.get(rung.video.codec) if rung.video else None
     if tracks and rung.video and rung.video.codec in _PICTURE_ALONE:
-        picture, _ = yield from _decode_some(
-            path, frames, (), numbers, spans, look, (), threads, idr
+        shown = yield from _decode_some(path, frames, (), numbers, spans, look, (), threads, idr)
+        heard = yield from _decode_some(path, None, tracks, (), spans)
+        return replace(shown, sounds=heard.sounds)
+    return (
+        yield from _decode_some(
+            path, frames, tracks, numbers, spans, look, hashed, threads, idr, proof
         )
-        _, sounds = yield from _decode_some(path, None, tracks, (), spans)
-    else:
-        picture, sounds = yield from _decode_some(
-            path, frames, tracks, numbers, spans, look, hashed, threads, idr
-        )
-    return Decoded(picture, sounds)
+    )
 
 
 def _threads(video: VideoPlan) -> tuple[str, ...]:
@@ -145,7 +148,8 @@ def _decode_some(
     hashed: Sequence[int] = (),
     threads: Sequence[str] = (),
     idr: str | None = None,
-) -> Generator[Progress, None, tuple[DecodedPicture | None, tuple[DecodedSound, ...]]]:
+    proof: LosslessHashes | None = None,
+) -> Generator[Progress, None, Decoded]:
     taken = {name: bytearray() for name in ("stamps", "packets", "thumbs", "idr")}
     listeners = [_Listener(track, spans) for track in tracks]
     # Ffmpeg counts from the first of the streams that it reads.
@@ -156,9 +160,10 @@ def _decode_some(
     hashes = FrameHashes()
     if hashed:
         outputs += ["-map", "0:v:0", "-vf", chosen(hashed), *HASHED, "pipe:hashes"]
+    outputs += proof.outputs() if proof else []
     for track in tracks:
         outputs += _sound_outputs(track, late_s)
-    yield from run(
+    finished = yield from run(
         [
             *(ffmpeg(), "-v", "level+warning"),
             *("-xerror", "-err_detect", "explode"),  # conceal nothing
@@ -169,18 +174,19 @@ def _decode_some(
         taps={
             **{name: data.extend for name, data in taken.items()},
             "hashes": hashes.feed,
+            **(proof.taps() if proof else {}),
             **{name: tap for listener in listeners for name, tap in listener.taps().items()},
         },
     )
     sounds = tuple(listener.heard() for listener in listeners)
     if frames is None:
-        return None, sounds
+        return Decoded(None, sounds, finished.argv)
     found = dict(zip(sorted(hashed), hashes.of_frames, strict=False))
     picture = replace(_picture(taken, numbers, late_s), hashes=found)
     if idr is not None:
         fresh = _packets(taken["idr"].decode(), late_s)
         picture = replace(picture, packets=replace(picture.packets, idr_pts_s=fresh.pts_s))
-    return picture, sounds
+    return Decoded(picture, sounds, finished.argv)
 
 
 def _picture_outputs(numbers: Sequence[int], look: str) -> list[str]:

@@ -1,4 +1,7 @@
-"""The proof of a lossless rendition: frames and samples decode to the MD5 of the source's."""
+"""The proof of a lossless rendition: frames and samples decode to the MD5 of the source's.
+
+The rendition is hashed by the one decode that looks at all of it: `pipelines.verification.decoded`.
+"""
 
 from __future__ import annotations
 
@@ -33,52 +36,54 @@ class FrameHashes:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """`faults` say what differs, none where all is equal; `argv` hashed both files."""
+class LosslessHashes:
+    """The MD5s of one file: every frame, all samples of each lossless track, copied metadata.
 
-    measurement: Measurement
-    faults: tuple[str, ...]
-    argv: tuple[str, ...]
+    They are outputs of a command whose first input is the rendition, or else the source.
+    """
+
+    def __init__(self, rung: Rung, plan: Plan, *, of_source: bool = False) -> None:
+        assert rung.video is not None, "a lossless rung has a picture"
+        self.frames = FrameHashes()
+        self.metadata = bytearray()
+        self._video = rung.video
+        self._picture = f"0:{plan.video_track}" if of_source else "0:v:0"
+        self._tracks = {at: track for at, track in enumerate(rung.audio) if track.lossless}
+        self.sounds = {at: bytearray() for at in self._tracks}
+        self._plan, self._of_source = plan, of_source
+
+    def outputs(self) -> list[str]:
+        return [
+            *("-map", self._picture, *_hashed(self._video), "pipe:hashed"),
+            *(word for at, track in self._tracks.items() for word in self._samples(at, track)),
+            *(self._messages() if self._video.dynamic_metadata else ()),
+        ]
+
+    def taps(self) -> dict[str, Callable[[bytes], object]]:
+        return {
+            "hashed": self.frames.feed,
+            "metadata": self.metadata.extend,
+            **{_samples_of(at): found.extend for at, found in self.sounds.items()},
+        }
+
+    def _samples(self, at: int, track: AudioPlan) -> list[str]:
+        """In 32 bits, of which a source that has them keeps all; floating point has no own."""
+        samples = "pcm_s24le" if track.lossy_source else "pcm_s32le"
+        hashed = ("-c:a", samples, "-f", "md5", f"pipe:{_samples_of(at)}")
+        if self._of_source:
+            return ["-map", f"0:{self._plan.audio_tracks[track.tracks[0]]}", *hashed]
+        late = f"atrim=start_sample={self._plan.lead_samples(track)}"
+        return ["-map", f"0:a:{at}", "-af", late, *hashed]
+
+    def _messages(self) -> list[str]:
+        """All SEI messages that come before slices."""
+        messages = "hevc_mp4toannexb,filter_units=pass_types=39"  # ITU-T H.265 table 7-1
+        kept = ("-c:v", "copy", "-bsf:v", messages, "-f", "md5")
+        return ["-map", self._picture, *kept, "pipe:metadata"]
 
 
-def prove(
-    source: Path, rendition: Path, rung: Rung, plan: Plan
-) -> Generator[Progress, None, Proof]:
-    """Decode both files whole, picture and sound: a `framemd5` measurement, equal or not."""
-    ours, theirs = FrameHashes(), FrameHashes()
-    said = _MetadataHashes(plan)
-    sounds = [_SoundHashes(at, track) for at, track in enumerate(rung.audio) if track.lossless]
-    assert rung.video is not None, "a lossless rung has a picture"
-    frames = _hashed(rung.video)
-    finished = yield from run(
-        [
-            *(ffmpeg(), "-v", "error", *PICTURE_INPUT, *decoder_words(None, plan.source_codec)),
-            *("-i", str(source), "-i", str(rendition)),
-            *("-map", f"0:{plan.video_track}", *frames, "pipe:source"),
-            *("-map", "1:v:0", *frames, "pipe:rendition"),
-            *(word for sound in sounds for word in sound.outputs(plan)),
-            *(said.outputs() if rung.video.dynamic_metadata else ()),
-        ],
-        readable=[source, rendition],
-        total_frames=plan.frames,
-        taps={
-            "source": theirs.feed,
-            "rendition": ours.feed,
-            **(said.taps() if rung.video.dynamic_metadata else {}),
-            **{name: tap for sound in sounds for name, tap in sound.taps().items()},
-        },
-    )
-    fault = _difference(ours.of_frames, theirs.of_frames)
-    count = len(ours.of_frames)
-    faults = [fault, *(sound.fault() for sound in sounds)]
-    if rung.video.dynamic_metadata:
-        faults.append(said.fault())
-    return Proof(
-        Measurement("framemd5", None, None, None, None, count, equal=fault is None),
-        tuple(told for told in faults if told is not None),
-        finished.argv,
-    )
+def _samples_of(at: int) -> str:
+    return f"samples{at:03}"
 
 
 def _hashed(video: VideoPlan) -> tuple[str, ...]:
@@ -88,63 +93,53 @@ def _hashed(video: VideoPlan) -> tuple[str, ...]:
     return ("-pix_fmt", HASHED_AS.get(video.pix_fmt, video.pix_fmt), *HASHED)
 
 
-class _MetadataHashes:
-    """The MD5 of all SEI messages that come before slices, here and in the source."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`faults` say what differs, none where all is equal; `argv` hashed the source."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._ours, self._theirs = bytearray(), bytearray()
-
-    def outputs(self) -> list[str]:
-        messages = "hevc_mp4toannexb,filter_units=pass_types=39"  # ITU-T H.265 table 7-1
-        kept = ("-c:v", "copy", "-bsf:v", messages, "-f", "md5")
-        return [
-            *("-map", f"0:{self._plan.video_track}", *kept, "pipe:metadatasource"),
-            *("-map", "1:v:0", *kept, "pipe:metadatarendition"),
-        ]
-
-    def taps(self) -> dict[str, Callable[[bytes], object]]:
-        return {
-            "metadatasource": self._theirs.extend,
-            "metadatarendition": self._ours.extend,
-        }
-
-    def fault(self) -> str | None:
-        if self._ours and self._ours == self._theirs:
-            return None
-        return "the metadata in the stream is not the source's"
+    measurement: Measurement
+    faults: tuple[str, ...]
+    argv: tuple[str, ...]
 
 
-class _SoundHashes:
-    """The MD5 of all samples of a track, here and in the source."""
+def prove(
+    source: Path, ours: LosslessHashes, rung: Rung, plan: Plan
+) -> Generator[Progress, None, Proof]:
+    """Decode the source whole, picture and sound, and compare it with the hashes of a rendition:
+    a `framemd5` measurement, equal or not.
+    """
+    theirs = LosslessHashes(rung, plan, of_source=True)
+    finished = yield from run(
+        [
+            *(ffmpeg(), "-v", "error", *PICTURE_INPUT, *decoder_words(None, plan.source_codec)),
+            *("-i", str(source), *theirs.outputs()),
+        ],
+        readable=[source],
+        total_frames=plan.frames,
+        taps=theirs.taps(),
+    )
+    fault = _difference(ours.frames.of_frames, theirs.frames.of_frames)
+    count = len(ours.frames.of_frames)
+    faults = [
+        fault,
+        *(_sound_fault(at, ours.sounds[at], found) for at, found in theirs.sounds.items()),
+    ]
+    if rung.video and rung.video.dynamic_metadata and not _same(ours.metadata, theirs.metadata):
+        faults.append("the metadata in the stream is not the source's")
+    return Proof(
+        Measurement("framemd5", None, None, None, None, count, equal=fault is None),
+        tuple(told for told in faults if told is not None),
+        finished.argv,
+    )
 
-    def __init__(self, position: int, track: AudioPlan) -> None:
-        self._position = position
-        self._track = track
-        self._ours, self._theirs = bytearray(), bytearray()
 
-    def outputs(self, plan: Plan) -> list[str]:
-        """In 32 bits, of which a source that has them keeps all; floating point has no own."""
-        samples = "pcm_s24le" if self._track.lossy_source else "pcm_s32le"
-        hashed = ("-c:a", samples, "-f", "md5")
-        late = f"atrim=start_sample={plan.lead_samples(self._track)}"
-        theirs, ours = self._names()
-        return [
-            *("-map", f"0:{plan.audio_tracks[self._track.tracks[0]]}", *hashed, f"pipe:{theirs}"),
-            *("-map", f"1:a:{self._position}", "-af", late, *hashed, f"pipe:{ours}"),
-        ]
+def _sound_fault(at: int, ours: bytearray, theirs: bytearray) -> str | None:
+    same = _same(ours, theirs)
+    return None if same else f"the samples of audio track {at} are not the source's"
 
-    def taps(self) -> dict[str, Callable[[bytes], object]]:
-        theirs, ours = self._names()
-        return {theirs: self._theirs.extend, ours: self._ours.extend}
 
-    def fault(self) -> str | None:
-        if self._ours and self._ours == self._theirs:
-            return None
-        return f"the samples of audio track {self._position} are not the source's"
-
-    def _names(self) -> tuple[str, str]:
-        return f"sound{self._position:03}source", f"sound{self._position:03}rendition"
+def _same(ours: bytearray, theirs: bytearray) -> bool:
+    return bool(ours) and ours == theirs
 
 
 def _difference(ours: Sequence[bytes], theirs: Sequence[bytes]) -> str | None:

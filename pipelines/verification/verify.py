@@ -19,7 +19,7 @@ from pipelines.errors import (
     ToolStalled,
     VerificationFailed,
 )
-from pipelines.facts import AudioFacts, RenditionFacts, Verified
+from pipelines.facts import AudioFacts, Measurement, RenditionFacts, Verified
 from pipelines.fixity import digest
 from pipelines.inspection.thumbs import Pictures, Thumbs, part_of, picture_places, source_pictures
 from pipelines.media import Colour
@@ -29,7 +29,7 @@ from pipelines.sound.sound_levels import Levels, gain_between, level_faults
 from pipelines.verification.copied_sound import copied_sound
 from pipelines.verification.decoded import Decoded, DecodedSound, Track, decode
 from pipelines.verification.expectations import decoding_faults, signalling_faults
-from pipelines.verification.lossless import Proof, prove
+from pipelines.verification.lossless import LosslessHashes, prove
 from pipelines.verification.picture_sync import misplaced, rung_frames
 from pipelines.verification.readback import Reading, read_back
 from pipelines.verification.samples import (
@@ -61,10 +61,11 @@ def verify(
     may cure (killed, stalled, disk full) pass through.
     """
     spans = sound_spans(plan.duration_s) if rung.audio else ()
+    hashed = LosslessHashes(rung, plan) if rung.video and rung.video.lossless else None
     try:
         reading = read_back(path, captioned=bool(rung.video and rung.video.captions))
         decoded = yield from part(
-            _decode(path, rung, plan, reading, spans), 0.0, 0.6, "decoding the rendition"
+            _decode(path, rung, plan, reading, spans, hashed), 0.0, 0.6, "decoding the rendition"
         )
     except (ToolKilled, ToolStalled):
         raise
@@ -79,28 +80,24 @@ def verify(
             again = seam_faults(rung, plan, source, decoded.picture.hashes, Path(folder))
             faults = yield from part(again, 0.7, 0.7, "encoding the seams again")
     _refuse(rung, faults)
-    proofs = yield from part(_proofs(path, rung, plan, source), 0.7, 0.95, "proving every frame")
-    _refuse(rung, [f"not lossless: {fault}" for proof in proofs for fault in proof.faults])
+    measured: tuple[Measurement, ...] = ()
+    commands: list[tuple[str, ...]] = []
+    if hashed:
+        proving = prove(source, hashed, rung, plan)
+        proof = yield from part(proving, 0.7, 0.95, "proving every frame")
+        _refuse(rung, [f"not lossless: {fault}" for fault in proof.faults])
+        measured, commands = (proof.measurement,), [decoded.argv, proof.argv]
     copied = yield from copied_sound(path, rung, plan, source)
     _refuse(rung, [f"not copied: {fault}" for fault in copied.faults])
     hashes = yield from part(digest(path), 0.95, 1.0, "hashing the rendition")
     facts = _facts(path, rung, plan, reading, decoded, hashes["sha256"])
-    measured = tuple(proof.measurement for proof in proofs)
-    commands = [proof.argv for proof in proofs]
-    return Verified(facts, measured, (*commands, *([copied.argv] if copied.argv else [])))
+    commands += [copied.argv] if copied.argv else []
+    return Verified(facts, measured, tuple(commands))
 
 
 def _refuse(rung: Rung, faults: Sequence[str]) -> None:
     if faults:
         raise VerificationFailed(f"{rung.profile} disagrees with its plan: {'; '.join(faults)}")
-
-
-def _proofs(
-    path: Path, rung: Rung, plan: Plan, source: Path
-) -> Generator[Progress, None, list[Proof]]:
-    if rung.video is None or not rung.video.lossless:
-        return []
-    return [(yield from prove(source, path, rung, plan))]
 
 
 def _said(error: Exception) -> str:
@@ -111,7 +108,12 @@ def _said(error: Exception) -> str:
 
 
 def _decode(
-    path: Path, rung: Rung, plan: Plan, reading: Reading, spans: tuple[Span, ...]
+    path: Path,
+    rung: Rung,
+    plan: Plan,
+    reading: Reading,
+    spans: tuple[Span, ...],
+    hashed: LosslessHashes | None,
 ) -> Generator[Progress, None, Decoded]:
     tracks = [
         replace(
@@ -123,9 +125,11 @@ def _decode(
     numbers = rung_frames(rung.video, picture_places(plan)) if rung.video else []
     video = None if reading.picture is None else rung.video
     seams = seam_frames(video, plan) if video else ()
+    whole = video is not None and len(tracks) == len(rung.audio)
     return (
         yield from decode(
-            path, replace(rung, video=video), tracks, numbers, spans, seams, plan.source_whole
+            *(path, replace(rung, video=video), tracks, numbers, spans),
+            *(seams, plan.source_whole, hashed if whole else None),
         )
     )
 
