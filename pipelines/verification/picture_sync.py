@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
 
 import cv2
@@ -43,7 +44,33 @@ def rung_frames(video: VideoPlan, windows: Iterable[Window]) -> list[int]:
     return sorted(numbers)
 
 
-def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Pictures) -> list[str]:
+class Known:
+    """Pictures of the source with their local contrast, which every window is compared with."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self.pictures = pictures
+        self.contrast = {number: _local_contrast(picture) for number, picture in pictures.items()}
+        self._places = list(pictures)
+
+    @cached_property
+    def _rows(self) -> NDArray[np.float32]:
+        return np.array([picture.ravel() for picture in self.contrast.values()])
+
+    @cached_property
+    def _squares(self) -> NDArray[np.float32]:
+        return np.asarray(np.einsum("ij,ij->i", self._rows, self._rows), np.float32)
+
+    def nearest(self, shown: Sequence[NDArray[np.float32]]) -> list[int]:
+        """The picture that is nearest to each: one product of matrices, as there may be many.
+
+        The mean of (a - b)² is least where b² - 2ab is, summed.
+        """
+        rows = np.array([contrast.ravel() for contrast in shown])
+        least = np.argmin(self._squares[:, np.newaxis] - 2 * (self._rows @ rows.T), axis=0)
+        return [self._places[at] for at in least]
+
+
+def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Known) -> list[str]:
     """One line for each of the first frames that look like another frame of the source.
 
     Local contrast is compared, which tone mapping and fades hardly change. A picture that is as
@@ -52,7 +79,7 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
     source (variable frame rate) may be one frame off by rounding, and film may be by its pulldown.
     """
     slack = 0 if plan.constant_frame_rate and not video.pulldown else 1
-    true = {number: _local_contrast(picture) for number, picture in source.items()}
+    true = source.contrast
     looks = {
         number: look
         for number, picture in rendition.items()
@@ -67,10 +94,10 @@ def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Picture
         if look.alien
         or (look.elsewhere and look.distance <= _AS_USUAL * usual and look.planned > usual)
     ]
-    wrong = _without_lookalikes(wrong, video, rendition, source, true)
+    wrong = _without_lookalikes(wrong, video, rendition, source)
     if not wrong:
-        found = _from_afar(video, rendition, true, looks, usual, slack)
-        wrong = _without_lookalikes(found, video, rendition, source, true)
+        found = _from_afar(video, rendition, source, looks, usual, slack)
+        wrong = _without_lookalikes(found, video, rendition, source)
     return [_told(number, place, video) for number, place in wrong[:3]]
 
 
@@ -78,13 +105,12 @@ def _without_lookalikes(
     wrong: Sequence[tuple[int, int]],
     video: VideoPlan,
     rendition: Pictures,
-    source: Pictures,
-    true: Pictures,
+    source: Known,
 ) -> list[tuple[int, int]]:
     """Without the frames in their place that something else makes look like another one."""
-    found = _not_filled_up(wrong, video, rendition, true)
-    found = _not_faded(found, video, rendition, source)
-    return _more_than_grain(found, video, rendition, source, true)
+    found = _not_filled_up(wrong, video, rendition, source.contrast)
+    found = _not_faded(found, video, rendition, source.pictures)
+    return _more_than_grain(found, video, rendition, source)
 
 
 def _not_filled_up(
@@ -140,8 +166,7 @@ def _more_than_grain(
     wrong: Sequence[tuple[int, int]],
     video: VideoPlan,
     rendition: Pictures,
-    source: Pictures,
-    true: Pictures,
+    source: Known,
 ) -> list[tuple[int, int]]:
     """Without those that the picture without its grain does not tell of.
 
@@ -151,21 +176,22 @@ def _more_than_grain(
     return [
         (number, place)
         for number, place in wrong
-        if not _differs_by_grain(rendition[number], video.shown_by(number), place, source, true)
+        if not _differs_by_grain(rendition[number], video.shown_by(number), place, source)
     ]
 
 
 def _differs_by_grain(
-    picture: NDArray[np.float32], planned: int, place: int, source: Pictures, true: Pictures
+    picture: NDArray[np.float32], planned: int, place: int, source: Known
 ) -> bool:
+    true, pictures = source.contrast, source.pictures
     if not _only_noise_moves(planned, true, _NOISY):
         return False
     exact = _EXACT * float(np.mean((true[place] - true[planned]) ** 2))
     if place != planned and np.mean((_local_contrast(picture) - true[place]) ** 2) < exact:
         return False
     shown = _local_contrast(_without_grain(picture))
-    near = {*range(planned - 2, planned + 3), place} & source.keys()
-    coarse = {at: _local_contrast(_without_grain(source[at])) for at in near}
+    near = {*range(planned - 2, planned + 3), place} & pictures.keys()
+    coarse = {at: _local_contrast(_without_grain(pictures[at])) for at in near}
     if _only_noise_moves(planned, coarse, 0.0):  # what is left of it, in a still scene
         return True
     due, other = (float(np.mean((shown - coarse[at]) ** 2)) for at in (planned, place))
@@ -207,7 +233,7 @@ def _nearer_where_seen(
 def _from_afar(
     video: VideoPlan,
     rendition: Pictures,
-    true: Pictures,
+    source: Known,
     looks: Mapping[int, _Look],
     usual: float,
     slack: int,
@@ -218,27 +244,19 @@ def _from_afar(
     those that fit worst are looked at: each is compared with all that is known of the source.
     """
     suspects = [number for number, look in looks.items() if look.planned > usual]
-    suspects = sorted(suspects, key=lambda number: -looks[number].planned)[:_SUSPECTS]
-    found, nearest = [], _nearest_of(true)
-    for number in sorted(suspects):
-        shown, planned = _local_contrast(rendition[number]), video.shown_by(number)
-        best = nearest(shown)
+    suspects = sorted(sorted(suspects, key=lambda number: -looks[number].planned)[:_SUSPECTS])
+    if not suspects:
+        return []
+    pictures = [_local_contrast(rendition[number]) for number in suspects]
+    found, true = [], source.contrast
+    nearest = source.nearest(pictures)
+    for number, shown, best in zip(suspects, pictures, nearest, strict=True):
+        planned = video.shown_by(number)
         distance = {at: float(np.mean((shown - true[at]) ** 2)) for at in (best, planned)}
         elsewhere = abs(best - planned) > slack and distance[best] <= _AS_USUAL * usual
         if elsewhere and _clearly_nearer(distance, best, planned, true):
             found.append((number, best))
     return found
-
-
-def _nearest_of(true: Pictures) -> Callable[[NDArray[np.float32]], int]:
-    """Which of these is nearest to a picture: one product of matrices, as there may be many.
-
-    The mean of (a - b)² is least where b² - 2ab is, summed.
-    """
-    places = list(true)
-    known = np.array([picture.ravel() for picture in true.values()])
-    squares = np.sum(known**2, axis=-1)
-    return lambda shown: places[int(np.argmin(squares - 2 * (known @ shown.ravel())))]
 
 
 def _clearly_nearer(distance: Mapping[int, float], best: int, planned: int, true: Pictures) -> bool:

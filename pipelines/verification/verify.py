@@ -30,7 +30,7 @@ from pipelines.verification.copied_sound import copied_sound
 from pipelines.verification.decoded import Decoded, DecodedSound, Track, decode
 from pipelines.verification.expectations import decoding_faults, signalling_faults
 from pipelines.verification.lossless import LosslessHashes, prove
-from pipelines.verification.picture_sync import misplaced, rung_frames
+from pipelines.verification.picture_sync import Known, misplaced, rung_frames
 from pipelines.verification.readback import Reading, read_back
 from pipelines.verification.samples import (
     LOOKS_S,
@@ -203,13 +203,13 @@ def _picture_faults(
     faults: list[str] = []
     windows = picture_places(plan)
     true = yield from source_pictures(thumbs, plan, windows)
-    true = part_of(true, rung.video.crop, plan.source_whole)
+    known = Known(part_of(true, rung.video.crop, plan.source_whole))
     for window in windows:
         numbers = rung_frames(rung.video, [window])
         here = {number: ours[number] for number in numbers if number in ours}
         faults += [
-            *misplaced(rung.video, plan, here, true),
-            *_missing(rung.video, numbers, here, true),
+            *misplaced(rung.video, plan, here, known),
+            *_missing(rung.video, numbers, here, known.pictures),
         ]
     return faults
 

@@ -23,10 +23,12 @@ from pipelines.inspection.thumbs import (
     thumbs_in,
 )
 from pipelines.planning.plan import Chunk, plan
+from pipelines.planning.plan_types import Plan, VideoPlan
 from pipelines.profiles.profile import profile
 from pipelines.progress import finish
 from pipelines.sources.probe import probe
-from pipelines.verification.picture_sync import misplaced
+from pipelines.verification.picture_sync import Known
+from pipelines.verification.picture_sync import misplaced as misplaced_in
 from pipelines.verification.verify import verify
 from sample_media.generate import generate
 from tests.pipelines.handmade import PLAN, VIDEO
@@ -59,6 +61,10 @@ def noisy(pictures: Pictures, deviation: float) -> Pictures:
         at: (picture + chance.normal(0, deviation, picture.shape)).astype(np.float32)
         for at, picture in pictures.items()
     }
+
+
+def misplaced(video: VideoPlan, plan: Plan, ours: Pictures, source: Pictures) -> list[str]:
+    return misplaced_in(video, plan, ours, Known(source))
 
 
 @pytest.mark.parametrize("deviation", [0.0, 1.5, 10.0])
