@@ -38,11 +38,17 @@ from pipelines.verification.samples import Span
 
 PIX_FMT = "yuv420p10le"  # one format for both inputs, STANDARDS.md "Quality metrics"
 WHOLE_FRAMES = 1500  # [P] up to here every frame is scored
-WINDOWS, WINDOW_FRAMES = 5, 250  # [P] contiguous: sub-sampling aliases with the mini-GOP
+WINDOW_FRAMES = 25  # [P] contiguous: sub-sampling aliases with the mini-GOP
+# [P] One for so many frames, where programmes have many shots, but no fewer and no more than this
+# (`docs/decisions/0009-what-proof-costs.md`).
+_WINDOW_EVERY, _FEWEST, _MOST = 375, 20, 80
 # [P] For all pairs: each keeps 0.1 GiB of pictures at 1080p and 0.4 at 2160p, measured. XPSNR takes
 # half of VMAF's time, in one thread for all pairs, and so feeds no more.
 _VMAF_THREADS = 4
-_SEEK_MARGIN_S = 5
+# How long before a place reading begins: where there is an index it leads to the key frame before,
+# elsewhere anywhere, and so some GOPs earlier.
+_INDEXED_MARGIN_S, _SEEK_MARGIN_S = 2, 5
+_INDEXED = frozenset({"mov", "mp4", "m4a", "mkv", "matroska"})
 # Where the times of frames do not depend on where reading begins.
 _SEEKABLE = frozenset({"mov", "mp4", "matroska", "mpegts", "mxf"})
 
@@ -85,13 +91,18 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A source and its renditions, each to be compared with one reference."""
+    """A source and its renditions, each to be compared with one reference.
+
+    `only` names a metric where not all of them are wanted, `format_name` is ffmpeg's word for the
+    source's container.
+    """
 
     source: Path
     plan: Plan
     reference: Reference
     pairs: tuple[Pair, ...]
-    only: str | None = None  # a metric's name, where not all of them are wanted
+    only: str | None = None
+    format_name: str = ""
 
     @property
     def stride(self) -> Fraction:
@@ -125,7 +136,8 @@ def windows_of(plan: Plan, strides: Collection[Fraction], format_name: str) -> t
     # Every rung has the source's frames 0, shared, 2 × shared …
     shared = least_multiple([*strides, Fraction(1)]).numerator
     last = int((frames - WINDOW_FRAMES) * slowest / shared)
-    starts = [last * at // (WINDOWS - 1) * shared for at in range(WINDOWS)]
+    count = min(_MOST, max(_FEWEST, frames // _WINDOW_EVERY))
+    starts = [last * at // (count - 1) * shared for at in range(count)]
     length = ceil(WINDOW_FRAMES * slowest)
     return tuple(Window(at, min(at + length, plan.frames), seek=True) for at in starts)
 
@@ -158,7 +170,9 @@ def _reference(comparison: Comparison, window: Window) -> Any:
     zero_s, rate = plan.first_picture_s, plan.frame_rate
     apart = made_apart(comparison.reference, stride)
     span = _span(zero_s, rate, first, end, apart) if window.seek else None
-    pictures = _opened(comparison.source, span, input_options(plan))[str(plan.video_track)]
+    indexed = not _INDEXED.isdisjoint(comparison.format_name.split(","))
+    opened = _opened(comparison.source, span, input_options(plan), indexed=indexed)
+    pictures = opened[str(plan.video_track)]
     made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, span)
     return made.filter("trim", end_frame=ceil((end - first) / stride))
 
@@ -199,7 +213,8 @@ def _seen(comparison: Comparison, pair: Pair, frames: range, *, seek: bool) -> A
     video, raster = pair.video, comparison.reference.raster
     span = _span(pair.zero_s, video.frame_rate, frames.start, frames.stop) if seek else None
     options = decoder_options((video.width, video.height), video.codec)
-    pictures = _opened(pair.rendition, span, options)["v:0"]
+    indexed = pair.rung.container in _INDEXED
+    pictures = _opened(pair.rendition, span, options, indexed=indexed)["v:0"]
     if span is not None:
         pictures = between(pictures, span)
     pictures = cropped(pictures, video.active)
@@ -216,10 +231,11 @@ def _on_one_clock(pictures: Any, pair: Pair) -> Any:
     return pictures.filter("settb", rational(tick)).filter("setpts", "N")
 
 
-def _opened(path: Path, span: Span | None, wanted: Mapping[str, Any]) -> Any:
+def _opened(path: Path, span: Span | None, wanted: Mapping[str, Any], *, indexed: bool) -> Any:
     """An input; with a span its times are the file's own, and it is read from a little before."""
     options: dict[str, Any] = {**wanted, **({"copyts": None} if span else {})}
-    place_s = float(span.start_s) - _SEEK_MARGIN_S if span else 0.0
+    margin_s = _INDEXED_MARGIN_S if indexed else _SEEK_MARGIN_S
+    place_s = float(span.start_s) - margin_s if span else 0.0
     if place_s > 0:
         options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{place_s:.6f}"}
     return graph.input(str(path), **options)

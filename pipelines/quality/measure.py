@@ -143,7 +143,7 @@ def _measure(
     """All pairs in one command a window; raises where it fails, for whichever of them."""
     info = probe(source, plan.programme)
     (reference,) = {_reference_of(pair.rung, info) for pair in pairs}
-    comparison = Comparison(source, plan, reference, pairs)
+    comparison = Comparison(source, plan, reference, pairs, format_name=info.format_name)
     windows = windows_of(plan, {pair.video.stride for pair in pairs}, info.format_name)
     readings = [_Reading(pair, comparison.metrics(pair), folder) for pair in pairs]
     commands: list[tuple[str, ...]] = []

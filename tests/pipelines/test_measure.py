@@ -287,11 +287,14 @@ def test_models_follow_raster_rate_and_range() -> None:
 
 
 def test_a_long_programme_is_scored_in_contiguous_windows() -> None:
-    """Five of 250 frames, from the first to the last; up to 1500 frames all are scored."""
+    """Of 25 frames, from the first to the last; up to 1500 frames all are scored."""
     plan = replace(PLAN, frames=9000)
     windows = windows_of(plan, {1}, "mov,mp4,m4a,3gp,3g2,mj2")
-    assert [window.start_frame for window in windows] == [0, 2187, 4375, 6562, 8750]
-    assert {len(window.of(replace(VIDEO, frames=9000))) for window in windows} == {250}
+    starts = [window.start_frame for window in windows]
+    assert (len(starts), starts[:3], starts[-1]) == (24, [0, 390, 780], 8975)
+    assert {len(window.of(replace(VIDEO, frames=9000))) for window in windows} == {25}
+    counts = [len(windows_of(replace(plan, frames=n), {1}, "mxf")) for n in (1501, 15000, 90000)]
+    assert counts == [20, 40, 80]
     assert windows_of(replace(plan, frames=1500), {1}, "mxf") == (Window(0, 1500, seek=False),)
 
 
@@ -301,14 +304,14 @@ def test_windows_are_as_long_for_the_slowest_rung() -> None:
         replace(VIDEO, rate_divisor=divisor, frames=-(-9001 // divisor)) for divisor in (1, 2, 3)
     )
     windows = windows_of(replace(PLAN, frames=9001), {1, 2}, "mxf")
-    assert [len(window.of(half)) for window in windows] == [250] * 5
-    assert [len(window.of(whole)) for window in windows] == [500] * 4 + [499]
+    assert [len(window.of(half)) for window in windows] == [25] * 20
+    assert [len(window.of(whole)) for window in windows] == [50] * 19 + [49]
     assert windows[-1].end_frame == 9001
     assert windows_of(replace(PLAN, frames=9001), {2}, "mxf") == windows
     assert windows_of(replace(PLAN, frames=3000), {1, 2}, "mxf") == (Window(0, 3000, seek=False),)
     windows = windows_of(replace(PLAN, frames=9000), {2, 3}, "mxf")
     assert {window.start_frame % 6 for window in windows} == {0}
-    assert {len(window.of(third)) for window in windows} == {250}
+    assert {len(window.of(third)) for window in windows} == {25}
 
 
 def test_where_seeking_is_not_exact_only_the_head_is_scored() -> None:

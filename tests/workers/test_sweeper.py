@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn, cast
@@ -102,7 +103,8 @@ def test_what_was_never_sent_is_sent_once(embedded: Bench) -> None:
 def test_a_lost_message_is_sent_again(embedded: Bench) -> None:
     """It was sent long ago, the step is still ready, and the queue is empty."""
     job = embedded.job(NewStep("encode", "one", payload("encode")))
-    sweeper = _sweeper(embedded)
+    patient = replace(embedded.settings, resend_after_s=30.0)
+    sweeper = Sweeper(patient, embedded.database, embedded.objects, embedded.broker)
     sweeper.sweep()
     embedded.broker.flush("encode")
     sweeper.sweep()
