@@ -49,12 +49,11 @@ class Known:
 
     def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
-        self.contrast = {number: _local_contrast(picture) for number, picture in pictures.items()}
         self._places = list(pictures)
-
-    @cached_property
-    def _rows(self) -> NDArray[np.float32]:
-        return np.array([picture.ravel() for picture in self.contrast.values()])
+        self._rows = np.array([_local_contrast(one).ravel() for one in pictures.values()])
+        shapes = [picture.shape for picture in pictures.values()]
+        by_place = zip(self._places, self._rows, shapes, strict=True)
+        self.contrast = {place: row.reshape(shape) for place, row, shape in by_place}
 
     @cached_property
     def _squares(self) -> NDArray[np.float32]:
