@@ -38,8 +38,9 @@ from typing import Any, TypeVar
 from benchmarks.clips import MEDIA, Clip, looked_at
 from benchmarks.ratios import cpu_of, show
 from pipelines.encoding.cut import LocalFile
-from pipelines.encoding.encode import encode_chunk
+from pipelines.encoding.encode import encode
 from pipelines.encoding.graph import compose
+from pipelines.encoding.join import join
 from pipelines.planning.plan import Chunk, Plan, plan
 from pipelines.planning.plan_types import SEARCH_SHARE
 from pipelines.profiles.profile import Profile, profile
@@ -107,8 +108,8 @@ def compared(path: Path, lines: int, folder: Path, share: float) -> dict[str, An
     searching = search(LocalFile(path), first, clip.info, clip.inspection, own, Means(share))
     found, search_s, search_cpu_s = timed(lambda: finish(searching))
     made = plan(clip.info, clip.inspection, [wanted], findings=found)
-    files, encode_s, encode_cpu_s = timed(lambda: encoded(clip, made, folder))
-    ours = scored(clip, made, files[wanted.name], folder)
+    file, encode_s, encode_cpu_s = timed(lambda: encoded(clip, made, folder))
+    ours = scored(clip, made, file, folder)
     others = [at_rate(clip, made, round(ours.bits_s * more), folder) for more in RATES]
     (choice,) = made.choices
     nominal = wanted.video.max_bitrate_bps if wanted.video else None
@@ -154,9 +155,18 @@ def timed(work: Callable[[], T]) -> tuple[T, float, float]:
     return kept[0], time.monotonic() - began, cpu_s
 
 
-def encoded(clip: Clip, made: Plan, folder: Path) -> dict[str, Path]:
-    own = Path(tempfile.mkdtemp(dir=folder))
-    return finish(encode_chunk(clip.path, made, Chunk(0, 0, made.frames), own)).files
+def encoded(clip: Clip, made: Plan, folder: Path) -> Path:
+    """The rung as a job makes it: chunk by chunk, and joined."""
+    own, (rung,) = Path(tempfile.mkdtemp(dir=folder)), made.rungs
+    parts = []
+    for chunk in made.chunks:
+        part = own / str(chunk.index)
+        part.mkdir()
+        made_there = finish(encode(LocalFile(clip.path), made, chunk, part))
+        parts.append(made_there.files[rung.profile])
+    out = own / "joined.mp4"
+    finish(join(rung, parts, [], out, made))
+    return out
 
 
 def at_rate(clip: Clip, made: Plan, bits_s: int, folder: Path) -> Encoded:

@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 
 from pipelines.media import Inspection, MediaInfo, Shot
-from pipelines.planning.plan import Plan, plan
+from pipelines.planning.plan import Chunk, Plan, plan
 from pipelines.planning.plan_types import Choice, Findings, Probe
 from pipelines.profiles.profile import Profile, Target, profile
 from pipelines.quality import quality_model as model
@@ -274,7 +274,7 @@ def test_cuts_are_in_samples_as_they_are_in_the_programme() -> None:
     """Shots shorter than a sample: it would never show one if it stayed inside them."""
     shots = tuple(Shot(at, at + 30, 0.01, 0.02, 900.0) for at in range(0, 6000, 30))
     inspection = replace(seen(EASY)[1], shots=shots, frames=6000, duration_s=Fraction(240))
-    samples = samples_in(inspection, 50, 20, 1)
+    samples = samples_in(inspection, (Chunk(0, 0, 6000),), 50, 20)
 
     assert len(samples) == 20
     assert all(0 <= sample.start_frame <= 5950 for sample in samples)
@@ -303,13 +303,16 @@ def test_one_crf_is_set_against_another_by_the_same_places() -> None:
 
 
 def test_samples_are_taken_from_easy_and_hard_shots_alike() -> None:
-    """Half of them in each half of the programme's difficulty, on frames that every rung has."""
+    """Each is a GOP of the encode: a whole number of them after the beginning of its chunk."""
     shots = tuple(Shot(at, at + 100, 0.01, 0.02, float(at % 700)) for at in range(0, 6000, 100))
     inspection = replace(seen(EASY)[1], shots=shots, frames=6000, duration_s=Fraction(240))
-    samples = samples_in(inspection, 50, 6, 2)
+    chunks = (Chunk(0, 0, 312), Chunk(1, 312, 350), Chunk(2, 350, 6000))
+    samples = samples_in(inspection, chunks, 50, 6)
 
     assert len(samples) == 6
-    assert all(sample.start_frame % 2 == 0 for sample in samples)
+    starts = {*range(0, 300, 50), *range(350, 6000, 50)}
+    assert {sample.start_frame for sample in samples} <= starts
+    assert len(samples_in(inspection, chunks, 50, 500)) == len(starts)
     assert all(sample.end_frame - sample.start_frame == 50 for sample in samples)
     hardness = sorted(sample.start_frame // 100 * 100 % 700 for sample in samples)
     assert hardness[0] <= 100
