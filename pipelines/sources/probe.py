@@ -60,6 +60,7 @@ _CHILD = Path(__file__).with_name("probe_child.py")
 _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
 _HD_LINES = 720
+_MOST_FPS = 1000  # [P] no camera that writes an even rate is faster; clocks are
 _DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
 # What ffmpeg's decoders make letters of, and Kapok of TTML; the others are pictures. Names are
 # ffmpeg's.
@@ -334,9 +335,13 @@ def _language(tag: str | None) -> str | None:
 
 
 def _rate(track: Mapping[str, Any]) -> Fraction:
-    """The container's average rate at its nearest standard; `inspect` measures the real one."""
+    """The container's average rate at its nearest standard; `inspect` measures the real one.
+
+    Of a raw DV stream ffmpeg calls the clock its average rate, and guesses the right one.
+    """
     rates = [Fraction(rate) for rate in track["rates"]]
-    return nearest_standard_rate(rates[0]) if rates else Fraction(25)
+    likely = [rate for rate in rates if rate <= _MOST_FPS] or rates
+    return nearest_standard_rate(likely[0]) if likely else Fraction(25)
 
 
 def _colour(track: Mapping[str, Any]) -> Colour:
