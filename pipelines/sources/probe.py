@@ -59,6 +59,7 @@ CHECK_AND_EXPORT = "check the file in a player, and export it again"
 _CHILD = Path(__file__).with_name("probe_child.py")
 _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
+_MOST_DISC_BITS = 24  # of a DVD's and a Blu-ray's PCM, the codecs whose names do not say
 _HD_LINES = 720
 _MOST_FPS = 1000  # [P] no camera that writes an even rate is faster; clocks are
 _DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
@@ -397,7 +398,7 @@ def _sound_bit_depth(codec: str, sample_bits: int, coded_bits: int | None) -> in
     """Decoders give 24 bits in 32; floating point counts as 32. `None` for a lossy codec."""
     if codec.startswith("pcm_"):
         digits = re.match(r"pcm_[a-z]+(\d+)", codec)
-        return int(digits[1]) if digits else sample_bits
+        return int(digits[1]) if digits else min(sample_bits, _MOST_DISC_BITS)
     if codec in _LOSSLESS_SOUND:
         return 16 if sample_bits <= 16 else coded_bits or 24
     return None

@@ -15,7 +15,7 @@ from pipelines.progress import finish
 from pipelines.sound.sound_levels import Levels, LevelTrack, level_faults
 from pipelines.sources.probe import probe
 from tests.pipelines.made import made_of
-from tests.pipelines.sources import call, read_back
+from tests.pipelines.sources import call, read_back, samples, smaller
 
 pytestmark = pytest.mark.media
 
@@ -72,3 +72,34 @@ def test_the_tail_of_a_last_packet_is_no_sound_that_the_source_lacks() -> None:
     """16 ms behind the end count as much as they last: an LFE's filter rings that long."""
     silence, ringing = np.zeros((800, 1), np.float32), np.full((128, 1), 0.005, np.float32)
     assert level_faults(metered(silence, ringing), metered(silence), mixed=True) == []
+
+
+def test_six_channels_that_nobody_names_are_five_one_as_well_as_their_downmix(
+    tmp_path: Path,
+) -> None:
+    """PCM in Matroska has no layout: the downmix was made of it and the 5.1 left out unsaid."""
+    source = tmp_path / "six.mkv"
+    hertz = (200, 400, 600, 60, 1000, 1200)
+    tones = "|".join(f"0.1*sin(2*PI*{pitch}*t)" for pitch in hertz)
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2")
+    sound = ("-f", "lavfi", "-i", f"aevalsrc='{tones}':s=48000:d=2:c=5.1")
+    coder = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "pcm_s16le")
+    call(*picture, *sound, *coder, source)
+    assert [track.layout for track in probe(source).audio] == ["6 channels"]
+    made, files = made_of(source, tmp_path, [smaller(profile("hd-avc-sdr-ts"), 320, 180)])
+    assert [track.codec for track in made.rungs[0].audio] == ["aac", "ac3"]
+    heard = samples(files["hd-avc-sdr-ts"], 6, track=1)[24_000:72_000]
+    loudest = np.abs(np.fft.rfft(heard, axis=0)).argmax(axis=0)
+    assert loudest.tolist() == list(hertz)
+
+
+def test_the_pcm_of_a_dvd_is_preserved(tmp_path: Path) -> None:
+    """Its samples are 24 bits at most, whatever they are decoded into."""
+    source = tmp_path / "disc.vob"
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=352x288:r=25:d=1")
+    sound = ("-f", "lavfi", "-i", "sine=r=48000:d=1")
+    coder = ("-c:v", "mpeg2video", "-c:a", "pcm_dvd", "-sample_fmt", "s32", "-ac", "2")
+    call(*picture, *sound, *coder, source)
+    assert [track.bit_depth for track in probe(source).audio] == [24]
+    made, _ = made_of(source, tmp_path, [profile("archive-ffv1")])
+    assert made.refused == ()
