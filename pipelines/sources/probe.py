@@ -55,6 +55,7 @@ MAX_DURATION_S = 7 * 24 * 3600
 _MOV_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
 # SMPTE ST 377-1, RFC 8794 (EBML).
 _SIGNATURES = {"MXF": bytes.fromhex("060e2b34020501010d010201"), "MKV": b"\x1a\x45\xdf\xa3"}
+_OPENED = "MP4, MOV, MXF, MPEG-TS, MKV, WAV or the like"
 CHECK_AND_EXPORT = "check the file in a player, and export it again"
 _CHILD = Path(__file__).with_name("probe_child.py")
 _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
@@ -179,10 +180,13 @@ def _looks_like_mov(path: Path) -> bool:
 
 def _why_unopened(path: Path, log: str, error: str) -> str:
     if "whitelist" in log:
-        return "it is a playlist, a script or a format that Kapok does not open: upload the media"
+        return (
+            "it is a playlist, a script or a format that Kapok does not open (as GIF and WavPack "
+            f"are): upload the media itself, as {_OPENED}"
+        )
     if kind := _signature(path):
         return f"it begins as {kind}, but its structure is damaged ({error}): write the file again"
-    return f"it is not media ({error}): upload MP4, MOV, MXF, MPEG-TS, MKV, WAV or the like"
+    return f"it is not media ({error}): upload {_OPENED}"
 
 
 def _signature(path: Path) -> str | None:
