@@ -103,3 +103,15 @@ def test_the_pcm_of_a_dvd_is_preserved(tmp_path: Path) -> None:
     assert [track.bit_depth for track in probe(source).audio] == [24]
     made, _ = made_of(source, tmp_path, [profile("archive-ffv1")])
     assert made.refused == ()
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_chapters_are_not_lost_without_a_word(suffix: str, tmp_path: Path) -> None:
+    """No rendition has them, not even the one that preserves."""
+    listed = tmp_path / "chapters.txt"
+    spans = "".join(f"[CHAPTER]\nTIMEBASE=1/1\nSTART={at}\nEND={at + 1}\n" for at in range(2))
+    listed.write_text(f";FFMETADATA1\n{spans}")
+    source = tmp_path / f"film.{suffix}"
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2")
+    call(*picture, "-i", listed, "-map_chapters", "1", "-c:v", "libx264", source)
+    assert "the list of chapters (2)" in probe(source).left_out
