@@ -132,8 +132,13 @@ class VideoTrack:
     @property
     def whole(self) -> Area:
         """All of the picture after rotation, before its pixels become square."""
-        upright = self.rotation_deg % 180 == 0
-        return Area(0, 0, *((self.width, self.height) if upright else (self.height, self.width)))
+        sides = (self.height, self.width) if self.lies_on_its_side else (self.width, self.height)
+        return Area(0, 0, *sides)
+
+    @property
+    def lies_on_its_side(self) -> bool:
+        """Of no quarter turn: ffmpeg turns such pictures within their raster."""
+        return self.rotation_deg % 180 == 90
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -148,9 +153,9 @@ class VideoTrack:
     def exact_size(self, part: Area | None) -> tuple[Fraction, Fraction]:
         """The same before it is rounded."""
         area, shape = part or self.whole, self.pixel_aspect
-        if self.rotation_deg % 180 == 0:
-            return area.width * shape, Fraction(area.height)
-        return Fraction(area.width), area.height * shape
+        if self.lies_on_its_side:
+            return Fraction(area.width), area.height * shape
+        return area.width * shape, Fraction(area.height)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ from pipelines.encoding.picture_filters import (
     input_options,
     rational,
     resampled,
+    rescaled,
+    scaled,
     turned,
     with_bars,
     with_timecode,
@@ -41,8 +43,6 @@ from pipelines.subtitles import caption_filters
 
 _LOOK_SIZE = (32, 32)
 _FIELD_MODES = {"progressive": "prog", "tt": "tff", "bb": "bff"}
-# Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.
-_SCALER = "bicubic+accurate_rnd"
 _FINE = 1000  # ticks of a clock on which any rate's frames are whole
 _NOTHING_OWED: Mapping[Path, int] = MappingProxyType({})
 
@@ -224,9 +224,10 @@ def _picture(stream: Any, giver: VideoPlan | None, video: VideoPlan, made: _Chun
     have = giver.stride if giver else video.stride / video.rate_divisor
     stream = _fewer(stream, have, video.stride, made.chunk)
     enlarged = video.shown if giver is None and video.upconverted else None
-    if not enlarged and (giver is None or giver.shown != video.shown):
-        stream = stream.filter("scale", *video.shown, flags=_SCALER)
-        stream = stream.filter("setsar", 1)
+    if not enlarged and giver is None:
+        stream = scaled(stream, video.shown, plan)
+    elif giver and giver.shown != video.shown:
+        stream = rescaled(stream, video.shown)
     if giver is None or giver.conversion != video.conversion or giver.pix_fmt != video.pix_fmt:
         colour = giver.colour if giver else plan.source_colour
         conversion = video.conversion if giver is None else _rest(giver, video)

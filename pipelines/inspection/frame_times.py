@@ -15,6 +15,7 @@ Ticks = NDArray[np.int64]
 # In frames. An odd rate must fit well, or a lost frame would make a rate of its own.
 _STANDARD_DRIFT, _ODD_DRIFT = Fraction(1, 2), Fraction(1, 10)
 _STEADY_DRIFT = Fraction(1, 4)  # a part of a source is cut half a frame before its first
+_FINE_TICKS = 8  # [P] a frame: of fewer a tick more is another rate
 _CADENCE_DRIFT = Fraction(1, 4)  # a frame of 2:3 is a fifth off
 
 
@@ -137,7 +138,14 @@ def _drift_frames(ticks: Ticks, frames_per_tick: Fraction) -> Fraction:
 
 
 def _usual_rate(ticks: Ticks, tick_s: Fraction) -> Fraction:
-    """The standard rate nearest to the median interval: what a camera meant while it could."""
+    """The standard rate nearest to the usual interval: what a camera meant while it could.
+
+    That is the mean of those that a clock may have rounded to the median or to a tick beside it:
+    WebM's milliseconds make 16 and 17 of 60 pictures a second, and 17 alone would be 60000/1001.
+    """
     steps = np.diff(ticks)
-    usual = 1 / (int(np.median(steps[steps > 0])) * tick_s)
+    steps = steps[steps > 0]
+    median = int(np.median(steps))
+    alike = steps[np.abs(steps - median) <= (median >= _FINE_TICKS)]
+    usual = len(alike) / (int(alike.sum()) * tick_s)
     return min(STANDARD_RATES, key=lambda rate: abs(rate - usual))

@@ -12,7 +12,7 @@ from pipelines.colour.colour_methods import parameters_of
 from pipelines.colour.colour_types import Conversion
 from pipelines.colour.source_colour import complete_colour, readable_colour, readable_tags
 from pipelines.encoding.large_pictures import decoder_words
-from pipelines.encoding.picture_filters import can_turn, turning
+from pipelines.encoding.picture_filters import can_turn, finer_chroma, turning
 from pipelines.inspection import active_picture, light, posters, raster_watch, storyboard, thumbs
 from pipelines.inspection.fields import MAX_INTERLACED_HEIGHT, idet
 from pipelines.inspection.posters import CANDIDATES
@@ -225,16 +225,18 @@ def _for_screens(picture: VideoTrack, width: int, height: int) -> str:
         apart += turning(picture.rotation_deg)
     colour = readable_colour(complete_colour(picture))
     scaled = f"{apart}scale={width}:{height}:flags={flags}"
+    finer = finer_chroma(picture.pix_fmt)
+    square = f"setsar=1,format={finer}" if finer else "setsar=1"
     lut = lut_of(picture)
     if lut is not None:
         return (  # the table gives up to 105 %, which only floating point carries
-            f"{scaled},setsar=1,zscale={_options(to_table(colour))},format=gbrpf32le,"
+            f"{scaled},{square},zscale={_options(to_table(colour))},format=gbrpf32le,"
             f"lut3d=file={_escaped(lut)}:interp=tetrahedral,"
             "zscale=matrixin=gbr:matrix=470bg:range=full:dither=ordered,format=yuv420p"
         )
     if colour.primaries != "bt709":
         jfif = "matrix=470bg:range=full:dither=ordered,format=yuv420p"
-        return f"{scaled}+accurate_rnd,setsar=1,zscale={_options(to_709(colour))}:{jfif}"
+        return f"{scaled}+accurate_rnd,{square},zscale={_options(to_709(colour))}:{jfif}"
     matrix = f"in_color_matrix={_SWSCALE_MATRICES.get(colour.matrix or '', 'bt601')}"
     jfif = "out_color_matrix=bt601:out_range=pc,format=yuv420p"
     return f"{scaled}+accurate_rnd:{matrix}:{jfif},setsar=1"

@@ -114,7 +114,7 @@ def _size(picture: VideoTrack) -> tuple[int, int]:
     width, height = picture.width, picture.height
     step = max(1, -(-width // _WIDE), -(-height // _HIGH))
     picked = (width // step, height // step)
-    return picked if picture.rotation_deg % 180 == 0 else (picked[1], picked[0])
+    return (picked[1], picked[0]) if picture.lies_on_its_side else picked
 
 
 def _padded(picture: VideoTrack) -> tuple[int, int]:

@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 _END_MS = 50  # less is the last block of a codec
+_LEAST_STREAMED = 3  # pictures: of two ffprobe guesses twice their rate, one has no clock
 
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
 _NOTHING_FOUND = Findings()
@@ -116,6 +117,7 @@ def plan(
         source_timecode=info.timecode,
         source_whole=source.picture.whole if source.picture else None,
         source_codec=source.picture.codec if source.picture else None,
+        source_pix_fmt=source.picture.pix_fmt if source.picture else None,
         source_rotation_deg=rotation_after_fields(source.picture, inspection),
         start_s=info.start_s,
         programme=info.programme,
@@ -141,6 +143,12 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
     if profile.name in capabilities:
         raise Refused("unavailable_here", capabilities[profile.name])
     video = plan_picture(profile, profile.video, source) if profile.video else None
+    if video and profile.container == "ts" and video.frames < _LEAST_STREAMED:
+        raise Refused(
+            "too_short",
+            f"{video.frames} of the {_LEAST_STREAMED} pictures that a transport stream needs for "
+            f"its clock and its rate to be read: choose a profile in MP4",
+        )
     audio = plan_sound(profile, source.info, source.inspection, _outside(source))
     refuse_what_would_be_cut(audio, source.inspection, _zero(source))
     if video is None and not audio:

@@ -150,7 +150,7 @@ def _grid(picture: VideoTrack) -> tuple[int, int]:
     unit = 64
     stored = av.VideoFormat(picture.pix_fmt, unit, unit)
     steps = (max(2, unit // stored.chroma_width()), max(2, unit // stored.chroma_height()))
-    return steps if picture.rotation_deg % 180 == 0 else (steps[1], steps[0])
+    return (steps[1], steps[0]) if picture.lies_on_its_side else steps
 
 
 def _inside(box: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:

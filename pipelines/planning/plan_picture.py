@@ -328,7 +328,7 @@ def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspecti
     facts = {
         f"the source does not say its colour in full: taken as {', '.join(gaps)}": bool(gaps),
         f"the frame rate varies: resampled to an even {rate}": not inspection.constant_frame_rate,
-        f"turned by {picture.rotation_deg} degrees, as the file asks": picture.rotation_deg != 0,
+        f"{_turned(picture)}, as the file asks": picture.mirrored or picture.rotation_deg != 0,
         f"pixels of aspect {picture.pixel_aspect} become square, except in preservation": (
             picture.pixel_aspect != 1
         ),
@@ -345,6 +345,14 @@ def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspecti
         ),
     }
     return [text for text, holds in facts.items() if holds]
+
+
+def _turned(picture: VideoTrack) -> str:
+    """A mirror's turn by 180 degrees is the difference of left and right from up and down."""
+    if not picture.mirrored:
+        return f"turned by {picture.rotation_deg} degrees"
+    ways = {180: "left and right mirrored", 0: "turned upside down in a mirror"}
+    return ways.get(picture.rotation_deg, "turned and mirrored")
 
 
 def _shown(rate: Fraction) -> str:

@@ -295,7 +295,7 @@ class Plan:
     one of a transport stream with several that all of them belong to. `source_rotation_deg` is set
     where pictures are turned after their fields were taken apart, and not by ffmpeg's decoding.
     `source_whole` is all of the source's picture, of which a `crop` is a part. `source_codec`
-    tells how many threads may decode it.
+    tells how many threads may decode it, `source_pix_fmt` what its pictures are scaled to.
     `together` are the profiles whose pictures are made from one decode, where that is not all of
     them (see `pipelines.encoding.encode_groups`).
     """
@@ -319,6 +319,7 @@ class Plan:
     source_rotation_deg: int = 0
     source_whole: Area | None = None
     source_codec: str | None = None
+    source_pix_fmt: str | None = None
     start_s: Fraction = Fraction(0)
     programme: int | None = None
     clock_of_tracks: bool = False

@@ -14,6 +14,7 @@ from pipelines.encoding.picture_filters import (
     cropped,
     deinterlaced,
     resampled,
+    scaled,
     turned,
     with_timecode,
 )
@@ -81,8 +82,7 @@ def reference_pictures(
     pictures = cropped(turned(pictures, plan.source_rotation_deg), reference.crop)
     enlarged = reference.raster if reference.upconverted else None
     if not enlarged:
-        pictures = pictures.filter("scale", *reference.raster, flags="bicubic+accurate_rnd")
-        pictures = pictures.filter("setsar", 1)
+        pictures = scaled(pictures, reference.raster, plan)
     conversion, numbers = reference.conversion, reference.numbers
     return conversion_filters(
         pictures, conversion, numbers, plan.source_colour, pix_fmt, enlarged=enlarged

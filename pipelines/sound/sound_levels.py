@@ -29,7 +29,9 @@ class LevelTrack:
             self._levels.append(_rms(cut.reshape(whole, self._window, -1)))
 
     def levels(self) -> Levels:
-        last = [_rms(self._rest[np.newaxis])] if len(self._rest) else []
+        """Silence follows the last sample: what ends within a window is no louder for it."""
+        filled = np.pad(self._rest, ((0, self._window - len(self._rest)), (0, 0)))
+        last = [_rms(filled[np.newaxis])] if len(self._rest) else []
         nothing = np.zeros((0, self._rest.shape[1]))
         return np.concatenate([nothing, *self._levels, *last])
 

@@ -16,7 +16,8 @@ _LABEL = re.compile(r"1 channels \((\w+)\)")
 _SURROUNDS = (("FL", "FR", "FC", "LFE", "SL", "SR"), ("FL", "FR", "FC", "LFE", "BL", "BR"))
 _STEREO_MIX = ("DL", "DR")  # ffmpeg's names of a downmix's own left and right
 _SIX, _EIGHT = 6, 8
-_SURROUND_LAYOUTS = frozenset({None, "5.1", "5.1(side)"})
+# Where a file says none, as PCM in Matroska and plain WAV, ffmpeg has the second for a name.
+_SURROUND_LAYOUTS = frozenset({None, f"{_SIX} channels", "5.1", "5.1(side)"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,11 +55,14 @@ MAX_DURATION_S = 7 * 24 * 3600
 _MOV_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
 # SMPTE ST 377-1, RFC 8794 (EBML).
 _SIGNATURES = {"MXF": bytes.fromhex("060e2b34020501010d010201"), "MKV": b"\x1a\x45\xdf\xa3"}
+_OPENED = "MP4, MOV, MXF, MPEG-TS, MKV, WAV or the like"
 CHECK_AND_EXPORT = "check the file in a player, and export it again"
 _CHILD = Path(__file__).with_name("probe_child.py")
 _DOLBY_VISION_TAGS = frozenset({"dvh1", "dvhe", "dvav", "dva1", "dav1"})
 _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
+_MOST_DISC_BITS = 24  # of a DVD's and a Blu-ray's PCM, the codecs whose names do not say
 _HD_LINES = 720
+_MOST_FPS = 1000  # [P] no camera that writes an even rate is faster; clocks are
 _DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
 # What ffmpeg's decoders make letters of, and Kapok of TTML; the others are pictures. Names are
 # ffmpeg's.
@@ -177,10 +180,13 @@ def _looks_like_mov(path: Path) -> bool:
 
 def _why_unopened(path: Path, log: str, error: str) -> str:
     if "whitelist" in log:
-        return "it is a playlist, a script or a format that Kapok does not open: upload the media"
+        return (
+            "it is a playlist, a script or a format that Kapok does not open (as GIF and WavPack "
+            f"are): upload the media itself, as {_OPENED}"
+        )
     if kind := _signature(path):
         return f"it begins as {kind}, but its structure is damaged ({error}): write the file again"
-    return f"it is not media ({error}): upload MP4, MOV, MXF, MPEG-TS, MKV, WAV or the like"
+    return f"it is not media ({error}): upload {_OPENED}"
 
 
 def _signature(path: Path) -> str | None:
@@ -334,9 +340,13 @@ def _language(tag: str | None) -> str | None:
 
 
 def _rate(track: Mapping[str, Any]) -> Fraction:
-    """The container's average rate at its nearest standard; `inspect` measures the real one."""
+    """The container's average rate at its nearest standard; `inspect` measures the real one.
+
+    Of a raw DV stream ffmpeg calls the clock its average rate, and guesses the right one.
+    """
     rates = [Fraction(rate) for rate in track["rates"]]
-    return nearest_standard_rate(rates[0]) if rates else Fraction(25)
+    likely = [rate for rate in rates if rate <= _MOST_FPS] or rates
+    return nearest_standard_rate(likely[0]) if likely else Fraction(25)
 
 
 def _colour(track: Mapping[str, Any]) -> Colour:
@@ -392,7 +402,7 @@ def _sound_bit_depth(codec: str, sample_bits: int, coded_bits: int | None) -> in
     """Decoders give 24 bits in 32; floating point counts as 32. `None` for a lossy codec."""
     if codec.startswith("pcm_"):
         digits = re.match(r"pcm_[a-z]+(\d+)", codec)
-        return int(digits[1]) if digits else sample_bits
+        return int(digits[1]) if digits else min(sample_bits, _MOST_DISC_BITS)
     if codec in _LOSSLESS_SOUND:
         return 16 if sample_bits <= 16 else coded_bits or 24
     return None

@@ -429,8 +429,8 @@ def _coded_bits(context: Any) -> int | None:
 
 
 def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
-    """Names of the tracks that are neither picture nor decodable sound nor subtitles; a timecode is
-    carried, and ancillary data are told of by themselves.
+    """Names of the tracks that are neither picture nor decodable sound nor subtitles, and chapters;
+    a timecode is carried, and ancillary data are told of by themselves.
     """
     kinds = {"video": "cover image", "audio": "sound track"}
     told = []
@@ -442,6 +442,8 @@ def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
         kind = kinds.get(stream.type, f"{stream.type} track")
         name = context.codec.canonical_name if context is not None else "no decoder"
         told.append(f"{kind} {stream.index} ({name}{_handler(stream)})")
+    if chapters := container.chapters():
+        told.append(f"the list of chapters ({len(chapters)})")
     return told
 
 

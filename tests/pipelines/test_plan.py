@@ -180,6 +180,7 @@ def test_hd_and_mobile_1080p_both_stay_at_1080p25() -> None:
         ((1920, 1080), {}, (1280, 720)),
         ((1080, 1920), {}, (720, 1280)),
         ((1920, 1080), {"rotation_deg": 90}, (720, 1280)),
+        ((1920, 1080), {"rotation_deg": 315}, (1280, 720)),
         ((720, 576), {"sample_aspect_ratio": Fraction(16, 15)}, (768, 576)),
         ((720, 576), {"sample_aspect_ratio": Fraction(64, 45)}, (1024, 576)),
         ((1440, 1080), {"sample_aspect_ratio": Fraction(4, 3)}, (1280, 720)),
@@ -195,6 +196,27 @@ def test_a_rung_inside_keeps_the_shape_of_what_is_seen(
     video = picture_of(made(source, "mobile-720p").rungs[0])
     assert (video.width, video.height) == fitted
     assert video.sample_aspect_ratio == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"rotation_deg": 90}, "turned by 90 degrees"),
+        ({"rotation_deg": 180, "mirrored": True}, "left and right mirrored"),
+        ({"mirrored": True}, "turned upside down in a mirror"),
+        ({"rotation_deg": 90, "mirrored": True}, "turned and mirrored"),
+    ],
+)
+def test_a_mirrored_picture_is_not_called_turned(change: dict[str, object], told: str) -> None:
+    """A matrix that mirrors left and right turns by 180 degrees, says ffmpeg."""
+    planned = made(replace(HD, **change), "mobile-720p")  # type: ignore[arg-type]
+    assert f"{told}, as the file asks" in planned.decisions
+
+
+def test_a_transport_stream_is_of_three_pictures_at_least() -> None:
+    """Of fewer nobody reads its clock and its rate back: such rungs failed when verified."""
+    few = [plan(*described(HD, frames=count), [profile("hd-avc-sdr-ts")]) for count in (1, 2, 3)]
+    assert [codes(one) for one in few] == [{"hd-avc-sdr-ts": "too_short"}] * 2 + [{}]
 
 
 def test_anamorphic_hd_is_hd() -> None:

@@ -110,6 +110,14 @@ def test_a_phone_s_rate_is_what_it_meant() -> None:
     assert (found.constant, found.frame_rate) == (False, Fraction(30))
 
 
+@pytest.mark.parametrize("rate", [Fraction(60), Fraction(24), Fraction(60000, 1001)], ids=str)
+def test_milliseconds_of_a_screen_recording_are_the_rate_that_they_round(rate: Fraction) -> None:
+    """60 pictures a second are 17 ms more often than 16 apart, which alone is 60000/1001."""
+    shown = [*range(200), *range(260, 460), 700]  # while nothing moves there is none
+    found = timing([round(at * 1000 / rate) for at in shown], "1/1000", Fraction(1933, 100))
+    assert (found.constant, found.frame_rate) == (False, rate)
+
+
 def test_frames_without_stamps_follow_the_claim() -> None:
     """A bare elementary stream may have none."""
     found = timing([0, 1], "1/25", Fraction(50))
