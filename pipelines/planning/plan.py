@@ -48,7 +48,8 @@ __all__ = [
 ]
 
 _END_MS = 50  # less is the last block of a codec
-_LEAST_STREAMED = 3  # pictures: of two ffprobe guesses twice their rate, one has no clock
+# Pictures in a transport stream: of two ffprobe guesses twice their rate, one has no clock.
+_LEAST_STREAMED, _GUESSED = 3, frozenset({"h264", "hevc"})
 
 _NO_REASONS: Mapping[str, str] = MappingProxyType({})
 _NOTHING_FOUND = Findings()
@@ -143,7 +144,8 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
     if profile.name in capabilities:
         raise Refused("unavailable_here", capabilities[profile.name])
     video = plan_picture(profile, profile.video, source) if profile.video else None
-    if video and profile.container == "ts" and video.frames < _LEAST_STREAMED:
+    guessed = video and profile.container == "ts" and video.codec in _GUESSED
+    if video and guessed and video.frames < _LEAST_STREAMED:
         raise Refused(
             "too_short",
             f"{video.frames} of the {_LEAST_STREAMED} pictures that a transport stream needs for "

@@ -121,5 +121,6 @@ def _every(pictures: Any, count: Fraction) -> Any:
 
 
 def between(pictures: Any, span: Span) -> Any:
+    """Nothing is read any more once it is over: `select` would let all that follows be decoded."""
     start_s, end_s = (f"{float(at):.9f}" for at in (span.start_s, span.end_s))
-    return pictures.filter("select", f"between(t,{start_s},{end_s})")
+    return pictures.filter("trim", start=start_s, end=end_s)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -203,6 +205,31 @@ def test_a_window_of_a_transport_stream_is_the_same_frames(tmp_path: Path) -> No
     rung = replace(RUNG, container="ts", video=replace(VIDEO, frames=400))
     comparison = Comparison(source, replace(PLAN, frames=400), SAME, (Pair(rung, stream),))
     assert xpsnrs(comparison, Window(301, 321, seek=True), tmp_path) == [[100.0] * 20]
+
+
+@pytest.mark.media
+def test_nothing_is_decoded_after_a_window(tmp_path: Path) -> None:
+    """Of an hour the rest would be decoded once for each window."""
+    source = handmade.make_source(tmp_path, frames=400)
+    copy = encode(source, tmp_path / "copy.mp4", EXACT)
+    pair = Pair(replace(RUNG, video=replace(VIDEO, frames=400)), copy)
+    comparison = Comparison(source, replace(PLAN, frames=400), SAME, (pair,))
+    program, *words = compose(comparison, Window(20, 40, seek=True), tmp_path)
+    done = subprocess.run(
+        [
+            program,
+            "-nostdin",
+            "-v",
+            "verbose",
+            *(re.sub(r"^pipe:\w+$", "-", word) for word in words),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    decoded = [int(count) for count in re.findall(r"(\d+) frames decoded", done.stderr)]
+    assert len(decoded) == 2
+    assert max(decoded) < 100
 
 
 @pytest.mark.media
