@@ -7,6 +7,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.encoding.cut import LocalFile
+from pipelines.encoding.encode import encode
+from pipelines.encoding.join import join
 from pipelines.inspection.inspect import inspect
 from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.plan import Plan, plan
@@ -40,6 +43,19 @@ def looked_at(path: Path, folder: Path) -> Clip:
     info = probe(path)
     images = Path(tempfile.mkdtemp(dir=folder))
     return Clip(path, info, finish(inspect(path, info, images, keep_thumbs=True)))
+
+
+def encoded(clip: Clip, made: Plan, folder: Path) -> Path:
+    """The plan's only rung as a job makes it: chunk by chunk, and joined."""
+    own, (rung,) = Path(tempfile.mkdtemp(dir=folder)), made.rungs
+    pieces = []
+    for chunk in made.chunks:
+        place = own / str(chunk.index)
+        place.mkdir()
+        pieces.append(finish(encode(LocalFile(clip.path), made, chunk, place)).files[rung.profile])
+    joined = own / "joined.mp4"
+    finish(join(rung, pieces, [], joined, made))
+    return joined
 
 
 def played_again(path: Path, seconds: float, folder: Path) -> Path:

@@ -37,12 +37,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks import pipeline, quality_target
-from benchmarks.clips import CLIPS, Clip, looked_at, played_again
+from benchmarks.clips import CLIPS, Clip, encoded, looked_at, played_again
 from benchmarks.ratios import show
 from benchmarks.service import Service
 from pipelines.encoding.cut import LocalFile
-from pipelines.encoding.encode import encode, encode_part
-from pipelines.encoding.join import join
+from pipelines.encoding.encode import encode_part
 from pipelines.planning.chunks import CHUNK_MIN_S
 from pipelines.planning.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.profiles.profile import Profile, profile
@@ -129,16 +128,8 @@ class Scored:
 
 def scored(clip: Clip, made: Plan, folder: Path) -> Scored:
     """Encoded by the plan's chunks, joined, and scored frame by frame."""
-    (rung,) = made.rungs
-    own = Path(tempfile.mkdtemp(dir=folder))
-    pieces = []
-    for chunk in made.chunks:
-        place = own / str(chunk.index)
-        place.mkdir()
-        pieces.append(finish(encode(LocalFile(clip.path), made, chunk, place)).files[rung.profile])
-    joined = own / "joined.mp4"
-    finish(join(rung, pieces, [], joined, made))
-    return Scored(joined.stat().st_size, _vmaf(clip, made, rung, joined, own))
+    (rung,), joined = made.rungs, encoded(clip, made, folder)
+    return Scored(joined.stat().st_size, _vmaf(clip, made, rung, joined, joined.parent))
 
 
 def _vmaf(clip: Clip, made: Plan, rung: Rung, path: Path, folder: Path) -> list[float]:

@@ -35,12 +35,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.clips import MEDIA, Clip, looked_at
+from benchmarks.clips import MEDIA, Clip, encoded, looked_at
 from benchmarks.ratios import cpu_of, show
 from pipelines.encoding.cut import LocalFile
-from pipelines.encoding.encode import encode
 from pipelines.encoding.graph import compose
-from pipelines.encoding.join import join
 from pipelines.planning.plan import Chunk, Plan, plan
 from pipelines.planning.plan_types import SEARCH_SHARE
 from pipelines.profiles.profile import Profile, profile
@@ -153,20 +151,6 @@ def timed(work: Callable[[], T]) -> tuple[T, float, float]:
     began = time.monotonic()
     cpu_s = cpu_of(lambda: kept.append(work()))
     return kept[0], time.monotonic() - began, cpu_s
-
-
-def encoded(clip: Clip, made: Plan, folder: Path) -> Path:
-    """The rung as a job makes it: chunk by chunk, and joined."""
-    own, (rung,) = Path(tempfile.mkdtemp(dir=folder)), made.rungs
-    parts = []
-    for chunk in made.chunks:
-        part = own / str(chunk.index)
-        part.mkdir()
-        made_there = finish(encode(LocalFile(clip.path), made, chunk, part))
-        parts.append(made_there.files[rung.profile])
-    out = own / "joined.mp4"
-    finish(join(rung, parts, [], out, made))
-    return out
 
 
 def at_rate(clip: Clip, made: Plan, bits_s: int, folder: Path) -> Encoded:

@@ -144,12 +144,12 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
     if profile.name in capabilities:
         raise Refused("unavailable_here", capabilities[profile.name])
     video = plan_picture(profile, profile.video, source) if profile.video else None
-    guessed = video and profile.container == "ts" and video.codec in _GUESSED
-    if video and guessed and video.frames < _LEAST_STREAMED:
+    streamed = profile.container == "ts"
+    if video and streamed and video.codec in _GUESSED and video.frames < _LEAST_STREAMED:
         raise Refused(
             "too_short",
             f"{video.frames} of the {_LEAST_STREAMED} pictures that a transport stream needs for "
-            f"its clock and its rate to be read: choose a profile in MP4",
+            "its clock and its rate to be read: choose a profile in MP4",
         )
     audio = plan_sound(profile, source.info, source.inspection, _outside(source))
     refuse_what_would_be_cut(audio, source.inspection, _zero(source))

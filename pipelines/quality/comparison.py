@@ -170,8 +170,7 @@ def _reference(comparison: Comparison, window: Window) -> Any:
     zero_s, rate = plan.first_picture_s, plan.frame_rate
     apart = made_apart(comparison.reference, stride)
     span = _span(zero_s, rate, first, end, apart) if window.seek else None
-    indexed = not _INDEXED.isdisjoint(comparison.format_name.split(","))
-    opened = _opened(comparison.source, span, input_options(plan), indexed=indexed)
+    opened = _opened(comparison.source, comparison.format_name, span, input_options(plan))
     pictures = opened[str(plan.video_track)]
     made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, span)
     return made.filter("trim", end_frame=ceil((end - first) / stride))
@@ -213,8 +212,7 @@ def _seen(comparison: Comparison, pair: Pair, frames: range, *, seek: bool) -> A
     video, raster = pair.video, comparison.reference.raster
     span = _span(pair.zero_s, video.frame_rate, frames.start, frames.stop) if seek else None
     options = decoder_options((video.width, video.height), video.codec)
-    indexed = pair.rung.container in _INDEXED
-    pictures = _opened(pair.rendition, span, options, indexed=indexed)["v:0"]
+    pictures = _opened(pair.rendition, pair.rung.container, span, options)["v:0"]
     if span is not None:
         pictures = between(pictures, span)
     pictures = cropped(pictures, video.active)
@@ -231,9 +229,10 @@ def _on_one_clock(pictures: Any, pair: Pair) -> Any:
     return pictures.filter("settb", rational(tick)).filter("setpts", "N")
 
 
-def _opened(path: Path, span: Span | None, wanted: Mapping[str, Any], *, indexed: bool) -> Any:
+def _opened(path: Path, format_name: str, span: Span | None, wanted: Mapping[str, Any]) -> Any:
     """An input; with a span its times are the file's own, and it is read from a little before."""
     options: dict[str, Any] = {**wanted, **({"copyts": None} if span else {})}
+    indexed = not _INDEXED.isdisjoint(format_name.split(","))
     margin_s = _INDEXED_MARGIN_S if indexed else _SEEK_MARGIN_S
     place_s = float(span.start_s) - margin_s if span else 0.0
     if place_s > 0:

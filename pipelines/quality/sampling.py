@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from pipelines.encoding.encode_groups import MOST_BYTES
 from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.chunks import why_one_chunk
@@ -143,19 +145,23 @@ def samples_in(
         for chunk in chunks
         for start in range(chunk.start_frame, chunk.end_frame - length + 1, length)
     ] or [0]
-    starts.sort(key=lambda start: _hardness(inspection, start, start + length))
+    hardness = _hardness(inspection, starts, length)
+    starts = [start for _, start in sorted(zip(hardness, starts, strict=True))]
     places = dict.fromkeys(int((number + 0.5) / count * len(starts)) for number in range(count))
     return tuple(
         Chunk(at, starts[place], starts[place] + length) for at, place in enumerate(places)
     )
 
 
-def _hardness(inspection: Inspection, first: int, end: int) -> float:
-    """What coding a frame there takes, by the shots."""
-    return sum(
-        max(0, min(end, shot.end_frame) - max(first, shot.start_frame)) * (shot.coded_bytes or 0.0)
-        for shot in inspection.shots
-    )
+def _hardness(inspection: Inspection, starts: Sequence[int], length: int) -> list[float]:
+    """What coding so many frames from each start takes, by the shots."""
+    edges, coded = [0], [0.0]
+    for shot in inspection.shots:
+        frames = shot.end_frame - shot.start_frame
+        edges += [shot.start_frame, shot.end_frame]
+        coded += [coded[-1], coded[-1] + frames * (shot.coded_bytes or 0.0)]
+    first, end = (np.interp(np.array(starts) + more, edges, coded) for more in (0, length))
+    return [round(float(taken), 3) for taken in end - first]  # equal ones stay in their order
 
 
 def gop_frames(rungs: Sequence[Rung]) -> int:

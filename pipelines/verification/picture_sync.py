@@ -49,11 +49,11 @@ class Known:
 
     def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
-        self._places = list(pictures)
         self._rows = np.array([_local_contrast(one).ravel() for one in pictures.values()])
-        shapes = [picture.shape for picture in pictures.values()]
-        by_place = zip(self._places, self._rows, shapes, strict=True)
-        self.contrast = {place: row.reshape(shape) for place, row, shape in by_place}
+        self.contrast = {
+            place: row.reshape(picture.shape)
+            for (place, picture), row in zip(pictures.items(), self._rows, strict=True)
+        }
 
     @cached_property
     def _squares(self) -> NDArray[np.float32]:
@@ -66,7 +66,8 @@ class Known:
         """
         rows = np.array([contrast.ravel() for contrast in shown])
         least = np.argmin(self._squares[:, np.newaxis] - 2 * (self._rows @ rows.T), axis=0)
-        return [self._places[at] for at in least]
+        places = list(self.pictures)
+        return [places[at] for at in least]
 
 
 def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Known) -> list[str]:

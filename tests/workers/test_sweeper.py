@@ -29,8 +29,11 @@ from workers.sweeper import Sweeper
 from workers.work_objects import Attempt, Standing, may_be_needed, sweep_work
 
 
-def _sweeper(bench: Bench) -> Sweeper:
-    return Sweeper(bench.settings, bench.database, bench.objects, bench.broker)
+def _sweeper(bench: Bench, resend_after_s: float | None = None) -> Sweeper:
+    settings = bench.settings
+    if resend_after_s is not None:
+        settings = replace(settings, resend_after_s=resend_after_s)
+    return Sweeper(settings, bench.database, bench.objects, bench.broker)
 
 
 def _age_messages(bench: Bench, job_id: str, seconds: float) -> None:
@@ -103,8 +106,7 @@ def test_what_was_never_sent_is_sent_once(embedded: Bench) -> None:
 def test_a_lost_message_is_sent_again(embedded: Bench) -> None:
     """It was sent long ago, the step is still ready, and the queue is empty."""
     job = embedded.job(NewStep("encode", "one", payload("encode")))
-    patient = replace(embedded.settings, resend_after_s=30.0)
-    sweeper = Sweeper(patient, embedded.database, embedded.objects, embedded.broker)
+    sweeper = _sweeper(embedded, resend_after_s=30.0)
     sweeper.sweep()
     embedded.broker.flush("encode")
     sweeper.sweep()
