@@ -22,9 +22,11 @@ keys of its own (`long_…`).
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -215,6 +217,12 @@ def _job_s(service: Service, path: Path, kill_after_s: float | None = None) -> f
     return pipeline.job_seconds(job)
 
 
+def told(what: str, clip: Clip, found: dict[str, Any]) -> dict[str, Any]:
+    """On stderr as soon as it is known: the whole takes hours."""
+    print(json.dumps({"clip": clip.path.name, what: found}), file=sys.stderr, flush=True)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
@@ -231,14 +239,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kapok-bench-") as name:
         folder = Path(name)
         clips = [looked_at(path, folder) for path in paths]
-        efficiency = {one.path.name: chunk_efficiency(one, args.rounds, folder) for one in clips}
+        efficiency = {
+            one.path.name: told("efficiency", one, chunk_efficiency(one, args.rounds, folder))
+            for one in clips
+        }
         beside = {
-            f"{one.path.name} {codec}": seams(one, codec, folder)
+            f"{one.path.name} {codec}": told(codec, one, seams(one, codec, folder))
             for one in clips
             for codec in CODECS
         }
         programme = played_again(paths[-1], args.long_s, folder)
         killed = kill9(programme, folder)
+        print(json.dumps(killed), file=sys.stderr, flush=True)
         programmes = [] if args.quick else [generate("programme_2160p50_hlg", folder, seconds=3)]
         whole = pipeline.measured([*paths, *programmes], args.rounds, folder)
         long = [] if args.quick else pipeline.measured([programme], 1, folder)
