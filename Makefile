@@ -44,4 +44,4 @@ lock:
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache kapok-demo
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

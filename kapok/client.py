@@ -13,7 +13,7 @@ from kapok.address import route
 from kapok.checksums import declared_checksums
 from kapok.connection import resolve
 from kapok.download import SignedFile, download
-from kapok.errors import JobCancelled, JobFailed, SecretLost, WaitTimeout
+from kapok.errors import ApiError, JobCancelled, JobFailed, SecretLost, WaitTimeout
 from kapok.language import t
 from kapok.names import declared_title
 from kapok.pull import Pulled, pull
@@ -183,9 +183,18 @@ class Client:
     def edit_asset(self, asset_id: str, **fields: Any) -> Record:
         """Change `title` or `metadata`; refused when somebody else changed the asset meanwhile."""
         version = self.asset(asset_id)["version"]
-        answer: Record = self._transport.call(
-            "PATCH", route("assets", asset_id), json=fields, headers={"If-Match": f'"{version}"'}
-        )
+        expected = {"If-Match": f'"{version}"'}
+        try:
+            answer: Record = self._transport.call(
+                "PATCH", route("assets", asset_id), json=fields, headers=expected
+            )
+        except ApiError as error:
+            if error.code != "version_conflict":
+                raise
+            answer = self.asset(asset_id)
+            same = all(answer[name] == value for name, value in fields.items())
+            if not same or answer["version"] != version + 1:
+                raise  # else an answer was lost, and the second try met the first one's edit
         return answer
 
     def renditions(self, asset_id: str) -> list[Record]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from kapok.checksums import declared_checksums
 from kapok.client import Client
+from kapok.demo_folder import DATA, prepare_folder, remember
 from kapok.demo_result import compose
-from kapok.errors import ApiError, Usage
+from kapok.errors import ApiError
 from kapok.language import t
 from kapok.up import Running, whole_service
 
@@ -26,9 +26,7 @@ Record = dict[str, Any]
 CENTRE = "foshan"
 ACCESS = "mobile-540p"  # what every browser plays
 PROGRAMME, TAPE = "programme_2160p50_hlg", "tape_1080i25"
-FOLDERS = ("renditions", "posters", "storyboard", "packages", "publication", "pulled")
 ABSENT = ("not_made_yet", "package_not_found")
-MARKER = ".kapok-demo"  # only folders that a demo filled are ever emptied by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +73,16 @@ def play(
     prepare_folder(keep)
     acts = [Act(file.stem, file, keep)] if file else _samples(screen, watch, keep)
     acts[0] = replace(acts[0], profiles=tuple(profiles), source_colour=source_colour)
-    _log_into(keep / "kapok-data" / "kapok.log")
-    with _service(screen, watch, keep / "kapok-data", chunk_min_s) as (running, client):
+    for act in acts:
+        remember(keep, act.file)
+    _log_into(keep / DATA / "kapok.log")
+    with _service(screen, watch, keep / DATA, chunk_min_s) as (running, client):
         results = [_perform(screen, running, client, act) for act in acts]
     result = results[0]
     result["timings_s"] = {**result["timings_s"], **watch.record()}
     if len(results) > 1:
         result["heritage"] = results[1]
     return result
-
-
-def prepare_folder(keep: Path) -> None:
-    """An empty stage: results of an earlier demo are removed, anybody else's files never are."""
-    ours = (*FOLDERS, "samples", "heritage", "kapok-data")
-    there = [name for name in ours if (keep / name).exists()]
-    if there and not (keep / MARKER).exists():
-        raise Usage(
-            t(
-                f"{keep} holds {there[0]!r} that no demo made: give --keep an empty folder",
-                f"{keep} 中已有并非演示生成的 {there[0]!r}：请用 --keep 指定一个空目录",
-            )
-        )
-    for name in there:
-        shutil.rmtree(keep / name)
-    keep.mkdir(parents=True, exist_ok=True)
-    (keep / MARKER).touch()
 
 
 def _samples(screen: Screen, watch: Stopwatch, keep: Path) -> list[Act]:

@@ -174,7 +174,8 @@ def _next(result: Mapping[str, Any]) -> RenderableType:
             t("open the service with these assets", "启动带有这些素材的服务"),
             f"kapok up --data {keep}/kapok-data",
         ),
-        (t("send a file of yours", "上传自己的文件"), "kapok upload FILE --wait"),
+        (t("a service for files of yours", "为自己的文件启动服务"), "kapok up"),
+        (t("send it one", "上传文件"), "kapok upload FILE --wait"),
         (t("what this machine can do", "本机能力"), "kapok doctor"),
     ]
     return Panel(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,11 +14,12 @@ from urllib.parse import urljoin
 
 import httpx
 
-from kapok.errors import ApiError, ServiceUnreachable
+from kapok.errors import ApiError, FileInUse, ServiceUnreachable
 from kapok.language import t
 from kapok.transfer import BLOCK_BYTES, Transfer
 from kapok.transport import LONG_PATIENCE_S, raise_for_problem, tries, unreachable
 from pipelines.errors import HashMismatch
+from pipelines.running.durable import give_name
 
 REFUSALS = 3  # a signature can expire; three refusals in a row are another fault
 Digest = Any  # hashlib gives its digest objects no public type
@@ -38,7 +41,7 @@ def download(
 
     `sign` is asked again whenever a URL stops working. A file that is already there with the right
     hash is left alone. A wrong hash throws the partial file away: once more from the start, then
-    `HashMismatch`.
+    `HashMismatch`. `FileInUse` where another process is fetching the same file.
     """
     file = sign()
     if target.is_file() and target.stat().st_size == file.size_bytes:
@@ -48,11 +51,12 @@ def download(
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
     for _ in range(2):
-        found = yield from _fetch(Source(http, base_url, sign, file), partial, target.name)
-        if found == file.sha256:
-            _settle(partial, target)
-            return target
-        partial.unlink()
+        with _alone(partial, target.name) as out:
+            found = yield from _fetch(Source(http, base_url, sign, file), out, target.name)
+            if found == file.sha256:
+                give_name(partial, target)
+                return target
+            partial.unlink()
     raise HashMismatch(
         t(
             f"{target.name} arrived with the SHA-256 {found}, the service says {file.sha256}: "
@@ -73,25 +77,43 @@ class Source:
     file: SignedFile
 
 
-def _fetch(source: Source, partial: Path, name: str) -> Generator[Transfer, None, str]:
-    """Append what `partial` lacks; the SHA-256 of all of it. One digest lives through retries."""
-    size = source.file.size_bytes
+@contextlib.contextmanager
+def _alone(partial: Path, name: str) -> Iterator[BinaryIO]:
+    """The file, for this process alone until it has its name: two that append would mix."""
     with partial.open("a+b") as out:
-        digest = _digest_of(out, size)
-        resumed, refusals = out.tell(), 0
-        for last in tries(LONG_PATIENCE_S):
-            try:
-                for _ in _receive(source, out, digest):
-                    yield Transfer(name, out.tell(), size, resumed)
-                break
-            except (httpx.TransportError, ApiError) as error:
-                failure = _failure(source.base_url, error)
-                refusals += not failure.retryable
-                if last or refusals >= REFUSALS:
-                    raise failure from error
-            source.file = source.sign()
-        out.flush()
-        os.fsync(out.fileno())
+        try:
+            fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = partial.stat().st_ino == os.fstat(out.fileno()).st_ino
+        except (BlockingIOError, FileNotFoundError):  # it is held, or was given its name just now
+            ours = False
+        if not ours:
+            raise FileInUse(
+                t(
+                    f"another process is fetching {name} into {partial.parent}: let it end, or "
+                    "give another folder",
+                    f"另一个进程正在把 {name} 下载到 {partial.parent}：请等它完成，或指定其他目录",
+                )
+            )
+        yield out
+
+
+def _fetch(source: Source, out: BinaryIO, name: str) -> Generator[Transfer, None, str]:
+    """Append what `out` lacks; the SHA-256 of all of it. One digest lives through retries."""
+    size = source.file.size_bytes
+    digest = _digest_of(out, size)
+    resumed, refusals = out.tell(), 0
+    for last in tries(LONG_PATIENCE_S):
+        try:
+            for _ in _receive(source, out, digest):
+                yield Transfer(name, out.tell(), size, resumed)
+            break
+        except (httpx.TransportError, ApiError) as error:
+            failure = _failure(source.base_url, error)
+            refusals += not failure.retryable
+            if last or refusals >= REFUSALS:
+                raise failure from error
+        source.file = source.sign()
+    out.flush()
     return str(digest.hexdigest())
 
 
@@ -143,13 +165,3 @@ def _hash_present(path: Path) -> Generator[Transfer, None, str]:
             done += len(block)
             yield Transfer(path.name, done, size, size)
     return str(digest.hexdigest())
-
-
-def _settle(partial: Path, target: Path) -> None:
-    """Rename, and sync the folder so that the name survives a power cut too."""
-    partial.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

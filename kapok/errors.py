@@ -22,6 +22,7 @@ CODE_EXITS = {
     "hash_mismatch": JOB_FAILED,
     "measurement_below_target": GATE_FAILED,
     "data_in_use": CONFLICT,
+    "file_in_use": CONFLICT,
     "port_in_use": CONFLICT,
     "no_api_key": AUTH,
     "file_not_found": NOT_FOUND,
@@ -76,6 +77,12 @@ class FileChanged(KapokError):
     """The file on this machine was changed while it was being sent."""
 
     code = "file_changed"
+
+
+class FileInUse(KapokError):
+    """Another process of this machine writes the same file."""
+
+    code = "file_in_use"
 
 
 class JobFailed(KapokError):

@@ -20,6 +20,7 @@ from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.chunks import CHUNK_MIN_S
 from pipelines.planning.plan_types import Findings, Plan, Rung
 from pipelines.progress import Progress
+from pipelines.running.durable import give_name
 
 if TYPE_CHECKING:
     from pipelines.facts import Measurement, RenditionFacts
@@ -191,6 +192,10 @@ class Work:
     scratch: Path
     begin: Callable[[str], Show]
     score: bool
+    overwrite: bool = False
+
+    def target(self, rung: Rung) -> Path:
+        return self.output / f"{self.source.stem}.{rung.profile}.{rung.container}"
 
     def folder(self, name: str) -> Path:
         made = self.scratch / name
@@ -240,8 +245,12 @@ def encode(work: Work) -> Iterator[Encoded]:
 
     What is scored together comes together. A rung that disagrees with its plan leaves no file, one
     that cannot be scored a file without scores, and neither stops the others; after the last one
-    `RungsFailed` tells of all that failed.
+    `RungsFailed` tells of all that failed. Raises `Usage` before the work where a file is there
+    already, unless it is to be overwritten.
     """
+    for path in map(work.target, work.plan.rungs):
+        if path.is_file() and not work.overwrite:
+            raise _there_already(path)
     failures, pieces = _Failures(), _encode_all(work)
     for group in _groups(work):
         named: dict[str, Encoded] = {}
@@ -350,20 +359,36 @@ def _verified(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
 
 def _named(work: Work, one: Encoded) -> Encoded:
     """With its final name."""
-    path = work.output / f"{work.source.stem}.{one.rung.profile}.{one.rung.container}"
-    named = replace(one, path=path)
-    settle(one.path, path, named.record())
+    named = replace(one, path=work.target(one.rung))
+    if work.overwrite:
+        named.path.unlink(missing_ok=True)
+    settle(one.path, named.path, named.record())
     return named
 
 
 def settle(made: Path, path: Path, record: Mapping[str, Any]) -> None:
-    """Give the result its name, its record before it: no file stands there without its proof."""
+    """Give the result its name, its record before it: no file stands there without its proof.
+
+    Raises `Usage` where a file has that name: it may be the only one of its master.
+    """
+    if path.is_file():
+        raise _there_already(path)
     proof = _write_record(path, record)
     try:
-        made.replace(path)
+        give_name(made, path)
     except OSError:
         proof.unlink()
         raise
+
+
+def _there_already(path: Path) -> Usage:
+    name = readable(path)
+    return Usage(
+        t(
+            f"{name} is there already: give another folder, remove it, or say --overwrite",
+            f"{name} 已存在：请指定其他目录、先删除它，或加上 --overwrite",
+        )
+    )
 
 
 def _write_record(path: Path, record: Mapping[str, Any]) -> Path:
@@ -372,7 +397,7 @@ def _write_record(path: Path, record: Mapping[str, Any]) -> Path:
     whole = path.with_name(f".{path.name}.json.new")
     try:
         whole.write_text(f"{as_json(record)}\n", "utf-8")
-        whole.replace(proof)
+        give_name(whole, proof)
     finally:
         whole.unlink(missing_ok=True)
     return proof

@@ -60,7 +60,7 @@ def whole_service(
     from storage.settings import load_settings
     from workers.service import WorkerService
 
-    with _locked(data), _bound(host, port) as listener:
+    with locked(data), _bound(host, port) as listener:
         url = _public_url(host, listener.getsockname()[1])
         settings = _with_public_url(load_settings(data), url)
         if chunk_min_s is not None:
@@ -189,7 +189,7 @@ def _public_url(host: str, port: int) -> str:
 
 
 @contextlib.contextmanager
-def _locked(data: Path) -> Iterator[None]:
+def locked(data: Path) -> Iterator[None]:
     """One service a data folder: a second one would claim the first one's scratch and port."""
     with _private(data), (data / LOCK_FILE).open("a+") as lock:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from kapok.language import t
 from kapok.names import declared_name, readable
 from kapok.parts import Part, PartSender, split
 from kapok.transfer import BLOCK_BYTES, Transfer
-from kapok.transport import LONG_PATIENCE_S, Transport
+from kapok.transport import LONG_PATIENCE_S, SHORT_PATIENCE_S, Transport
 from kapok.ways_out import os_reason
 from pipelines.errors import EmptyFile, HashMismatch
 
@@ -120,16 +119,40 @@ def _ticket(
 ) -> dict[str, Any]:
     """The upload begun earlier for this very file while the service has it; else a new one."""
     earlier = journal.upload_id()
-    if earlier is not None:
-        with contextlib.suppress(ApiError):
-            found: dict[str, Any] = transport.get(route("uploads", earlier))
-            if resume and found["state"] in (OPEN, *FINISHED):
-                return found
-            if found["state"] == OPEN:
-                transport.call("DELETE", route("uploads", earlier))
+    found = _known(transport, earlier) if earlier is not None else None
+    if found is not None:
+        if resume and found["state"] in (OPEN, *FINISHED):
+            return found
+        if found["state"] == OPEN:
+            _abort(transport, str(earlier))
     begun: dict[str, Any] = transport.post("/v1/uploads", request.body(size_bytes))
     journal.remember(str(begun["id"]))
     return begun
+
+
+def _abort(transport: Transport, upload_id: str, patience_s: float = SHORT_PATIENCE_S) -> None:
+    """That it is closed already may be our own doing, whose answer was lost."""
+    try:
+        transport.call("DELETE", route("uploads", upload_id), patience_s=patience_s)
+    except ApiError as error:
+        if error.code != "upload_not_open":
+            raise
+
+
+def _known(transport: Transport, upload_id: str) -> dict[str, Any] | None:
+    """An earlier upload, or nothing where the service has none for this key.
+
+    Any other problem is raised: to begin anew would send again what is there already.
+    """
+    try:
+        found: dict[str, Any] = transport.get(
+            route("uploads", upload_id), patience_s=LONG_PATIENCE_S
+        )
+    except ApiError as error:
+        if error.code != "upload_not_found":
+            raise
+        return None
+    return found
 
 
 def _send(
@@ -211,7 +234,7 @@ def _check_declared(
     if not wrong:
         return
     if ticket.get("state", OPEN) == OPEN:
-        transport.call("DELETE", route("uploads", str(ticket["id"])), patience_s=LONG_PATIENCE_S)
+        _abort(transport, str(ticket["id"]), patience_s=LONG_PATIENCE_S)
     journal.forget()
     name, kind = wrong[0], wrong[0].upper().replace("SHA", "SHA-")
     raise HashMismatch(

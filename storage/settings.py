@@ -44,6 +44,7 @@ class Settings:
     sweep_s: float = 5.0
     resend_after_s: float = 60.0
     upload_ttl_s: float = 3 * 86_400.0
+    unproven_ttl_s: float = 30 * 86_400.0
     work_ttl_s: float = (
         7 * 86_400.0
     )  # a failed job's intermediate files, so that a retry can use them
@@ -100,6 +101,7 @@ def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ)
         sweep_s=_seconds(env, "KAPOK_SWEEP_S", Settings.sweep_s),
         resend_after_s=_seconds(env, "KAPOK_RESEND_AFTER_S", Settings.resend_after_s),
         upload_ttl_s=_seconds(env, "KAPOK_UPLOAD_TTL_S", Settings.upload_ttl_s),
+        unproven_ttl_s=_seconds(env, "KAPOK_UNPROVEN_TTL_S", Settings.unproven_ttl_s),
         work_ttl_s=_seconds(env, "KAPOK_WORK_TTL_S", Settings.work_ttl_s),
         chunk_min_s=_seconds(env, "KAPOK_CHUNK_MIN_S", CHUNK_MIN_S, least=0),
         search_share=_seconds(env, "KAPOK_SEARCH_SHARE", SEARCH_SHARE, 0, "a share"),

@@ -128,7 +128,7 @@ class Sweeper:
 
     def _expire_uploads(self) -> None:
         with self._database.begin() as session:
-            uploads.expire_uploads(session, now(session), self._settings.upload_ttl_s)
+            uploads.expire_uploads(session, now(session), self._settings.unproven_ttl_s)
 
     def _remove_dead_workers(self) -> None:
         """As leases are judged: not soon after the catalogue was away."""

@@ -92,6 +92,12 @@ Subtitles = Annotated[
         ),
     ),
 ]  # fmt: skip
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help=t("Replace files that are there already.", "替换已有的同名文件。")
+    ),
+]
 Reference = Annotated[
     Path, typer.Argument(metavar="REF", help=t("The original.", "参考（原片）。"))
 ]
@@ -147,6 +153,7 @@ def encode(
     programme: Programme = None,
     rate: Rate = "",
     subtitles: Subtitles = None,
+    overwrite: Overwrite = False,
 ) -> None:
     from kapok import local
     from kapok.commands.upload import names
@@ -179,7 +186,7 @@ def encode(
         )
         plan = searched_plan(looked_at, scratch / "search", begin)
         thumbs = thumbs_in(images, found.thumbs)
-        work = local.Work(source, plan, thumbs, output, scratch, begin, scores)
+        work = local.Work(source, plan, thumbs, output, scratch, begin, scores, overwrite)
         work = local.with_parts_that_decode(work)
         made, failure = _finished(work)
     _answer_encoded(out, file, work, made, failure)

@@ -41,14 +41,25 @@ class Fields:
     mixed: bool = False
 
 
-def judge_fields(claimed: FieldOrder | None, height: int, idet_log: str) -> Fields:
-    """`idet_log` is the metadata that `idet` printed, at least of the last frame.
+def looks_otherwise_woven(claimed: FieldOrder | None, height: int, idet_log: str) -> bool:
+    """Whether the pictures look woven as the stream does not say: to be looked at once more."""
+    possible = height in _INTERLACED_HEIGHTS or claimed in ("tt", "bb")
+    return possible and _Counts.of(idet_log).order() not in (None, "progressive", claimed)
+
+
+def judge_fields(
+    claimed: FieldOrder | None, height: int, idet_log: str, *, moves_whole: bool = False
+) -> Fields:
+    """`idet_log` is the metadata that `idet` printed, at least of the last frame; `moves_whole`
+    says that what it took for woven is not (see `field_motion`).
 
     A stream's own claim stands for what is preserved, and a contradiction is told: fine patterns
     deceive `idet`, and a still tape looks progressive. Where the stream says nothing, the pictures
     decide.
     """
     counts = _Counts.of(idet_log)
+    if moves_whole:
+        counts = _Counts(0, 0, counts.decided, counts.unsure)
     if claimed in ("tt", "bb"):
         return _judge_interlaced(claimed, height, counts)
     possible = height in _INTERLACED_HEIGHTS

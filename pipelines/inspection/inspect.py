@@ -11,6 +11,7 @@ from pipelines.colour.colour_doubt import believed
 from pipelines.colour.colour_types import StatedColour
 from pipelines.errors import LimitExceeded, NoEssence, UnsupportedMedia
 from pipelines.inspection.decoder_words import DecoderWords
+from pipelines.inspection.field_motion import moves_whole
 from pipelines.inspection.inspect_command import command, tables_read
 from pipelines.inspection.picture_watch import PictureWatch
 from pipelines.inspection.shapes import may_change_shape, shape_findings
@@ -97,7 +98,11 @@ def inspect(
     faults = yield from _faults(path, info)
     texts = [one.index for one in info.subtitles if one.text and one.codec not in _READ_HERE]
     unreadable = (yield from unreadable_tracks(path, texts)) if texts else ()
-    seen = picture.inspection(folder) if picture else _sound_alone(sounds)
+    whole = False
+    if picture and picture.looks_otherwise_woven:
+        again = moves_whole(path, info)
+        whole = yield from part(again, _LOOKED, _LOOKED, "looking at fields again")
+    seen = picture.inspection(folder, moves_whole=whole) if picture else _sound_alone(sounds)
     formats = _other_formats(info, words)
     changed_sounds = tuple(
         number

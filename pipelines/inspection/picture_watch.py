@@ -11,7 +11,7 @@ from pipelines.colour.source_colour import complete_colour, inconvertible
 from pipelines.errors import NoEssence
 from pipelines.inspection import light, posters
 from pipelines.inspection.active_picture import active_picture
-from pipelines.inspection.fields import judge_fields
+from pipelines.inspection.fields import judge_fields, looks_otherwise_woven
 from pipelines.inspection.frame_times import FrameTimes, Timing
 from pipelines.inspection.inspect_command import picture_taps
 from pipelines.inspection.levels import LevelMeter
@@ -87,14 +87,28 @@ class PictureWatch:
             made["fields"] = self._take_fields
         return made
 
-    def inspection(self, folder: Path) -> Inspection:
-        """The picture's half of the result; `NoEssence` when no frame decoded."""
+    @property
+    def looks_otherwise_woven(self) -> bool:
+        """See `fields.looks_otherwise_woven`."""
+        picture = self._picture
+        return looks_otherwise_woven(picture.field_order, picture.height, self._fields.text())
+
+    def inspection(self, folder: Path, *, moves_whole: bool = False) -> Inspection:
+        """The picture's half of the result; `NoEssence` when no frame decoded.
+
+        `moves_whole`: see `judge_fields`.
+        """
         if self._frames == 0 or len(self._times) == 0:
             message = "no frame of the picture decodes: check the file in a player"
             raise NoEssence(message)
         timing = self._times.timing(self._picture.frame_rate)
         shots = self._measured(self._shots.shots(), folder)
-        fields = judge_fields(self._picture.field_order, self._picture.height, self._fields.text())
+        fields = judge_fields(
+            self._picture.field_order,
+            self._picture.height,
+            self._fields.text(),
+            moves_whole=moves_whole,
+        )
         cadence = self._cadence(timing)
         change = first_change(*self._strips)
         return Inspection(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipelines.errors import DiskFull, IncompleteSource, UnsupportedMedia, VerificationFailed
 from pipelines.progress import Progress, part
+from pipelines.running.durable import give_name
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.containers import MAX_PIXELS
@@ -92,7 +93,7 @@ def wrap(parts: Parts, out: Path) -> Generator[Progress, None, Wrapped]:
         )
         copied = yield from part(copying, 0.0, 0.4, "copying")
         hashes = yield from _proven(parts, made)
-        made.replace(out)
+        give_name(made, out)
     return Wrapped(out, copied.argv, hashes)
 
 

@@ -15,10 +15,9 @@ from rich.console import Console
 
 from api.views.assets import asset
 from kapok.client import Client
-from kapok.demo import choose_zone, prepare_folder
+from kapok.demo import choose_zone
 from kapok.demo_result import colour, compose, rendition, source
 from kapok.demo_screen import closing
-from kapok.errors import Usage
 from pipelines.media import Colour, Inspection, MediaInfo, VideoTrack
 from pipelines.records import to_json
 from storage.schema import Asset
@@ -171,26 +170,6 @@ def test_a_rendition_that_no_zone_asks_for_gets_a_zone(client: Client) -> None:
     assert choose_zone(client, [{"profile": "review-proxy"}]) == "demo"
     made = {zone["name"]: zone["required_profiles"] for zone in client.zones()}
     assert made["demo"] == ["review-proxy"]
-
-
-def test_a_demo_empties_only_folders_that_a_demo_filled(tmp_path: Path) -> None:
-    prepare_folder(tmp_path)
-    (tmp_path / "renditions").mkdir()
-    (tmp_path / "renditions" / "old.mp4").touch()
-    (tmp_path / "mine.txt").touch()
-
-    prepare_folder(tmp_path)
-
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".kapok-demo", "mine.txt"]
-
-
-def test_somebody_elses_folder_is_never_emptied(tmp_path: Path) -> None:
-    (tmp_path / "renditions").mkdir()
-
-    with pytest.raises(Usage, match="empty folder"):
-        prepare_folder(tmp_path)
-
-    assert (tmp_path / "renditions").exists()
 
 
 def test_a_source_of_varying_rate_does_not_claim_the_even_one() -> None:

@@ -10,7 +10,7 @@ import pytest
 from real_service import Service
 
 from kapok.download import SignedFile, download
-from kapok.errors import ApiError
+from kapok.errors import ApiError, FileInUse
 from kapok.transfer import Transfer, follow
 from kapok.transport import Transport
 from pipelines.errors import HashMismatch
@@ -58,6 +58,22 @@ def test_a_broken_download_goes_on_where_it_ended(
 
     assert target.read_bytes() == DATA
     assert {progress.resumed_bytes for progress in seen} == {1_000_000}
+
+
+def test_two_that_fetch_the_same_file_never_mix_their_bytes(
+    service: Service, transport: Transport, tmp_path: Path
+) -> None:
+    """The second one is told so, and the first one's file is whole."""
+    target = tmp_path / "file.mp4"
+    first = download(transport.http, transport.url, Signer(service), target)
+    next(first)
+
+    with pytest.raises(FileInUse, match=r"another process is fetching file\.mp4"):
+        fetch(transport, Signer(service), target)
+
+    assert follow(first, None) == target
+    assert target.read_bytes() == DATA
+    assert [path.name for path in tmp_path.iterdir()] == ["file.mp4"]
 
 
 def test_leftovers_of_another_file_are_thrown_away(

@@ -15,10 +15,11 @@ from typing import Any
 import clips
 import pytest
 
-from kapok.errors import FAILED, JOB_FAILED, exit_status
+from kapok.errors import FAILED, JOB_FAILED, USAGE, Usage, exit_status
 from kapok.local import RungsFailed, Work, encode, look_for, make_plan, settle
 from pipelines.inspection.thumbs import thumbs_in
 from pipelines.running.tools import ffmpeg
+from pipelines.sources.probe import probe
 from pipelines.verification.readback import read_back
 from sample_media.generate import generate
 
@@ -311,6 +312,41 @@ def test_a_result_gets_its_name_after_its_record(tmp_path: Path) -> None:
         settle(made, path, {})
 
     assert not path.exists()
+
+
+def test_a_result_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    """The file there may be the only one of its master, and its record its only proof."""
+    made, path = tmp_path / "made.mkv", tmp_path / "dpx.archive-ffv1.mkv"
+    made.write_text("new")
+    path.write_text("old")
+
+    with pytest.raises(Usage, match="is there already"):
+        settle(made, path, {})
+
+    assert path.read_text() == "old"
+    assert not path.with_name(f"{path.name}.json").exists()
+
+
+@pytest.mark.media
+def test_an_encode_over_an_earlier_one_is_refused_unless_it_is_asked_for(
+    clip: Path, tmp_path: Path
+) -> None:
+    """Folders of reels are often named alike: each would replace the one before."""
+    there = tmp_path / f"{clip.stem}.review-proxy.mp4"
+    there.write_text("of another reel")
+    words = ("encode", clip, "--profile", "review-proxy", "--no-scores", "-o", tmp_path)
+
+    refused = kapok(*words)
+
+    assert refused.returncode == USAGE
+    assert f"{there} is there already" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [there.name]
+    assert there.read_text() == "of another reel"
+
+    answer(*words, "--overwrite")
+
+    assert probe(there).picture is not None
+    assert json.loads(there.with_name(f"{there.name}.json").read_text())["facts"]["frames"] == 30
 
 
 def test_a_folder_of_nothing_is_said_to_be_one(tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
-from faulty_proxy import CUT
+from faulty_proxy import CUT, LOST
 from real_service import Service
 from scripted import scripted
 
@@ -49,6 +50,39 @@ def test_a_service_that_comes_back_is_waited_for(service: Service, transport: Tr
 
     assert answer["id"] == service.upload().id
     assert service.count("POST /v1/uploads") == 4
+
+
+def test_an_edit_whose_answer_is_lost_is_no_conflict(service: Service) -> None:
+    """The second try meets what the first one wrote."""
+    asset_id = service.asset()
+    service.fail("PATCH", LOST)
+
+    with Client(service.url, service.key) as client:
+        assert client.edit_asset(asset_id, title="新题")["title"] == "新题"
+
+    assert service.count("PATCH") == 2
+
+
+def test_somebody_elses_edit_meanwhile_is_a_conflict(service: Service) -> None:
+    asset_id = service.asset()
+
+    class Beaten(Client):
+        """Between its reading and its writing somebody else writes."""
+
+        def asset(self, asset_id: str) -> dict[str, Any]:
+            found = super().asset(asset_id)
+            if found["version"] == 1:
+                other.edit_asset(asset_id, title="别人的题")
+            return found
+
+    with (
+        Client(service.url, service.key) as other,
+        Beaten(service.url, service.key) as client,
+        pytest.raises(ApiError) as caught,
+    ):
+        client.edit_asset(asset_id, title="新题")
+
+    assert caught.value.code == "version_conflict"
 
 
 def test_nobody_there_is_said_within_the_patience() -> None:

@@ -152,6 +152,23 @@ def test_a_second_run_sends_only_what_the_store_lacks(
     assert seen[-1].done_bytes == SIZE
 
 
+def test_a_service_that_cannot_say_what_it_has_begins_no_second_upload(
+    service: Service, transport: Transport, file: Path
+) -> None:
+    """To send terabytes again because of one refused question would be no resuming."""
+    killed = upload(transport, UploadRequest(file, "节目"), parallel=1)
+    while not service.stored():
+        next(killed)
+    killed.close()
+    service.fail(f"GET /v1/uploads/{service.upload().id}", 403)
+
+    with pytest.raises(ApiError, match="as asked"):
+        send(transport, file)
+
+    assert service.upload().state == "open"
+    assert send(transport, file).upload_id == service.upload().id
+
+
 def test_kill_9_of_the_client_loses_nothing_that_arrived(
     service: Service, file: Path, tmp_path: Path
 ) -> None:
@@ -235,6 +252,8 @@ def test_a_file_that_is_not_what_its_owner_says_is_never_completed(
     service: Service, transport: Transport, file: Path
 ) -> None:
     """The museum's MD5 differs: the upload is aborted and the text names both values."""
+    service.fail("DELETE", LOST)  # the second try finds the upload closed by the first one
+
     with pytest.raises(HashMismatch, match=r"0{32}"):
         send(transport, file, checksums={"md5": "0" * 32})
 

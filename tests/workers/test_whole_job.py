@@ -7,7 +7,7 @@ import json
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -400,6 +400,38 @@ def test_a_wrong_hash_never_becomes_an_asset(
     with embedded.database.read() as session:
         assert session.scalars(select(Asset)).all() == []
         assert session.scalars(select(Upload.state)).all() == ["rejected"]
+
+
+class _BadLink(LocalStore):
+    """A store behind a link that changes a bit of the first file that it brings."""
+
+    bad = True
+
+    @contextmanager
+    def fetch(self, key: str, scratch: Path, check: Callable[[], None] = never) -> Iterator[Path]:
+        with super().fetch(key, scratch, check) as path:
+            if not self.bad:
+                yield path
+                return
+            self.bad, changed = False, bytearray(path.read_bytes())
+            changed[100] ^= 1
+            (scratch / "changed").write_bytes(changed)
+            yield scratch / "changed"
+
+
+def test_a_master_is_not_thrown_away_for_one_reading(embedded: Bench, tmp_path: Path) -> None:
+    """What differs once is read again, by a fresh fetch."""
+    clip = _clip(tmp_path / "clip.mp4")
+    sha256 = hashlib.sha256(clip.read_bytes()).hexdigest()
+    job_id = _upload(embedded, clip, {}, sha256=sha256)
+    (step,) = embedded.steps(job_id).values()
+    store = _BadLink(embedded.settings.data / "objects", b"key", "http://kapok.test")
+    engine = Engine(embedded.settings, embedded.database, store, embedded.broker)
+    embedded.closing.callback(engine.close)
+    engine.run_step(step.id)
+    assert not store.bad
+    with embedded.database.read() as session:
+        assert session.scalars(select(Asset.sha256)).all() == [sha256]
 
 
 class _FullDisk(LocalStore):
