@@ -267,7 +267,10 @@ def fill(path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_full_disk_fails_clearly_and_a_retry_finishes(tmp_path: Path, short_clip: Path) -> None:
-    """The data folder lies on a small file system that is filled, then freed."""
+    """The data folder lies on a small file system that is filled, then freed.
+
+    Scratch lies elsewhere: what the workers' proofs free of it now and then is room for a part.
+    """
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -279,7 +282,8 @@ def test_a_full_disk_fails_clearly_and_a_retry_finishes(tmp_path: Path, short_cl
         missing_tool("only root may mount a small file system")
     stack = None
     try:
-        stack = stacks.embedded(disk)
+        scratch = {"KAPOK_SCRATCH": str(tmp_path / "scratch")}
+        stack = stacks.embedded(disk, {**stacks.ALONE, **scratch})
         filler = disk / "filler"
         fill(filler)
         done = stack.cli("upload", str(short_clip), "--wait", "--json")
