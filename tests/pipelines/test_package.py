@@ -188,6 +188,71 @@ def test_a_missing_segment_is_found(made: tuple[Path, PackageFiles], tmp_path: P
     assert faults_of(folder) == ["manifest.mpd is missing"]
 
 
+def sound_package(folder: Path, length_s: int) -> Path:
+    """What the packager writes over AAC of 48 kHz: segments of 94, 94, 94 and 93 blocks."""
+    blocks = [94, 94, 94, 93] * (length_s // 8) + [94, 94, 94, 93][: length_s % 8 // 2]
+    sound = folder / "sound-1"
+    sound.mkdir(parents=True)
+    media = '#EXT-X-MEDIA:TYPE=AUDIO,URI="sound-1/index.m3u8",LANGUAGE="zh",CHANNELS="2"'
+    (folder / "master.m3u8").write_text(f"#EXTM3U\n{media}\n")
+    lines = ["#EXTM3U", '#EXT-X-MAP:URI="init.mp4"']
+    for number, count in enumerate(blocks, start=1):
+        lines += [f"#EXTINF:{count * 1024 / 48000:.3f},", f"{number:05}.m4s"]
+    (sound / "index.m3u8").write_text("\n".join([*lines, "#EXT-X-ENDLIST", ""]))
+    for name in ("init.mp4", *(line for line in lines if line.endswith(".m4s"))):
+        (sound / name).touch()
+    timeline = "".join(f'<S d="{count * 1024}"/>' for count in blocks)
+    (folder / "manifest.mpd").write_text(
+        f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+        f'mediaPresentationDuration="PT{length_s}S"><Period>'
+        '<AdaptationSet contentType="audio" lang="zh"><Representation>'
+        '<SegmentTemplate timescale="48000" media="sound-1/$Number%05d$.m4s">'
+        f"<SegmentTimeline>{timeline}</SegmentTimeline></SegmentTemplate>"
+        "</Representation></AdaptationSet></Period></MPD>"
+    )
+    return folder
+
+
+@pytest.mark.parametrize("length_s", [900, 3600, 3 * 3600])
+def test_what_rounding_loses_of_a_long_playlist_is_no_fault(length_s: int, tmp_path: Path) -> None:
+    """AAC loses a millisecond each 8 s; a segment that is missing, or too much, is found."""
+    folder = sound_package(tmp_path / "package", length_s)
+    rung = replace(RUNG, video=None)
+
+    def faults() -> list[str]:
+        manifests = folder / "master.m3u8", folder / "manifest.mpd"
+        return package_faults(*manifests, [rung], float(length_s))
+
+    playlist = folder / "sound-1" / "index.m3u8"
+    whole = playlist.read_text()
+    assert abs(sum(read_playlist(playlist).durations_s) - length_s) > 0.1
+    assert faults() == []
+    one = "#EXTINF:2.005,\n00002.m4s\n"
+    for text in (whole.replace(one, ""), whole.replace(one, one.replace("2.m4s", "0.m4s") + one)):
+        (folder / "sound-1" / "00000.m4s").touch()
+        playlist.write_text(text)
+        assert [fault.partition(" lasts")[0] for fault in faults()] == ["sound-1/index.m3u8"]
+
+
+@pytest.mark.media
+def test_a_quarter_of_an_hour_is_packaged(tmp_path: Path) -> None:
+    """Sound whose blocks fill no whole segment, beside a picture whose GOPs do."""
+    length_s, rate = 904, Fraction(1)
+    source, out = tmp_path / "long.mp4", tmp_path / "out"
+    out.mkdir()
+    handmade.call(
+        *("-f", "lavfi", "-i", f"color=s=64x36:r={rate}:d={length_s}"),
+        *("-f", "lavfi", "-i", f"anullsrc=r=48000:cl=mono:d={length_s}"),
+        *("-vf", handmade.TAGS, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
+        *("-g", "2", "-c:a", "aac", "-aac_coder", "fast", *handmade.LANGUAGE, source),
+    )
+    video = replace(VIDEO, width=64, height=36, frame_rate=rate, frames=length_s)
+    rung = replace(RUNG, video=video, audio=(replace(STEREO, channels=1),))
+    finish(package([(rung, source)], out, Fraction(length_s)))
+    said = read_playlist(out / "sound-1" / "index.m3u8").durations_s
+    assert length_s - sum(said) > 0.1
+
+
 def faults_of(folder: Path) -> list[str]:
     hls, dash = folder / "master.m3u8", folder / "manifest.mpd"
     return package_faults(hls, dash, [UHD, MOBILE], float(LENGTH_S))
