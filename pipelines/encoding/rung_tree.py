@@ -1,7 +1,7 @@
 """Which rung's picture is made from which: a tree that grows from the decode. Pure.
 
 A rung takes its picture from another one that already has its fields, its part of the picture, its
-colour and at least its size and rate.
+colour and at least its size, its samples of colour and its rate.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+
+import av
 
 from pipelines.planning.plan_types import Plan, Rung, VideoPlan
 from pipelines.profiles.profile import Container
@@ -74,12 +76,13 @@ def grown_from(plan: Plan, profile: str) -> tuple[Rung, ...]:
     return tuple(rung for rung in plan.rungs if rung.video and files[rung.profile] in needed)
 
 
-def _heaviest_first(rung: Rung) -> tuple[bool, int, Fraction]:
+def _heaviest_first(rung: Rung) -> tuple[bool, int, Fraction, int]:
     """Lossless rungs lead: nothing can be taken from them, and they take the bare decode."""
     video = rung.video
     assert video is not None, "only rungs with a picture are sorted"
     across, down = video.shown
-    return (not video.lossless, -across * down, video.stride)
+    chroma_across, chroma_down = _chroma(video)
+    return (not video.lossless, -across * down, video.stride, -chroma_across * chroma_down)
 
 
 def _parent(video: VideoPlan, branches: Sequence[Branch]) -> int | None:
@@ -91,7 +94,7 @@ def _parent(video: VideoPlan, branches: Sequence[Branch]) -> int | None:
 def _can_give(giver: VideoPlan, video: VideoPlan) -> bool:
     same_colour = giver.conversion in ("none", video.conversion)
     unspoilt = giver.lossless is video.lossless is False and not giver.burnt_in_timecode
-    large = all(ours >= wanted for ours, wanted in zip(giver.shown, video.shown, strict=True))
+    large = _covers(giver.shown, video.shown) and _covers(_chroma(giver), _chroma(video))
     # What was enlarged holds nothing that the source has not, and is less sharp.
     unstretched = not giver.upconverted or giver.shown == video.shown
     deep = _bits(giver.pix_fmt) >= _bits(video.pix_fmt)
@@ -100,6 +103,16 @@ def _can_give(giver: VideoPlan, video: VideoPlan) -> bool:
     fields = (giver.deinterlace, giver.pulldown) == (video.deinterlace, video.pulldown)
     shape = unstretched and giver.crop == video.crop
     return same_colour and unspoilt and large and shape and deep and often and told and fields
+
+
+def _covers(ours: tuple[int, int], wanted: tuple[int, int]) -> bool:
+    return ours[0] >= wanted[0] and ours[1] >= wanted[1]
+
+
+def _chroma(video: VideoPlan) -> tuple[int, int]:
+    """Samples of colour, across and down: 4:2:0 of 8K has those of 4:4:4 at 4K."""
+    stored = av.VideoFormat(video.pix_fmt, *video.shown)
+    return stored.chroma_width(), stored.chroma_height()
 
 
 def _load(video: VideoPlan) -> tuple[Fraction, bool]:

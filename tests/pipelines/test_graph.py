@@ -71,6 +71,21 @@ def test_nothing_grows_from_preservation_nor_from_burnt_in_timecode() -> None:
     }
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_mezzanine_s_colour_is_not_that_of_4_2_0(turn: int) -> None:
+    """In whichever order they are asked for, the 4:2:0 is made of the 4:2:2."""
+    fine = replace(UHD, pix_fmt="yuv422p10le")
+    made = planned(fine, *["cn4k-hevc-hlg", "mezz4k-prores422hq"][::turn])
+    assert grown(made) == {"mezz4k-prores422hq": None, "cn4k-hevc-hlg": "mezz4k-prores422hq"}
+
+
+def test_4_2_0_of_8k_has_all_the_colour_of_4_2_2_at_4k() -> None:
+    """Each is made once, from the next larger one."""
+    large = replace(UHD, width=7680, height=4320, pix_fmt="yuv422p10le")
+    made = planned(large, "mezz4k-prores422hq", "cn8k-hevc-hlg")
+    assert grown(made) == {"cn8k-hevc-hlg": None, "mezz4k-prores422hq": "cn8k-hevc-hlg"}
+
+
 def test_a_rate_that_does_not_divide_is_taken_from_the_source() -> None:
     """75 fps: every second frame for HD, every third for mobile."""
     made = planned(replace(HD, frame_rate=Fraction(75)), "hd-avc-sdr", "mobile-540p")
