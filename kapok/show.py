@@ -195,7 +195,7 @@ def renditions(records: Sequence[Record]) -> RenderableType:
     for record in records:
         facts = record.get("facts") or {}
         listed.add_row(
-            record["profile"],
+            _of_programme(record),
             state(record["state"]),
             raster(facts),
             facts.get("codec") or audio_codecs(facts),
@@ -208,6 +208,13 @@ def renditions(records: Sequence[Record]) -> RenderableType:
             record["id"],
         )
     return listed
+
+
+def _of_programme(record: Record) -> str:
+    """The profile, and of a stream with several programmes which one it was made of."""
+    number = record.get("programme")
+    told = "" if number is None else t(f" (programme {number})", f"（节目 {number}）")
+    return f"{record['profile']}{told}"
 
 
 def raster(facts: Record) -> str:

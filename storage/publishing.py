@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from pipelines.errors import GateClosed
 from pipelines.gate import GateFacts, RenditionState, RightsWindow, evaluate
-from storage.catalogue import renditions
+from storage.catalogue import programmes, renditions
 from storage.clock import now
 from storage.schema import Asset, Rendition, Zone
 from storage.schema import RightsWindow as RightsRow
@@ -44,16 +44,25 @@ class Draft:
         return f"{text}\n".encode()
 
 
-def draft(session: Session, asset: Asset, zone: Zone, *, asset_state: str | None = None) -> Draft:
-    """The newest ready rendition of each profile that the zone accepts.
+def draft(
+    session: Session,
+    asset: Asset,
+    zone: Zone,
+    *,
+    asset_state: str | None = None,
+    job_id: str | None = None,
+) -> Draft:
+    """The newest ready rendition of each profile that the zone accepts, all of one reading of the
+    source: the job's, or else that of the newest of them.
 
     Raises `GateClosed` with every reason. `asset_state` stands in for the asset's own while the job
     that makes it ready is about to end.
     """
-    found = [
+    everything = [
         rendition
         for rendition, _ in renditions.list_renditions(session, asset.organisation_id, asset.id)
     ]
+    found = _of_one_reading(session, zone, everything, job_id)
     verdict = evaluate(_facts(session, asset, zone, found, asset_state or asset.state))
     if verdict.reasons:
         raise GateClosed(
@@ -62,10 +71,25 @@ def draft(session: Session, asset: Asset, zone: Zone, *, asset_state: str | None
         )
     accepted: dict[str, Rendition] = {}
     for rendition in found:  # newest job first
-        wanted = not zone.required_profiles or rendition.profile in zone.required_profiles
-        if wanted and rendition.state == "ready":
+        if _may_enter(rendition, zone):
             accepted.setdefault(rendition.profile, rendition)
     return Draft(asset.id, zone.name, tuple(_file(one) for one in accepted.values()))
+
+
+def _of_one_reading(
+    session: Session, zone: Zone, found: list[Rendition], job_id: str | None
+) -> list[Rendition]:
+    """Two programmes of a stream, or a wrong colour and its correction, are never mixed."""
+    deciding = job_id or next((one.job_id for one in found if _may_enter(one, zone)), None)
+    if deciding is None or not found:
+        return found
+    read = programmes.readings(session, found[0].asset_id)
+    return [one for one in found if read[one.job_id] == read[deciding]]
+
+
+def _may_enter(rendition: Rendition, zone: Zone) -> bool:
+    wanted = not zone.required_profiles or rendition.profile in zone.required_profiles
+    return wanted and rendition.state == "ready"
 
 
 def _facts(

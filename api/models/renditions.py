@@ -35,6 +35,9 @@ class Rendition(Sent):
     job_id: str
     profile: str
     profile_version: int
+    programme: int | None = Field(
+        description="Of a transport stream with several: the one that was read."
+    )
     state: Literal["planned", "ready", "failed", "cancelled"]
     container: str
     file_name: str | None = Field(description="A good name for the downloaded file.")

@@ -22,7 +22,7 @@ from api.views.assets import asset
 from api.views.jobs import accepted
 from api.views.renditions import rendition
 from storage import schema
-from storage.catalogue import assets, jobs, renditions
+from storage.catalogue import assets, jobs, programmes, renditions
 from storage.errors import VersionConflict
 from workers.broker import send_ready
 
@@ -122,7 +122,9 @@ def list_renditions(
     with backend.database.read() as session:
         assets.get_asset(session, caller.organisation_id, asset_id)
         rows = renditions.list_renditions(session, caller.organisation_id, asset_id)
-        return rendition_model.Renditions(data=[rendition(row, scores) for row, scores in rows])
+        read = programmes.readings(session, asset_id)
+        found = [rendition(row, scores, read[row.job_id].programme) for row, scores in rows]
+        return rendition_model.Renditions(data=found)
 
 
 @router.get("/{asset_id}/jobs")

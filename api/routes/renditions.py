@@ -11,7 +11,7 @@ from api.models import renditions as model
 from api.models.common import FileLink
 from api.refusals import NotMadeYet
 from api.views.renditions import rendition
-from storage.catalogue import renditions
+from storage.catalogue import programmes, renditions
 
 router = APIRouter(prefix="/v1/renditions", tags=["renditions"])
 
@@ -21,7 +21,8 @@ def show_rendition(rendition_id: str, backend: BackendDep, caller: Reader) -> mo
     """What the file says when read back, its scores with their models, and how it was made."""
     with backend.database.read() as session:
         row = renditions.get_rendition(session, caller.organisation_id, rendition_id)
-        return rendition(row, renditions.measurements(session, row.id))
+        read = programmes.readings(session, row.asset_id)[row.job_id]
+        return rendition(row, renditions.measurements(session, row.id), read.programme)
 
 
 @router.get("/{rendition_id}/download")

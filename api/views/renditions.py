@@ -12,7 +12,10 @@ from storage import schema
 from storage.catalogue.commands import unpacked
 
 
-def rendition(row: schema.Rendition, scores: Iterable[schema.MeasurementRow]) -> model.Rendition:
+def rendition(
+    row: schema.Rendition, scores: Iterable[schema.MeasurementRow], programme: int | None
+) -> model.Rendition:
+    """`programme` is what its job read."""
     facts = from_json(RenditionFacts, row.facts) if row.facts else None
     container: str = row.rung["container"]
     video = row.rung["video"] or {}
@@ -22,6 +25,7 @@ def rendition(row: schema.Rendition, scores: Iterable[schema.MeasurementRow]) ->
         job_id=row.job_id,
         profile=row.profile,
         profile_version=row.profile_version,
+        programme=programme,
         state=row.state,  # type: ignore[arg-type] # the catalogue writes no other word
         container=container,
         file_name=f"{row.profile}.{container}" if row.key else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +11,21 @@ from sqlalchemy.orm import Session
 from storage.catalogue.assets import ACTIVE
 from storage.errors import JobConflict
 from storage.schema import Asset, Job
+
+
+class Reading(NamedTuple):
+    """What a job took the source for: what was made of two readings is not one asset's."""
+
+    programme: int | None
+    source_colour: str | None
+
+
+def readings(session: Session, asset_id: str) -> dict[str, Reading]:
+    """By the id of each job of the asset: the programme of its plan, the colour that was stated."""
+    programme = Job.plan["programme"].as_integer()
+    colour = Job.request["source_colour"].as_string()
+    rows = session.execute(select(Job.id, programme, colour).where(Job.asset_id == asset_id))
+    return {row[0]: Reading(row[1], row[2]) for row in rows}
 
 
 def inspected_as_asked(asset: Asset, request: Mapping[str, Any]) -> bool:

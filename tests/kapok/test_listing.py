@@ -66,6 +66,12 @@ def test_a_window_of_80_columns_breaks_no_id() -> None:
     ]
 
 
+def test_a_rendition_of_one_programme_of_several_says_which() -> None:
+    """Two of one profile are told apart."""
+    (first, *_) = shown(renditions([{**RENDITION, "programme": 101}]), 80)[1:]
+    assert first.startswith("cn4k-hevc-vivid-remux (programme 101)  ready")
+
+
 @pytest.mark.parametrize("width", range(40, 161, 5))
 @pytest.mark.parametrize(
     ("picture", "ids"),

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from worlds import WRONG, World, at_once
 
+from pipelines.errors import GateClosed
 from storage.catalogue import jobs, packages, publications, renditions, zones
 from storage.errors import (
     AlreadyPublished,
@@ -19,7 +20,8 @@ from storage.errors import (
     RenditionNotFound,
     ZoneNotFound,
 )
-from storage.schema import Asset, Publication, Receipt, Rendition
+from storage.publishing import draft
+from storage.schema import Asset, Job, Publication, Receipt, Rendition
 
 SHA = "cd" * 32
 FILE = {"rendition_id": "ren_1", "key": "k", "path": "hd.mp4", "sha256": SHA, "size_bytes": 1000}
@@ -110,6 +112,76 @@ def test_the_command_that_gave_a_score_joins_those_of_the_rendition(world: World
         lambda session: renditions.get_rendition(session, world.organisation_id, planned.id)
     )
     assert row.commands == [list(argv)]
+
+
+def done_job(world: World, asset: Asset, request: dict[str, Any], *names: str) -> Job:
+    """The asset's newest job, done, with a ready rendition of each profile."""
+    job = world.jobs_of(asset)[0]
+    if job.state == "done":
+        job = world.write(
+            lambda session: jobs.start_job(
+                session, session.get_one(Asset, asset.id), request, "key_test"
+            )
+        )
+    rungs = [{"profile": name, "profile_version": 1, "container": "mp4"} for name in names]
+    plan = {"refused": [], "programme": request.get("programme")}
+    ids = world.write(lambda session: jobs.record_plan(session, job, plan, rungs))
+    facts = {"sha256": SHA, "size_bytes": 1000}
+    for one in ids:
+        world.write(
+            lambda session, one=one: renditions.mark_ready(
+                session, one, key=f"assets/a/{one}/hd.mp4", facts=facts, commands=[], tools={}
+            )
+        )
+    world.finish_all(job.id)
+    return job
+
+
+def drafted(world: World, asset: Asset, job: Job | None = None) -> dict[str, str]:
+    """What a publication in the zone for mobiles would hold: the job by the profile."""
+
+    def look(session: Session) -> dict[str, str]:
+        zone = zones.get_zone(session, world.organisation_id, "mobile")
+        row = session.get_one(Asset, asset.id)
+        files = draft(session, row, zone, job_id=job.id if job else None).files
+        return {
+            file["profile"]: session.get_one(Rendition, file["rendition_id"]).job_id
+            for file in files
+        }
+
+    return world.read(look)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"programme": 101}, {"programme": 102}),
+        ({}, {"source_colour": "pq"}),
+        ({"source_colour": "sdr"}, {"source_colour": "pq"}),
+    ],
+)
+def test_a_publication_is_of_one_reading_of_the_source(
+    before: dict[str, Any], after: dict[str, Any], world: World
+) -> None:
+    """Two programmes of a stream are two assets to who watches, and so is a wrong colour."""
+    asset = world.asset(request=before)
+    first = done_job(world, asset, before, "mobile-1080p", "mobile-720p")
+    assert drafted(world, asset) == {"mobile-1080p": first.id, "mobile-720p": first.id}
+    second = done_job(world, asset, after, "mobile-720p")
+    assert drafted(world, asset) == {"mobile-720p": second.id}
+    third = done_job(world, asset, before, "mobile-540p")
+    both = {"mobile-540p": third.id, "mobile-1080p": first.id, "mobile-720p": first.id}
+    assert drafted(world, asset) == both
+    assert drafted(world, asset, second) == {"mobile-720p": second.id}
+
+
+def test_a_job_publishes_nothing_of_another_reading(world: World) -> None:
+    """Where it made nothing that the zone accepts, the gate is closed to it."""
+    asset = world.asset(request={"programme": 101})
+    done_job(world, asset, {"programme": 101}, "mobile-720p")
+    second = done_job(world, asset, {"programme": 102}, "archive-ffv1")
+    with pytest.raises(GateClosed, match="needs a rendition of mobile"):
+        drafted(world, asset, second)
 
 
 def test_a_package_is_listed_with_its_asset(world: World) -> None:
