@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
-from api.auth import Reader, Uploader
+from api.auth import Action, Reader, Uploader
 from api.backend import BackendDep
 from api.idempotency import Answer, TicketDep, answer_once
 from api.models import jobs as model
@@ -79,10 +79,15 @@ def cancel_job(job_id: str, backend: BackendDep, caller: Uploader, ticket: Ticke
 
 @router.post("/{job_id}/retry", status_code=202, response_model=model.JobSummary)
 def retry_job(job_id: str, backend: BackendDep, caller: Uploader, ticket: TicketDep) -> Response:
-    """Run again what failed or was cancelled and what waited on it; nothing that is done."""
+    """Run again what failed or was cancelled and what waited on it; nothing that is done.
+
+    A job that ends in a zone needs the right to publish, as when it was asked for.
+    """
 
     def retry(session: Session) -> Answer:
         row = jobs.get_job(session, caller.organisation_id, job_id)
+        if "zone" in row.request:
+            caller.require(Action.PUBLISH)
         ready = jobs.retry_job(session, row, caller.key_id)
         return accepted(row, then=lambda: send_ready(backend.broker, backend.database, ready))
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from api.auth import ROLES
-from storage.catalogue import keys
+from storage.catalogue import jobs, keys
+from storage.schema import Job
 
 UNKNOWN = "0" * 26
 SHA256 = "0" * 64
@@ -263,6 +264,28 @@ def test_a_zone_can_only_be_named_by_who_may_publish(org: api_world.Organisation
     refused = org.client("uploader").post("/v1/uploads", json=wanted)
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     assert org.client("admin").post("/v1/uploads", json=wanted).status_code == 201
+
+
+def failed_job(org: api_world.Organisation, request: dict[str, Any]) -> str:
+    """The path that retries a job of that request, which has failed."""
+    job = org.job_of(org.asset(request=request))
+    with org.running.database.begin() as session:
+        session.get_one(Job, job.id).state = "failed"
+        for step in jobs.job_steps(session, job.id):
+            step.state = "failed"
+    return f"/v1/jobs/{job.id}/retry"
+
+
+def test_a_job_that_ends_in_a_zone_is_retried_only_by_who_may_publish(
+    org: api_world.Organisation,
+) -> None:
+    """Else an uploader would publish by retrying what an admin had asked for."""
+    published, kept = failed_job(org, {"zone": "uhd-4k"}), failed_job(org, {})
+    refused = org.client("uploader").post(published)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert "may not publish" in refused.json()["detail"]
+    assert org.client("admin").post(published).status_code == 202
+    assert org.client("uploader").post(kept).status_code == 202
 
 
 def test_only_the_first_organisation_makes_others(tmp_path: Any) -> None:
