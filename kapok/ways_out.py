@@ -42,6 +42,8 @@ WAYS_OUT: Mapping[str, str] = {
     "zone_not_found": "专区名称有误：请用 `kapok zone list` 查看后再选。",
     "already_published": "素材已在该专区：如需重新发布，请先撤回。",
     "job_conflict": "已结束的任务不能取消，运行中的任务不能重试：请先查看任务状态。",
+    "invalid_cursor": "游标不是此服务给出的，或目录库后来由备份恢复：请从头开始"
+    "（`kapok pull --since 0`），已有的完整文件不会重新下载。",
     # What runs underneath.
     "too_little_memory": "内存不足：请调高 KAPOK_MEMORY_BYTES、减少成品，或换更大的机器后重试。",
     "disk_full": "磁盘空间不足：请清理磁盘（或请服务管理员清理）后重试。",

@@ -19,6 +19,7 @@ from storage.catalogue import events, keys
 from storage.errors import CatalogueUnavailable, InvalidCursor
 
 BATCH = 500
+WAY_OUT = "begin again without one, or with 0 for everything"
 EVENT_EXAMPLE = (
     'id: 42\ndata: {"seq": 42, "at": "2026-01-31T08:00:00Z", "type": "asset.ready", '
     '"subject": "ast_01k9z8q4m7c2v5x3n6b1h0t8ye", "actor": "system", "payload": {}, '
@@ -50,12 +51,13 @@ async def read_events(
     With `Accept: text/event-stream` the answer stays open: first what came after `Last-Event-ID`
     (or `after`), then every event as it happens. Without either it begins now. Each message's `id`
     is the event's `seq`, its `data` the event; comments in between keep the connection alive. It
-    ends when the key is revoked.
+    ends when the key is revoked. A place beyond the newest event is 400, for a stream too: an
+    `EventSource` then gives up, and says so.
     """
     if not any("text/event-stream" in wanted for wanted in request.headers.getlist("accept")):
         return await run_in_threadpool(_page, backend, caller, _cursor(after), limit)
     given = last_event_id if last_event_id is not None else after
-    begin = await run_in_threadpool(_head, backend) if given is None else _cursor(given)
+    begin = await run_in_threadpool(_begin, backend, given)
     tail: EventTail = request.app.state.tail
     return StreamingResponse(
         _stream(backend, caller, tail, begin),
@@ -72,9 +74,14 @@ def _cursor(text: str | None) -> int:
     return int(text)
 
 
-def _head(backend: Backend) -> int:
+def _begin(backend: Backend, given: str | None) -> int:
+    """Where a stream begins. Raises `InvalidCursor`."""
+    after = None if given is None else _cursor(given)
     with backend.database.read() as session:
-        return events.head(session)
+        if after is None:
+            return events.head(session)
+        events.refuse_beyond_head(session, after, WAY_OUT)
+    return after
 
 
 def _read(session: Session, caller: Caller, after: int, limit: int) -> list[model.Event]:
@@ -84,6 +91,7 @@ def _read(session: Session, caller: Caller, after: int, limit: int) -> list[mode
 
 def _page(backend: Backend, caller: Caller, after: int, limit: int) -> model.Events:
     with backend.database.read() as session:
+        events.refuse_beyond_head(session, after, WAY_OUT)
         found = _read(session, caller, after, limit + 1)
     page = found[:limit]
     cursor = str(page[-1].seq) if page else str(after)

@@ -13,6 +13,7 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from storage.clock import now_column
+from storage.errors import InvalidCursor
 from storage.schema import Event
 
 GENESIS = "0" * 64  # what the first event names as the hash before it
@@ -102,6 +103,20 @@ def read(session: Session, organisation_id: str | None, after: int, limit: int) 
 def head(session: Session) -> int:
     """The seq of the newest event, 0 when there is none."""
     return session.scalar(select(func.max(Event.seq))) or 0
+
+
+def refuse_beyond_head(session: Session, after: int, way_out: str) -> None:
+    """Raises `InvalidCursor` for a place that no event of this catalogue has had.
+
+    Whoever went on from there would be told of nothing until as many events have happened, and
+    never of those before.
+    """
+    newest = head(session)
+    if after > newest:
+        raise InvalidCursor(
+            f"the cursor {after} lies beyond the newest event, {newest}: it was given by another "
+            f"service, or before the catalogue was restored from a backup; {way_out}"
+        )
 
 
 def verify_chain(session: Session, known_head: str | None = None) -> ChainReport:

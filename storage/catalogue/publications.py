@@ -22,6 +22,11 @@ from storage.errors import (
 from storage.ids import new_id
 from storage.schema import Asset, Publication, Receipt, Zone
 
+FEED_WAY_OUT = (
+    "begin again without one (`kapok pull --since 0`): files that are there already are not "
+    "fetched again"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
@@ -122,8 +127,10 @@ def zone_of(session: Session, publication: Publication) -> Zone:
 def feed(session: Session, organisation_id: str, centre: str, after: int, limit: int) -> FeedPage:
     """What changed in the centre's zones since the cursor `after` (0: everything), oldest first.
 
-    Each publication occurs once, as it is now, in the place of its last change.
+    Each publication occurs once, as it is now, in the place of its last change. Raises
+    `InvalidCursor`.
     """
+    events.refuse_beyond_head(session, after, FEED_WAY_OUT)
     open_zones = [
         zone
         for zone in zones.list_zones(session, organisation_id)

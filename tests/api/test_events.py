@@ -246,3 +246,18 @@ def rename(running: api_world.Running, table: str, new: str) -> None:
 def test_a_cursor_that_is_none_is_refused(admin: httpx.Client, cursor: str) -> None:
     answer = admin.get("/v1/events", params={"after": cursor})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
+
+
+def test_a_cursor_beyond_the_newest_event_is_refused(admin: httpx.Client) -> None:
+    """It was given before a restore from a backup; the newest event's own is as good as ever."""
+    newest, beyond, path = last_seq(admin), "1000000000", "/v1/events"
+    assert admin.get(path, params={"after": newest}).json()["data"] == []
+    with admin.stream("GET", path, headers={**STREAM, "Last-Event-ID": newest}) as answer:
+        assert answer.status_code == 200
+    for asked in (
+        admin.get(path, params={"after": beyond}),
+        admin.get(path, params={"after": beyond}, headers=STREAM),
+        admin.get(path, headers={**STREAM, "Last-Event-ID": beyond}),
+    ):
+        assert (asked.status_code, asked.json()["code"]) == (400, "invalid_cursor")
+        assert "begin again without one" in asked.json()["detail"]

@@ -126,6 +126,17 @@ def test_a_feed_is_read_page_by_page(org: api_world.Organisation) -> None:
     assert nothing == {"data": [], "next_cursor": second["next_cursor"], "has_more": False}
 
 
+def test_a_feeds_cursor_from_before_a_restore_is_refused(org: api_world.Organisation) -> None:
+    """With the way out, where an empty page would hide what is published from now on."""
+    org.zone()
+    publish(org)
+    centre = org.client("centre", "foshan")
+    body = refused(
+        centre.get("/v1/centres/foshan/feed", params={"since": "5000000"}), 400, "invalid_cursor"
+    )
+    assert "kapok pull --since 0" in body["detail"]
+
+
 def test_a_withdrawal_reaches_the_feed_and_takes_the_files_away(
     org: api_world.Organisation, admin: httpx.Client
 ) -> None:

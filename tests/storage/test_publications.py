@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from worlds import WRONG, World, at_once
 
 from pipelines.errors import GateClosed
-from storage.catalogue import jobs, packages, publications, renditions, zones
+from storage.catalogue import events, jobs, packages, publications, renditions, zones
 from storage.errors import (
     AlreadyPublished,
+    InvalidCursor,
     NameTaken,
     NotPublished,
     PublicationNotFound,
@@ -244,6 +245,15 @@ def test_a_published_asset_is_in_the_feed_of_every_centre(world: World) -> None:
     assert feed(world, after=page.next_cursor) == publications.FeedPage(
         [], page.next_cursor, has_more=False
     )
+
+
+def test_a_cursor_that_no_event_has_had_is_refused(world: World) -> None:
+    """After a restore from a backup the feed would be silent, and skip what comes next."""
+    publish(world, world.asset())
+    newest = world.read(events.head)
+    assert feed(world, after=newest).data == []
+    with pytest.raises(InvalidCursor, match=r"beyond the newest event.*backup.*--since 0.*again"):
+        feed(world, after=newest + 1)
 
 
 def test_an_asset_is_in_a_zone_once(world: World) -> None:
