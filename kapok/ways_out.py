@@ -41,7 +41,8 @@ WAYS_OUT: Mapping[str, str] = {
     "job_not_found": "编号有误，或属于其他机构：请用 `kapok job list` 核对。",
     "zone_not_found": "专区名称有误：请用 `kapok zone list` 查看后再选。",
     "already_published": "素材已在该专区：如需重新发布，请先撤回。",
-    "job_conflict": "已结束的任务不能取消，运行中的任务不能重试：请先查看任务状态。",
+    "job_conflict": "任务的状态不允许这样做，或另一任务正在（或已经）处理该素材的其他节目："
+    "请查看任务后按下列说明处理。",
     "invalid_cursor": "游标不是此服务给出的，或目录库后来由备份恢复：请从头开始"
     "（`kapok pull --since 0`），已有的完整文件不会重新下载。",
     # What runs underneath.

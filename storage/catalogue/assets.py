@@ -12,6 +12,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from storage.catalogue import events
+from storage.catalogue.locks import lock_asset
 from storage.catalogue.pages import Page, decode, newest_first, page_of
 from storage.clock import now
 from storage.errors import AssetNotFound, VersionConflict
@@ -129,7 +130,7 @@ def edit_asset(
     actor: str,
 ) -> Asset:
     """Change what is given; `version` is the one that was read. Raises `VersionConflict`."""
-    asset = _locked(session, asset.id)
+    asset = lock_asset(session, asset.id)
     if version is not None and version != asset.version:
         raise VersionConflict(
             f"asset {asset.id} is at version {asset.version}, not {version}: read it again"
@@ -152,7 +153,7 @@ def settle_asset(session: Session, asset_id: str, actor: str = SYSTEM) -> None:
     Ready once a whole job is done, whatever came after it; processing while one runs; else what the
     newest job is.
     """
-    asset = _locked(session, asset_id)
+    asset = lock_asset(session, asset_id)
     query = select(Job.state).where(Job.asset_id == asset_id)
     states = list(session.scalars(query.order_by(Job.created_at.desc(), Job.id.desc())))
     state = _state_of(states)
@@ -171,12 +172,6 @@ def _state_of(states: Sequence[str]) -> str:
     if not states or any(state in ACTIVE for state in states):
         return "processing"
     return states[0]
-
-
-def _locked(session: Session, asset_id: str) -> Asset:
-    """The asset's row as it is now, held until the end of the transaction."""
-    query = select(Asset).where(Asset.id == asset_id).with_for_update(key_share=True)
-    return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
 @dataclass(frozen=True, slots=True)

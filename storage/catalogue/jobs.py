@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from pipelines.profiles.profile import DEFAULT_LADDER, ladder, load_profiles
 from storage.catalogue import assets, events, renditions
 from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, reopen
-from storage.catalogue.locks import lock_job
+from storage.catalogue.locks import lock_asset, lock_job
 from storage.catalogue.pages import Page, newest_first
 from storage.catalogue.profiles import own_profiles
 from storage.catalogue.programmes import inspected_as_asked, refuse_beside_others, refuse_retry
@@ -112,6 +112,7 @@ def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor:
 
     Raises `JobConflict` while another job works on another programme of it.
     """
+    asset = lock_asset(session, asset.id)
     refuse_beside_others(session, asset.id, request)
     job = create_job(
         session,
@@ -125,7 +126,7 @@ def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor:
     plan = NewStep("plan", "plan the renditions", {})
     seen = asset.inspection or {}
     stale = "thumbs" not in seen or "source_colour" in request
-    stale = stale or not inspected_as_asked(asset, request)
+    stale = stale or not inspected_as_asked(asset.media or {}, request)
     fresh = stale or _lacks(session, asset, request)
     add_steps(session, job, [inspect, replace(plan, after=("inspect",))] if fresh else [plan])
     assets.settle_asset(session, asset.id, actor)

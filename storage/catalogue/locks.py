@@ -1,4 +1,7 @@
-"""The order of locks: a job's row first, then any other row, the chain of events last."""
+"""The order of locks: a job's row first, then any other row, the chain of events last.
+
+A job that is begun is nobody else's yet: its asset may be locked before it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storage.errors import JobNotFound
-from storage.schema import Job
+from storage.schema import Asset, Job
 
 
 def lock_job(session: Session, job_id: str) -> Job:
@@ -25,3 +28,13 @@ def lock_job(session: Session, job_id: str) -> Job:
     if job is None:
         raise JobNotFound(f"there is no job {job_id}")
     return job
+
+
+def lock_asset(session: Session, asset_id: str) -> Asset:
+    """The asset's row as it is now, held until the end of the transaction.
+
+    Whatever begins a job of it or derives its state holds it: of two that begin at once the second
+    sees the first.
+    """
+    query = select(Asset).where(Asset.id == asset_id).with_for_update(key_share=True)
+    return session.scalars(query.execution_options(populate_existing=True)).one()

@@ -9,8 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storage.catalogue.assets import ACTIVE
+from storage.catalogue.locks import lock_asset
 from storage.errors import JobConflict
-from storage.schema import Asset, Job
+from storage.schema import Job
 
 
 class Reading(NamedTuple):
@@ -28,16 +29,22 @@ def readings(session: Session, asset_id: str) -> dict[str, Reading]:
     return {row[0]: Reading(row[1], row[2]) for row in rows}
 
 
-def inspected_as_asked(asset: Asset, request: Mapping[str, Any]) -> bool:
-    """Whether the inspection is of the programme that a request names, or leaves to the rule."""
-    media, wanted = asset.media or {}, request.get("programme")
+def inspected_as_asked(media: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """Whether the inspection is of the programme that a request names, or leaves to the rule.
+
+    `media` is the asset's.
+    """
+    wanted = request.get("programme")
     if wanted is None:
         return not media.get("programme_asked", False)
     return bool(media.get("programme") == wanted)
 
 
 def refuse_beside_others(session: Session, asset_id: str, request: Mapping[str, Any]) -> None:
-    """Raises `JobConflict` while a job of the asset works on another programme."""
+    """Raises `JobConflict` while a job of the asset works on another programme.
+
+    The asset's row must be locked.
+    """
     active = select(Job).where(Job.asset_id == asset_id, Job.state.in_(ACTIVE))
     for job in session.scalars(active.order_by(Job.id)):
         if job.request.get("programme") != request.get("programme"):
@@ -50,8 +57,8 @@ def refuse_retry(session: Session, job: Job) -> None:
     """Raises `JobConflict` where a plan's asset was inspected for another programme since."""
     if job.asset_id is None:
         return
-    refuse_beside_others(session, job.asset_id, job.request)
-    asset = session.get_one(Asset, job.asset_id)
+    asset = lock_asset(session, job.asset_id)
+    refuse_beside_others(session, asset.id, job.request)
     if job.plan and job.plan.get("programme") != (asset.media or {}).get("programme"):
         raise JobConflict(
             f"the asset was inspected for another programme since job {job.id} was planned: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
 import pytest
@@ -446,6 +447,37 @@ def test_a_job_is_not_retried_with_another_programmes_inspection(world: World) -
     world.write(inspected_again)
     with pytest.raises(JobConflict, match="inspected for another programme since"):
         world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+
+
+@pytest.mark.parametrize("retried", [False, True])
+def test_of_two_programmes_that_begin_at_once_one_is_refused(
+    world: World, *, retried: bool
+) -> None:
+    """The second waits until the first is there to be seen; else both would be inspected, and one
+    be planned with the other's inspection.
+    """
+    asset = world.asset()
+    old = world.jobs_of(asset)[0]
+    world.fail_job_of(asset)
+
+    def begin(session: Session, programme: int) -> None:
+        row = assets.get_asset(session, world.organisation_id, asset.id)
+        jobs.start_job(session, row, {"programme": programme}, "key_test")
+
+    def second(session: Session) -> None:
+        if retried:
+            jobs.retry_job(session, session.get_one(Job, old.id), "key_test")
+        else:
+            begin(session, 102)
+
+    with ThreadPoolExecutor(1) as pool:
+        with world.database.begin() as session:
+            begin(session, 101)
+            session.flush()
+            other = pool.submit(world.write, second)
+            assert not wait([other], timeout=0.5).done
+        with pytest.raises(JobConflict, match="works on another programme"):
+            other.result(30)
 
 
 def test_a_job_tells_its_story_in_events(world: World) -> None:

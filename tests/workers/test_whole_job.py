@@ -134,6 +134,25 @@ def test_a_job_may_choose_the_programme(embedded: Bench, tmp_path: Path) -> None
     assert tones == pytest.approx([880, 440], abs=2)
 
 
+def test_a_plan_is_not_made_of_another_programmes_inspection(
+    embedded: Bench, tmp_path: Path
+) -> None:
+    """Whoever had it inspected in between, the renditions would not be what was asked for."""
+    clip = clips.two_programmes(tmp_path)
+    job_id = _upload(embedded, clip, {"profiles": ["mobile-540p"]})
+    engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+    embedded.closing.callback(engine.close)
+    _run_ready(embedded, engine, job_id, but="plan")
+    with embedded.database.begin() as session:
+        asset = session.get_one(Asset, embedded.row(job_id).asset_id)
+        asset.media = {**(asset.media or {}), "programme": 101, "programme_asked": True}
+    _run_ready(embedded, engine, job_id)
+    error = embedded.row(job_id).error or {}
+    assert (embedded.state(job_id), error["code"]) == ("failed", "job_conflict")
+    assert "inspected for another programme" in error["detail"]
+    assert embedded.row(job_id).plan is None
+
+
 def test_subtitles_come_with_their_renditions(embedded: Bench, tmp_path: Path) -> None:
     """Encoded once, joined, packaged; and the rendition's record has the command that read them."""
     texts = [words(tmp_path / f"{name}.srt", [CUE]) for name in ("zh", "en")]

@@ -15,6 +15,8 @@ from pipelines.planning.plan import Plan, Rung
 from pipelines.profiles.profile import Profile, choose_profiles
 from pipelines.records import from_json
 from storage.catalogue import assets, jobs, profiles, renditions
+from storage.catalogue.programmes import inspected_as_asked
+from storage.errors import JobConflict
 from workers.context import StepContext
 
 
@@ -59,7 +61,10 @@ def picture_of(context: StepContext) -> VideoTrack:
 
 
 def inspected(context: StepContext) -> tuple[MediaInfo, Inspection]:
-    """What the inspect step recorded about the asset."""
+    """What the inspect step recorded about the asset.
+
+    Raises `JobConflict` where it is of another programme than this job's.
+    """
     asset_id = source_of(context).asset_id
 
     def query(session: Session) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -67,6 +72,11 @@ def inspected(context: StepContext) -> tuple[MediaInfo, Inspection]:
         return asset.media or {}, asset.inspection or {}
 
     media, inspection = context.read(query)
+    if not inspected_as_asked(media, request_of(context)):
+        raise JobConflict(
+            "the asset was inspected for another programme since this job had it inspected: "
+            "start a new job for this one when no other works on the asset"
+        )
     return from_json(MediaInfo, media), from_json(Inspection, inspection)
 
 
