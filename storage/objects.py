@@ -105,6 +105,12 @@ class ObjectStore(Protocol):
     def list_prefix(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, which ends in `/`, sorted."""
 
+    def remove_leftovers(self, silent_s: float) -> list[str]:
+        """Remove what killed processes were storing, if nothing was written to it for so long.
+
+        Returns its names.
+        """
+
 
 def open_store(settings: Settings) -> ObjectStore:
     """The store that the settings choose. Does not connect."""

@@ -7,8 +7,9 @@ import filecmp
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from storage.errors import MultipartNotFound, ObjectExists, ObjectMissing, ObjectTooLarge
@@ -168,8 +169,21 @@ class LocalStore:
             prune(folder.parent, self._objects)
 
     def list_prefix(self, prefix: str) -> Iterator[str]:
-        files = (path for path in self._folder(prefix).rglob("*") if path.is_file())
+        with store_errors(self._root):
+            walked = list(os.walk(self._folder(prefix), onerror=_raise_unless_gone))
+        files = (Path(folder, name) for folder, _, names in walked for name in names)
         yield from sorted(path.relative_to(self._objects).as_posix() for path in files)
+
+    def remove_leftovers(self, silent_s: float) -> list[str]:
+        long_ago = time.time() - silent_s
+        removed = []
+        with store_errors(self._root):
+            for path in sorted(self._incoming.glob("*")):
+                with suppress(FileNotFoundError):  # it was placed, or swept by another, just now
+                    if path.stat().st_mtime < long_ago:
+                        path.unlink()
+                        removed.append(path.name)
+        return removed
 
     def _folder(self, prefix: str) -> Path:
         if not prefix.endswith("/"):
@@ -209,6 +223,12 @@ class LocalStore:
                 yield
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
                 raise ObjectMissing(f"there is no object {key}") from error
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    """A folder that somebody removes while it is walked holds nothing."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _copy(source: Path, target: Path, check: Callable[[], None]) -> None:

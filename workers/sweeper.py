@@ -26,6 +26,7 @@ from workers.work_objects import sweep_work
 
 BATCH = 500
 NEVER_RESEND_S = 10 * 365 * 86_400.0
+SILENT_S = 86_400.0  # [P] without a byte: whoever was storing that is dead
 LIST_EVERY_S = 600.0  # listing the store is dearer than asking the catalogue
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class Sweeper:
             self._attempt(self._sweep_work)
             self._attempt(self._tidy_assets)
             self._attempt(self._forget_answers)
+            self._attempt(self._remove_leftovers)
 
     def _attempt(self, chore: Callable[[], None]) -> None:
         try:
@@ -147,6 +149,10 @@ class Sweeper:
         """Answers under an Idempotency-Key are kept for a day."""
         with self._database.begin() as session:
             idempotency.expire(session, now(session))
+
+    def _remove_leftovers(self) -> None:
+        for name in self._objects.remove_leftovers(SILENT_S):
+            log.info("nobody goes on with storing %s", name)
 
     def _clean_uploads(self) -> None:
         """Remove the parts or the object of what will never be an asset."""

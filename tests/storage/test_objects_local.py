@@ -5,6 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -215,6 +219,42 @@ def test_a_file_on_another_disk_is_copied(local_store: LocalStore) -> None:
         made.unlink()
     assert local_store.read_bytes("assets/made.mp4", 100) == b"rendition"
     assert list((local_store.path("assets/x").parents[2] / "incoming").iterdir()) == []
+
+
+def test_what_a_killed_copy_left_is_removed_after_its_time(local_store: LocalStore) -> None:
+    """A copy that still grows, however long it has taken, is somebody's."""
+    local_store.prepare()
+    incoming = local_store.path("assets/x").parents[2] / "incoming"
+    for name, silent_s in [("put_dead", 90_000), ("put_alive", 80_000)]:
+        (incoming / name).write_bytes(b"half of it")
+        moment = time.time() - silent_s
+        os.utime(incoming / name, (moment, moment))
+    assert local_store.remove_leftovers(86_400) == ["put_dead"]
+    assert [path.name for path in incoming.iterdir()] == ["put_alive"]
+    assert local_store.remove_leftovers(86_400) == []
+
+
+def test_a_folder_that_goes_while_it_is_listed_holds_nothing(local_store: LocalStore) -> None:
+    """Workers remove their work while the sweeper looks through everybody's."""
+    local_store.put_bytes(b"stays", "work/job_1/stp_1/1/stays")
+    ended = threading.Event()
+
+    def churn(name: str) -> None:
+        while not ended.is_set():
+            for number in range(50):
+                local_store.path(f"work/{name}/{number}/1").mkdir(parents=True)
+            shutil.rmtree(local_store.path(f"work/{name}"))
+
+    with ThreadPoolExecutor(2) as pool:
+        threads = [pool.submit(churn, name) for name in ("job_0", "job_2")]
+        try:
+            end = time.monotonic() + 1.5
+            while time.monotonic() < end:
+                assert "work/job_1/stp_1/1/stays" in local_store.list_prefix("work/")
+        finally:
+            ended.set()
+        for thread in threads:
+            thread.result()
 
 
 def test_a_fetched_object_is_the_stored_file(local_store: LocalStore, tmp_path: Path) -> None:

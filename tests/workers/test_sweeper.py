@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -147,6 +148,18 @@ def test_each_broker_counts_its_waiting_messages(distributed: Bench) -> None:
         "package": 0,
         "deliver": 0,
     }
+
+
+def test_a_copy_that_a_kill_cut_short_is_swept_after_a_day(embedded: Bench) -> None:
+    """It may be hundreds of gigabytes, and no row or key names it."""
+    left = embedded.stored("assets/x").parents[2] / "incoming" / "put_1"
+    left.write_bytes(b"half of it")
+    _sweeper(embedded).sweep()
+    assert left.exists()
+    moment = time.time() - 100_000
+    os.utime(left, (moment, moment))
+    _sweeper(embedded).sweep()
+    assert not left.exists()
 
 
 def test_an_expired_upload_leaves_nothing_in_the_store(embedded: Bench) -> None:
