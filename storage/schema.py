@@ -376,6 +376,7 @@ class Publication(Base):
             sqlite_where=text("state = 'published'"),
             postgresql_where=text("state = 'published'"),
         ),
+        Index("publications_by_date", "organisation_id", "created_at", "id"),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 import servers
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 from worlds import World, at_once, open_world
@@ -38,6 +38,14 @@ def test_the_migrations_make_exactly_the_tables_of_the_schema(database_url: str)
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
     database.close()
+
+
+@pytest.mark.parametrize("table", ["uploads", "assets", "jobs", "publications"])
+def test_what_is_listed_by_date_has_an_index_for_it(table: str, world: World) -> None:
+    """A page costs what it shows, not what the organisation has."""
+    indexes = inspect(world.database._writing).get_indexes(table)
+    columns = {tuple(index["column_names"]) for index in indexes}
+    assert ("organisation_id", "created_at", "id") in columns
 
 
 def test_processes_that_start_at_once_migrate_once(database_url: str) -> None:
