@@ -53,10 +53,11 @@ def job(record: Record, steps: Sequence[Record]) -> RenderableType:
 def waits(waiting: Record) -> str:
     """What stands still, for lack of a worker, and why."""
     count, profiles = waiting["steps"], ", ".join(waiting["profiles"])
+    able, able_zh = (f" that can do {profiles}", f"能做 {profiles} 的") if profiles else ("", "")
     return t(
-        f"{count} {'step waits' if count == 1 else 'steps wait'} for a worker that can do"
-        f" {profiles}: {waiting['reason']}",
-        f"{count} 个步骤在等待能做 {profiles} 的工作进程：{waiting['reason']}",
+        f"{count} {'step waits' if count == 1 else 'steps wait'} for a worker{able}:"
+        f" {waiting['reason']}",
+        f"{count} 个步骤在等待{able_zh}工作进程：{waiting['reason']}",
     )
 
 

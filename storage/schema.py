@@ -184,6 +184,9 @@ class Step(Base):
     not_before: Mapped[datetime | None]  # back-off of a transient error
     sent_at: Mapped[datetime | None]
     passed_at: Mapped[datetime | None]  # a worker that may not or cannot run it took its message
+    memory_bytes: Mapped[int | None] = mapped_column(
+        Big
+    )  # foreseen by a worker that gives less: only one that gives so much may claim it
     progress: Mapped[dict[str, Any] | None]  # {"share", "note", "frames", "fps", "eta_s"}
     result: Mapped[dict[str, Any] | None]
     error: Mapped[dict[str, Any] | None]  # {"code", "detail", "retryable"}
@@ -249,6 +252,7 @@ class WorkerRow(Base):
     host: Mapped[str] = mapped_column(String(200))
     queues: Mapped[list[Any]]
     tools: Mapped[dict[str, Any]]  # tool -> version
+    memory_bytes: Mapped[int] = mapped_column(Big, server_default=text("0"))  # it gives to steps
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(index=True)
 

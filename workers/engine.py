@@ -20,7 +20,7 @@ import dramatiq
 from sqlalchemy.orm import Session
 
 from pipelines.errors import KapokError
-from storage.catalogue import messages, steps
+from storage.catalogue import messages, steps, workers
 from storage.catalogue.locks import lock_job
 from storage.catalogue.steps import Claimed, ReadyStep
 from storage.clock import now
@@ -30,10 +30,10 @@ from storage.objects import ObjectStore
 from storage.settings import Settings
 from workers.broker import QUEUES, send_ready
 from workers.context import StepContext, StepResult
-from workers.failure import failure_of, storable_text
+from workers.failure import Failure, failure_of, storable_text
 from workers.kinds import KINDS, Kind
 from workers.lease import Cancelled, Lease, Stopping
-from workers.memory import MemoryAccount
+from workers.memory import MemoryAccount, TooLittleMemory
 from workers.outage import outlast
 from workers.proofs import Proofs
 from workers.scratch import Scratch, made
@@ -59,7 +59,7 @@ class Engine:
         self._settings, self._database = settings, database
         self._objects, self._broker = objects, broker
         self._kinds = kinds
-        self.proofs = Proofs(database, self.worker, queues)
+        self.proofs = Proofs(database, self.worker, queues, settings.memory_bytes)
         self._scratch = Scratch(settings.scratch)
         self._memory = MemoryAccount(self._scratch, settings.memory_bytes)
 
@@ -122,6 +122,8 @@ class Engine:
             self._end(context, lambda session: steps.cancel_step(session, step.id, step.epoch))
         except Stopping:
             self._end(context, lambda session: steps.release_step(session, step.id, step.epoch))
+        except TooLittleMemory as error:
+            self._hand_on(context, error)
         except Exception as error:  # noqa: BLE001 - the one place where every failure is recorded
             self._fail(context, error)
 
@@ -163,21 +165,40 @@ class Engine:
     ) -> None:
         step, failure = context.step, failure_of(error)
         log.warning("step %s (%s) failed: %s: %s", step.id, step.name, failure.code, failure.detail)
+        self._end(context, lambda session: self._write_failure(session, step, failure, apply))
+
+    def _write_failure(
+        self,
+        session: Session,
+        step: Claimed,
+        failure: Failure,
+        apply: Callable[[Session], None] | None = None,
+    ) -> list[ReadyStep]:
+        failed = steps.fail_step(
+            session,
+            step.id,
+            step.epoch,
+            failure.record(),
+            log_tail=failure.log_tail,
+            command=failure.command,
+        )
+        if apply is not None:
+            apply(session)
+        if not failed.again:
+            self._kinds[step.kind].failed(session, step, failure.record())
+        return failed.ready
+
+    def _hand_on(self, context: StepContext, error: TooLittleMemory) -> None:
+        """Leave the step to a larger worker, which may be busy; where none lives it has failed."""
+        step, failure, beat_s = context.step, failure_of(error), self._settings.beat_s
+        log.warning("step %s (%s) is too large here: %s", step.id, step.name, failure.detail)
 
         def write(session: Session) -> list[ReadyStep]:
-            failed = steps.fail_step(
-                session,
-                step.id,
-                step.epoch,
-                failure.record(),
-                log_tail=failure.log_tail,
-                command=failure.command,
-            )
-            if apply is not None:
-                apply(session)
-            if not failed.again:
-                self._kinds[step.kind].failed(session, step, failure.record())
-            return failed.ready
+            lock_job(session, step.job_id)
+            if workers.larger_lives(session, step.id, step.queue, error.size_bytes, beat_s):
+                steps.hand_on_step(session, step.id, step.epoch, error.size_bytes)
+                return []
+            return self._write_failure(session, step, failure)
 
         self._end(context, write)
 

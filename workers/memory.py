@@ -25,10 +25,13 @@ log = logging.getLogger(__name__)
 
 
 class TooLittleMemory(KapokError):
-    """A step needs more memory than its machine may give; another machine may have it."""
+    """A step needs `size_bytes`, more memory than its machine may give; another may have it."""
 
     code = "too_little_memory"
-    retryable = True
+
+    def __init__(self, detail: str, size_bytes: int) -> None:
+        super().__init__(detail)
+        self.size_bytes = size_bytes
 
 
 class MemoryAccount:
@@ -51,7 +54,8 @@ class MemoryAccount:
             raise TooLittleMemory(
                 f"the step needs about {size_bytes / 1e9:.1f} GB of memory and this machine gives "
                 f"{self._limit_bytes / 1e9:.1f} GB: raise KAPOK_MEMORY_BYTES if it has more, ask "
-                "for fewer or smaller renditions, or run a worker on a larger machine; then retry"
+                "for fewer or smaller renditions, or run a worker on a larger machine; then retry",
+                size_bytes,
             )
         entry, came_ns = self._own / name, time.monotonic_ns()
         if not self._take(entry, size_bytes, came_ns):

@@ -21,10 +21,12 @@ from workers.scratch import made
 class Proofs:
     """The verdicts of the worker `name`. Its steps and its prover share them, in their threads."""
 
-    def __init__(self, database: Database, name: str, queues: Sequence[str]) -> None:
+    def __init__(
+        self, database: Database, name: str, queues: Sequence[str], memory_bytes: int
+    ) -> None:
         self.worker = name
         self.on_news: Callable[[], None] = lambda: None  # called after each record
-        self._database, self._queues = database, tuple(queues)
+        self._database, self._queues, self._memory_bytes = database, tuple(queues), memory_bytes
         self._verdicts: dict[str, Verdict] = {}
         self._turn = threading.Lock()
 
@@ -79,6 +81,7 @@ class Proofs:
                 host=socket.gethostname(),
                 queues=self._queues,
                 tools=tools,
+                memory_bytes=self._memory_bytes,
                 verdicts=self._verdicts.values(),
             )
 

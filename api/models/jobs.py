@@ -117,7 +117,7 @@ class Job(JobSummary):
     )
     waiting: tuple[Waiting, ...] = Field(
         description="Why steps that are ready do not begin: nobody who lives can do their "
-        "profiles. They go on as soon as a worker that can is started."
+        "profiles, or gives enough memory. They go on as soon as a worker that can is started."
     )
 
 

@@ -69,7 +69,14 @@ def reopen(session: Session, job_id: str) -> None:
         update(Step)
         .where(Step.job_id == job_id, Step.state == "done", Step.kind.in_(TAKES_WHAT_IS_DONE))
         .where(_follows(lambda before: before.state != "done"))
-        .values(state="waiting", attempts=0, progress=None, finished_at=None, worker=None)
+        .values(
+            state="waiting",
+            attempts=0,
+            memory_bytes=None,
+            progress=None,
+            finished_at=None,
+            worker=None,
+        )
         .execution_options(synchronize_session=False)
     )
 

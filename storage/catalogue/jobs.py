@@ -206,6 +206,7 @@ def retry_job(session: Session, job: Job, actor: str) -> list[ReadyStep]:
         .values(
             state="waiting",
             attempts=0,
+            memory_bytes=None,
             error=None,
             progress=None,
             lease_until=None,
@@ -268,7 +269,7 @@ def _make_work_again(session: Session, job: Job) -> None:
     session.execute(
         update(Step)
         .where(Step.id.in_(needed), Step.kind.in_(("encode", "audio")))
-        .values(state="waiting", attempts=0, result=None, finished_at=None)
+        .values(state="waiting", attempts=0, memory_bytes=None, result=None, finished_at=None)
         .execution_options(synchronize_session=False)
     )
     job.work_deleted_at = None

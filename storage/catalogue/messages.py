@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from storage.catalogue.graph import ReadyStep
-from storage.catalogue.workers import lacks_a_proof
+from storage.catalogue.workers import cannot_run
 from storage.clock import now
 from storage.schema import Step
 
@@ -53,7 +53,7 @@ def passed_over(session: Session, worker: str, queues: Iterable[str]) -> ReadySt
         select(Step.id, Step.queue)
         .where(Step.state == "ready", Step.queue.in_(sorted(queues)), Step.passed_at.is_not(None))
         .where(or_(Step.not_before.is_(None), Step.not_before <= moment))
-        .where(~lacks_a_proof(Step.id, worker))
+        .where(~cannot_run(Step.id, Step.memory_bytes, worker))
         .order_by(Step.passed_at, Step.id)
         .limit(1)
     )

@@ -20,7 +20,7 @@ from storage.catalogue import events, messages
 from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, queue_of
 from storage.catalogue.locks import lock_job
 from storage.catalogue.settle import mark_running, settle_job
-from storage.catalogue.workers import lacks_a_proof
+from storage.catalogue.workers import cannot_run
 from storage.clock import now, now_column
 from storage.errors import LeaseLost
 from storage.ids import new_id
@@ -95,7 +95,7 @@ def _claim_statement() -> ReturningUpdate[Any]:
         update(table)
         .where(columns.id == bindparam("step_id"))
         .where(columns.attempts < columns.max_attempts, due | expired)
-        .where(~lacks_a_proof(columns.id, bindparam("by")))
+        .where(~cannot_run(columns.id, columns.memory_bytes, bindparam("by")))
         .values(
             state="running",
             epoch=columns.epoch + 1,
@@ -139,7 +139,8 @@ def claim_step(session: Session, step_id: str, worker: str, lease_s: float) -> C
     """Take the step, if it is ready or its lease ran out and nobody else took it; a new epoch.
 
     `None`: somebody has it, it is over, its time has not come, its job is being cancelled, or it
-    needs a profile that this worker has not proven. Then it is passed over: see `passed_over`.
+    needs a profile that this worker has not proven, or more memory than it gives. Then it is passed
+    over: see `passed_over`.
     """
     job_state, moment = _lock_for_claim(session, step_id)
     if job_state not in {"queued", "running"}:
@@ -152,7 +153,8 @@ def claim_step(session: Session, step_id: str, worker: str, lease_s: float) -> C
     }
     row = session.execute(CLAIM, given).first()
     if row is None:
-        messages.pass_over(session, step_id, moment, lacks_a_proof(Step.id, worker))
+        unable = cannot_run(Step.id, Step.memory_bytes, worker)
+        messages.pass_over(session, step_id, moment, unable)
         return None
     claimed = Claimed(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public way to a row's names
     _note(session, claimed, "step.started", worker, {"attempt": claimed.attempts})
@@ -257,6 +259,18 @@ def release_step(session: Session, step_id: str, epoch: int) -> None:
     step = _held(session, step_id, epoch)
     _leave(session, step, "ready", attempts=step.attempts - 1, not_before=None)
     _note(session, step, "step.released", str(step.worker))
+    settle_job(session, step.job_id)
+
+
+def hand_on_step(session: Session, step_id: str, epoch: int, memory_bytes: int) -> None:
+    """It needs more memory than this worker gives: left to one that gives so much, untried.
+
+    Raises `LeaseLost`.
+    """
+    step = _held(session, step_id, epoch)
+    given = {"passed_at": now(session), "memory_bytes": memory_bytes}
+    _leave(session, step, "ready", attempts=step.attempts - 1, not_before=None, **given)
+    _note(session, step, "step.released", str(step.worker), {"memory_bytes": memory_bytes})
     settle_job(session, step.job_id)
 
 

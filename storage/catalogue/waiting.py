@@ -1,11 +1,12 @@
-"""Why steps that are ready go on waiting: nobody who lives can do the profiles that they need."""
+"""Why ready steps go on waiting: nobody who lives can do their profiles, or is large enough."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from storage.catalogue.workers import LivingWorker, living_workers, reason_against, serving
@@ -23,33 +24,43 @@ class Waiting:
     steps: int
 
 
+class _Needs(NamedTuple):
+    """What a ready step asks of a worker."""
+
+    queue: str
+    keys: tuple[str, ...]
+    memory_bytes: int
+
+
 def waiting_steps(session: Session, job_id: str, beat_s: float) -> list[Waiting]:
     """Those that no living worker can claim; empty while somebody can, busy or not."""
     needs = _needs_of_ready_steps(session, job_id)
     if not needs:
         return []
     living = living_workers(session, beat_s)
-    names = _names(session, {key for _, keys in needs for key in keys})
+    names = _names(session, {key for one in needs for key in one.keys})
     found: dict[tuple[tuple[str, ...], str], int] = {}
-    for queue, keys in needs:
-        reason = _why(serving(living, queue), keys, names)
+    for one in needs:
+        reason = _why(serving(living, one.queue), one, names)
         if reason is not None:
-            told = (tuple(names[key] for key in keys), reason)
+            told = (tuple(names[key] for key in one.keys), reason)
             found[told] = found.get(told, 0) + 1
     return [Waiting(profiles, reason, steps) for (profiles, reason), steps in found.items()]
 
 
-def _needs_of_ready_steps(session: Session, job_id: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Queue and keys of each ready step that needs any."""
+def _needs_of_ready_steps(session: Session, job_id: str) -> list[_Needs]:
+    """Of each ready step that needs any profile, or was too large for some worker."""
     rows = session.execute(
-        select(Step.id, Step.queue, StepNeed.profile_key)
-        .join(StepNeed, StepNeed.step_id == Step.id)
+        select(Step.id, Step.queue, Step.memory_bytes, StepNeed.profile_key)
+        .outerjoin(StepNeed, StepNeed.step_id == Step.id)
         .where(Step.job_id == job_id, Step.state == "ready")
+        .where(or_(StepNeed.profile_key.is_not(None), Step.memory_bytes.is_not(None)))
         .order_by(Step.id, StepNeed.profile_key)
     )
-    found: dict[str, tuple[str, tuple[str, ...]]] = {}
-    for step_id, queue, key in rows:
-        found[step_id] = (queue, (*found.get(step_id, (queue, ()))[1], key))
+    found: dict[str, _Needs] = {}
+    for step_id, queue, memory_bytes, key in rows:
+        keys = found[step_id].keys if step_id in found else ()
+        found[step_id] = _Needs(queue, (*keys, key) if key else keys, memory_bytes or 0)
     return list(found.values())
 
 
@@ -58,12 +69,15 @@ def _names(session: Session, keys: set[str]) -> dict[str, str]:
     return {row.key: str(row.definition.get("name")) for row in session.scalars(query)}
 
 
-def _why(able: Sequence[LivingWorker], keys: Sequence[str], names: Mapping[str, str]) -> str | None:
-    if any(all(worker.can_do(key) for key in keys) for worker in able):
-        return None
+def _why(able: Sequence[LivingWorker], needs: _Needs, names: Mapping[str, str]) -> str | None:
     if not able:
         return _NOBODY_SERVES
-    lacking = [key for key in keys if not any(worker.can_do(key) for worker in able)]
+    large = [worker for worker in able if worker.memory_bytes >= needs.memory_bytes]
+    if not large:
+        return f"none gives the {needs.memory_bytes / 1e9:.1f} GB of memory: start a larger one"
+    if any(all(worker.can_do(key) for key in needs.keys) for worker in large):
+        return None
+    lacking = [key for key in needs.keys if not any(worker.can_do(key) for worker in large)]
     if not lacking:
         return "several workers can do them together, but none of them all"
-    return "; ".join(f"{names[key]}: {reason_against(able, key)}" for key in lacking)
+    return "; ".join(f"{names[key]}: {reason_against(large, key)}" for key in lacking)

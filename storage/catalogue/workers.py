@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -46,6 +46,7 @@ class LivingWorker:
     queues: tuple[str, ...]
     tools: Mapping[str, str]
     verdicts: Mapping[str, Verdict]
+    memory_bytes: int = 0  # what it gives to steps
 
     def can_do(self, key: str) -> bool:
         return key in self.verdicts and self.verdicts[key].available
@@ -95,6 +96,27 @@ def lacks_a_proof(step_id: Any, worker: Any) -> ColumnElement[bool]:
     return exists().where(StepNeed.step_id == step_id, StepNeed.profile_key.not_in(proven))
 
 
+def cannot_run(step_id: Any, memory_bytes: Any, worker: Any) -> ColumnElement[bool]:
+    """Whether the worker of that name lacks a proof, or gives less memory than the step needs.
+
+    `memory_bytes` is the step's own: empty for most, which nobody found too large. Of a worker that
+    has not registered yet nothing is known.
+    """
+    gives_it = exists().where(WorkerRow.name == worker, WorkerRow.memory_bytes >= memory_bytes)
+    return or_(lacks_a_proof(step_id, worker), and_(memory_bytes.is_not(None), ~gives_it))
+
+
+def larger_lives(
+    session: Session, step_id: str, queue: str, memory_bytes: int, beat_s: float
+) -> bool:
+    """Whether somebody lives, busy or not, who may claim the step and gives it so much memory."""
+    keys = set(session.scalars(select(StepNeed.profile_key).where(StepNeed.step_id == step_id)))
+    return any(
+        worker.memory_bytes >= memory_bytes and all(worker.can_do(key) for key in keys)
+        for worker in serving(living_workers(session, beat_s), queue)
+    )
+
+
 def register(
     session: Session,
     name: str,
@@ -102,6 +124,7 @@ def register(
     host: str,
     queues: Sequence[str],
     tools: Mapping[str, str],
+    memory_bytes: int,
     verdicts: Iterable[Verdict] = (),
 ) -> None:
     """Make the worker known, or heard again, and record what it has proven."""
@@ -116,7 +139,8 @@ def register(
     if worker_id is None:
         worker_id = new_id("wrk")
         row = WorkerRow(id=worker_id, name=name, host=host, queues=list(queues))
-        row.tools, row.started_at, row.seen_at = dict(tools), moment, moment
+        row.tools, row.memory_bytes = dict(tools), memory_bytes
+        row.started_at = row.seen_at = moment
         session.add(row)
         session.flush()
     for verdict in verdicts:
@@ -174,7 +198,9 @@ def living_workers(session: Session, beat_s: float) -> list[LivingWorker]:
         verdict = Verdict(one.profile_key, one.profile, one.profile_version, one.reason)
         found[one.worker_id][one.profile_key] = verdict
     return [
-        LivingWorker(row.name, row.host, tuple(row.queues), row.tools, found[row.id])
+        LivingWorker(
+            row.name, row.host, tuple(row.queues), row.tools, found[row.id], row.memory_bytes
+        )
         for row in rows
     ]
 

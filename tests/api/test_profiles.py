@@ -16,13 +16,14 @@ from pipelines.records import to_json
 from storage.catalogue import steps, workers
 from storage.catalogue.steps import NewStep
 from storage.catalogue.workers import Verdict
+from storage.schema import Step
 
 HEVC, AVC = "cn4k-hevc-hlg", "mobile-540p"
 WHY = "libx265 is not in this ffmpeg"
 
 
 @contextmanager
-def worker(api: Running, name: str, **reasons: str | None) -> Iterator[None]:
+def worker(api: Running, name: str, memory_bytes: int = 0, **reasons: str | None) -> Iterator[None]:
     """A living worker with these verdicts: what is against a profile, by its name with `_`."""
     verdicts = []
     for word, reason in reasons.items():
@@ -30,7 +31,15 @@ def worker(api: Running, name: str, **reasons: str | None) -> Iterator[None]:
         verdicts.append(Verdict(profile_key(profile), profile.name, profile.version, reason))
     with api.database.begin() as session:
         queues = ["encode", "package"]
-        workers.register(session, name, host="node", queues=queues, tools={}, verdicts=verdicts)
+        workers.register(
+            session,
+            name,
+            host="node",
+            queues=queues,
+            tools={},
+            memory_bytes=memory_bytes,
+            verdicts=verdicts,
+        )
     try:
         yield
     finally:
@@ -238,4 +247,19 @@ def test_a_job_says_that_nobody_who_lives_can_do_its_steps(
         told = {"profiles": [HEVC], "reason": f"{HEVC}: {WHY}", "steps": 2}
         assert waits(admin, job.id) == [told]
         with worker(api, "two", cn4k_hevc_hlg=None):
+            assert waits(admin, job.id) == []
+
+
+def test_a_job_says_that_no_living_worker_is_large_enough_for_its_steps(
+    api: Running, admin: httpx.Client, org: Organisation
+) -> None:
+    """The larger one, for which the smaller left it, has gone."""
+    job, step = org.job_of(org.asset()), NewStep("encode", "chunk", {})
+    with api.database.begin() as session:
+        steps.add_steps(session, job, [step])
+        session.get_one(Step, step.id).memory_bytes = 7_900_000_000
+    with worker(api, "small", memory_bytes=3_200_000_000):
+        reason = "none gives the 7.9 GB of memory: start a larger one"
+        assert waits(admin, job.id) == [{"profiles": [], "reason": reason, "steps": 1}]
+        with worker(api, "large", memory_bytes=7_900_000_000):
             assert waits(admin, job.id) == []

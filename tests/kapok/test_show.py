@@ -15,7 +15,7 @@ from shell import kapok
 from kapok.command import Output
 from kapok.doctor import examine, record
 from kapok.live import job_progress, transfers
-from kapok.show_jobs import folded, job
+from kapok.show_jobs import folded, job, waits
 from kapok.transfer import Transfer
 from pipelines.profiles import profile
 from pipelines.profiles.profile import load_profiles
@@ -106,6 +106,11 @@ def test_a_job_that_nobody_can_go_on_with_says_so_once(capsys: pytest.CaptureFix
     screen = Console(file=io.StringIO(), width=120)
     screen.print(job(record, []))
     assert told in screen.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_what_waits_for_memory_alone_names_no_profile() -> None:
+    waiting = {"profiles": [], "reason": "none gives the 7.9 GB of memory", "steps": 1}
+    assert waits(waiting) == "1 step waits for a worker: none gives the 7.9 GB of memory"
 
 
 def chunk(number: int, state: str, share: float | None = None) -> dict[str, Any]:

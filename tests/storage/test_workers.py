@@ -9,17 +9,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from worlds import World, at_once
 
-from storage.catalogue import messages, steps, workers
+from storage.catalogue import jobs, messages, steps, workers
 from storage.catalogue.steps import Claimed, NewStep
 from storage.catalogue.workers import LivingWorker, Verdict
 from storage.clock import now
-from storage.schema import Capability, WorkerRow
+from storage.schema import Capability, Job, WorkerRow
 
 HEVC, AVC = "hevc@1-aa", "avc@1-bb"
 BEAT_S = 30.0
 
 
-def register(world: World, name: str, *proven: str, refused: Iterable[str] = ()) -> None:
+def register(
+    world: World, name: str, *proven: str, refused: Iterable[str] = (), memory_bytes: int = 4
+) -> None:
     verdicts = [Verdict(key, key.partition("@")[0], 1) for key in proven]
     verdicts += [Verdict(key, key.partition("@")[0], 1, "no such library") for key in refused]
     world.write(
@@ -29,6 +31,7 @@ def register(world: World, name: str, *proven: str, refused: Iterable[str] = ())
             host="node",
             queues=["encode"],
             tools={"ffmpeg": "9"},
+            memory_bytes=memory_bytes,
             verdicts=verdicts,
         )
     )
@@ -176,3 +179,59 @@ def test_what_finished_steps_needed_is_not_needed_any_more(world: World) -> None
     register(world, "worker", HEVC)
     world.finish(step_id)
     assert world.read(workers.needed_definitions) == {}
+
+
+def hand_on(world: World, claimed: Claimed, memory_bytes: int) -> None:
+    world.write(
+        lambda session: steps.hand_on_step(session, claimed.id, claimed.epoch, memory_bytes)
+    )
+
+
+def test_a_step_that_was_too_large_is_left_to_larger_workers(world: World) -> None:
+    """It counts as untried; the small one neither finds nor takes it again, the large one does."""
+    step_id = needing(world)
+    register(world, "small", memory_bytes=4)
+    register(world, "large", memory_bytes=9)
+    claimed = claim(world, step_id, "small")
+    assert claimed is not None
+    hand_on(world, claimed, 8)
+    assert (world.step(step_id).state, world.step(step_id).attempts) == ("ready", 0)
+    assert passed(world, "small") is None
+    assert claim(world, step_id, "small") is None
+    assert passed(world, "stranger") is None
+    assert claim(world, step_id, "stranger") is None
+    assert passed(world, "large") == step_id
+    assert claim(world, step_id, "large") is not None
+    assert world.step(step_id).attempts == 1
+
+
+def test_what_is_left_to_larger_workers_needs_one_that_could_claim_it(world: World) -> None:
+    """Alive, of its queue, with its profiles, and so large."""
+    step_id = needing(world, HEVC)
+
+    def lives(memory_bytes: int) -> bool:
+        return world.read(
+            lambda session: workers.larger_lives(session, step_id, "encode", memory_bytes, BEAT_S)
+        )
+
+    register(world, "small", HEVC, memory_bytes=4)
+    register(world, "unable", AVC, memory_bytes=99)
+    register(world, "dead", HEVC, memory_bytes=99)
+    silence(world, "dead", 3 * BEAT_S + 1)
+    assert not lives(8)
+    register(world, "large", HEVC, memory_bytes=8)
+    assert lives(8)
+    assert not lives(9)
+
+
+def test_a_retry_asks_anew_how_large_a_step_is(world: World) -> None:
+    """A farm that has become small says at once that it cannot, where it would wait for ever."""
+    step_id = needing(world, HEVC)
+    register(world, "small", HEVC, memory_bytes=4)
+    claimed = claim(world, step_id, "small")
+    assert claimed is not None
+    hand_on(world, claimed, 8)
+    job = world.read(lambda session: session.get_one(Job, claimed.job_id))
+    world.write(lambda session: jobs.request_cancel(session, job, "key_test"))
+    world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+    assert claim(world, step_id, "small") is not None

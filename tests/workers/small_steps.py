@@ -69,6 +69,11 @@ def need_too_much(context: StepContext) -> StepResult:
     return StepResult()
 
 
+def hold_memory(context: StepContext) -> StepResult:
+    with context.memory(context.step.payload["bytes"]):
+        return StepResult()
+
+
 def kill_the_worker(context: StepContext) -> StepResult:
     os.kill(os.getpid(), signal.SIGKILL)
     return StepResult()
@@ -95,6 +100,7 @@ DEEDS = {
     "encode": encode,
     "fill_the_disk": fill_the_disk,
     "need_too_much": need_too_much,
+    "hold_memory": hold_memory,
     "kill_the_worker": kill_the_worker,
     "fail": fail,
 }

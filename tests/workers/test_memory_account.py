@@ -9,8 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from engine_bench import eventually
+from engine_bench import Bench, eventually
+from small_steps import payload
 
+from storage.catalogue import workers
+from storage.catalogue.steps import NewStep
 from workers.lease import Cancelled
 from workers.memory import MemoryAccount, TooLittleMemory
 from workers.scratch import Scratch
@@ -120,3 +123,43 @@ def test_processes_share_the_account_and_a_killed_one_gives_back(tmp_path: Path)
         other.kill()
     eventually(begun.is_set, 10)
     thread.join()
+
+
+def held(bench: Bench, size_bytes: int) -> str:
+    """A job of one step that needs so much memory."""
+    return bench.job(NewStep("encode", "one", payload("hold_memory", bytes=size_bytes)))
+
+
+def sized(bench: Bench, memory_bytes: int) -> subprocess.Popen[str]:
+    """A worker process on a machine of its own that gives so much."""
+    scratch = str(bench.settings.data / f"scratch-{memory_bytes}")
+    return bench.worker(KAPOK_MEMORY_BYTES=str(memory_bytes), KAPOK_SCRATCH=scratch)
+
+
+def test_a_small_worker_leaves_a_large_step_to_a_large_one_that_is_busy(bench: Bench) -> None:
+    """Once, without a try of it counted; the large one takes it when it has room."""
+    sized(bench, 4_000_000)
+    with bench.database.begin() as session:
+        workers.register(
+            session, "busy", host="node", queues=["encode"], tools={}, memory_bytes=9_000_000
+        )
+    large, small = held(bench, 8_000_000), held(bench, 3_000_000)
+    assert bench.settled(small) == "done"
+    eventually(lambda: bench.steps(large)["one"].passed_at)
+    time.sleep(1.0)
+    step = bench.steps(large)["one"]
+    assert (step.state, step.attempts, step.epoch) == ("ready", 0, 1)
+    worker = sized(bench, 9_000_000)
+    assert bench.settled(large) == "done"
+    done = bench.steps(large)["one"]
+    assert (done.attempts, str(done.worker).split(":")[1]) == (1, str(worker.pid))
+
+
+def test_a_step_that_is_too_large_for_all_fails_at_once(bench: Bench) -> None:
+    """With both numbers and the ways out, where nothing would change by waiting."""
+    sized(bench, 4_000_000)
+    job = held(bench, 8_000_000)
+    assert bench.settled(job, within_s=20) == "failed"
+    step = bench.steps(job)["one"]
+    assert (step.attempts, (step.error or {})["code"]) == (1, "too_little_memory")
+    assert "KAPOK_MEMORY_BYTES" in (step.error or {})["detail"]

@@ -371,7 +371,7 @@ def test_a_master_with_one_key_frame_is_encoded_in_one_piece(
 
 
 def test_a_machine_with_too_little_memory_says_so(embedded: Bench, tmp_path: Path) -> None:
-    """Another one may have it: the step waits to be tried again, and nothing was begun."""
+    """Where no larger one lives it is said at once, and nothing was begun."""
     embedded.settings = replace(embedded.settings, memory_bytes=10_000_000)
     job_id = _upload(embedded, _clip(tmp_path / "clip.mp4"), {"profiles": ["mobile-540p"]})
     engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
@@ -382,7 +382,7 @@ def test_a_machine_with_too_little_memory_says_so(embedded: Bench, tmp_path: Pat
     step = embedded.steps(job_id)[encode.name]
     assert (step.error or {})["code"] == "too_little_memory"
     assert "KAPOK_MEMORY_BYTES" in (step.error or {})["detail"]
-    assert step.state in ("ready", "waiting")
+    assert (step.state, step.attempts) == ("failed", 1)
 
 
 def test_a_target_is_probed_once_for_the_same_bytes(embedded: Bench, tmp_path: Path) -> None:
