@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kapok.command import Group, Output, command, online
-from kapok.errors import FileMissing, SecretLost
+from kapok.errors import FileMissing, SecretLost, Usage
 from kapok.language import t
 from pipelines.errors import KapokError
 
 if TYPE_CHECKING:
     from kapok.client import Client
+    from storage.catalogue.events import ChainReport
 
 Role = Annotated[str, typer.Option(metavar="ROLE", help="admin, uploader, publisher, centre")]
 KeyFile = Annotated[
@@ -27,6 +29,13 @@ KeyFile = Annotated[
 ]  # fmt: skip
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="key_…")]
 After = Annotated[str, typer.Option(metavar="SEQ", help=t("After this event.", "从该事件之后。"))]
+KnownHead = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HASH",
+        help=t("A head that was kept: it must be there.", "此前另存的末端哈希，须仍在链中。"),
+    ),
+]
 Limit = Annotated[int, typer.Option(min=1, max=1000)]
 
 
@@ -131,37 +140,80 @@ def list_events(out: Output, client: Client, after: After = "", limit: Limit = 1
     out.answer(page, lambda: listed)
 
 
-def verify_events(out: Output) -> None:
+def verify_events(out: Output, known_head: KnownHead = None) -> None:
     from kapok import show
     from storage.catalogue import events
     from storage.database import Database
     from storage.settings import load_settings
 
+    known = _hash(known_head)
     url = load_settings().database_url
     _need_catalogue(url)
     with Database(url).read() as session:
-        chain = events.verify_chain(session)
+        chain = events.verify_chain(session, known)
     record = {
         "events": chain.events,
         "broken_at": chain.broken_at,
         "head": chain.head,
+        "known_head": known,
         "intact": chain.broken_at is None,
     }
-    intact = t("none was altered or removed", "没有任何一条被改动或删除")
-    rows = [
-        (t("events", "事件数"), str(chain.events)),
-        (t("intact", "完整性"), intact if chain.broken_at is None else None),
-        (t("head", "末端哈希"), str(chain.head)),
-    ]
-    out.answer(record, lambda: show.sheet(rows))
+    out.answer(record, lambda: show.sheet(_proof(chain, known)))
     if chain.broken_at is not None:
-        raise ChainBroken(
+        raise ChainBroken(_breach(chain))
+
+
+def _hash(known_head: str | None) -> str | None:
+    """A part of a hash, or an empty variable of a script, would look like a broken chain."""
+    if known_head is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", known_head):
+        raise Usage(
             t(
-                f"the chain breaks at event {chain.broken_at}: rows were altered or removed after "
-                "they were written; compare with a backup",
-                f"事件链在第 {chain.broken_at} 号事件处断裂：记录写入后被改动或删除，请与备份比对",
+                "--known-head takes a whole head: 64 hexadecimal digits",
+                "--known-head 须为完整的末端哈希：64 位十六进制数",
             )
         )
+    return known_head and known_head.lower()
+
+
+def _proof(chain: ChainReport, known: str | None) -> list[tuple[str, str | None]]:
+    """What was proven; a chain alone cannot know that its newest events were cut off."""
+    if known is None:
+        intact = t("none was altered or removed up to the head", "截至末端没有任何一条被改动或删除")
+        left = t(
+            "that none was cut off behind the head: keep the head elsewhere, and give it next time "
+            "as --known-head",
+            "末端之后是否被截去：请将末端哈希另存他处，下次以 --known-head 给出",
+        )
+    else:
+        intact = t(
+            "none was altered or removed, and the known head is among them",
+            "没有任何一条被改动或删除，已知的末端也在其中",
+        )
+        left = None
+    whole = chain.broken_at is None
+    return [
+        (t("events", "事件数"), str(chain.events)),
+        (t("intact", "完整性"), intact if whole else None),
+        (t("not proven", "尚未证明"), left if whole else None),
+        (t("head", "末端哈希"), chain.head),
+    ]
+
+
+def _breach(chain: ChainReport) -> str:
+    from storage.catalogue.events import HEAD_MISSING
+
+    if chain.reason == HEAD_MISSING:
+        return t(
+            f"the known head is not among the {chain.events} events: the newest were cut off, or "
+            "the chain was written anew; compare with a backup",
+            f"{chain.events} 条事件中没有已知的末端：最新的记录被截去，或整条链被重写，"
+            "请与备份比对",
+        )
+    return t(
+        f"the chain breaks at event {chain.broken_at}: rows were altered or removed after "
+        "they were written; compare with a backup",
+        f"事件链在第 {chain.broken_at} 号事件处断裂：记录写入后被改动或删除，请与备份比对",
+    )
 
 
 def _need_catalogue(url: str) -> None:

@@ -29,6 +29,7 @@ HASHED = (
     "previous_hash",
 )
 PENDING = "kapok_pending_events"
+HEAD_MISSING = "the known head is not in the chain: events were cut off or written anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,7 @@ def verify_chain(session: Session, known_head: str | None = None) -> ChainReport
         count, previous = count + 1, row.hash
         found_head = found_head or row.hash == known_head
     if not found_head:
-        reason = "the known head is not in the chain: events were cut off or written anew"
-        return ChainReport(count, count + 1, previous, reason)
+        return ChainReport(count, count + 1, previous, HEAD_MISSING)
     return ChainReport(count, None, previous)
 
 

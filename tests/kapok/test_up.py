@@ -165,6 +165,37 @@ def test_the_event_chain_is_intact(running: Any) -> None:
     assert "none was altered or removed" in done.stdout
 
 
+def test_a_chain_whose_tail_was_cut_off_is_told_by_a_head_that_was_kept(
+    running: Any, tmp_path: Path
+) -> None:
+    """The chain alone cannot know, and says so; the head that the last proof printed does."""
+    catalogue = Path(running[1]["data"]) / "kapok.db"
+    with (
+        closing(sqlite3.connect(catalogue)) as whole,
+        closing(sqlite3.connect(tmp_path / "kapok.db")) as copy,
+    ):
+        whole.backup(copy)
+
+        def verify(*given: str) -> Any:
+            return _kapok("events", "verify", *given, KAPOK_DATA=str(tmp_path))
+
+        head = json.loads(verify("--json").stdout)["head"]
+        assert head in verify().stdout
+        assert "not proven" in verify().stdout
+        kept = verify("--known-head", head.upper())
+        assert kept.returncode == 0, kept.stderr
+        assert "the known head is among them" in kept.stdout
+        assert "not proven" not in kept.stdout
+        copy.execute("DROP TRIGGER events_no_delete")
+        copy.execute("DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)")
+        copy.commit()
+        assert verify().returncode == 0
+        cut = verify("--known-head", head)
+    assert cut.returncode == 1
+    assert "the newest were cut off" in cut.stderr
+    assert verify("--known-head", head[:12]).returncode == 2
+
+
 def test_a_broken_event_chain_is_an_error(running: Any, tmp_path: Path) -> None:
     """Somebody with the database file can drop its triggers; the chain still tells."""
     catalogue = Path(running[1]["data"]) / "kapok.db"
