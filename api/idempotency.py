@@ -86,6 +86,17 @@ def answer_once(
     )
 
 
+def answered(backend: Backend, caller: Caller, ticket: Ticket) -> Response | None:
+    """The remembered answer, for a route that does something before `answer_once`."""
+    if ticket.key is None:
+        return None
+    with backend.database.read() as session:
+        record = idempotency.find(
+            session, caller.organisation_id, ticket.key, ticket.request_sha256
+        )
+    return None if record is None else _replay(record)
+
+
 def _begin(session: Session, caller: Caller, ticket: Ticket) -> schema.IdempotencyRecord | None:
     if ticket.key is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import UTC, datetime
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in lower case
 LENGTH = 26
@@ -20,6 +21,14 @@ def new_id(prefix: str) -> str:
     Ids of one process rise strictly, so rows made in one transaction sort in the order of making.
     """
     return f"{prefix}_{_encode(_next())}"
+
+
+def made_at(identifier: str) -> datetime:
+    """When an id was made, by its maker's clock."""
+    number = 0
+    for letter in identifier.rpartition("_")[2]:
+        number = number << 5 | ALPHABET.index(letter)
+    return datetime.fromtimestamp((number >> RANDOM_BITS) / 1000, UTC)
 
 
 def _next() -> int:

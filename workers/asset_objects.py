@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storage.catalogue import jobs
 from storage.catalogue.assets import ACTIVE
+from storage.clock import now
 from storage.database import Database
+from storage.ids import made_at
 from storage.objects import ObjectStore
-from storage.schema import Asset, Job, PackageRow, Rendition
+from storage.schema import Asset, Job, PackageRow, Publication, Rendition
 
-KINDS = ("inspection", "packages", "renditions")  # `assets/{asset}/{kind}/…`, written by steps
+PUBLICATIONS = "publications"  # written by steps, and by the API before there is a row
+# `assets/{asset}/{kind}/…`
+KINDS = ("inspection", "packages", PUBLICATIONS, "renditions")
+BEING_PUBLISHED = timedelta(hours=1)  # [P] a manifest younger than that may get its row yet
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +28,8 @@ def tidy_assets(database: Database, objects: ObjectStore, limit: int = 100) -> l
     """Tidy the assets whose jobs have settled since; returns the keys that were deleted.
 
     The store is listed before the catalogue is asked: what is listed then and neither named nor
-    being made now will never be named, because a later attempt writes under a later epoch.
+    being made now will never be named, because a later attempt writes under a later epoch. What the
+    API publishes has no attempt: it is judged by the age of its id.
     """
     removed: list[str] = []
     with database.read() as session:
@@ -31,16 +38,25 @@ def tidy_assets(database: Database, objects: ObjectStore, limit: int = 100) -> l
         there = [key for kind in KINDS for key in objects.list_prefix(f"assets/{asset_id}/{kind}/")]
         with database.read() as session:
             named = None if _is_active(session, asset_id) else _named(session, asset_id)
+            moment = now(session)
         if named is None:
             continue  # the job that runs now is tidied after, and this one with it
         unnamed = [key for key in there if not key.startswith(named)]
-        for key in unnamed:
+        dead = [key for key in unnamed if not _may_be_named_yet(key, moment)]
+        for key in dead:
             log.info("no row names the object %s", key)
             objects.delete(key)
-        removed += unnamed
+        removed += dead
+        if dead != unnamed:
+            continue  # it is looked at again
         with database.begin() as session:
             jobs.mark_tidied(session, job_id)
     return removed
+
+
+def _may_be_named_yet(key: str, moment: datetime) -> bool:
+    _assets, _asset_id, kind, identifier, *_name = key.split("/")
+    return kind == PUBLICATIONS and moment - made_at(identifier) < BEING_PUBLISHED
 
 
 def _is_active(session: Session, asset_id: str) -> bool:
@@ -53,5 +69,8 @@ def _named(session: Session, asset_id: str) -> tuple[str, ...]:
     asset = session.get_one(Asset, asset_id)
     keys = select(Rendition.key).where(Rendition.asset_id == asset_id, Rendition.key.is_not(None))
     prefixes = select(PackageRow.prefix).where(PackageRow.asset_id == asset_id)
-    found = [*session.scalars(keys), *session.scalars(prefixes), asset.inspection_prefix]
+    manifests = select(Publication.manifest_key).where(Publication.asset_id == asset_id)
+    found = [asset.inspection_prefix]
+    for query in (keys, prefixes, manifests):
+        found += session.scalars(query)
     return tuple(str(one) for one in found if one)

@@ -7,16 +7,17 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
-from api.auth import Publisher, Reader
+from api.auth import Caller, Publisher, Reader
 from api.backend import BackendDep
-from api.idempotency import Answer, TicketDep, answer_once
+from api.idempotency import Answer, TicketDep, answer_once, answered
 from api.models import publications as model
 from api.models.common import Page
 from api.pages import Cursor, Limit
 from api.views.publications import publication
-from storage.catalogue import assets, publications, zones
+from storage import schema
+from storage.catalogue import assets, jobs, publications, zones
 from storage.ids import new_id
-from storage.publishing import draft
+from storage.publishing import Draft, draft
 
 router = APIRouter(prefix="/v1/publications", tags=["publications"])
 
@@ -29,21 +30,33 @@ def publish(
 
     Publishing writes a list of exact files and moves no bytes.
     """
+    if (remembered := answered(backend, caller, ticket)) is not None:
+        return remembered
+    publication_id = new_id("pub")
+    with backend.database.begin() as session:
+        _, _, ready = _through_the_gate(session, caller, body)
+        jobs.mark_untidy(session, body.asset_id)  # what is stored now may end without a row
+    key = f"assets/{body.asset_id}/publications/{publication_id}/manifest.json"
+    backend.objects.put_bytes(ready.document(), key)  # outside: a store that hangs holds no lock
 
     def put_into_zone(session: Session) -> Answer:
-        asset = assets.get_asset(session, caller.organisation_id, body.asset_id)
-        zone = zones.get_zone(session, caller.organisation_id, body.zone)
-        ready = draft(session, asset, zone)
-        publication_id = new_id("pub")
-        key = f"assets/{asset.id}/publications/{publication_id}/manifest.json"
+        asset, zone, _ = _through_the_gate(session, caller, body)  # it may have closed meanwhile
         row = publications.publish(
             session, asset, zone, ready.manifest, key, caller.key_id, publication_id
         )
-        backend.objects.put_bytes(ready.document(), key)
         location = {"Location": f"/v1/publications/{row.id}"}
         return Answer(201, publication(backend, row, zone), location)
 
     return answer_once(backend, caller, ticket, put_into_zone)
+
+
+def _through_the_gate(
+    session: Session, caller: Caller, body: model.NewPublication
+) -> tuple[schema.Asset, schema.Zone, Draft]:
+    """Raises `AssetNotFound`, `ZoneNotFound`, `GateClosed`."""
+    asset = assets.get_asset(session, caller.organisation_id, body.asset_id)
+    zone = zones.get_zone(session, caller.organisation_id, body.zone)
+    return asset, zone, draft(session, asset, zone)
 
 
 @router.get("")

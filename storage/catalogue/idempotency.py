@@ -45,6 +45,17 @@ def begin(
     return None if made is not None else _known(session, organisation_id, key, request_sha256)
 
 
+def find(
+    session: Session, organisation_id: str, key: str, request_sha256: str
+) -> IdempotencyRecord | None:
+    """The answer that was given to this request before, without beginning anything.
+
+    Raises `IdempotencyKeyReused` for another request under the key.
+    """
+    there = session.get(IdempotencyRecord, (organisation_id, storable(key, "Idempotency-Key")))
+    return there and _known(session, organisation_id, key, request_sha256)
+
+
 def complete(
     session: Session,
     organisation_id: str,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from pipelines.profiles.profile import DEFAULT_LADDER, ladder, load_profiles
@@ -247,6 +247,17 @@ def untidy_jobs(session: Session, limit: int = 100) -> list[Job]:
         Job.tidied_at.is_(None), Job.state.in_(SETTLED), Job.asset_id.is_not(None), ~busy
     )
     return list(session.scalars(query.order_by(Job.id).limit(limit)))
+
+
+def mark_untidy(session: Session, asset_id: str) -> None:
+    """Something is about to be stored with the asset that perhaps no row will name."""
+    newest = select(func.max(Job.id)).where(Job.asset_id == asset_id, Job.state.in_(SETTLED))
+    session.execute(
+        update(Job)
+        .where(Job.id == newest.scalar_subquery())
+        .values(tidied_at=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def mark_tidied(session: Session, job_id: str) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import api_world
 import httpx
+import pytest
+
+from storage.catalogue import jobs
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
@@ -52,6 +57,53 @@ def test_a_publication_lists_exact_files(
     assert listed["id"] == publication["id"]
     again = admin.post("/v1/publications", json={"asset_id": asset.id, "zone": "open"})
     refused(again, 409, "already_published")
+
+
+def test_a_store_that_hangs_while_something_is_published_stops_nobody_else(
+    org: api_world.Organisation, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has one writer: leases would run out behind it, and encodes be done again."""
+    org.zone()
+    asset = org.asset()
+    org.rendition(asset)
+    hangs, goes_on = threading.Event(), threading.Event()
+    put = org.running.objects.put_bytes
+
+    def put_slowly(content: bytes, key: str) -> None:
+        hangs.set()
+        assert goes_on.wait(60)
+        put(content, key)
+
+    with ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(org.running.objects, "put_bytes", put_slowly)
+        wanted = {"asset_id": asset.id, "zone": "open"}
+        published = pool.submit(admin.post, "/v1/publications", json=wanted)
+        try:
+            assert hangs.wait(30)
+            zone = {"name": "beside", "title": "Beside"}
+            assert org.client("admin", "b").post("/v1/zones", json=zone).status_code == 201
+        finally:
+            goes_on.set()
+        assert published.result(60).status_code == 201
+
+
+def test_what_is_stored_for_a_publication_that_fails_is_left_to_the_sweeper(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """A repeated request stores nothing; one that is refused leaves a manifest to be found."""
+    org.zone()
+    asset = org.asset()
+    org.rendition(asset)
+    objects, prefix = org.running.objects, f"assets/{asset.id}/publications/"
+    with org.running.database.begin() as session:
+        jobs.mark_tidied(session, org.job_of(asset).id)
+    wanted, again = {"asset_id": asset.id, "zone": "open"}, {"Idempotency-Key": "again"}
+    first = admin.post("/v1/publications", json=wanted, headers=again)
+    assert admin.post("/v1/publications", json=wanted, headers=again).content == first.content
+    assert len(list(objects.list_prefix(prefix))) == 1
+    refused(admin.post("/v1/publications", json=wanted), 409, "already_published")
+    assert len(list(objects.list_prefix(prefix))) == 2
+    assert org.job_of(asset).tidied_at is None
 
 
 def test_a_closed_gate_gives_every_reason_in_both_languages(

@@ -11,7 +11,7 @@ from worlds import at_once
 
 from pipelines.running.sandbox import machine_memory_bytes
 from storage.errors import InvalidSettings
-from storage.ids import ALPHABET, new_id
+from storage.ids import ALPHABET, made_at, new_id
 from storage.objects import open_store
 from storage.objects_local import LocalStore
 from storage.objects_minio import MinioStore
@@ -150,6 +150,7 @@ def test_ids_sort_by_time_and_rise_strictly_within_a_process() -> None:
     assert re.fullmatch(f"ast_[{ALPHABET}]{{26}}", made[0])
     time.sleep(0.002)
     assert new_id("ast") > made[-1]
+    assert abs(made_at(made[0]).timestamp() - time.time()) < 60
 
 
 def test_ids_of_many_threads_never_collide() -> None:

@@ -16,13 +16,14 @@ from engine_bench import Bench, eventually
 from small_steps import payload
 from sqlalchemy.orm import Session
 
-from storage.catalogue import renditions, steps, uploads
+from storage.catalogue import jobs, publications, renditions, steps, uploads, zones
 from storage.catalogue.steps import NewStep
 from storage.clock import now
 from storage.database import Database
 from storage.errors import CatalogueUnavailable, MultipartNotFound, StoreUnavailable
+from storage.ids import new_id
 from storage.objects import ObjectStore
-from storage.schema import Job, Upload
+from storage.schema import Asset, Job, Upload
 from workers import sweeper as sweeper_module
 from workers.asset_objects import tidy_assets
 from workers.broker import QUEUES, enqueue, messages_waiting
@@ -280,6 +281,7 @@ def test_what_no_row_names_under_an_asset_goes_once_its_jobs_are_over(bench: Ben
         (
             f"assets/{asset_id}/inspection/stp_1/1/poster-1.jpg",
             f"assets/{asset_id}/packages/pkg_1/1/segment.m4s",
+            f"assets/{asset_id}/publications/pub_{'0' * 26}/1/manifest.json",
             f"assets/{asset_id}/renditions/ren_1/1/a.mp4",
         ),
     )
@@ -296,3 +298,30 @@ def test_what_no_row_names_under_an_asset_goes_once_its_jobs_are_over(bench: Ben
     assert sorted(tidy_assets(bench.database, bench.objects)) == sorted(dead)
     assert bench.keys("assets/") == sorted((kept, source))
     assert tidy_assets(bench.database, bench.objects) == []
+
+
+def test_a_manifest_that_got_no_row_goes_after_an_hour(embedded: Bench) -> None:
+    """Until then its row may yet come; one that a row names stays, also when it was withdrawn."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    embedded.engine().run_step(embedded.steps(job)["one"].id)
+    asset_id = str(embedded.row(job).asset_id)
+    young, old, named = (
+        f"assets/{asset_id}/publications/{pub}/manifest.json"
+        for pub in (new_id("pub"), f"pub_{'0' * 26}", f"pub_{'0' * 25}1")
+    )
+    for key in (young, old, named):
+        embedded.objects.put_bytes(key.encode(), key)
+    with embedded.database.begin() as session:
+        zone = zones.get_zone(session, embedded.organisation_id, "hd")
+        asset = session.get_one(Asset, asset_id)
+        row = publications.publish(session, asset, zone, {"files": []}, named, "test")
+        publications.withdraw(session, row, "test")
+    assert tidy_assets(embedded.database, embedded.objects) == [old]
+    assert embedded.row(job).tidied_at is None
+    embedded.objects.delete(young)
+    assert tidy_assets(embedded.database, embedded.objects) == []
+    assert embedded.row(job).tidied_at is not None
+    assert embedded.keys(f"assets/{asset_id}/publications/") == [named]
+    with embedded.database.begin() as session:
+        jobs.mark_untidy(session, asset_id)
+    assert embedded.row(job).tidied_at is None
