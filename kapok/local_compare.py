@@ -90,6 +90,7 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         chunks=(Chunk(0, 0, inspection.frames),),
         decisions=(),
         source_colour=complete_colour(source),
+        source_pix_fmt=source.pix_fmt,
         source_field_order=inspection.scan,
         source_pulldown=film,
         source_timecode=info.timecode,

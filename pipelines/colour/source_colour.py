@@ -1,9 +1,11 @@
-"""The colour of a source: what its tags leave out, and what no tool here can convert."""
+"""The colour of a source: what its tags leave out, and what no tool here takes as it is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+
+import av
 
 from pipelines.media import Colour, MediaInfo, VideoTrack
 from pipelines.profiles.profile import Profile
@@ -19,6 +21,7 @@ _ODD_MATRICES = frozenset(
 )
 _SCANS = frozenset({"dpx", "tiff", "exr"})  # their grey begins at code 0, as R'G'B' does
 _ODD_TRANSFERS = frozenset({"bt1361e", "smpte428", "log100", "log316"})
+_BLACK, _WHITE = 16, 235  # R'G'B' of narrow range in 8 bits, ITU-R BT.709-6 clause 4.6
 
 
 def complete_colour(picture: VideoTrack) -> Colour:
@@ -65,6 +68,24 @@ def readable_tags(colour: Colour) -> str:
         return ""
     shown = readable_colour(colour)
     return f"setparams=colorspace={shown.matrix}:color_trc={shown.transfer},"
+
+
+def to_full_range(colour: Colour, pix_fmt: str) -> dict[str, float]:
+    """The options of ffmpeg's `colorlevels` for R'G'B' of narrow range in floating point, which
+    alone keeps what is brighter than white; none for other pictures.
+
+    Scalers and zscale take R'G'B' at full range whatever it says, which would leave it washed out.
+    """
+    stored = av.VideoFormat(pix_fmt)
+    if not stored.is_rgb or colour.range != "tv":
+        return {}
+    bits = max(component.bits for component in stored.components)
+    black, white = (code * 2 ** (bits - 8) / (2**bits - 1) for code in (_BLACK, _WHITE))
+    return {
+        f"{channel}i{end}": value
+        for channel in "rgb"
+        for end, value in (("min", black), ("max", white))
+    }
 
 
 def wants_light(info: MediaInfo, profiles: Sequence[Profile]) -> bool:

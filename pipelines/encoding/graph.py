@@ -23,6 +23,7 @@ from pipelines.colour.colour_types import Conversion
 from pipelines.encoding.cut import PART_STARTS_S
 from pipelines.encoding.encoders import Seams, encoder_options, timescale
 from pipelines.encoding.picture_filters import (
+    at_full_range,
     cropped,
     deinterlaced,
     input_options,
@@ -228,6 +229,8 @@ def _picture(stream: Any, giver: VideoPlan | None, video: VideoPlan, made: _Chun
         stream = scaled(stream, video.shown, plan)
     elif giver and giver.shown != video.shown:
         stream = rescaled(stream, video.shown)
+    if giver is None:
+        stream = at_full_range(stream, plan, video.conversion)
     if giver is None or giver.conversion != video.conversion or giver.pix_fmt != video.pix_fmt:
         colour = giver.colour if giver else plan.source_colour
         conversion = video.conversion if giver is None else _rest(giver, video)

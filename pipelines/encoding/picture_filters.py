@@ -1,6 +1,6 @@
 """What becomes of a source's pictures before they are scaled, and of a rung's after: as filters.
 
-    fields apart ─ turned ─ cropped ─ (scaled, converted) ─ bars ─ timecode burnt in
+    fields apart ─ turned ─ cropped ─ (scaled, at full range, converted) ─ bars ─ timecode burnt in
 
 Fields are lines: a picture that is turned first has none any more.
 """
@@ -10,6 +10,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from pipelines.colour.colour_types import Conversion
+from pipelines.colour.source_colour import to_full_range
 from pipelines.encoding.large_pictures import decoder_options
 from pipelines.encoding.timecode import timecode_at
 from pipelines.media import Area
@@ -97,6 +99,19 @@ def scaled(stream: Any, size: tuple[int, int], plan: Plan) -> Any:
 
 def rescaled(stream: Any, size: tuple[int, int]) -> Any:
     return stream.filter("scale", *size, flags=_SCALER).filter("setsar", 1)
+
+
+def at_full_range(stream: Any, plan: Plan, conversion: Conversion) -> Any:
+    """The source's R'G'B' of narrow range as conversions take it; other pictures as they are, and
+    SDR that is not converted.
+    """
+    kept = conversion == "none" and plan.source_colour.dynamic_range == "sdr"
+    if kept or plan.source_pix_fmt is None:
+        return stream
+    levels = to_full_range(plan.source_colour, plan.source_pix_fmt)
+    if not levels:
+        return stream
+    return stream.filter("zscale").filter("format", "gbrpf32le").filter("colorlevels", **levels)
 
 
 def finer_chroma(pix_fmt: str | None) -> str | None:

@@ -10,7 +10,12 @@ from pathlib import Path
 from pipelines.colour.colour_filters import lut_file, to_709, to_table
 from pipelines.colour.colour_methods import parameters_of
 from pipelines.colour.colour_types import Conversion
-from pipelines.colour.source_colour import complete_colour, readable_colour, readable_tags
+from pipelines.colour.source_colour import (
+    complete_colour,
+    readable_colour,
+    readable_tags,
+    to_full_range,
+)
 from pipelines.encoding.large_pictures import decoder_words
 from pipelines.encoding.picture_filters import can_turn, finer_chroma, turning
 from pipelines.inspection import active_picture, light, posters, raster_watch, storyboard, thumbs
@@ -164,7 +169,8 @@ def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
     if taps.light:
         branches.append("h")
         table = light.table_of(picture)
-        chains += light.chains(picture, _escaped(table) if table else None)
+        named = _escaped(table) if table else None
+        chains += light.chains(picture, named, _at_full_range(picture))
     stored = ["b"]
     if taps.fields:
         stored.append("d")
@@ -188,7 +194,7 @@ def _grey_chain(shape: FrameShape, picture: VideoTrack) -> str:
         height, width = _fitted(picture.display_size, _PICK_LONG_SIDE)
         pick = f"scale={width}:{height}:flags=neighbor,"
     small = f"scale={shape.width}:{shape.height}:flags=area:out_range=tv"
-    return f"[a]{pick}{small},format=yuv420p,extractplanes=y[grey]"
+    return f"[a]{pick}{_at_full_range(picture)}{small},format=yuv420p,extractplanes=y[grey]"
 
 
 def _levels_chain(shape: FrameShape, depth: int) -> str:
@@ -224,7 +230,7 @@ def _for_screens(picture: VideoTrack, width: int, height: int) -> str:
     if _turns_itself(picture):
         apart += turning(picture.rotation_deg)
     colour = readable_colour(complete_colour(picture))
-    scaled = f"{apart}scale={width}:{height}:flags={flags}"
+    scaled = f"{apart}{_at_full_range(picture)}scale={width}:{height}:flags={flags}"
     finer = finer_chroma(picture.pix_fmt)
     square = f"setsar=1,format={finer}" if finer else "setsar=1"
     lut = lut_of(picture)
@@ -242,7 +248,13 @@ def _for_screens(picture: VideoTrack, width: int, height: int) -> str:
     return f"{scaled}+accurate_rnd:{matrix}:{jfif},setsar=1"
 
 
-def _options(named: Mapping[str, str | None]) -> str:
+def _at_full_range(picture: VideoTrack) -> str:
+    """Filters, with a comma after each, for R'G'B' of narrow range."""
+    levels = to_full_range(complete_colour(picture), picture.pix_fmt)
+    return f"zscale,format=gbrpf32le,colorlevels={_options(levels)}," if levels else ""
+
+
+def _options(named: Mapping[str, object]) -> str:
     return ":".join(f"{name}={value}" for name, value in named.items())
 
 

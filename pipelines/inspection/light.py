@@ -45,8 +45,11 @@ def table_of(picture: VideoTrack) -> Path | None:
     return lut_file(conversion, parameters_of(conversion, None))
 
 
-def chains(picture: VideoTrack, escaped_table: str | None) -> list[str]:
-    """From `[h]` to `[peak]` and `[average]`; the clock is counted, for pairs of one frame."""
+def chains(picture: VideoTrack, escaped_table: str | None, levelled: str = "") -> list[str]:
+    """From `[h]` to `[peak]` and `[average]`; the clock is counted, for pairs of one frame.
+
+    `levelled` brings R'G'B' of narrow range to full range, and ends with a comma.
+    """
     named = to_table(complete_colour(picture))
     options = ":".join(f"{name}={value}" for name, value in named.items())
     to_pq = f"zscale={options},format=gbrp16le"
@@ -58,7 +61,7 @@ def chains(picture: VideoTrack, escaped_table: str | None) -> list[str]:
     largest = "[r][g]blend=all_mode=lighten[rg];[rg][bl]blend=all_mode=lighten"
     average = f"scale={AVERAGE.width}:{AVERAGE.height}:flags=area,format=gray16le"
     return [
-        f"[h]settb=1/25,setpts=N,{_picked(picture)}{to_pq},extractplanes=g+b+r[g][bl][r]",
+        f"[h]settb=1/25,setpts=N,{_picked(picture)}{levelled}{to_pq},extractplanes=g+b+r[g][bl][r]",
         f"{largest},lut=c0='{_linear()}',format=gray16le,split=2[fold0][mean]",
         f"[mean]{average}[average]",
         *_folds(picture),

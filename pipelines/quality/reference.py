@@ -11,6 +11,7 @@ from typing import Any
 from pipelines.colour.colour_filters import conversion_filters, numbers_of, tables_of
 from pipelines.colour.colour_types import Conversion, Parameters
 from pipelines.encoding.picture_filters import (
+    at_full_range,
     cropped,
     deinterlaced,
     resampled,
@@ -83,6 +84,7 @@ def reference_pictures(
     enlarged = reference.raster if reference.upconverted else None
     if not enlarged:
         pictures = scaled(pictures, reference.raster, plan)
+    pictures = at_full_range(pictures, plan, reference.conversion)
     conversion, numbers = reference.conversion, reference.numbers
     return conversion_filters(
         pictures, conversion, numbers, plan.source_colour, pix_fmt, enlarged=enlarged

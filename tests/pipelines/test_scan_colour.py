@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import ffmpeg as graph
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pipelines.colour.colour_doubt import believed
+from pipelines.colour.colour_filters import conversion_filters, target_colour
+from pipelines.colour.colour_methods import parameters_of
+from pipelines.colour.colour_types import Conversion
 from pipelines.colour.source_colour import complete_colour
+from pipelines.encoding.picture_filters import at_full_range
+from pipelines.inspection.inspect import inspect
 from pipelines.media import Colour, VideoTrack
+from pipelines.progress import finish
 from pipelines.running.tools import ffmpeg
+from pipelines.sources.probe import probe
 from tests.kapok.test_local import answer
-from tests.pipelines.sources import HD, described
+from tests.pipelines.handmade import PLAN
+from tests.pipelines.sources import HD, call, described
 
 SCAN = replace(HD, codec="dpx", pix_fmt="gbrp10le", bit_depth=10, colour=Colour(matrix="gbr"))
 
@@ -95,3 +107,125 @@ def test_scans_are_preserved_sample_for_sample(pix_fmt: str, tmp_path: Path) -> 
     assert made["facts"]["pix_fmt"] == {"gray16be": "gray16le", "rgb48be": "gbrp16le"}.get(
         pix_fmt, pix_fmt
     )
+
+
+def _patches(codes: list[int], pix_fmt: str = "gbrp10le") -> bytes:
+    """Raw R'G'B' of 320x180: a grey column for each code."""
+    line = np.repeat(codes, 320 // len(codes))
+    sample = np.uint8 if pix_fmt == "gbrp" else "<u2"
+    return np.tile(line.astype(sample), (3, 180, 1)).tobytes()
+
+
+def _raw(pix_fmt: str = "gbrp10le") -> tuple[str, ...]:
+    return ("-f", "rawvideo", "-pix_fmt", pix_fmt, "-s", "320x180", "-r", "25")
+
+
+def _through(codes: list[int], source: Colour, conversion: Conversion, pix_fmt: str) -> list[int]:
+    """The luma of the patches after the encode's own filters, as they are and enlarged."""
+    plan = replace(PLAN, source_colour=source, source_pix_fmt=pix_fmt)
+    out = "yuv420p" if pix_fmt == "gbrp" else "yuv420p10le"
+    stream = graph.input("pipe:", f="rawvideo", pix_fmt=pix_fmt, s="320x180")
+    stream = at_full_range(stream.filter("setparams", range="tv"), plan, conversion)
+    stream = conversion_filters(stream, conversion, parameters_of(conversion, None), source, out)
+    argv = stream.filter("extractplanes", "y").output("pipe:", f="rawvideo").compile(ffmpeg())
+    raw = subprocess.run(
+        [*argv, "-v", "error"], input=_patches(codes, pix_fmt), check=True, capture_output=True
+    ).stdout
+    luma = np.frombuffer(raw, np.uint8 if out == "yuv420p" else "<u2").reshape(180, 320)
+    width = 320 // len(codes)
+    return [int(code) for code in luma[90, width // 2 :: width]]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("transfer", "primaries", "conversion"),
+    [
+        ("bt709", "bt709", "sdr_to_sdr"),
+        ("smpte2084", "bt2020", "none"),
+        ("arib-std-b67", "bt2020", "none"),
+    ],
+)
+def test_rgb_of_narrow_range_has_the_codes_of_its_luma(
+    transfer: str, primaries: str, conversion: Conversion
+) -> None:
+    """Black, white and all between them, and what is brighter than white."""
+    source = Colour(primaries, transfer, "gbr", "tv")
+    codes = [64, 65, 283, 502, 721, 939, 940, 1000]
+    assert _through(codes, source, conversion, "gbrp10le") == codes
+    if conversion == "sdr_to_sdr":
+        codes = [16, 17, 80, 126, 180, 234, 235, 250]
+        assert _through(codes, source, conversion, "gbrp") == codes
+    full = replace(source, range="pc")
+    assert _through([0, 1023] * 4, full, conversion, "gbrp10le") == [64, 940] * 4
+
+
+@pytest.mark.media
+def test_white_of_narrow_rgb_reaches_the_table_as_white() -> None:
+    """Through a table: SDR's white is 75 % HLG, black is black."""
+    source = Colour("bt709", "bt709", "gbr", "tv")
+    assert target_colour("sdr_to_hlg", source).transfer == "arib-std-b67"
+    black, white = _through([64, 940], source, "sdr_to_hlg", "gbrp10le")
+    assert (black, white) == (64, pytest.approx(64 + 0.75 * 876, abs=1))
+
+
+def _scanned(folder: Path, codes: list[int], frames: int) -> Path:
+    """DPX whose television header says black 64 and white 940 (SMPTE ST 268, 7.6)."""
+    folder.mkdir()
+    base = [ffmpeg(), "-nostdin", "-v", "error", *_raw(), "-i", "-"]
+    raw = _patches(codes) * frames
+    coded = ("-pix_fmt", "gbrp10be", "-c:v", "dpx")
+    subprocess.run([*base, *coded, str(folder / "f%04d.dpx")], input=raw, check=True)
+    for path in folder.iterdir():
+        image = path.read_bytes()
+        (offset,) = struct.unpack_from(">I", image, 4)
+        head = bytearray(image[:offset].ljust(2048, b"\xff"))
+        struct.pack_into(">I", head, 4, len(head))
+        struct.pack_into(">f", head, 1952, 64)
+        struct.pack_into(">f", head, 1964, 940)
+        path.write_bytes(bytes(head) + image[offset:])
+    return folder
+
+
+@pytest.mark.media
+def test_a_scan_of_narrow_range_is_encoded_and_scored_as_it_looks(tmp_path: Path) -> None:
+    """Black at 16 and white at 235, and what it is compared with has the same light."""
+    codes = [64, 502, 940, 64, 721, 283, 502, 64]
+    scan = _scanned(tmp_path / "scan", codes, 8)
+    words = ("encode", scan, "--rate", "25", "--profile", "mobile-540p", "-o", tmp_path / "out")
+    (made,) = answer(*words)["renditions"]
+    luma = _gray(call("-i", made["path"], "-frames:v", "1", *_PLANE))
+    wanted = [round(16 + (code - 64) / 4) for code in codes]
+    assert np.abs(luma[90, 20::40] - wanted).max() <= 1
+    scores = {one["metric"]: one["mean"] for one in made["measurements"]}
+    assert scores["vmaf"] > 95
+
+
+_PLANE = ("-vf", "extractplanes=y", "-f", "rawvideo", "-")
+
+
+def _gray(raw: bytes) -> NDArray[np.signedinteger]:
+    return np.frombuffer(raw, np.uint8)[: 180 * 320].reshape(180, 320).astype(int)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("transfer", ["bt709", "smpte2084"])
+def test_an_inspection_sees_narrow_rgb_at_full_range(transfer: str, tmp_path: Path) -> None:
+    """Its posters from black to white, and PQ's light: code 723 is 1000 cd/m²."""
+    source = tmp_path / "a.mkv"
+    primaries = "bt709" if transfer == "bt709" else "bt2020"
+    tags = f"setparams=color_primaries={primaries}:color_trc={transfer}:colorspace=gbr:range=tv"
+    codes = [64, 940] * 4 if transfer == "bt709" else [64, 723] * 4
+    argv = [ffmpeg(), "-nostdin", "-v", "error", *_raw(), "-i", "-", "-vf", tags, "-c:v", "ffv1"]
+    subprocess.run([*argv, str(source)], input=_patches(codes) * 8, check=True)
+    info, images = probe(source), tmp_path / "images"
+    images.mkdir()
+    assert info.video[0].colour.range == "tv"
+    seen = finish(inspect(source, info, images, measure_light=transfer == "smpte2084"))
+    poster = cv2.imread(str(images / seen.posters[0].name))
+    assert poster is not None
+    assert poster.min() <= 3
+    if transfer == "bt709":
+        assert poster.max() >= 252
+    else:
+        assert seen.light
+        assert seen.light.max_cll_cd_m2 == pytest.approx(1000, rel=0.02)
