@@ -160,5 +160,6 @@ def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 
     if start is None:
         first_s = float(first_frame / video.frame_rate)
         return stream.filter("drawtext", text=f"%{{pts:hms:{first_s:.6f}}}", **look)
-    shown = str(start.later(first_frame))
-    return stream.filter("drawtext", timecode=shown, rate=rational(video.frame_rate), **look)
+    shown, rate = str(start.later(first_frame)), rational(video.frame_rate)
+    # As a day has it: after 23:59:59 comes 00:00:00, within a chunk as from one to the next.
+    return stream.filter("drawtext", timecode=shown, rate=rate, tc24hmax=1, **look)

@@ -202,7 +202,7 @@ def test_burnt_in_timecode_starts_at_the_chunk_s_first_frame() -> None:
         replace(HD, frame_rate=Fraction(50)), "review-proxy", timecode="10:00:00:20", frames=200
     )
     graph = chain(compose(SOURCE, made, Chunk(1, 100, 200), FOLDER))
-    assert r"rate=25/1:timecode=10\\:00\\:02\\:10:" in graph
+    assert r"rate=25/1:tc24hmax=1:timecode=10\\:00\\:02\\:10:" in graph
 
 
 def test_a_rate_without_timecode_shows_the_time() -> None:

@@ -185,6 +185,19 @@ def test_the_review_proxy_begins_with_the_sources_timecode(tmp_path: Path) -> No
         assert np.abs(frames[number + 1] - expected).max() > 60
 
 
+@pytest.mark.media
+def test_the_review_proxy_counts_on_from_zero_at_midnight(tmp_path: Path) -> None:
+    """As the file's own timecode does, and as the next chunk begins."""
+    source = tmp_path / "grey.mov"
+    grey = ("-f", "lavfi", "-i", "color=gray:s=640x360:r=25")
+    call(*grey, "-frames:v", "12", *X264, "-timecode", "23:59:59:20", source)
+    _, files = made_of(source, tmp_path, [profile("review-proxy")])
+    frames = luma(files["review-proxy"], 640, 360).astype(int)
+    for number, digits in ((4, r"23\:59\:59\:24"), (5, r"00\:00\:00\:00")):
+        expected = drawn(tmp_path / f"{number}.mkv", grey, digits)
+        assert np.abs(frames[number] - expected).mean() < 1
+
+
 def drawn(path: Path, picture: tuple[str, ...], digits: str) -> NDArray[np.signedinteger]:
     """The same picture with a text that does not count."""
     look = "fontsize=18:fontcolor=white:borderw=2:bordercolor=black:x=(w-tw)/2:y=h-th-18"
