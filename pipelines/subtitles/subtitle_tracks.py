@@ -42,6 +42,8 @@ _FOREIGN = re.compile("Invalid UTF-8 in decoded subtitles|Unable to recode subti
 _FAULTY = re.compile(r"#0:(\d+)/\w+ .*Error decoding subtitles")
 _DEMUXERS = {"subrip": "srt", "webvtt": "webvtt", "ass": "ass", "ttml": "srt"}
 _MUXERS = {"mp4": "mp4", "mkv": "matroska"}
+# Of Matroska (RFC 9559, 5.1.3): a file without any is one that nobody reads.
+_EMPTY_CLUSTER = bytes.fromhex("1f43b67583e78100")
 _PLAIN = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
 
 
@@ -153,6 +155,9 @@ def _read(
     if unread:
         named = ", ".join(map(str, unread))
         raise UnsupportedMedia(f"the letters of subtitle track {named} are {UNREADABLE}")
+    for key, track in tracks.items():
+        if track.copied:
+            _end(folder / f"{key}.mkv")
     return argv
 
 
@@ -203,10 +208,19 @@ def _outputs(plan: Plan, tracks: Mapping[str, SubtitlePlan], folder: Path) -> li
         argv += ["-map", f"0:{track.track}"]
         if track.copied:
             argv += ["-c", "copy", "-bsf:s", _shifted(plan, ends=track.stream)]
-            argv += [*_PLAIN, "-f", "matroska", str(folder / f"{key}.mkv")]
+            argv += [*_PLAIN, "-f", "matroska", "-live", "1", str(folder / f"{key}.mkv")]
         else:
             argv += _taken(key, track, folder)
     return argv
+
+
+def _end(copied: Path) -> None:
+    """A track may have no packet, as one of a channel that shows subtitles in the evening alone.
+
+    The file says no length (`-live`), so that what comes behind belongs to it.
+    """
+    with copied.open("ab") as file:
+        file.write(_EMPTY_CLUSTER)
 
 
 def _read_file(

@@ -1,6 +1,6 @@
 """What an MPEG transport stream says and does (ISO/IEC 13818-1): tables, clock, arrival of data.
 
-Kapok's own streams: one programme, tables that fit a packet, packets of 188 bytes.
+Kapok's own streams: one programme, tables of one section, packets of 188 bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _SYNC = 0x47
 _BLOCK_PACKETS = 1 << 16
 _PAT, _SDT = 0x0000, 0x0011
 _SERVICE_DESCRIPTOR = 0x48
+_PRIVATE_DATA = 0x06  # a stream type (table 2-34): subtitles, of which there may be none for hours
 _CLOCK_HZ, _STAMP_HZ = 27_000_000, 90_000
 
 
@@ -78,7 +79,14 @@ def read_transport(path: Path) -> Transport:
         rate_bps=PACKET_BYTES * 8 / slope,
         clock_jitter_s=float(np.abs(off_s).max()),
         clock_gap_s=float(np.diff(clock_s).max()),
-        late_s=max(_lateness(found, pid, clock_at, clock_s) for pid in types),
+        late_s=max(
+            (
+                _lateness(found, pid, clock_at, clock_s)
+                for pid, kind in types.items()
+                if pid in found.starts or kind != _PRIVATE_DATA
+            ),
+            default=float("inf"),
+        ),
     )
 
 
@@ -107,6 +115,8 @@ def _take(found: _Found, first: int, rows: Rows) -> None:
         found.clock_s.append(_clock_s(bytes(rows[at, 6:12])))
     for at in np.flatnonzero(begins):
         _begin(found, int(pids[at]), first + int(at), _payload(bytes(rows[at])))
+    for pid in found.tables:
+        found.tables[pid] = _read_on(found.tables[pid], rows[pids == pid], begins[pids == pid])
     for pid in found.starts:
         mine = np.flatnonzero(pids == pid)
         order = np.flatnonzero(begins[mine])
@@ -122,8 +132,21 @@ def _begin(found: _Found, pid: int, at: int, payload: bytes) -> None:
         stamp_s = _decoding_s(payload)
         if stamp_s is not None:
             found.starts.setdefault(pid, []).append((at, stamp_s))
-    elif pid not in found.tables and payload:
-        found.tables[pid] = payload[1 + payload[0] :]
+    elif payload:
+        found.tables.setdefault(pid, b"")
+
+
+def _read_on(table: bytes, rows: Rows, begins: NDArray[np.bool_]) -> bytes:
+    """What is there of a table's first section, with what these packets add to it."""
+    for row, new in zip(rows, begins, strict=True):
+        if _is_whole(table):
+            break
+        payload = _payload(bytes(row))
+        if new and payload:
+            table = payload[1 + payload[0] :]
+        elif table:
+            table += payload
+    return table
 
 
 def _lateness(found: _Found, pid: int, clock_at: Numbers, clock_s: Numbers) -> float:
@@ -165,8 +188,15 @@ def _section(table: bytes) -> bytes:
     """The bytes of a section between its head of 8 and its checksum."""
     if len(table) < 12:
         return b""
-    length = 3 + ((table[1] & 0x0F) << 8 | table[2])
-    return table[8 : length - 4]
+    return table[8 : _length(table) - 4]
+
+
+def _is_whole(table: bytes) -> bool:
+    return len(table) >= 3 and len(table) >= _length(table)
+
+
+def _length(table: bytes) -> int:
+    return 3 + ((table[1] & 0x0F) << 8 | table[2])
 
 
 def _programme(pat: bytes) -> int:

@@ -334,6 +334,22 @@ def test_dvb_subtitles_of_a_late_stream_are_copied_in_their_place(tmp_path: Path
 
 
 @pytest.mark.media
+@pytest.mark.parametrize("count", [1, 12])
+def test_tracks_that_say_nothing_are_carried(count: int, tmp_path: Path) -> None:
+    """As channels have them by day: none is late. Twelve take more than one packet of the table."""
+    sup = letters_as_pictures(tmp_path / "a.sup", [(1, 2)])
+    bitmap = tmp_path / "dvb.mkv"
+    call("-fix_sub_duration", "-i", sup, "-map", "0", "-c:s", "dvbsub", bitmap)
+    silent = ("-c:s", "copy", "-bsf:s", "noise=drop=1", "-c:a", "mp2")
+    source = subtitled(tmp_path / "a.ts", [bitmap] * count, *silent, seconds=2)
+    stream = replace(small(HD_TS), mux_rate_bps=9_000_000)
+    _, files = made_of(source, tmp_path, [stream, ARCHIVE])
+    for path in files.values():
+        assert [codec for codec, *_ in streams(path)] == ["dvb_subtitle"] * count
+        assert shown_at(path) == []
+
+
+@pytest.mark.media
 def test_pictures_of_letters_are_preserved_in_matroska(tmp_path: Path) -> None:
     """Packet by packet, at their times."""
     sup = letters_as_pictures(tmp_path / "a.sup", [(1, 2), (3, 3.5)])

@@ -89,6 +89,14 @@ def test_another_service_or_rate_is_a_fault(folder: Path, tmp_path: Path) -> Non
     assert "it runs at 3000000 bit/s, 6000000 planned" in told
 
 
+def test_sound_that_never_comes_is_late(folder: Path, tmp_path: Path) -> None:
+    """Of private data alone, as subtitles are, nothing need come."""
+    whole, out = joined(folder, tmp_path / "a.ts"), tmp_path / "silent.ts"
+    kept = ("-map", "0", "-c", "copy", "-bsf:a", "noise=drop=1", "-muxrate", "3M")
+    handmade.call("-i", whole, *kept, out)
+    assert read_transport(out).late_s == float("inf")
+
+
 def test_a_rate_that_varies_is_no_constant_one(folder: Path, tmp_path: Path) -> None:
     """Null packets are missing where nothing was muxed for a rate."""
     path = joined(folder, tmp_path / "a.ts", replace(STREAM, mux_rate_bps=None))
