@@ -84,7 +84,8 @@ class Area:
 class VideoTrack:
     """One picture track. `width` and `height` are as stored, before rotation and pixel aspect.
 
-    `rotation_deg` is clockwise; a `mirrored` picture is shown as in a mirror besides.
+    `rotation_deg` is clockwise; a `mirrored` picture is shown as in a mirror besides. Of
+    `field_pictures` each is one field, which nothing puts together.
     """
 
     index: int
@@ -109,6 +110,7 @@ class VideoTrack:
     default: bool = False
     captions: tuple[Captions, ...] = ()
     mirrored: bool = False
+    field_pictures: bool = False
 
     @property
     def is_rgb(self) -> bool:

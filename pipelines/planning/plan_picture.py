@@ -98,50 +98,20 @@ def understand(
 
 def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> VideoPlan:
     """The picture of one rung; raises `Refused`."""
-    if source.picture is None:
-        raise Refused("no_picture", "the source has no picture: choose 'audio-access-aac'")
-    if min(source.picture.width, source.picture.height) < SMALLEST_SIDE:
-        size = f"{source.picture.width}x{source.picture.height}"
-        raise Refused(
-            "picture_too_small",
-            f"{size} is smaller than 16x16, which no profile takes: export it with larger pictures",
-        )
-    if not source.inspection.constant_raster:
-        raise Refused(
-            "raster_changes",
-            "the size or the pixel format of the pictures changes within the source, and every "
-            "rung has one: cut the source there and upload the parts",
-        )
-    if source.inspection.stamps_back_s * source.picture.frame_rate > _BACK_FRAMES:
-        back_s = float(source.inspection.stamps_back_s)
-        raise Refused(
-            "time_stamps_go_back",
-            f"the time stamps of the pictures go back by {back_s:.2f} s in all, so that nothing "
-            "says when they are shown: write the file again with even time stamps",
-        )
-    counted, shown = source.picture.container_frames or 0, source.inspection.frames
-    if source.frame_rate < 1 and counted > 2 * shown:
-        raise Refused(
-            "no_frame_rate",
-            f"the container counts {counted} pictures, of which {shown} would be shown, "
-            f"{float(source.frame_rate):.3f} a second: its clock is broken, so write the file "
-            "again with a frame rate",
-        )
-    if (why := in_doubt(source.colour_in_doubt)) is not None:
-        raise Refused(*why)
+    picture = _refuse_unfit(source)
     if wanted.fit == "source":
-        return _as_it_is(profile, wanted, source, source.picture)
-    if (why := inconvertible_source(source.picture, source.colour)) is not None:
+        return _as_it_is(profile, wanted, source, picture)
+    if (why := inconvertible_source(picture, source.colour)) is not None:
         raise Refused(*why)
-    shape = geometry(profile, wanted, source.picture, source.inspection)
-    if (why := less_than_hdr(profile, source.picture, source.colour)) is not None:
+    shape = geometry(profile, wanted, picture, source.inspection)
+    if (why := less_than_hdr(profile, picture, source.colour)) is not None:
         raise Refused(*why)
     assert wanted.dynamic_range is not None, "the loader has checked it"
     conversion = conversion_between(source.colour, wanted.dynamic_range)
     colour = target_colour(conversion, source.colour)
     measured = light_as(source.colour, source.inspection)
     kinds = places(wanted.codec, wanted.codec_profile, profile.container)
-    hdr10 = static_metadata(conversion, colour, source.picture, measured, kinds)
+    hdr10 = static_metadata(conversion, colour, picture, measured, kinds)
     motion = _motion(wanted, source)
     divisor = rate_divisor(motion.rate, wanted)
     rate = motion.rate / divisor
@@ -153,7 +123,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         height=shape.height,
         frame_rate=rate,
         frames=-(-motion.frames // divisor),
-        pix_fmt=wanted.pix_fmt or source.picture.pix_fmt,
+        pix_fmt=wanted.pix_fmt or picture.pix_fmt,
         colour=colour,
         conversion=conversion,
         field_order="progressive",
@@ -172,12 +142,55 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         mastering_display=hdr10.mastering_display,
         content_light=hdr10.content_light,
         burnt_in_timecode=wanted.burnt_in_timecode,
-        captions=plan_captions(wanted, source.picture, source.inspection, source.frame_rate, rate),
-        colour_decision=decide(conversion, source.colour, colour, source.picture, hdr10),
+        captions=plan_captions(wanted, picture, source.inspection, source.frame_rate, rate),
+        colour_decision=decide(conversion, source.colour, colour, picture, hdr10),
         crop=shape.crop,
         active=shape.active,
         upconverted=shape.upconverted,
     )
+
+
+def _refuse_unfit(source: Source) -> VideoTrack:
+    """The source's picture, if a rung of any kind can be made of it."""
+    if source.picture is None:
+        raise Refused("no_picture", "the source has no picture: choose 'audio-access-aac'")
+    if min(source.picture.width, source.picture.height) < SMALLEST_SIDE:
+        size = f"{source.picture.width}x{source.picture.height}"
+        raise Refused(
+            "picture_too_small",
+            f"{size} is smaller than 16x16, which no profile takes: export it with larger pictures",
+        )
+    if not source.inspection.constant_raster:
+        raise Refused(
+            "raster_changes",
+            "the size or the pixel format of the pictures changes within the source, and every "
+            "rung has one: cut the source there and upload the parts",
+        )
+    if source.picture.field_pictures:
+        raise Refused(
+            "field_pictures",
+            "this HEVC codes each field as a picture of its own, of half the lines, and nothing "
+            "here puts them together: keep the source file, and export the master with whole "
+            "frames, or weave its fields (ffmpeg's filter `weave`)",
+        )
+    if source.inspection.stamps_back_s * source.picture.frame_rate > _BACK_FRAMES:
+        back_s = float(source.inspection.stamps_back_s)
+        raise Refused(
+            "time_stamps_go_back",
+            f"the time stamps of the pictures go back by {back_s:.2f} s in all, so that nothing "
+            "says when they are shown: write the file again with even time stamps",
+        )
+    counted, shown = source.picture.container_frames or 0, source.inspection.frames
+    if source.frame_rate < 1 and counted > 2 * shown:
+        raise Refused(
+            "no_frame_rate",
+            f"the container counts {counted} pictures, of which {shown} would be shown, "
+            f"{float(source.frame_rate):.3f} a second: its clock is broken, so write the file "
+            "again with a frame rate",
+        )
+    if (why := in_doubt(source.colour_in_doubt)) is not None:
+        raise Refused(*why)
+    return source.picture
 
 
 def _refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) -> None:

@@ -247,6 +247,7 @@ def _track_by_pyav(track: Mapping[str, Any]) -> VideoTrack:
         hdr10_plus=track["hdr10_plus"],
         hdr_vivid=track["hdr_vivid"],
         captions=tuple(track["captions"]),
+        field_pictures=_has_field_pictures(track),
     )
 
 
@@ -372,7 +373,16 @@ def _named(codes: Sequence[int]) -> Colour:
     )
 
 
+def _has_field_pictures(track: Mapping[str, Any]) -> bool:
+    """Ffmpeg's decoder of HEVC gives a picture for each field, and flags no other as interlaced
+    (ITU-T H.265, D.3.3: pic_struct 1, 2 and 9 to 12); others weave the two.
+    """
+    return bool(track["codec"] == "hevc" and track["interlaced"])
+
+
 def _field_order(track: Mapping[str, Any]) -> FieldOrder | None:
+    if _has_field_pictures(track):
+        return "progressive"  # is each of them
     order = _FIELD_ORDERS.get(track["field_order"])
     if track["interlaced"] and order in (None, "progressive"):
         # The frame says interlaced, the stream not which field is first. DV in SD begins with the

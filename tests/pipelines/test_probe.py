@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -17,10 +18,12 @@ from pipelines.errors import (
     UnsupportedMedia,
 )
 from pipelines.media import Colour, ContentLight, MasteringDisplay
+from pipelines.profiles.profile import profile
 from pipelines.rates import nearest_standard_rate
 from pipelines.running.sandbox import active
 from pipelines.sources.first_picture import read_log
 from pipelines.sources.probe import probe
+from tests.pipelines.sources import planned
 
 pytestmark = pytest.mark.media
 
@@ -277,3 +280,26 @@ def test_a_language_is_a_tag_and_no_other_text(
     said = ("-metadata:s:a:0", f"language={written}")
     path = clips.programme(tmp_path, "spoken.mkv", *said)
     assert probe(path).audio[0].language == read
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+def test_hevc_of_fields_is_told_from_hevc_of_frames(order: str, tmp_path: Path) -> None:
+    """Whose frames may be interlaced too (pic_struct 3 and 4), and are woven."""
+    fields = clips.make(
+        tmp_path / "fields.265",
+        *clips.generated("testsrc2=s=320x90:r=50:d=0.4"),
+        *("-c:v", "libx265", "-preset", "ultrafast"),
+        *("-x265-params", f"interlace={order}:log-level=none"),
+    )
+    found = probe(fields).video[0]
+    assert (found.field_pictures, found.field_order) == (True, "progressive")
+    made = planned(fields, [profile("mobile-540p"), profile("archive-ffv1")], tmp_path)
+    assert {one.code for one in made.refused} == {"field_pictures"}
+    woven = tmp_path / "woven.265"
+    timing = rb"(\x4e\x01\x01[\x01-\x20])(.)"  # SEI of type 1, which begins with pic_struct
+    coded = fields.read_bytes()
+    assert {said[0] >> 4 for _, said in re.findall(timing, coded, re.DOTALL)} == {1, 2}
+    woven.write_bytes(
+        re.sub(timing, lambda one: one[1] + bytes([0x30 | one[2][0] & 15]), coded, flags=re.DOTALL)
+    )
+    assert not probe(woven).video[0].field_pictures
