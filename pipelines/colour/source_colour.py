@@ -45,6 +45,13 @@ def complete_colour(picture: VideoTrack) -> Colour:
     )
 
 
+def inconvertible_picture(picture: VideoTrack) -> str | None:
+    """What of a picture cannot be converted, whatever its tags say or leave out, in words."""
+    if picture.pix_fmt.startswith("xyz"):
+        return "space X'Y'Z' (of digital cinema, SMPTE ST 428-1)"
+    return inconvertible(complete_colour(picture))
+
+
 def inconvertible(colour: Colour) -> str | None:
     """What of a complete colour cannot be converted, in words."""
     if colour.matrix in _ODD_MATRICES:
@@ -91,7 +98,7 @@ def to_full_range(colour: Colour, pix_fmt: str) -> dict[str, float]:
 def wants_light(info: MediaInfo, profiles: Sequence[Profile]) -> bool:
     """Whether a PQ rendition may come out of it that has no MaxCLL and MaxFALL from its source."""
     picture = info.picture
-    if picture is None or inconvertible(complete_colour(picture)) is not None:
+    if picture is None or inconvertible_picture(picture) is not None:
         return False
     in_pq = any(one.video and one.video.dynamic_range == "pq" for one in profiles)
     return in_pq and (picture.colour.dynamic_range != "pq" or picture.content_light is None)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.colour.colour_doubt import colour_doubt
-from pipelines.colour.source_colour import complete_colour, inconvertible
+from pipelines.colour.source_colour import complete_colour, inconvertible_picture
 from pipelines.errors import NoEssence
 from pipelines.inspection import light, posters
 from pipelines.inspection.active_picture import active_picture
@@ -161,7 +161,7 @@ class PictureWatch:
         return colour_doubt(replace(self._picture, colour=self._tagged), self._meter.luma)
 
     def _odd_colour(self) -> str | None:
-        odd = inconvertible(complete_colour(self._picture))
+        odd = inconvertible_picture(self._picture)
         return odd and f"its colour {odd} cannot be converted here: posters and levels are a guess"
 
     def _no_clock(self) -> str | None:

@@ -16,7 +16,7 @@ from pipelines.colour.colour_types import (
     HdrMetadata,
     StatedColour,
 )
-from pipelines.colour.source_colour import inconvertible
+from pipelines.colour.source_colour import inconvertible_picture
 from pipelines.colour.static_metadata import (
     Kinds,
     container_holds,
@@ -110,7 +110,7 @@ def light_as(colour: Colour, inspection: Inspection) -> ContentLight | None:
     return inspection.light if inspection.light_colour == colour else None
 
 
-def inconvertible_source(picture: VideoTrack, colour: Colour) -> Why | None:
+def inconvertible_source(picture: VideoTrack) -> Why | None:
     """Why no rung can be made of such pictures, but for preservation."""
     if picture.dolby_vision and picture.colour.dynamic_range == "sdr":
         return Why(
@@ -119,7 +119,7 @@ def inconvertible_source(picture: VideoTrack, colour: Colour) -> Why | None:
             "mapping the colours would be wrong: export a master in HLG, PQ or SDR, or a profile 8 "
             "file whose base layer says HLG or PQ",
         )
-    if (odd := inconvertible(colour)) is not None:
+    if (odd := inconvertible_picture(picture)) is not None:
         return Why(
             "unsupported_colour",
             f"the source's colour {odd} cannot be converted here, and taking it for another would "

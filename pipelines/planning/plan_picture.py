@@ -101,7 +101,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     picture = _refuse_unfit(source)
     if wanted.fit == "source":
         return _as_it_is(profile, wanted, source, picture)
-    if (why := inconvertible_source(picture, source.colour)) is not None:
+    if (why := inconvertible_source(picture)) is not None:
         raise Refused(*why)
     shape = geometry(profile, wanted, picture, source.inspection)
     if (why := less_than_hdr(profile, picture, source.colour)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pipelines.progress import finish
 from pipelines.sound.sound_levels import Levels, LevelTrack, level_faults
 from pipelines.sources.probe import probe
 from tests.pipelines.made import made_of
-from tests.pipelines.sources import call, read_back, samples, smaller
+from tests.pipelines.sources import call, planned, read_back, samples, smaller
 
 pytestmark = pytest.mark.media
 
@@ -115,3 +116,16 @@ def test_chapters_are_not_lost_without_a_word(suffix: str, tmp_path: Path) -> No
     picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2")
     call(*picture, "-i", listed, "-map_chapters", "1", "-c:v", "libx264", source)
     assert "the list of chapters (2)" in probe(source).left_out
+
+
+def test_pictures_of_digital_cinema_are_inspected_and_refused(tmp_path: Path) -> None:
+    """Of JPEG 2000 the profile of a DCP says X'Y'Z' (Rsiz 3), and nothing else does."""
+    source = tmp_path / "dcp.mov"
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=24:d=0.2")
+    call(*picture, "-pix_fmt", "xyz12le", "-c:v", "jpeg2000", source)
+    size = rb"(\xff\x4f\xff\x51..)\0\0"  # the first markers of each picture, then Rsiz
+    coded = re.sub(size, lambda one: one[1] + b"\0\3", source.read_bytes(), flags=re.DOTALL)
+    source.write_bytes(coded)
+    assert probe(source).video[0].pix_fmt == "xyz12le"
+    made = planned(source, [profile("mobile-540p"), profile("archive-ffv1")], tmp_path)
+    assert [one.code for one in made.refused] == ["unsupported_colour", "unsupported_pix_fmt"]

@@ -284,6 +284,27 @@ def test_a_colour_that_nothing_converts_is_refused_but_preserved(said: Colour) -
     assert "convert the master" in plan_made.refused[0].reason
 
 
+def test_the_space_of_digital_cinema_is_not_taken_for_bt709() -> None:
+    """Of X'Y'Z' no tag says anything, and FFV1 has no place for it either: the master stays."""
+    scope = replace(HD, codec="jpeg2000", pix_fmt="xyz12le", bit_depth=12)
+    for said in (Colour(), BT709, Colour("smpte428", "smpte428", "gbr", "pc")):
+        plan_made = made(replace(scope, colour=said), "mobile-540p", "archive-ffv1")
+        assert codes(plan_made) == {
+            "mobile-540p": "unsupported_colour",
+            "archive-ffv1": "unsupported_pix_fmt",
+        }
+        assert "X'Y'Z'" in plan_made.refused[0].reason
+
+
+def test_fields_that_are_pictures_are_refused_with_the_way_out() -> None:
+    """1920x540 would be squashed, and preserved without a word of what belongs together."""
+    fields = replace(HD, codec="hevc", height=540, field_order="tt", field_pictures=True)
+    plan_made = made(fields, "mobile-540p", "archive-ffv1", "audio-access-aac", audio=(STEREO,))
+    assert names(plan_made) == ["audio-access-aac"]
+    assert set(codes(plan_made).values()) == {"field_pictures"}
+    assert "weave" in plan_made.refused[0].reason
+
+
 def test_an_interlaced_tape_is_kept_in_preservation_and_deinterlaced_elsewhere() -> None:
     """For HD a frame a field: 1080i25 becomes 1080p50."""
     tape = replace(HD, field_order="tt", pix_fmt="yuv422p10le", bit_depth=10)
