@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -54,11 +55,20 @@ def join(
     return (
         yield from run(
             [ffmpeg(), *join_arguments(rung, chunks, listing, tracks, out, plan, starts_s)],
-            readable=[*chunks, *tracks],
+            readable=[*_folder(chunks, out.parent), *tracks],
             writable=[out.parent],
             total_s=float(plan.duration_s),
         )
     )
+
+
+def _folder(chunks: Sequence[Path], beside: Path) -> list[Path]:
+    """What all chunks lie in, but for those that lie in `beside`, which the tool sees anyway.
+
+    Thousands of files, each by its name, are more than Linux takes for one command (execve(2)).
+    """
+    folders = [chunk.parent for chunk in chunks if not chunk.is_relative_to(beside)]
+    return [Path(os.path.commonpath(folders))] if folders else []
 
 
 def _start_s(path: Path) -> Fraction:

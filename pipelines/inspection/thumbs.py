@@ -36,6 +36,7 @@ PICTURES, TIMES = "thumbs.mkv", "thumb-times.npy"
 FRAME_BYTES = 4096  # [P] at most, on average; 1.7 kB measured on the clips of ../shared/media
 _WINDOW_FRAMES = 24
 _SEAM_FRAMES, _SEAMS_FRAMES = 4, 1200  # at least on each side of a seam, and around all of them
+_COMPARED = 8
 _S_IN_NS = 1_000_000_000
 
 
@@ -197,8 +198,16 @@ def _read(pictures: Path, numbers: Sequence[int]) -> Generator[Progress, None, P
 
 def chosen(numbers: Sequence[int]) -> str:
     """A filter that lets the frames of these numbers pass, and no other."""
-    runs = "+".join(f"between(n,{first},{last})" for first, last in _ranges(numbers)) or "0"
-    return f"select='{runs}'"
+    return f"select='{_within(_ranges(numbers))}'"
+
+
+def _within(ranges: Sequence[tuple[int, int]]) -> str:
+    """Halved and halved again: of thousands of seams each frame is compared with a few."""
+    if len(ranges) <= _COMPARED:
+        return "+".join(f"between(n,{first},{last})" for first, last in ranges) or "0"
+    middle = len(ranges) // 2
+    before, after = _within(ranges[:middle]), _within(ranges[middle:])
+    return f"if(lt(n,{ranges[middle][0]}),{before},{after})"
 
 
 def pictures_of(raw: bytes, numbers: Sequence[int]) -> Pictures:

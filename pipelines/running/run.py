@@ -7,9 +7,11 @@ and reaps it, so a caller cancels by `close()` and nothing else.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import BinaryIO
 
@@ -27,6 +29,7 @@ _YIELD_S = 0.4
 _LOOK_S = 1.0
 _LOOK_SHARE = 0.05
 _CAPTURE_BYTES = 256 << 20
+_ARGUMENT_BYTES = 128 << 10  # Linux takes none that is so long (execve(2): MAX_ARG_STRLEN)
 _NO_TAPS: Mapping[str, Consumer] = MappingProxyType({})
 _NOTHING_SERVED: Mapping[str, Reader] = MappingProxyType({})
 
@@ -95,16 +98,19 @@ def run(
 
         return read
 
-    with started(
-        _watched_ffmpeg(argv) if watched else argv,
-        readable=readable,
-        writable=writable,
-        limits=limits,
-        taps={**taps, "progress": lines.feed} if watched else taps,
-        log=keep,
-        stdout=stdout,
-        served={name: counted(reader) for name, reader in served.items()},
-    ) as child:
+    with (
+        _short(argv) as (short, files),
+        started(
+            _watched_ffmpeg(short) if watched else short,
+            readable=[*readable, *files],
+            writable=writable,
+            limits=limits,
+            taps={**taps, "progress": lines.feed} if watched else taps,
+            log=keep,
+            stdout=stdout,
+            served={name: counted(reader) for name, reader in served.items()},
+        ) as child,
+    ):
         watchdog = Watchdog(child.pid, stall_s)
         yield lines.progress()
         shown, next_look, peak = time.monotonic(), 0.0, 0
@@ -156,6 +162,25 @@ def capture(
     if child.status != 0:
         raise failure(plain, child.status, log.text())
     return Captured(bytes(out), log.text())
+
+
+@contextmanager
+def _short(argv: Sequence[str]) -> Iterator[tuple[list[str], list[Path]]]:
+    """The command with its longest values, as graphs of thousands of seams are, in files.
+
+    Ffmpeg reads an option's value from a file where a slash stands before its name.
+    """
+    long = [at for at, word in enumerate(argv) if len(word.encode()) >= _ARGUMENT_BYTES]
+    short = list(argv)
+    if not long:
+        yield short, []
+        return
+    with TemporaryDirectory(prefix="kapok-arguments-") as folder:
+        files = [Path(folder, str(at)) for at in long]
+        for at, file in zip(long, files, strict=True):
+            file.write_text(argv[at])
+            short[at - 1 : at + 1] = [f"-/{argv[at - 1].removeprefix('-')}", str(file)]
+        yield short, files
 
 
 def _plain(argv: Sequence[str]) -> tuple[str, ...]:

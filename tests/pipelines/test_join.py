@@ -182,6 +182,25 @@ def test_joining_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.media
+def test_the_chunks_of_half_a_day_are_joined(tmp_path: Path) -> None:
+    """Each in a folder of its own, as in a store: their names are more than a command takes."""
+    count, few = 4000, 2
+    source = handmade.make_source(tmp_path)
+    (one,) = handmade.encode_parts(source, tmp_path, X264, [FRAMES - few], "mp4")
+    chunks = [tmp_path / f"{'step' * 50}{number}" / "chunk.mp4" for number in range(count)]
+    assert 2 * sum(len(str(chunk)) for chunk in chunks) > 2 << 20
+    for chunk in chunks:
+        chunk.parent.mkdir()
+        chunk.hardlink_to(one)
+    frames = count * few
+    rung = replace(RUNG, video=replace(VIDEO, frames=frames), audio=())
+    out = tmp_path / "out" / "joined.mp4"
+    out.parent.mkdir()
+    finish(join(rung, chunks, [], out, replace(PLAN, frames=frames, duration_s=frames / 25)))
+    assert picture_times(out) == [Fraction(number, 25) for number in range(frames)]
+
+
 def test_one_chunk_is_opened_as_it_is() -> None:
     """No list, no filter on the time stamps: what an encoder got wrong stays visible."""
     chunk, sound, out = Path("/c/0.mp4"), Path("/c/a.m4a"), Path("/o/r.mp4")

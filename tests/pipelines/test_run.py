@@ -24,6 +24,7 @@ from pipelines.errors import (
     TruncatedMedia,
     Undecodable,
 )
+from pipelines.inspection.thumbs import chosen
 from pipelines.progress import Progress, finish
 from pipelines.running.child import NICENESS
 from pipelines.running.processes import cpu_s
@@ -164,6 +165,23 @@ def test_stdout_and_taps_carry_the_data(tmp_path: Path) -> None:
     assert (tmp_path / "raw").read_bytes() == bytes(tapped)
     assert len(tapped) == 64 * 64 * 25
     assert finished.argv[-1] == "pipe:copy"
+
+
+@pytest.mark.media
+def test_a_graph_longer_than_linux_takes_is_run_and_told_as_it_is() -> None:
+    """The seams of half a day: ffmpeg reads it from a file that nobody sees."""
+    numbers = [at for seam in range(20, 2_160_000, 400) for at in range(seam - 4, seam + 4)]
+    chain, told = chosen(numbers), bytearray()
+    assert len(chain) > 128 << 10
+    source = ("-v", "error", "-f", "lavfi", "-i", "nullsrc=s=16x16:r=50,trim=end_frame=1000")
+    passed = ("-fps_mode", "passthrough", "-f", "framecrc", "pipe:told")
+    for option, value in (("-vf", chain), ("-filter_complex", f"[0:v]{chain}")):
+        told.clear()
+        argv = [ffmpeg(), *source, option, value, *passed]
+        assert finish(run(argv, taps={"told": told.extend})).argv == ("ffmpeg", *argv[1:])
+        lines = [line for line in told.decode().splitlines() if not line.startswith("#")]
+        seen = [int(line.split(",")[2]) for line in lines]
+        assert seen == [number for number in numbers if number < 1000]
 
 
 @pytest.mark.media
