@@ -7,9 +7,10 @@ tick: the clock of a source may stand still or jump, their count does not.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import cv2
@@ -26,7 +27,9 @@ from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.containers import PICTURE_INPUT
 
-Pictures = dict[int, NDArray[np.float32]]
+Picture = NDArray[np.float32]
+Pictures = Mapping[int, Picture]
+T = TypeVar("T")
 
 WIDTH, HEIGHT = 160, 90
 # Area scaling keeps a moving detail moving; other scalers alias it.
@@ -53,6 +56,28 @@ def thumbs_in(folder: Path, kept: KeptThumbs | None) -> Thumbs | None:
     if kept is None:
         return None
     return Thumbs(folder / kept.pictures, folder / kept.times if kept.times else None)
+
+
+class Made(Mapping[int, Picture]):
+    """What `make` makes of each thing, once it is asked for: of hours there are thousands, which in
+    floating point would take four times what they are.
+    """
+
+    def __init__(self, things: Mapping[int, T], make: Callable[[T], Picture]) -> None:
+        self._numbers = things.keys()
+        self._made: Callable[[int], Picture] = lambda number: make(things[number])
+
+    def __getitem__(self, number: int) -> Picture:
+        return self._made(number)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +126,13 @@ def part_of(pictures: Pictures, part: Area | None, whole: Area | None) -> Pictur
         [[across, 0, left + across / 2 - 0.5], [0, down, top + down / 2 - 0.5]], np.float64
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return {
-        at: np.asarray(
-            cv2.warpAffine(
-                picture, places, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REPLICATE
-            ),
-            np.float32,
-        )
-        for at, picture in pictures.items()
-    }
+
+    def warped(picture: Picture) -> Picture:
+        edges = cv2.BORDER_REPLICATE
+        made = cv2.warpAffine(picture, places, (WIDTH, HEIGHT), flags=flags, borderMode=edges)
+        return np.asarray(made, np.float32)
+
+    return Made(pictures, warped)
 
 
 def coded_bytes(pictures: Path) -> NDArray[np.int64]:
@@ -145,7 +168,7 @@ def write_times(folder: Path, timing: Timing) -> str | None:
 def picture_places(plan: Plan) -> tuple[Window, ...]:
     """The head, the middle, the tail and every seam of the chunks, in frames on the plan's grid.
 
-    Around many seams fewer frames are looked at: what is compared fits into some 200 MB.
+    Around many seams fewer frames are looked at: of three hours they take some 200 MB.
     """
     frames, half = plan.frames, _WINDOW_FRAMES // 2
     if frames <= 3 * _WINDOW_FRAMES:
@@ -167,7 +190,8 @@ def source_pictures(
     numbers = tuple(sorted(set(shown.values())))
     key = (identity(thumbs.pictures), "thumbs", numbers)
     found = yield from kept_or(key, lambda: _read(thumbs.pictures, numbers))
-    return {at: found[number] for at, number in shown.items() if number in found}
+    known = {at: number for at, number in shown.items() if number in found}
+    return Made(known, found.__getitem__)
 
 
 def _shown(thumbs: Thumbs, plan: Plan, wanted: Sequence[int]) -> dict[int, int]:
@@ -214,8 +238,8 @@ def pictures_of(raw: bytes, numbers: Sequence[int]) -> Pictures:
     """Raw thumbnails in the order of their numbers."""
     size = WIDTH * HEIGHT
     whole = np.frombuffer(raw[: len(raw) // size * size], np.uint8)
-    thumbs = whole.reshape(-1, HEIGHT, WIDTH).astype(np.float32)
-    return dict(zip(numbers, thumbs, strict=False))
+    thumbs = whole.reshape(-1, HEIGHT, WIDTH)
+    return Made(dict(zip(numbers, thumbs, strict=False)), lambda one: one.astype(np.float32))
 
 
 def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import takewhile
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.inspection.thumbs import Pictures, Window
+from pipelines.inspection.thumbs import HEIGHT, WIDTH, Made, Pictures, Window
 from pipelines.planning.plan_types import Plan, VideoPlan
 
 _REACH = 2  # frames to either side that a picture is also compared with
@@ -27,6 +27,8 @@ _MINI_GOP = 16  # frames at most between a coded picture and one that it is pred
 _MANY, _NEARLY_ALL, _A_LITTLE = 8, 0.8, 0.95
 _RUN, _PLAINLY = 6, 0.9  # frames side by side, and their gain: `testsrc`, shown early, has 0.94
 _SUSPECTS = 24
+_FEW = 24  # pictures that are nearest by a quarter of their samples, before all are compared
+_KEPT = 256  # pictures with their contrast, 58 kB each
 _FAINT = 1.5  # code values of local deviation: coders flatten what has less
 _NOISY, _EVENLY = 0.3, 1.3  # of the structure; between frames one and two apart: noise, no motion
 _EXACT = 0.03  # of what lies between two frames: a picture so near to one shows it, grain and all
@@ -49,25 +51,34 @@ class Known:
 
     def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
-        self._rows = np.array([_local_contrast(one).ravel() for one in pictures.values()])
-        self.contrast = {
-            place: row.reshape(picture.shape)
-            for (place, picture), row in zip(pictures.items(), self._rows, strict=True)
-        }
+        kept = lru_cache(_KEPT)(lambda place: _local_contrast(pictures[place]))
+        self.contrast = Made({place: place for place in pictures}, kept)
 
     @cached_property
-    def _squares(self) -> NDArray[np.float32]:
-        return np.asarray(np.einsum("ij,ij->i", self._rows, self._rows), np.float32)
+    def _halved(self) -> tuple[list[int], NDArray[np.float32], NDArray[np.float32]]:
+        """Places, and of the contrast of each a row of a quarter of its samples, and its square."""
+        rows = np.empty((len(self.contrast), WIDTH // 2 * (HEIGHT // 2)), np.float32)
+        for row, contrast in zip(rows, self.contrast.values(), strict=True):
+            row[:] = _half(contrast)
+        return list(self.contrast), rows, np.asarray(np.einsum("ij,ij->i", rows, rows), np.float32)
 
     def nearest(self, shown: Sequence[NDArray[np.float32]]) -> list[int]:
-        """The picture that is nearest to each: one product of matrices, as there may be many.
+        """The picture that is nearest to each, of the few that look nearest at half the size: one
+        product of matrices, as there may be many.
 
         The mean of (a - b)² is least where b² - 2ab is, summed.
         """
-        rows = np.array([contrast.ravel() for contrast in shown])
-        least = np.argmin(self._squares[:, np.newaxis] - 2 * (self._rows @ rows.T), axis=0)
-        places = list(self.pictures)
-        return [places[at] for at in least]
+        places, rows, squares = self._halved
+        halved = np.array([_half(contrast) for contrast in shown])
+        apart = squares[:, np.newaxis] - 2 * (rows @ halved.T)
+        few = np.argsort(apart, axis=0)[:_FEW]
+        return [
+            min((places[at] for at in near), key=lambda at: self._apart(contrast, at))
+            for contrast, near in zip(shown, few.T, strict=True)
+        ]
+
+    def _apart(self, contrast: NDArray[np.float32], place: int) -> float:
+        return float(np.mean((contrast - self.contrast[place]) ** 2))
 
 
 def misplaced(video: VideoPlan, plan: Plan, rendition: Pictures, source: Known) -> list[str]:
@@ -346,6 +357,11 @@ def _local_contrast(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each sample's distance from its neighbourhood's mean, in the neighbourhood's deviations."""
     off = _off_mean(picture)
     return np.asarray(off / (_spread(off) + _NOISE), dtype=np.float32)
+
+
+def _half(contrast: NDArray[np.float32]) -> NDArray[np.float32]:
+    size = (WIDTH // 2, HEIGHT // 2)
+    return np.asarray(cv2.resize(contrast, size, interpolation=cv2.INTER_AREA).ravel(), np.float32)
 
 
 def _off_mean(picture: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,21 @@ def noisy(pictures: Pictures, deviation: float) -> Pictures:
 
 def misplaced(video: VideoPlan, plan: Plan, ours: Pictures, source: Pictures) -> list[str]:
     return misplaced_in(video, plan, ours, Known(source))
+
+
+def test_thousands_of_pictures_take_little_more_than_their_bytes() -> None:
+    """Three hours have ten thousand beside their seams; in floating point they took gigabytes."""
+    count, size = 2000, WIDTH * HEIGHT
+    raw = np.random.default_rng(3).bytes(count * size)
+    tracemalloc.start()
+    source = Known(pictures_of(raw, range(count)))
+    ours = pictures_of(raw, range(count))
+    window = {at: ours[(at + 900) % count] for at in range(1000, 1008)}
+    found = misplaced_in(replace(VIDEO, frames=count), PLAN, window, source)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found[0] == "frame 1000 shows source frame 1900, planned 1000"
+    assert peak_bytes < 3 * count * size
 
 
 @pytest.mark.parametrize("deviation", [0.0, 1.5, 10.0])
