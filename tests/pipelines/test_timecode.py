@@ -193,9 +193,13 @@ def test_the_review_proxy_counts_on_from_zero_at_midnight(tmp_path: Path) -> Non
     call(*grey, "-frames:v", "12", *X264, "-timecode", "23:59:59:20", source)
     _, files = made_of(source, tmp_path, [profile("review-proxy")])
     frames = luma(files["review-proxy"], 640, 360).astype(int)
-    for number, digits in ((4, r"23\:59\:59\:24"), (5, r"00\:00\:00\:00")):
-        expected = drawn(tmp_path / f"{number}.mkv", grey, digits)
-        assert np.abs(frames[number] - expected).mean() < 1
+
+    def off(number: int, digits: str) -> float:
+        expected = drawn(tmp_path / f"{number}-{digits[:2]}.mkv", grey, digits)
+        return float(((frames[number] - expected) ** 2).mean())
+
+    assert off(4, r"23\:59\:59\:24") < off(4, r"00\:59\:59\:24") / 4
+    assert off(5, r"00\:00\:00\:00") < off(5, r"24\:00\:00\:00") / 4
 
 
 def drawn(path: Path, picture: tuple[str, ...], digits: str) -> NDArray[np.signedinteger]:
