@@ -22,6 +22,7 @@ _PAT, _SDT = 0x0000, 0x0011
 _SERVICE_DESCRIPTOR = 0x48
 _PRIVATE_DATA = 0x06  # a stream type (table 2-34): subtitles, of which there may be none for hours
 _CLOCK_HZ, _STAMP_HZ = 27_000_000, 90_000
+_TURN_S = 2**33 / _STAMP_HZ  # 26.5 hours, after which all stamps begin anew
 
 
 class BadTransport(Exception):
@@ -68,7 +69,8 @@ def read_transport(path: Path) -> Transport:
     if not types or len(found.clock_at) < 2:
         message = "there is no programme in it, or no clock"
         raise BadTransport(message)
-    clock_at, clock_s = np.array(found.clock_at, float), np.array(found.clock_s)
+    clock_at = np.array(found.clock_at, float)
+    clock_s = np.unwrap(found.clock_s, period=_TURN_S)
     slope = (clock_s[-1] - clock_s[0]) / (clock_at[-1] - clock_at[0])
     off_s = clock_s - clock_s[0] - (clock_at - clock_at[0]) * slope
     provider, name = _service(found.tables.get(_SDT, b""))
@@ -160,7 +162,8 @@ def _lateness(found: _Found, pid: int, clock_at: Numbers, clock_s: Numbers) -> f
     slope = (clock_s[-1] - clock_s[-2]) / (clock_at[-1] - clock_at[-2])
     at = np.array(ends, float) + 1
     arrived_s = np.interp(at, clock_at, clock_s) + np.maximum(at - clock_at[-1], 0) * slope
-    return float((arrived_s - np.array([stamp_s for _, stamp_s in starts])).max())
+    late_s = arrived_s - np.array([stamp_s for _, stamp_s in starts])
+    return float((late_s - _TURN_S * np.round(late_s / _TURN_S)).max())
 
 
 def _payload(packet: bytes) -> bytes:

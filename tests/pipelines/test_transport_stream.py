@@ -89,6 +89,18 @@ def test_another_service_or_rate_is_a_fault(folder: Path, tmp_path: Path) -> Non
     assert "it runs at 3000000 bit/s, 6000000 planned" in told
 
 
+def test_a_clock_that_begins_anew_after_a_day_goes_on(folder: Path, tmp_path: Path) -> None:
+    """Its 33 bits of 90 kHz are full after 26.5 hours (ISO/IEC 13818-1, 2.4.2.1)."""
+    whole, out = joined(folder, tmp_path / "a.ts"), tmp_path / "later.ts"
+    kept = ("-map", "0", "-c", "copy", "-muxrate", "3M", "-pcr_period", "20")
+    handmade.call("-i", whole, *kept, "-output_ts_offset", 2**33 / 90_000 - 1, out)
+    found = read_transport(out)
+    assert found.rate_bps == pytest.approx(RATE_BPS, rel=1e-6)
+    assert found.clock_jitter_s < 1e-6
+    assert found.clock_gap_s <= 0.04
+    assert -2 < found.late_s < 0
+
+
 def test_sound_that_never_comes_is_late(folder: Path, tmp_path: Path) -> None:
     """Of private data alone, as subtitles are, nothing need come."""
     whole, out = joined(folder, tmp_path / "a.ts"), tmp_path / "silent.ts"
