@@ -80,6 +80,24 @@ def test_a_programme_is_judged_by_all_its_shots() -> None:
     assert both.bitrate_bps > 1.2 * easy.bitrate_bps
 
 
+def test_one_place_of_many_shots_moves_the_crf_no_further_than_the_model_alone() -> None:
+    """It may be the one easy place; each further one is worth three more, all shots everything."""
+    shots = [
+        Shot(at * 500, at * 500 + 500, 0.02, detail=0.02, coded_bytes=900.0) for at in range(6)
+    ]
+    found = [
+        replace(probe(22, 99.5), start_frame=at * 500, end_frame=at * 500 + 50) for at in range(6)
+    ]
+
+    crfs = [
+        choice_of(made(*shots, found=Findings(probes=tuple(found[:count]))), "mobile-1080p").crf
+        for count in (1, 2, 6)
+    ]
+
+    assert crfs[:2] == [25, 28]
+    assert crfs[2] > 31
+
+
 def test_what_was_probed_outweighs_the_model() -> None:
     """Two samples 4 apart: the CRF between them that a straight line of the loss gives."""
     target = profile("mobile-1080p").video.target  # type: ignore[union-attr]
