@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.errors import DiskFull
+from pipelines.running.durable import sync
 from storage.errors import StoreUnavailable
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -42,15 +43,6 @@ def need_free(folder: Path, size_bytes: int) -> None:
             f"{size_bytes} bytes are needed in {folder} and {free} are free: "
             "free some space, then try again"
         )
-
-
-def sync(path: Path) -> None:
-    """Bring a file's bytes, or a folder's names, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_folder(folder: Path) -> None:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pipelines.running.durable import sync
 from storage.errors import (
     MultipartNotFound,
     PartMissing,
@@ -25,7 +26,7 @@ from storage.errors import (
     PartTooSmall,
     SizeMismatch,
 )
-from storage.files import READ_ONLY, make_folder, need_free, place, store_errors, sync
+from storage.files import READ_ONLY, make_folder, need_free, place, store_errors
 from storage.ids import new_id
 from storage.objects import MAX_PARTS, MIN_PART_BYTES, Part
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from pipelines.running.durable import sync
 from storage.errors import MultipartNotFound, ObjectExists, ObjectMissing, ObjectTooLarge
-from storage.files import READ_ONLY, make_folder, need_free, place, prune, store_errors, sync
+from storage.files import READ_ONLY, make_folder, need_free, place, prune, store_errors
 from storage.ids import new_id
 from storage.multipart_local import Layout, LocalMultipart, PartWriter
 from storage.objects import ObjectFacts, Part, never
