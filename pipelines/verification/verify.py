@@ -48,6 +48,8 @@ from pipelines.verification.seams import seam_faults, seam_frames
 from pipelines.verification.sound_sync import sound_faults
 from pipelines.verification.transport_stream import BadTransport
 
+_TOLD = 12  # faults
+
 
 def verify(
     path: Path, rung: Rung, plan: Plan, source: Path, thumbs: Thumbs | None
@@ -57,7 +59,7 @@ def verify(
     `thumbs` are what `inspect` kept of the source's pictures, `None` where it has none. Of a
     lossless rung every frame and every sample is compared, by its MD5.
 
-    Raises `VerificationFailed` with every disagreement; errors of the tools that another attempt
+    Raises `VerificationFailed` with the disagreements; errors of the tools that another attempt
     may cure (killed, stalled, disk full) pass through.
     """
     spans = sound_spans(plan.duration_s) if rung.audio else ()
@@ -97,7 +99,13 @@ def verify(
 
 def _refuse(rung: Rung, faults: Sequence[str]) -> None:
     if faults:
-        raise VerificationFailed(f"{rung.profile} disagrees with its plan: {'; '.join(faults)}")
+        raise VerificationFailed(f"{rung.profile} disagrees with its plan: {told(faults)}")
+
+
+def told(faults: Sequence[str]) -> str:
+    """The first ones: of three hours there may be a fault at each of a thousand seams."""
+    more = len(faults) - _TOLD
+    return "; ".join([*faults[:_TOLD], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _said(error: Exception) -> str:

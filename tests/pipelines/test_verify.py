@@ -19,6 +19,7 @@ from pipelines.planning.plan_types import Chunk, LoudnessPlan, Plan, Rung
 from pipelines.profiles.profile import Container
 from pipelines.verification.decoded import Decoded, DecodedSound
 from pipelines.verification.expectations import decoding_faults
+from pipelines.verification.verify import told
 from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RIGHT, RUNG, STEREO, TAGS, VIDEO, Recipe, encode
 from tests.pipelines.sources import verified, verifying
@@ -575,3 +576,10 @@ def test_closing_the_check_stops_the_decoder(source: Path, tmp_path: Path) -> No
     checking.close()
     with pytest.raises(StopIteration):
         next(checking)
+
+
+def test_of_a_thousand_disagreements_the_first_are_told() -> None:
+    """A wrong source of three hours disagrees at every seam; an error is read by people."""
+    faults = [f"fault {number}" for number in range(1000)]
+    assert told(faults[:12]) == "; ".join(faults[:12])
+    assert told(faults) == "; ".join([*faults[:12], "and 988 more"])
