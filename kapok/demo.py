@@ -130,7 +130,7 @@ def _perform(screen: Screen, running: Running, client: Client, act: Act) -> Reco
         )
     with watch.time("job"), screen.stage(t("job", "处理")), screen.job() as job_view:
         job = client.wait(sent.job_id, on_progress=job_view, poll_s=0.5)
-    made = [job, *_access_copy(screen, watch, client, job)]
+    made = [job, *_access_copy(screen, watch, client, job, act.source_colour)]
     steps = [step for one in made for step in client.steps(one["id"])]
     with watch.time("collect"), screen.stage(t("collecting the files", "收集成品")):
         files = collect(client, sent.asset_id, [one["id"] for one in made], act.keep)
@@ -146,7 +146,11 @@ def _perform(screen: Screen, running: Running, client: Client, act: Act) -> Reco
 
 
 def _access_copy(
-    screen: Screen, watch: Stopwatch, client: Client, job: Mapping[str, Any]
+    screen: Screen,
+    watch: Stopwatch,
+    client: Client,
+    job: Mapping[str, Any],
+    source_colour: str | None,
 ) -> list[Record]:
     """A second job for a picture of which the first made nothing that a browser plays."""
     asset_id = str(job["asset_id"])
@@ -155,7 +159,7 @@ def _access_copy(
         return []
     title = t("access copy, as nothing else plays in a browser", "访问副本（其余成品无法在线播放）")
     with watch.time("access"), screen.stage(title), screen.job() as job_view:
-        more = client.start_job(asset_id, profiles=(ACCESS,))
+        more = client.start_job(asset_id, profiles=(ACCESS,), source_colour=source_colour)
         return [client.wait(more["id"], on_progress=job_view, poll_s=0.5)]
 
 

@@ -17,6 +17,7 @@ DATA = "kapok-data"
 FOLDERS = ("renditions", "posters", "storyboard", "packages", "publication", "pulled")
 MARKER = ".kapok-demo"  # only folders that a demo filled are ever emptied by one
 _CATALOGUE = "kapok.db"
+_HAS_UPLOADS = "SELECT 1 FROM sqlite_master WHERE name = 'uploads'"
 
 
 def prepare_folder(keep: Path) -> None:
@@ -54,7 +55,7 @@ def remember(keep: Path, file: Path) -> None:
 
 def _refuse_masters(keep: Path) -> None:
     sent = Counter((keep / MARKER).read_text().splitlines())
-    others = Counter(_line(*row) for row in _uploads(keep / DATA / _CATALOGUE)) - sent
+    others = Counter(_line(*row) for row in _uploads(keep / DATA)) - sent
     if others:
         name = next(iter(others)).partition(" ")[2]
         raise Usage(
@@ -67,15 +68,24 @@ def _refuse_masters(keep: Path) -> None:
         )
 
 
-def _uploads(catalogue: Path) -> list[tuple[str, int]]:
-    """Name and size of each file that arrived whole."""
+def _uploads(data: Path) -> list[tuple[str, int]]:
+    """Name and size of each file that arrived whole.
+
+    One name for all where that cannot be told: the catalogue is a server's, or no catalogue.
+    """
+    unknown = [(t("a file that its catalogue does not tell of", "目录库未记录的文件"), 0)]
+    catalogue = data / _CATALOGUE
     if not catalogue.exists():
-        return []
-    with closing(sqlite3.connect(catalogue)) as opened:
-        if not opened.execute("SELECT 1 FROM sqlite_master WHERE name = 'uploads'").fetchone():
-            return []
-        wanted = "SELECT file_name, size_bytes FROM uploads WHERE completed_at IS NOT NULL"
-        return opened.execute(wanted).fetchall()
+        held = any(path.is_file() for path in (data / "objects").rglob("*"))
+        return unknown if held else []
+    try:
+        with closing(sqlite3.connect(catalogue)) as opened:
+            if not opened.execute(_HAS_UPLOADS).fetchone():
+                return []
+            wanted = "SELECT file_name, size_bytes FROM uploads WHERE completed_at IS NOT NULL"
+            return opened.execute(wanted).fetchall()
+    except sqlite3.DatabaseError:
+        return unknown
 
 
 def _line(name: str, size_bytes: int) -> str:

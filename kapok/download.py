@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -22,6 +23,8 @@ from pipelines.errors import HashMismatch
 from pipelines.running.durable import give_name
 
 REFUSALS = 3  # a signature can expire; three refusals in a row are another fault
+_HELD = frozenset({errno.EAGAIN, errno.EACCES})  # flock(2); CIFS answers the second
+_CANNOT_LOCK = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 Digest = Any  # hashlib gives its digest objects no public type
 
 
@@ -81,12 +84,7 @@ class Source:
 def _alone(partial: Path, name: str) -> Iterator[BinaryIO]:
     """The file, for this process alone until it has its name: two that append would mix."""
     with partial.open("a+b") as out:
-        try:
-            fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = partial.stat().st_ino == os.fstat(out.fileno()).st_ino
-        except (BlockingIOError, FileNotFoundError):  # it is held, or was given its name just now
-            ours = False
-        if not ours:
+        if not _is_ours(out, partial):
             raise FileInUse(
                 t(
                     f"another process is fetching {name} into {partial.parent}: let it end, or "
@@ -95,6 +93,23 @@ def _alone(partial: Path, name: str) -> Iterator[BinaryIO]:
                 )
             )
         yield out
+
+
+def _is_ours(out: BinaryIO, partial: Path) -> bool:
+    """Not where somebody holds it, or gave it its name just now. Where nothing can be locked, all
+    of it is ours, as it was before.
+    """
+    try:
+        fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        if error.errno not in _CANNOT_LOCK:
+            raise
+    try:
+        return partial.stat().st_ino == os.fstat(out.fileno()).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _fetch(source: Source, out: BinaryIO, name: str) -> Generator[Transfer, None, str]:

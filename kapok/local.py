@@ -20,7 +20,7 @@ from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.chunks import CHUNK_MIN_S
 from pipelines.planning.plan_types import Findings, Plan, Rung
 from pipelines.progress import Progress
-from pipelines.running.durable import give_name
+from pipelines.running.durable import sync, sync_names
 
 if TYPE_CHECKING:
     from pipelines.facts import Measurement, RenditionFacts
@@ -360,25 +360,33 @@ def _verified(work: Work, rung: Rung, pieces: Pieces) -> Encoded:
 def _named(work: Work, one: Encoded) -> Encoded:
     """With its final name."""
     named = replace(one, path=work.target(one.rung))
-    if work.overwrite:
-        named.path.unlink(missing_ok=True)
-    settle(one.path, named.path, named.record())
+    settle(one.path, named.path, named.record(), overwrite=work.overwrite)
     return named
 
 
-def settle(made: Path, path: Path, record: Mapping[str, Any]) -> None:
+def settle(made: Path, path: Path, record: Mapping[str, Any], *, overwrite: bool = False) -> None:
     """Give the result its name, its record before it: no file stands there without its proof.
 
-    Raises `Usage` where a file has that name: it may be the only one of its master.
+    One that is overwritten stays until the new one takes its place, and the record follows. Raises
+    `Usage` where a file has that name: it may be the only one of its master.
     """
-    if path.is_file():
+    there = path.is_file()
+    if there and not overwrite:
         raise _there_already(path)
-    proof = _write_record(path, record)
+    sync(made)
+    proof = _proof_of(path)
+    whole = _record_aside(proof, record)
+    names = [(whole, proof), (made, path)]
     try:
-        give_name(made, path)
+        for finished, name in reversed(names) if there else names:
+            finished.replace(name)
     except OSError:
-        proof.unlink()
+        if not path.is_file():
+            proof.unlink(missing_ok=True)
         raise
+    finally:
+        whole.unlink(missing_ok=True)
+    sync_names(path.parent)
 
 
 def _there_already(path: Path) -> Usage:
@@ -391,16 +399,20 @@ def _there_already(path: Path) -> Usage:
     )
 
 
-def _write_record(path: Path, record: Mapping[str, Any]) -> Path:
-    """Beside the file, whole or not at all."""
-    proof = path.with_name(f"{path.name}.json")
-    whole = path.with_name(f".{path.name}.json.new")
+def _proof_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _record_aside(proof: Path, record: Mapping[str, Any]) -> Path:
+    """Whole, on the disk, and without its name."""
+    whole = proof.with_name(f".{proof.name}.new")
     try:
         whole.write_text(f"{as_json(record)}\n", "utf-8")
-        give_name(whole, proof)
-    finally:
+        sync(whole)
+    except OSError:
         whole.unlink(missing_ok=True)
-    return proof
+        raise
+    return whole
 
 
 def _to_score(work: Work, named: Iterable[Encoded]) -> list[tuple[Rung, Path]]:
@@ -413,7 +425,8 @@ def _with_scores(one: Encoded, scores: Scores) -> Encoded:
     """In its record too."""
     commands = (*one.commands, scores.command)
     scored = replace(one, measurements=scores.measurements, commands=commands)
-    _write_record(scored.path, scored.record())
+    proof = _proof_of(scored.path)
+    _record_aside(proof, scored.record()).replace(proof)
     return scored
 
 

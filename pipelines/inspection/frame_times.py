@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -51,7 +52,7 @@ class FrameTimes:
 
     def __init__(self) -> None:
         self._rest = b""
-        self._ticks: list[int] = []
+        self._ticks = array("q")
         self._unknown = 0
         self._tick_s = Fraction(1)
 

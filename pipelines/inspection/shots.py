@@ -5,7 +5,9 @@ Cuts are hard cuts, and the ends of black between two scenes; a dissolve is not 
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -51,8 +53,8 @@ class ShotFinder:
     def __init__(self) -> None:
         self._frames = 0
         self._window: deque[tuple[int, Frame]] = deque(maxlen=2 * _AHEAD + 1)
-        self._changes: list[float] = []  # change to the frame before, 0–1
-        self._details: list[float] = []
+        self._changes = array("d")  # change to the frame before, 0–1; 24 h have four million frames
+        self._details = array("d")
         self._cuts: list[int] = []
         self._black = _Runs()
         self._still = _Runs()
@@ -135,9 +137,10 @@ def _detail(luma: Frame) -> float:
     return float(across + down) / (2 * 255 * luma.size)
 
 
-def _typical(changes: list[float]) -> float:
+def _typical(changes: Iterable[float]) -> float:
     """The change around a cut without its largest value: the other edge of a flash."""
-    return float(np.mean(sorted(changes)[: max(1, len(changes) - 1)])) if changes else 0.0
+    rising = sorted(changes)
+    return float(np.mean(rising[: max(1, len(rising) - 1)])) if rising else 0.0
 
 
 def _histogram_distance(one: Frame, other: Frame) -> float:

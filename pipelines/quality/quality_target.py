@@ -88,15 +88,18 @@ def with_targets(
     inspection: Inspection,
     found: Findings,
     optional: Collection[str] = (),
+    *,
+    scouting: bool = False,
 ) -> Targeted:
     """`targets` by profile; `picture` is the source's. Rungs without one stay as they are.
 
-    `optional` ones are left out where they add nothing.
+    `optional` ones are left out where they add nothing. `scouting`: where to probe next, however
+    little is known, and not what to encode.
     """
     wanted = {rung.profile: targets[rung.profile] for rung in rungs if rung.profile in targets}
     subjects = subjects_of(rungs, wanted, picture, inspection, found)
     choices = {
-        rung.profile: choose(rung, wanted[rung.profile], subjects[rung.profile])
+        rung.profile: choose(rung, wanted[rung.profile], subjects[rung.profile], scouting=scouting)
         for rung in rungs
         if rung.profile in subjects
     }
@@ -138,15 +141,17 @@ def subjects_of(
     return {name: _by_kin(one, made.values()) for name, one in made.items()}
 
 
-def choose(rung: Rung, target: Target, subject: Subject) -> Choice:
+def choose(rung: Rung, target: Target, subject: Subject, *, scouting: bool = False) -> Choice:
     """The coarsest CRF that is expected to meet the target and its floor.
 
-    What nobody probed, or in few places, stays near the profile's own.
+    What nobody probed, or in few places, stays near the rung's own; while `scouting` only the
+    former.
     """
     video = rung.video
     assert video is not None and video.crf is not None, "the loader has checked it"  # noqa: PT018
     crf = _crf_for(target, subject, video)
-    if subject.places < len(subject.kinds):
+    few = subject.places < len(subject.kinds) and not scouting
+    if few or subject.basis != "probed":
         reach = _REACH * max(1, subject.places)
         crf = min(max(crf, video.crf - reach), video.crf + reach)
     bitrate_bps = round(subject.bits_a_frame(crf) * video.frame_rate)

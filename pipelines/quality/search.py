@@ -104,7 +104,8 @@ def _takes(
     assert info.picture is not None, "a plan with choices comes from a source with a picture"
     targets = {choice.profile: choice.target for choice in made.choices}
     so_far = Findings(probes=tuple(probes))
-    better = with_targets(sampling.rungs, targets, info.picture, inspection, so_far).rungs
+    picture = info.picture
+    better = with_targets(sampling.rungs, targets, picture, inspection, so_far, scouting=True).rungs
     probed = {probe.profile: probe.crf for probe in probes}  # the last one of each
     off = {rung.profile: abs(crf_of(rung) - probed[rung.profile]) for rung in better}
     if number < sampling.rounds - 1:

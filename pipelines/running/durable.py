@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+
+_CANNOT_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM})
 
 
 def sync(path: Path) -> None:
@@ -15,8 +18,17 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_names(folder: Path) -> None:
+    """Of what was renamed in a user's folder. Some file systems cannot, which is no failure."""
+    try:
+        sync(folder)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+
+
 def give_name(made: Path, path: Path) -> None:
     """Move a finished file to `path` on the same file system, its bytes first."""
     sync(made)
     made.replace(path)
-    sync(path.parent)
+    sync_names(path.parent)

@@ -6,6 +6,7 @@ and reaps it, so a caller cancels by `close()` and nothing else.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -170,7 +171,7 @@ def _short(argv: Sequence[str]) -> Iterator[tuple[list[str], list[Path]]]:
 
     Ffmpeg reads an option's value from a file where a slash stands before its name.
     """
-    long = [at for at, word in enumerate(argv) if len(word.encode()) >= _ARGUMENT_BYTES]
+    long = [at for at, word in enumerate(argv) if len(os.fsencode(word)) >= _ARGUMENT_BYTES]
     short = list(argv)
     if not long:
         yield short, []
@@ -178,7 +179,7 @@ def _short(argv: Sequence[str]) -> Iterator[tuple[list[str], list[Path]]]:
     with TemporaryDirectory(prefix="kapok-arguments-") as folder:
         files = [Path(folder, str(at)) for at in long]
         for at, file in zip(long, files, strict=True):
-            file.write_text(argv[at])
+            file.write_bytes(os.fsencode(argv[at]))
             short[at - 1 : at + 1] = [f"-/{argv[at - 1].removeprefix('-')}", str(file)]
         yield short, files
 

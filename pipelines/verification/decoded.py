@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,7 @@ _PICTURE_ALONE = frozenset({"avs2"})
 # table 7-1, H.266 table 5). Containers also mark those of open GOPs as key frames.
 _IDR_UNITS = {"h264": "5", "hevc": "19-20", "vvc": "7-8"}
 _PACKETS = ("-map", "0:v:0", "-c", "copy", "-f", "framecrc")
+_LINE_BYTES = 100  # more than `{pts} {tb}` ever takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +218,12 @@ def _sound_outputs(track: Track, late_s: Fraction) -> list[str]:
 def _picture(
     taken: Mapping[str, bytearray], numbers: Sequence[int], late_s: Fraction
 ) -> DecodedPicture:
-    words = bytes(taken["stamps"]).split()
-    tick_s = Fraction(words[1].decode()) if words else Fraction(1)
+    stamps = taken["stamps"]
+    first = bytes(stamps[:_LINE_BYTES]).decode().partition("\n")[0].split()
+    tick_s = Fraction(first[1]) if first else Fraction(1)
+    ticks = np.fromiter((int(line.split()[0]) for line in BytesIO(stamps)), np.int64)
     return DecodedPicture(
-        ticks=np.array(words[::2], dtype=np.int64) - round(late_s / tick_s),
+        ticks=ticks - round(late_s / tick_s),
         tick_s=tick_s,
         packets=_packets(taken["packets"].decode(), late_s),
         thumbs=pictures_of(bytes(taken["thumbs"]), sorted(numbers)),
@@ -227,17 +232,23 @@ def _picture(
 
 
 def _packets(text: str, late_s: Fraction) -> Packets:
-    """From framecrc: `stream, dts, pts, duration, size, crc[, F=flags]`; no flags: a key frame."""
-    lines = text.splitlines()
-    base = next(
-        (Fraction(line.split()[-1]) for line in lines if line.startswith("#tb")), Fraction(1)
-    )
-    rows = [line.split(",") for line in lines if line and not line.startswith("#")]
-    flags = [_flags(row) for row in rows]
+    """From framecrc: `stream, dts, pts, duration, size, crc[, F=flags]`; no flags: a key frame.
+
+    Line by line: as objects of Python the packets of 24 h took gigabytes.
+    """
+    base, pts_s, sizes, keys = Fraction(1), array("d"), array("q"), bytearray()
+    for line in StringIO(text):
+        if line.startswith("#tb"):
+            base = Fraction(line.split()[-1])
+        elif line.strip() and not line.startswith("#"):
+            row = line.split(",")
+            pts_s.append(float(int(row[2]) * base - late_s))
+            sizes.append(int(row[4]))
+            keys.append(_flags(row) & 1)
     return Packets(
-        pts_s=np.array([float(int(row[2]) * base - late_s) for row in rows], dtype=np.float64),
-        size_bytes=np.array([int(row[4]) for row in rows], dtype=np.int64),
-        key=np.array([flag & 1 for flag in flags], dtype=np.bool_),
+        pts_s=np.array(pts_s, dtype=np.float64),
+        size_bytes=np.array(sizes, dtype=np.int64),
+        key=np.frombuffer(keys, np.uint8).astype(np.bool_),
     )
 
 

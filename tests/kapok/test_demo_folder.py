@@ -63,6 +63,24 @@ def test_a_master_that_somebody_sent_there_is_never_taken_away(tmp_path: Path, n
     assert (keep / "kapok-data" / "kapok.db").exists()
 
 
+@pytest.mark.parametrize("catalogue", [None, b"no catalogue at all, and longer than its header"])
+def test_objects_without_a_catalogue_are_never_taken_away(
+    tmp_path: Path, catalogue: bytes | None
+) -> None:
+    """It may be a server's, as `KAPOK_DATABASE_URL` says, or broken."""
+    prepare_folder(tmp_path)
+    master = tmp_path / "kapok-data" / "objects" / "objects" / "assets" / "a" / "source"
+    master.parent.mkdir(parents=True)
+    a_file(master)
+    if catalogue is not None:
+        (tmp_path / "kapok-data" / "kapok.db").write_bytes(catalogue)
+
+    with pytest.raises(Usage, match="perhaps the only copy"):
+        prepare_folder(tmp_path)
+
+    assert master.exists()
+
+
 def test_the_folder_of_a_running_service_is_never_taken_away(tmp_path: Path) -> None:
     prepare_folder(tmp_path)
 

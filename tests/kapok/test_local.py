@@ -327,6 +327,24 @@ def test_a_result_never_takes_the_place_of_another(tmp_path: Path) -> None:
     assert not path.with_name(f"{path.name}.json").exists()
 
 
+def test_what_is_overwritten_stays_until_the_new_file_takes_its_place(tmp_path: Path) -> None:
+    """A new one that does not come through leaves the old one and its record."""
+    made, path = tmp_path / "gone.mkv", tmp_path / "tape.archive-ffv1.mkv"
+    proof = path.with_name(f"{path.name}.json")
+    path.write_text("old")
+    proof.write_text("old proof")
+
+    with pytest.raises(FileNotFoundError):
+        settle(made, path, {}, overwrite=True)
+    assert (path.read_text(), proof.read_text()) == ("old", "old proof")
+
+    made.write_text("new")
+    settle(made, path, {"proof": "new"}, overwrite=True)
+    assert path.read_text() == "new"
+    assert json.loads(proof.read_text()) == {"proof": "new"}
+    assert sorted(one.name for one in tmp_path.iterdir()) == [path.name, proof.name]
+
+
 @pytest.mark.media
 def test_an_encode_over_an_earlier_one_is_refused_unless_it_is_asked_for(
     clip: Path, tmp_path: Path

@@ -266,7 +266,8 @@ def test_what_can_be_made_of_a_bad_source_is_whole_and_in_its_place(
     said = "\n".join(work.plan.decisions)
     assert [wanted for wanted in case.decisions if wanted not in said] == []
     assert (len(work.plan.chunks) > 1) == case.in_parts
-    whole = replace(work, plan=one_chunk(work.plan), scratch=tmp_path / "whole")
+    scratch = tmp_path / "whole"
+    whole = replace(work, plan=one_chunk(work.plan), scratch=scratch, overwrite=True)
     for one in (work, whole) if case.in_parts else (whole,):
         (made,) = local.encode(one)
         shown = numbers(made.path)

@@ -14,7 +14,7 @@ from pipelines.planning.plan import Chunk, Plan, plan
 from pipelines.planning.plan_types import Choice, Findings, Probe
 from pipelines.profiles.profile import Profile, Target, profile
 from pipelines.quality import quality_model as model
-from pipelines.quality.quality_target import adding_nothing
+from pipelines.quality.quality_target import adding_nothing, with_targets
 from pipelines.quality.sampling import (
     SAMPLES,
     Means,
@@ -96,6 +96,25 @@ def test_one_place_of_many_shots_moves_the_crf_no_further_than_the_model_alone()
 
     assert crfs[:2] == [25, 28]
     assert crfs[2] > 31
+
+
+def test_scouts_go_where_one_place_sends_them() -> None:
+    """The samples are to be probed where the CRF lies, however far from the profile's own."""
+    shots = [Shot(n * 500, n * 500 + 500, 0.02, detail=0.02, coded_bytes=900.0) for n in range(6)]
+    planned, (info, inspection) = made(*shots), seen(*shots)
+    (rung,) = (one for one in planned.rungs if one.profile == "mobile-1080p")
+    target = {"mobile-1080p": choice_of(planned, "mobile-1080p").target}
+    found = Findings(probes=(replace(probe(22, 99.5), start_frame=0, end_frame=50),))
+    assert info.picture is not None
+
+    crfs = [
+        with_targets([rung], target, info.picture, inspection, found, scouting=scouting)
+        .choices[0]
+        .crf
+        for scouting in (False, True)
+    ]
+
+    assert crfs[0] <= 28 < crfs[1]
 
 
 def test_what_was_probed_outweighs_the_model() -> None:

@@ -176,6 +176,13 @@ def test_a_publication_is_of_one_reading_of_the_source(
     assert drafted(world, asset, second) == {"mobile-720p": second.id}
 
 
+def test_tags_that_are_said_to_be_right_are_the_reading_without_a_word(world: World) -> None:
+    asset = world.asset(request={})
+    first = done_job(world, asset, {}, "mobile-1080p")
+    second = done_job(world, asset, {"source_colour": "as-tagged"}, "mobile-720p")
+    assert drafted(world, asset) == {"mobile-1080p": first.id, "mobile-720p": second.id}
+
+
 def test_a_job_publishes_nothing_of_another_reading(world: World) -> None:
     """Where it made nothing that the zone accepts, the gate is closed to it."""
     asset = world.asset(request={"programme": 101})
