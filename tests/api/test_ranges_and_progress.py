@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,6 +38,14 @@ def wanted(asked: str | None, size_bytes: int = 100, if_range: str | None = None
 )
 def test_a_range_is_half_open_and_inside_the_file(asked: str | None, expected: Any) -> None:
     assert wanted(asked) == expected
+
+
+@pytest.mark.parametrize("form", ["bytes{}=0-9", "bytes={}", "bytes={}x", "bytes=0{}-9"])
+def test_a_head_full_of_spaces_is_no_range_and_costs_nothing(form: str) -> None:
+    """As many as a head may hold; every request of the process waits meanwhile."""
+    began = time.process_time()
+    assert wanted(form.format(" " * 60_000)) is None
+    assert time.process_time() - began < 0.05
 
 
 @pytest.mark.parametrize(("asked", "size"), [("bytes=100-", 100), ("bytes=-0", 5), ("bytes=0-", 0)])
