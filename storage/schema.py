@@ -47,6 +47,7 @@ ExactJson = (
 )  # kept as it was written: JSONB would write 1e20 in another way, and break a hash
 Grams = ARRAY(Text()).with_variant(JSON(none_as_null=True), "sqlite")
 Big = BigInteger().with_variant(Integer(), "sqlite")
+STEP_NAME_LENGTH = 200  # characters; SQLite alone would take more
 
 
 class Base(DeclarativeBase):
@@ -169,7 +170,9 @@ class Step(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
     kind: Mapped[str] = mapped_column(String(20))
     queue: Mapped[str] = mapped_column(String(20))
-    name: Mapped[str] = mapped_column(String(200))  # what a person reads: "encode chunk 1 of 1"
+    name: Mapped[str] = mapped_column(
+        String(STEP_NAME_LENGTH)
+    )  # what a person reads: "encode chunk 1 of 1"
     payload: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(
         String(20)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 from worlds import AWAY, BROKEN, WRONG, World, at_once
 
+from pipelines.planning.plan import plan
+from pipelines.profiles.profile import profile
 from pipelines.progress import Progress
 from storage.catalogue import events, jobs, messages, steps
 from storage.catalogue.steps import NewStep
 from storage.clock import now
 from storage.errors import LeaseLost
 from storage.schema import Step
+from tests.pipelines.sources import HD, described
+from workers.steps.plan import steps_of
 
 
 def encode() -> NewStep:
@@ -219,6 +224,26 @@ def test_finishing_keeps_result_command_and_log_and_adds_what_comes_next(world: 
         "measure hd": "waiting",
         "package": "waiting",
     }
+
+
+def test_steps_of_fifty_long_profiles_have_names_that_both_databases_take(world: World) -> None:
+    """The first profiles tell them apart; each step still knows all of its own."""
+    names = tuple(f"{'long' * 15}-{number:03}" for number in range(50))
+    info, seen = described(HD)
+    made = plan(info, seen, [profile("mobile-540p")])
+    rungs = tuple(replace(made.rungs[0], profile=name) for name in names)
+    made = replace(made, rungs=rungs, together=(names[:25], names[25:]))
+    new = [*steps_of(made, info, None)]
+    job = world.job(*new)
+    assert set(world.states(job.id)) == {step.name for step in new}
+    of_many = [step for step in new if len(step.payload.get("profiles", ())) > 2]
+    assert {step.kind for step in of_many} == {"encode", "measure", "package"}
+    assert all(step.name.endswith(" …") for step in of_many if step.kind != "package")
+    measured = [name for step in new if step.kind == "measure" for name in step.payload["profiles"]]
+    assert measured == [*names]
+    joins = [step for step in new if step.kind == "join"]
+    encodes = {step.name for step in new if step.kind == "encode"}
+    assert {len(encodes.intersection(step.after)) for step in joins} == {len(made.chunks)}
 
 
 def test_a_transient_error_waits_and_is_tried_again(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from textwrap import shorten
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -23,6 +24,7 @@ from pipelines.quality.search import key_of, search
 from pipelines.records import from_json, to_json
 from storage.catalogue import assets, jobs, workers
 from storage.catalogue.steps import NewStep
+from storage.schema import STEP_NAME_LENGTH
 from workers.context import StepContext, StepResult
 from workers.steps.doable import needs_of, unavailable
 from workers.steps.inputs import inspected, profiles_of, request_of, source_of
@@ -145,7 +147,7 @@ def _encode_steps(made: Plan) -> Iterator[NewStep]:
                     yield NewStep("encode", name, payload)
                 else:
                     of_group = {**payload, "profiles": list(group)}
-                    yield NewStep("encode", f"{name}: {', '.join(group)}", of_group)
+                    yield NewStep("encode", _named(f"{name}:", group), of_group)
     if any(rung.audio or rung.subtitles for rung in made.rungs):
         sounds = any(rung.audio for rung in made.rungs)
         yield NewStep("audio", "encode the sound" if sounds else "encode the subtitles", {})
@@ -159,13 +161,21 @@ def _join_step(profile: str, encodes: list[NewStep]) -> NewStep:
 
 
 def _measure_step(profiles: list[str]) -> NewStep:
-    name = f"measure {', '.join(profiles)}"
+    name = _named("measure", profiles)
     return NewStep("measure", name, {"profiles": profiles}, after=_joins_of(profiles))
 
 
 def _package_step(profiles: list[str]) -> NewStep:
     name = "package for HLS and DASH"
     return NewStep("package", name, {"profiles": profiles}, after=_joins_of(profiles))
+
+
+def _named(what: str, profiles: Sequence[str]) -> str:
+    """With the first of the profiles where all are too long for a name: the payload has them all.
+
+    So no two steps have one name: each profile is in one group, and the first is always there.
+    """
+    return shorten(f"{what} {', '.join(profiles)}", STEP_NAME_LENGTH, placeholder=" …")
 
 
 def _joins_of(profiles: list[str]) -> tuple[str, ...]:
