@@ -13,7 +13,7 @@ from api.idempotency import Answer, TicketDep, answer_once
 from api.models import jobs as model
 from api.models.common import Page
 from api.pages import Cursor, Limit, page
-from api.views.jobs import accepted, job
+from api.views.jobs import LOG, UNSEEN, accepted, job, step
 from storage.catalogue import jobs
 from storage.catalogue.waiting import waiting_steps
 from storage.clock import now
@@ -44,7 +44,8 @@ def show_job(job_id: str, backend: BackendDep, caller: Reader) -> model.Job:
     with backend.database.read() as session:
         row = jobs.get_job(session, caller.organisation_id, job_id)
         waiting = waiting_steps(session, row.id, backend.settings.beat_s)
-        return job(row, jobs.job_steps(session, row.id), now(session), waiting)
+        steps = jobs.job_steps(session, row.id, without=(*UNSEEN, *LOG))
+        return job(row, steps, now(session), waiting)
 
 
 @router.get("/{job_id}/steps")
@@ -60,10 +61,8 @@ def list_steps(
     """Every step in the order of making: progress, exact command, last log lines, error."""
     with backend.database.read() as session:
         row = jobs.get_job(session, caller.organisation_id, job_id)
-        steps = [model.Step.model_validate(one) for one in jobs.job_steps(session, row.id)]
-    if not log:
-        steps = [one.model_copy(update={"command": None, "log_tail": None}) for one in steps]
-    return model.Steps(data=steps)
+        steps = jobs.job_steps(session, row.id, without=UNSEEN if log else (*UNSEEN, *LOG))
+        return model.Steps(data=[step(one, log=log) for one in steps])
 
 
 @router.post("/{job_id}/cancel", status_code=202, response_model=model.JobSummary)

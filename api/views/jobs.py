@@ -27,6 +27,8 @@ WEIGHTS = {
     "publish": 1.0,
 }
 USUAL = ("fixity", "inspect", "plan", "encode", "audio", "package", *["join"] * 4, *["measure"] * 2)
+UNSEEN = (schema.Step.payload, schema.Step.result)  # of a step: nobody is shown them
+LOG = (schema.Step.command, schema.Step.log_tail)
 BEFORE_PLAN = {"fixity", "inspect", "plan"}  # `plan` adds all other steps
 
 
@@ -43,6 +45,13 @@ def job(
         refused=plan.refused if plan else (),
         waiting=tuple(model.Waiting.model_validate(one) for one in waiting),
     )
+
+
+def step(row: schema.Step, *, log: bool) -> model.Step:
+    """Without `log` its `LOG` is null, read or not."""
+    unread = {} if log else {column.key: None for column in LOG}
+    shown = {name: getattr(row, name) for name in model.Step.model_fields if name not in unread}
+    return model.Step.model_validate({**shown, **unread})
 
 
 def accepted(row: schema.Job, then: Callable[[], None] = lambda: None) -> Answer:

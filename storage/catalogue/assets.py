@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, column, select, table
 from sqlalchemy import text as sql
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from storage.catalogue import events
 from storage.catalogue.locks import lock_asset
@@ -21,6 +21,7 @@ from storage.text import LONGEST_GRAM, grams, longest_grams, storable, words
 
 SYSTEM = "system"
 ACTIVE = frozenset({"queued", "running", "cancelling"})  # states of a job that may still change
+_MEASURED = (Asset.media, Asset.inspection)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -80,9 +81,11 @@ def search_assets(
 ) -> Page[Asset]:
     """Newest first. Every word of `text` must occur, anywhere in a word of title, file name or
     metadata; case and full-width forms do not matter. `created_after` is included,
-    `created_before` is not. Raises `InvalidCursor`.
+    `created_before` is not. What was measured of them is large, and not read. Raises
+    `InvalidCursor`.
     """
     query = select(Asset).where(Asset.organisation_id == organisation_id)
+    query = query.options(*(defer(one, raiseload=True) for one in _MEASURED))
     if state is not None:
         query = query.where(Asset.state == state)
     if created_after is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import exists, func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, defer
 
 from pipelines.profiles.profile import DEFAULT_LADDER, ladder, load_profiles
 from storage.catalogue import assets, events, renditions
@@ -44,8 +44,9 @@ def list_jobs(
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page[Job]:
-    """Newest first. Raises `InvalidCursor`."""
+    """Newest first, without their plans, which are large. Raises `InvalidCursor`."""
     query = select(Job).where(Job.organisation_id == organisation_id)
+    query = query.options(defer(Job.plan, raiseload=True))
     if state is not None:
         query = query.where(Job.state == state)
     if asset_id is not None:
@@ -53,9 +54,15 @@ def list_jobs(
     return newest_first(session, query, Job, cursor=cursor, limit=limit)
 
 
-def job_steps(session: Session, job_id: str) -> list[Step]:
-    """The job's steps in the order of their making."""
-    return list(session.scalars(select(Step).where(Step.job_id == job_id).order_by(Step.id)))
+def job_steps(
+    session: Session, job_id: str, *, without: Sequence[InstrumentedAttribute[Any]] = ()
+) -> list[Step]:
+    """The job's steps in the order of their making.
+
+    Columns `without` which the caller can do are not read: thousands of commands are 20 MB.
+    """
+    query = select(Step).where(Step.job_id == job_id).order_by(Step.id)
+    return list(session.scalars(query.options(*(defer(one, raiseload=True) for one in without))))
 
 
 def ready_steps(session: Session, job_id: str) -> list[ReadyStep]:

@@ -117,6 +117,12 @@ CLAIM = _claim_statement()
 def add_steps(session: Session, job: Job, new_steps: Sequence[NewStep]) -> list[ReadyStep]:
     """Add steps to a job and return those that are ready. `after` may name earlier steps."""
     lock_job(session, job.id)
+    if new_steps:
+        _insert(session, job, new_steps)
+    return make_ready(session, job.id)
+
+
+def _insert(session: Session, job: Job, new_steps: Sequence[NewStep]) -> None:
     named = _step_names(session, job.id, new_steps)
     moment = now(session)
     session.add_all(_row(job, step, moment) for step in new_steps)
@@ -132,7 +138,6 @@ def add_steps(session: Session, job: Job, new_steps: Sequence[NewStep]) -> list[
         for key in dict.fromkeys(step.needs)
     )
     session.flush()
-    return make_ready(session, job.id)
 
 
 def claim_step(session: Session, step_id: str, worker: str, lease_s: float) -> Claimed | None:

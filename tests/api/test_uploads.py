@@ -13,6 +13,7 @@ from typing import Any
 import api_world
 import httpx
 import pytest
+from sqlalchemy import event as sql_event
 
 from storage.catalogue import jobs, steps, uploads
 
@@ -100,9 +101,21 @@ def test_steps_may_be_listed_without_their_commands(
         steps.finish_step(session, claimed.id, claimed.epoch, **told)
     path = f"/v1/jobs/{job_id}/steps"
     (whole,) = admin.get(path).json()["data"]
+    asked: list[str] = []
+
+    def note(*details: Any) -> None:
+        asked.append(details[2])  # the statement
+
+    engine = api.database._engine
+    sql_event.listen(engine, "before_cursor_execute", note)
     (brief,) = admin.get(path, params={"log": "false"}).json()["data"]
+    assert admin.get(f"/v1/jobs/{job_id}").json()["progress_share"] > 0
+    sql_event.remove(engine, "before_cursor_execute", note)
     assert (whole["command"], whole["log_tail"]) == (["ffmpeg", "-i", "x"], "said")
     assert brief == {**whole, "command": None, "log_tail": None}
+    for_steps = [statement for statement in asked if "ORDER BY steps.id" in statement]
+    assert any("steps.progress" in statement for statement in for_steps)
+    assert not any("steps.command" in statement for statement in for_steps), "they are not read"
 
 
 def test_a_second_complete_is_refused_and_a_repeated_one_answered(admin: httpx.Client) -> None:

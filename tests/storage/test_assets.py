@@ -6,6 +6,7 @@ import base64
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import inspect
 from worlds import World
 
 from storage.catalogue import assets
@@ -119,6 +120,17 @@ def test_pages_follow_each_other_without_gap_or_repeat(world: World, text: str |
         assert page.has_more is expected_more
     assert found == [f"page {number}" for number in range(6, -1, -1)]
     assert cursor is None
+
+
+@pytest.mark.parametrize("text", [None, "岭南"])
+def test_a_page_of_assets_does_not_read_what_was_measured(world: World, text: str | None) -> None:
+    """An inspection of ten hours names every shot."""
+    world.asset(title="岭南春早")
+    page = world.read(
+        lambda session: assets.search_assets(session, world.organisation_id, text=text)
+    )
+    (asset,) = page.data
+    assert {"media", "inspection"} <= inspect(asset).unloaded
 
 
 @pytest.mark.parametrize("text", [None, "木棉"])

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 from worlds import WRONG, World, at_once
 
@@ -520,6 +521,13 @@ def test_jobs_are_listed_newest_first_by_pages(world: World) -> None:
         if cursor is None:
             break
     assert found == made[::-1]
+
+
+def test_a_page_of_jobs_does_not_read_their_plans(world: World) -> None:
+    """A plan of ten hours names thousands of chunks."""
+    planned(world)
+    page = world.read(lambda session: jobs.list_jobs(session, world.organisation_id))
+    assert [inspect(job).unloaded for job in page.data] == [{"plan"}]
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "????", "MjAyNg", "é"])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 from worlds import AWAY, BROKEN, WRONG, World, at_once
 
@@ -226,6 +230,32 @@ def test_finishing_keeps_result_command_and_log_and_adds_what_comes_next(world: 
     }
 
 
+@contextmanager
+def statements(world: World) -> Iterator[list[str]]:
+    """What the database is asked meanwhile."""
+    engine, asked = world.read(lambda session: session.get_bind()), []
+
+    def note(*details: Any) -> None:
+        asked.append(details[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_who_adds_no_steps_does_not_ask_for_the_names_of_thousands(world: World) -> None:
+    """The job is locked meanwhile, and every chunk of ten hours ends so."""
+    step = encode()
+    world.job(step, NewStep("join", "join hd", {}, after=("encode",)))
+    claimed = world.claim(step.id)
+    with statements(world) as asked:
+        ready = world.write(
+            lambda session: steps.finish_step(session, step.id, claimed.epoch, result={})
+        )
+    assert [queue for _, queue in ready] == ["package"]
+    assert not [text for text in asked if text.startswith("SELECT steps.id, steps.name")]
+
+
 def test_steps_of_fifty_long_profiles_have_names_that_both_databases_take(world: World) -> None:
     """The first profiles tell them apart; each step still knows all of its own."""
     names = tuple(f"{'long' * 15}-{number:03}" for number in range(50))
@@ -244,6 +274,16 @@ def test_steps_of_fifty_long_profiles_have_names_that_both_databases_take(world:
     joins = [step for step in new if step.kind == "join"]
     encodes = {step.name for step in new if step.kind == "encode"}
     assert {len(encodes.intersection(step.after)) for step in joins} == {len(made.chunks)}
+
+
+def test_columns_that_nobody_wants_are_not_read(world: World) -> None:
+    """To use one all the same is an error, and no question for each of thousands of rows."""
+    job = world.job(encode())
+    (step,) = world.read(
+        lambda session: jobs.job_steps(session, job.id, without=(Step.command, Step.payload))
+    )
+    assert inspect(step).unloaded == {"command", "payload"}
+    assert (step.name, step.state) == ("encode chunk 1 of 1", "ready")
 
 
 def test_a_transient_error_waits_and_is_tried_again(world: World) -> None:
