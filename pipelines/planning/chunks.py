@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -43,11 +44,14 @@ def in_one_piece(plan: Plan, why: str) -> Plan:
 
 
 def _next_start(start: int, cuts: Sequence[int], frames: int, least: int, gop: int) -> int | None:
-    """Where the chunk after the one that begins at `start` begins, if there is another one."""
+    """Where the chunk after the one that begins at `start` begins, if there is another one.
+
+    `cuts` are in order.
+    """
     end = frames - least
-    for cut in cuts:
-        if start + least <= cut <= min(end, start + _LONGEST * least):
-            return cut
+    at = bisect_left(cuts, start + least)
+    if at < len(cuts) and cuts[at] <= min(end, start + _LONGEST * least):
+        return cuts[at]
     divided = start + max(1, _USUAL * least // gop) * gop
     return divided if divided <= end and frames - start > _LONGEST * least else None
 

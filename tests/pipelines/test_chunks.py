@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -37,6 +39,35 @@ def starts(*cuts: int, frames: int, step: int = 1, least: int = LEAST) -> list[i
         frames,
     ], "nothing is left out and nothing is in two chunks"
     return [chunk.start_frame for chunk in made]
+
+
+def test_random_cuts_give_the_chunks_that_the_rule_says() -> None:
+    """Each cut is asked in turn here, as the rule is worded."""
+
+    def next_start(start: int, cuts: Sequence[int], frames: int, least: int) -> int | None:
+        for cut in cuts:
+            if start + least <= cut <= min(frames - least, start + 3 * least):
+                return cut
+        divided = start + max(1, 2 * least // GOP) * GOP
+        return divided if divided <= frames - least and frames - start > 3 * least else None
+
+    chance = random.Random(7)
+    for _ in range(200):
+        frames, least = chance.randint(1000, 20_000), chance.randint(20, 500)
+        cuts = sorted(chance.sample(range(1, frames), chance.randint(0, 60)))
+        expected, start = [], 0
+        while start is not None:
+            expected.append(start)
+            start = next_start(start, cuts, frames, least)
+        assert starts(*cuts, frames=frames, least=least) == expected
+
+
+def test_ten_hours_of_short_shots_are_divided_at_once() -> None:
+    """60 000 of them: to ask each for every chunk took seconds."""
+    began = time.process_time()
+    made = starts(*range(30, 1_800_000, 30), frames=1_800_000)
+    assert len(made) == 1_800_000 // LEAST
+    assert time.process_time() - began < 2
 
 
 def test_a_chunk_ends_at_the_first_cut_after_its_least_length() -> None:
