@@ -108,6 +108,15 @@ def test_each_service_says_when_it_is_healthy(services: dict[str, dict[str, Any]
             assert condition == {"condition": wanted}
 
 
+def test_the_catalogue_is_healthy_where_others_reach_it(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    """While its first start makes it, a server answers at the Unix socket and not by TCP."""
+    _, tool, *words = services["postgres"]["healthcheck"]["test"]
+    assert tool == "pg_isready"
+    assert words[words.index("--host") + 1] == "127.0.0.1"
+
+
 def test_no_service_has_a_capability_and_only_the_store_is_root(
     services: dict[str, dict[str, Any]],
 ) -> None:
