@@ -8,9 +8,10 @@ import os
 import platform
 from collections.abc import Generator
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
+import pipelines
 from pipelines.profiles.capabilities import Capability, proving
 from pipelines.profiles.profile import Profile
 from pipelines.profiles.profile_key import profile_key
@@ -18,9 +19,12 @@ from pipelines.progress import Progress
 from pipelines.running.cache_files import is_kept, kept_file, turn_at
 from pipelines.running.tools import ffmpeg, versions
 
+_PROCESSOR = ("model name", "flags", "CPU part", "Features")  # of x86, and of ARM
+_PROVING = ("encoding", "profiles", "verification")
+
 
 def is_remembered(profile: Profile, remembered: Path | None = None) -> bool:
-    """Whether this machine has proven it before, with these tools."""
+    """Whether it was proven before on such a machine, with these tools and this code."""
     return is_kept(_name(profile), remembered)
 
 
@@ -51,11 +55,28 @@ def _document(capability: Capability) -> bytes:
 
 
 def _name(profile: Profile) -> str:
-    """Another machine, other tools or an edited profile have to be proven anew.
+    """Another processor, other tools, other code or an edited profile have to be proven anew.
 
     A build of ffmpeg may lack a library and yet tell the same version: so its file counts too.
     """
     file = os.stat(ffmpeg())  # noqa: PTH116 - the path is text
     build = [ffmpeg(), file.st_size, file.st_mtime_ns]
-    known = json.dumps([platform.node(), profile_key(profile), versions(), build], sort_keys=True)
+    here = [_processor(), _code(), profile_key(profile), versions(), build]
+    known = json.dumps(here, sort_keys=True)
     return f"proven-{profile.name}-{hashlib.sha256(known.encode()).hexdigest()[:16]}.json"
+
+
+@cache
+def _processor() -> list[str]:
+    """What it is and can do, else the machine's name, which each container has of its own."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    return sorted({line for line in lines if line.startswith(_PROCESSOR)}) or [platform.node()]
+
+
+@cache
+def _code() -> str:
+    """The hash of what makes a proof and checks it: one release may be of many states."""
+    root = Path(pipelines.__file__).parent
+    files = [file for folder in _PROVING for file in sorted((root / folder).glob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
