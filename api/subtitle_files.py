@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -11,26 +12,40 @@ from pipelines.subtitles.sidecar import read_letters
 from storage.objects import ObjectStore
 
 
-def keep_subtitles(
-    objects: ObjectStore, asset_id: str, given: Sequence[SubtitleFile] | None
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    given: SubtitleFile
+    raw: bytes
+    codec: str
+
+
+def read_subtitles(given: Sequence[SubtitleFile] | None) -> list[ReadFile]:
+    """Before the transaction, which others wait for.
+
+    Raises `UnsupportedMedia` and `LimitExceeded`.
+    """
+    return [
+        ReadFile(one, raw := one.raw, read_letters(raw, one.file_name).codec) for one in given or ()
+    ]
+
+
+def keep_subtitles(objects: ObjectStore, asset_id: str, read: Sequence[ReadFile]) -> dict[str, Any]:
     """Store the files as they are, and return what a job keeps of them: nothing without any.
 
     All of a request fit into its body, so that this may be done inside the transaction that keeps
-    their keys. Raises `UnsupportedMedia` and `LimitExceeded`.
+    their keys.
     """
-    read = [(one, one.raw, read_letters(one.raw, one.file_name)) for one in given or ()]
     kept = []
-    for one, raw, letters in read:
-        digest = sha256(raw).hexdigest()
+    for one in read:
+        digest = sha256(one.raw).hexdigest()
         key = f"assets/{asset_id}/subtitles/{digest}"
-        objects.put_bytes(raw, key)
+        objects.put_bytes(one.raw, key)
         kept.append(
             {
-                "language": one.language,
-                "file_name": one.file_name,
-                "codec": letters.codec,
-                "size_bytes": len(raw),
+                "language": one.given.language,
+                "file_name": one.given.file_name,
+                "codec": one.codec,
+                "size_bytes": len(one.raw),
                 "sha256": digest,
                 "key": key,
             }

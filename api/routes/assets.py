@@ -17,7 +17,7 @@ from api.models import renditions as rendition_model
 from api.models.common import FileLink, Moment, Page
 from api.pages import Cursor, Limit, page
 from api.recipes import check_recipe
-from api.subtitle_files import keep_subtitles
+from api.subtitle_files import keep_subtitles, read_subtitles
 from api.views.assets import asset
 from api.views.jobs import accepted
 from api.views.renditions import rendition
@@ -149,11 +149,12 @@ def start_job(
     asset_id: str, body: job_model.NewJob, backend: BackendDep, caller: Uploader, ticket: TicketDep
 ) -> Response:
     """More renditions of an asset that is already there; finished ones are kept."""
+    subtitles = read_subtitles(body.subtitles)
 
     def start(session: Session) -> Answer:
         request = check_recipe(session, caller, body, backend.settings.beat_s)
         row = assets.get_asset(session, caller.organisation_id, asset_id)
-        request |= keep_subtitles(backend.objects, asset_id, body.subtitles)
+        request |= keep_subtitles(backend.objects, asset_id, subtitles)
         job = jobs.start_job(session, row, request, caller.key_id)
         ready = jobs.ready_steps(session, job.id)
         return accepted(job, then=lambda: send_ready(backend.broker, backend.database, ready))

@@ -17,7 +17,7 @@ from api.models.common import Page
 from api.pages import Cursor, Limit
 from api.recipes import check_recipe
 from api.refusals import UnknownPart, UploadTooLarge
-from api.subtitle_files import keep_subtitles
+from api.subtitle_files import keep_subtitles, read_subtitles
 from api.views.uploads import upload
 from pipelines.errors import EmptyFile, KapokError
 from storage import schema
@@ -48,12 +48,13 @@ def begin_upload(
     分片大小由服务端决定；断点续传时以 `GET /v1/uploads/{id}/parts` 的结果为准。
     """
     _check_size(backend, body)
+    subtitles = read_subtitles(body.subtitles)
 
     def begin(session: Session) -> Answer:
         upload_id, asset_id = new_id("upl"), new_id("ast")
         request = {
             **check_recipe(session, caller, body, backend.settings.beat_s),
-            **keep_subtitles(backend.objects, asset_id, body.subtitles),
+            **keep_subtitles(backend.objects, asset_id, subtitles),
             "metadata": body.metadata,
         }
         key = f"assets/{asset_id}/source/{upload_id}"

@@ -20,7 +20,8 @@ MOST_AT_ONCE = 8  # [P] no screen has room for more; without a limit 10,000 coul
 _LONGEST_BYTES = 60_000  # 3GPP TS 26.245, 5.17: the length of a text sample has 16 bits
 _STAMP = r"(-?)(\d+):(\d\d):(\d\d),(\d{3})"
 _HEAD = re.compile(rf"^\d+\n{_STAMP} --> {_STAMP}.*\n", re.MULTILINE)
-_DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}.*?(?:\{[^{}]*\\p0[^{}]*\}|$)")
+_BLOCK = re.compile(r"\{[^{}]*\}")
+_DRAWS = re.compile(r"\\p[1-9]")
 _OVERRIDE = re.compile(r"\{\\[^{}]*\}")
 _FONT = re.compile(r"</?font\b[^<>]*>", re.IGNORECASE)
 _KEPT_TAG = re.compile(r"&lt;(/?[biu])&gt;", re.IGNORECASE)
@@ -104,10 +105,22 @@ def without_drawings(ass: str) -> str:
     for line in ass.splitlines():
         if line.startswith("Dialogue:"):
             head, text = _dialogue(line)
-            lines.append(head + _DRAWING.sub("", text))
+            lines.append(head + _words(text))
         else:
             lines.append(line)
     return "\n".join([*lines, ""])
+
+
+def _words(text: str) -> str:
+    """A drawing goes from the block that begins it to the one that ends it, or to the end."""
+    kept, after, drawn = [], 0, False
+    for block in _BLOCK.finditer(text):
+        if not drawn and _DRAWS.search(block[0]):
+            kept.append(text[after : block.start()])
+            drawn = True
+        elif drawn and r"\p0" in block[0]:
+            after, drawn = block.end(), False
+    return "".join(kept) if drawn else "".join([*kept, text[after:]])
 
 
 def _dialogue(line: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from pipelines.errors import UnsupportedMedia
 _BYTE_ORDER = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 # Without a mark: what these files begin with is ASCII, half of whose bytes are zero then.
 _UNMARKED = ((rb"[\s\d<\[W]\0", "utf-16-le"), (rb"\0[\s\d<\[W]", "utf-16-be"))
-_LINE_END = re.compile(r"\r+\n|\r")  # by itself, as WebVTT allows and old Macs write it
+_LINE_END = re.compile(r"\r+\n?")
 # Letters of GB 18030: of four bytes, or of two, of which the second is found.
 _DOUBLE = re.compile(rb"[\x81-\xfe]\d[\x81-\xfe]\d|[\x81-\xfe]([\x40-\x7e\x80-\xfe])")
 # [P] Of the second bytes: of simplified Chinese 3 % are below 0x80, of traditional 18 %. Big5 and
@@ -49,10 +49,17 @@ def read_text(raw: bytes, name: str, *, doubted: bool = True) -> str:
                 raise UnsupportedMedia(f"the letters of {name} look like {other}: save it as UTF-8")
             if _is_foreign(raw):
                 continue
-        return _LINE_END.sub("\n", text).replace("\0", "")
+        return _LINE_END.sub(_line_feeds, text).replace("\0", "")
     raise UnsupportedMedia(
         f"the letters of {name} are neither UTF-8, UTF-16 nor GB 18030: save it as UTF-8"
     )
+
+
+def _line_feeds(end: re.Match[str]) -> str:
+    """One carriage return by itself ends a line, as WebVTT allows and old Macs write it; any number
+    before a line feed end the same one.
+    """
+    return "\n" if end[0].endswith("\n") else "\n" * len(end[0])
 
 
 def _codes(raw: bytes) -> list[str]:

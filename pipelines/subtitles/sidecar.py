@@ -14,7 +14,8 @@ from pipelines.subtitles.ttml import is_ttml, read_ttml
 
 FIRST_INDEX = 1000  # no stream of a master has it
 _MOST_BYTES = 32 << 20
-_CUE = re.compile(r"^\s*(\d+:)?\d+:\d\d[,.]\d+\s+-->", re.MULTILINE)
+# Spaces before it are those of its line: lines of nothing else would each be looked through again.
+_CUE = re.compile(r"^[^\S\n]*(\d+:)?\d+:\d\d[,.]\d+\s+-->", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

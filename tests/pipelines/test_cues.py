@@ -94,3 +94,25 @@ def test_drawings_of_ass_are_no_words() -> None:
     head = "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,"
     ass = f"[Events]\n{head}a, b{{\\p1}}m 0 0 l 5 5{{\\p0}}c\n{head}{{\\an7\\p1}}m 0 0 l 9 9\n"
     assert without_drawings(ass) == f"[Events]\n{head}a, bc\n{head}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a{\\p1}m 0 0{\\an7}l{\\p2}m{\\p0}b{\\p0}c", "ab{\\p0}c"),
+        ("a{\\p1\\p0}m 0 0{\\p0}b{\\p1}m", "ab"),
+        ("a{\\pos(1,2)}b{\\p0}{\\p1", "a{\\pos(1,2)}b{\\p0}{\\p1"),
+        ("a{{\\p1}m{{\\p0}b", "a{b"),
+    ],
+)
+def test_a_drawing_goes_to_the_block_that_ends_it(text: str, words: str) -> None:
+    """Or to the end; a block without its bracket is text."""
+    head = "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,"
+    assert without_drawings(head + text) == f"{head}{words}\n"
+
+
+@pytest.mark.parametrize("text", ["{" + "\\p1" * 250_000, "{\\p1}" + "{" + "\\p0" * 250_000])
+def test_a_megabyte_of_drawings_is_read(text: str) -> None:
+    """Each block is looked at once: the square of its words would not end."""
+    head = "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,"
+    assert without_drawings(head + text) == head + ("" if "}" in text else text) + "\n"

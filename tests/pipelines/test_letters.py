@@ -63,3 +63,18 @@ def test_no_line_of_chinese_is_taken_for_another_code() -> None:
     for line in lines:
         kept = line.encode("gbk", "ignore")
         assert read_text(kept, "a.srt") == kept.decode("gbk")
+
+
+@pytest.mark.parametrize(
+    ("end", "read"),
+    [("\r", "\n"), ("\r\n", "\n"), ("\r\r\n", "\n"), ("\r\r", "\n\n"), ("\n\r", "\n\n")],
+)
+def test_a_carriage_return_ends_a_line_once(end: str, read: str) -> None:
+    """With a line feed behind it or without."""
+    assert read_text(f"a{end}b".encode(), "a.srt") == f"a{read}b"
+
+
+def test_a_megabyte_of_line_ends_is_read() -> None:
+    """Each is looked at once: their square would not end."""
+    many = 1 << 20
+    assert read_text(b"\r" * many + b"a", "a.srt") == "\n" * many + "a"

@@ -567,6 +567,22 @@ def test_what_is_no_subtitle_file_is_refused(raw: bytes, why: str, tmp_path: Pat
         read_sidecar(path, "zh", 0, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "text", ["\n" * (1 << 20) + "a", " " * (1 << 20) + "a", "1:00,0" * 175_000]
+)
+def test_a_megabyte_that_is_no_subtitle_file_is_refused(text: str) -> None:
+    """Each line is looked at once: their square would not end."""
+    with pytest.raises(UnsupportedMedia, match="convert it first"):
+        read_letters(text.encode(), "film.srt")
+
+
+@pytest.mark.parametrize("before", ["", " ", "\t", "\u3000", "\n \n", "words\n  "])
+def test_a_cue_may_stand_anywhere(before: str) -> None:
+    """After spaces, empty lines and others."""
+    text = f"{before}00:00:01,000 --> 00:00:02,000\nwords\n"
+    assert read_letters(text.encode(), "film.srt").codec == "subrip"
+
+
 @pytest.mark.media
 def test_a_track_whose_letters_are_gbk_loses_no_cue(tmp_path: Path) -> None:
     """Ffmpeg leaves such cues out; UTF-8 beside it stays what it is."""
