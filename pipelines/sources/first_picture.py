@@ -14,6 +14,7 @@ from pipelines.sources.containers import PICTURE_INPUT
 
 _FIELD_ORDERS: dict[str, FieldOrder] = {"P": "progressive", "T": "tt", "B": "bb"}
 _AVS_CODECS = ("avs2", "avs3", "cavs")
+_TELLING = "[Parsed_showinfo"  # a title in the log may say all that a picture does
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ def first_picture(path: Path, index: int) -> FirstPicture | None:
 
 def read_log(log: str, index: int) -> FirstPicture | None:
     """The first picture that a `showinfo` log tells of, and the codec of its stream."""
-    codec = re.search(rf"Stream #0:{index}\b.*?: Video: (\w+)", log)
-    shown = re.search(r"\bfmt:(\w+) .*?\bsar:(\d+)/(\d+) s:(\d+)x(\d+) i:(\w)", log)
+    codec = re.search(rf"^ *Stream #0:{index}\b.*?: Video: (\w+)", log, re.MULTILINE)
+    told = "\n".join(line for line in log.split("\n") if line.startswith(_TELLING))
+    shown = re.search(r"\bfmt:(\w+) .*?\bsar:(\d+)/(\d+) s:(\d+)x(\d+) i:(\w)", told)
     if not (codec and shown):
         return None
     pix_fmt, over, under, width, height, fields = shown.groups()
@@ -51,7 +53,7 @@ def read_log(log: str, index: int) -> FirstPicture | None:
         pix_fmt=pix_fmt,
         sample_aspect_ratio=Fraction(int(over), int(under)) if int(over) else None,
         field_order=_FIELD_ORDERS.get(fields, "progressive"),
-        colour=_colour(log, codec[1]),
+        colour=_colour(told, codec[1]),
     )
 
 

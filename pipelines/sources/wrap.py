@@ -25,8 +25,11 @@ _SPARE_BYTES = 64 << 20
 # The same bytes each time: no dates, no version of the tool.
 _OWN = ("-format_whitelist", "mov", "-protocol_whitelist", "file")
 _OUTPUT = ("-fflags", "+bitexact", "-strict", "experimental", "-f", "mov")
-# Of ffmpeg's log: the codec, a pixel format and, in brackets, range, colour and fields.
-_VIDEO = re.compile(r"Stream #\S+.*: Video: (\w+)(?: \([^)]*\))*, (\w+)(?:\(([^)]*)\))?")
+# Of ffmpeg's log: the codec, a pixel format and, in brackets, range, colour and fields. A title
+# begins no line of it.
+_VIDEO = re.compile(
+    r"^ *Stream #.*: Video: (\w+)(?: \([^)\n]*\))*, (\w+)(?:\(([^)\n]*)\))?", re.MULTILINE
+)
 _HASH = re.compile(r"\d+,(\w),SHA256=([0-9a-f]{64})")
 # QuickTime has these in another form: where packets differ, they are compared as they decode.
 _REFORMED = frozenset({"h264", "hevc"})

@@ -245,6 +245,21 @@ def test_matrix_code_8_of_avs3_is_bt2020() -> None:
     assert picture.sample_aspect_ratio is None
 
 
+def test_a_title_is_not_taken_for_a_picture() -> None:
+    """It stands in the log before what ffmpeg says of the stream."""
+    title = "Stream #0:0: Video: evil fmt:gray sar:2/1 s:2x2 i:T color_trc:smpte2084"
+    log = (
+        f"    title           : {title}\n                    : {title}\n"
+        "  Stream #0:0: Video: avs3, yuv420p10le\n"
+        "[Parsed_showinfo_0 @ 0x1] n:   0 fmt:yuv420p10le sar:1/1 s:3840x2160 i:P\n"
+        "[Parsed_showinfo_0 @ 0x1] color_range:tv color_trc:arib-std-b67\n"
+    )
+    picture = read_log(log, 0)
+    assert picture
+    assert (picture.codec, picture.width, picture.pix_fmt) == ("avs3", 3840, "yuv420p10le")
+    assert picture.colour.transfer == "arib-std-b67"
+
+
 @pytest.mark.parametrize(
     ("rounded", "exact"),
     [
