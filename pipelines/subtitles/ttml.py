@@ -22,8 +22,12 @@ _MOST_LOOKS = 4_000_000  # [P] at the words of one paragraph: a cue has a handfu
 _DEEPEST = 32  # [P] body, div, p and span: five, as people write them
 _TIMED = frozenset({"body", "div", "p", "span", "br"})
 _OF_LETTERS = ("fontStyle", "visibility", "display")
-_CLOCK = re.compile(r"(\d{2,}):(\d\d):(\d\d)(?:(\.\d+)|:(\d{2,})(?:\.(\d+))?)?")  # TTML2, 12.3.1
-_OFFSET = re.compile(r"(\d+(?:\.\d+)?)(h|m|s|ms|f|t)")
+_CLOCK = (
+    re.compile(  # TTML2, 12.3.1; no exporter says a number of more digits, and Python reads 4300
+        r"(\d{2,40}):(\d\d):(\d\d)(?:(\.\d{1,40})|:(\d{2,40})(?:\.(\d{1,40}))?)?"
+    )
+)
+_OFFSET = re.compile(r"(\d{1,40}(?:\.\d{1,40})?)(h|m|s|ms|f|t)")
 _UNIT_S = {"h": Fraction(3600), "m": Fraction(60), "s": Fraction(1), "ms": Fraction(1, 1000)}
 _XML_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _XML_ID = "{http://www.w3.org/XML/1998/namespace}id"

@@ -145,6 +145,14 @@ def test_a_file_is_ttml_by_its_root() -> None:
         (document("<body/>"), "no words"),
         (document('<body><p begin="1s"> </p></body>'), "no words"),
         (document('<body><p begin="soon">x</p></body>'), "says the time 'soon'"),
+        *(
+            pytest.param(
+                document(f'<body><p begin="{said.format("1" * 5000)}">x</p></body>'),
+                "says the time '[0:.]*1111",
+                id=said,
+            )
+            for said in ("{}s", "0.{}s", "{}:00:00", "00:00:00.{}", "00:00:00:{}", "00:00:00:00.{}")
+        ),
         (document("<body/>", 'ttp:timeBase="clock"'), "export it with media time"),
         (document("<body/>", 'ttp:timeBase="smpte" ttp:dropMode="dropNTSC"'), "drop-frame time"),
         (document("<body/>", 'ttp:frameRate="0"'), "no frame or tick rate"),
