@@ -22,7 +22,7 @@ class Peaks:
     def __init__(self, channels: int, sample_rate_hz: int, expected_s: Fraction | None) -> None:
         per_s = max(1, min(_PEAKS_PER_S, round(_PEAKS_WANTED / max(float(expected_s or 1), 1.0))))
         self._sample_rate_hz = sample_rate_hz
-        self._bucket = sample_rate_hz // per_s
+        self._bucket = max(1, sample_rate_hz // per_s)
         self._channels = channels
         self._rest = bytearray()
         self._found: list[NDArray[np.float32]] = []

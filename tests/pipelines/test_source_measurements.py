@@ -259,6 +259,14 @@ def test_peaks_keep_the_extremes_of_every_bucket() -> None:
     assert record["data"] == [-127, 64, 0, 0, 0, 127]
 
 
+def test_sound_of_few_samples_a_second_has_a_peak_for_each() -> None:
+    """As a track of sensor data has them."""
+    peaks = Peaks(channels=1, sample_rate_hz=49, expected_s=Fraction(1))
+    peaks.feed(np.array([0.5, -1.0], "<f4").tobytes())
+    record = peaks.record()
+    assert (record["samples_per_pixel"], record["data"]) == (1, [64, 64, -127, -127])
+
+
 def test_the_storyboard_s_cues_follow_each_other(tmp_path: Path) -> None:
     """Over the edge of a sheet, and to the end of the programme."""
     tiles = Tiles(every_frames=250, width=240, height=136, rows=1)
