@@ -371,8 +371,8 @@ class Inspection:
     black, of the picture after rotation: `None` where nobody looked, or nothing was. `captions` are
     those of the pictures anywhere, where a probe sees the beginning alone. `caption_channels` are
     those of CEA-608 in which something is said, `unreadable_subtitles` the tracks whose letters are
-    in no code that Kapok reads. `subtitle_faults` are those of TTML and teletext.
-    `ancillary` has all that a track holds, anywhere.
+    in no code that Kapok reads. `subtitle_faults` are those of TTML and teletext, and of tracks
+    with too many letters. `ancillary` has all that a track holds, anywhere.
     """
 
     duration_s: Fraction

@@ -97,7 +97,7 @@ def inspect(
         shapes = yield from shape_findings(path, info, clock_jumps=words.jumps)
     faults = yield from _faults(path, info)
     texts = [one.index for one in info.subtitles if one.text and one.codec not in _READ_HERE]
-    unreadable = (yield from unreadable_tracks(path, texts)) if texts else ()
+    unreadable, too_long = yield from unreadable_tracks(path, texts, folder)
     whole = False
     if picture and picture.looks_otherwise_woven:
         again = moves_whole(path, info)
@@ -133,7 +133,7 @@ def inspect(
         captions=kinds,
         caption_channels=channels,
         unreadable_subtitles=unreadable,
-        subtitle_faults=faults,
+        subtitle_faults=(*faults, *too_long),
         ancillary=ancillary,
     )
 

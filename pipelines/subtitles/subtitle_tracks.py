@@ -6,19 +6,18 @@ written as the rung's container has them. Pictures of letters are copied, packet
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from pipelines.errors import UnsupportedMedia
-from pipelines.media import CaptionChannel
+from pipelines.errors import LimitExceeded, UnsupportedMedia
+from pipelines.media import CaptionChannel, SubtitleFault
 from pipelines.planning.plan_subtitles import ANCILLARY, UNREADABLE
 from pipelines.planning.plan_types import Plan, SubtitlePlan
 from pipelines.progress import Progress, part
-from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.containers import INPUT_GUARDS
 from pipelines.subtitles import teletext, ttml_track
@@ -34,6 +33,12 @@ from pipelines.subtitles.cues import (
     without_drawings,
 )
 from pipelines.subtitles.sidecar import decoded
+from pipelines.subtitles.track_limits import (
+    MOST_COPIED_BYTES,
+    MOST_LETTERS_BYTES,
+    bounded,
+    run_limited,
+)
 
 CAPTION_TRACK = "eia_608"
 _READ_HERE = frozenset({CAPTION_TRACK, ttml_track.CODEC, teletext.CODEC})  # of a master's tracks
@@ -44,6 +49,10 @@ _DEMUXERS = {"subrip": "srt", "webvtt": "webvtt", "ass": "ass", "ttml": "srt"}
 _MUXERS = {"mp4": "mp4", "mkv": "matroska"}
 # Of Matroska (RFC 9559, 5.1.3): a file without any is one that nobody reads.
 _EMPTY_CLUSTER = bytes.fromhex("1f43b67583e78100")
+_TOO_LONG = (
+    f"it has more than {MOST_LETTERS_BYTES >> 20} MiB of letters: repair the track, or give a "
+    "subtitle file of its own"
+)
 _PLAIN = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
 
 
@@ -60,8 +69,8 @@ def encode_subtitles(
 ) -> Generator[Progress, None, EncodedSubtitles]:
     """Write every distinct subtitle track of the plan into `folder`; nothing where there is none.
 
-    Raises as `run` does, `LimitExceeded` for a cue that no player would take, and
-    `UnsupportedMedia` for a file that has none for the time of the programme.
+    Raises as `run` does, `LimitExceeded` for a cue that no player would take or a track that no
+    programme has, and `UnsupportedMedia` for a file that has none for the time of the programme.
     """
     source, folder = source.resolve(), folder.resolve()
     tracks = distinct_subtitles(plan)
@@ -147,10 +156,16 @@ def _read(
 ) -> Generator[Progress, None, tuple[str, ...]]:
     """On the file's own clock: what is copied is ready after it.
 
-    Raises `UnsupportedMedia` for letters that nobody can read: an inspection finds them before.
+    Raises `UnsupportedMedia` for letters that nobody can read, and `LimitExceeded` for too many: an
+    inspection finds them before.
     """
+    copied = any(track.copied for track in tracks.values())
     argv, unread = yield from _with_letters(
-        source, _outputs(plan, tracks, folder), folder, float(plan.duration_s)
+        source,
+        _outputs(plan, tracks, folder),
+        folder,
+        total_s=float(plan.duration_s),
+        file_bytes=MOST_COPIED_BYTES if copied else MOST_LETTERS_BYTES,
     )
     if unread:
         named = ", ".join(map(str, unread))
@@ -162,23 +177,52 @@ def _read(
 
 
 def unreadable_tracks(
-    source: Path, tracks: Sequence[int]
-) -> Generator[Progress, None, tuple[int, ...]]:
-    """Those whose letters are neither UTF-8 nor GB 18030; `tracks` are the source's of letters.
+    source: Path, tracks: Sequence[int], folder: Path
+) -> Generator[Progress, None, tuple[tuple[int, ...], tuple[SubtitleFault, ...]]]:
+    """Those whose letters are neither UTF-8 nor GB 18030, and those that have too many; `tracks`
+    are the source's of letters, and nothing stays in `folder`.
 
-    Packets alone are read, so it takes as long as reading the file.
+    Packets alone are read, so it takes as long as reading the file: once more for each that has too
+    many.
     """
-    outputs = [
-        word
-        for track in tracks
-        for word in ("-map", f"0:{track}", "-c", "srt", "-f", "srt", os.devnull)
-    ]
-    _, unread = yield from _with_letters(source, outputs, None, None)
-    return unread
+    left, long = list(tracks), list[int]()
+    with TemporaryDirectory(prefix="letters-", dir=folder) as made:
+        while left:
+            files = {track: Path(made, f"{track}.srt") for track in left}
+            outputs = [
+                word
+                for track, file in files.items()
+                for word in ("-map", f"0:{track}", "-c", "srt", "-f", "srt", str(file))
+            ]
+            try:
+                _, unread = yield from _with_letters(source, outputs, Path(made))
+            except LimitExceeded:
+                full = [track for track, file in files.items() if _is_full(file)]
+                if not full:
+                    raise
+                left = [track for track in left if track not in full]
+                long += full
+            else:
+                return unread, _too_long(long)
+    return (), _too_long(long)
+
+
+def _is_full(file: Path) -> bool:
+    """A tool ends where it would write more."""
+    return file.exists() and file.stat().st_size >= MOST_LETTERS_BYTES
+
+
+def _too_long(tracks: Sequence[int]) -> tuple[SubtitleFault, ...]:
+    return tuple(SubtitleFault(track, _TOO_LONG) for track in sorted(tracks))
 
 
 def _with_letters(
-    source: Path, outputs: Sequence[str], folder: Path | None, total_s: float | None
+    source: Path,
+    outputs: Sequence[str],
+    folder: Path,
+    *,
+    total_s: float | None = None,
+    file_bytes: int = MOST_LETTERS_BYTES,
 ) -> Generator[Progress, None, tuple[tuple[str, ...], tuple[int, ...]]]:
     """The command that wrote the outputs, and the tracks of which it left letters out.
 
@@ -188,18 +232,40 @@ def _with_letters(
     while True:
         argv = [ffmpeg(), "-v", "warning", "-y", "-copyts", "-max_error_rate", "1", *INPUT_GUARDS]
         argv += [word for one in sorted(foreign) for word in (f"-sub_charenc:{one}", "GB18030")]
-        finished = yield from run(
+        complaints = _Complaints()
+        finished = yield from run_limited(
             [*argv, "-i", str(source), *outputs],
             readable=[source],
-            writable=[folder] if folder else [],
+            writable=[folder],
             total_s=total_s,
+            said=complaints.feed,
+            file_bytes=file_bytes,
         )
-        if not _FOREIGN.search(finished.log_tail):
-            return finished.argv, ()
-        told = frozenset(int(number) for number in _FAULTY.findall(finished.log_tail))
+        told = complaints.tracks()
         if told <= foreign:
             return finished.argv, tuple(sorted(told))
         foreign |= told
+
+
+class _Complaints:
+    """Takes a whole log: what is said of one track may be long before what is said of another."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._foreign = False
+        self._faulty: set[int] = set()
+
+    def feed(self, block: bytes) -> None:
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        for line in lines:
+            said = line.decode(errors="replace")
+            self._foreign = self._foreign or bool(_FOREIGN.search(said))
+            self._faulty |= {int(number) for number in _FAULTY.findall(said)}
+
+    def tracks(self) -> frozenset[int]:
+        """Those of which letters were left out, where any are in another code."""
+        self.feed(b"\n")
+        return frozenset(self._faulty if self._foreign else ())
 
 
 def _outputs(plan: Plan, tracks: Mapping[str, SubtitlePlan], folder: Path) -> list[str]:
@@ -229,7 +295,7 @@ def _read_file(
     """Of a file beside the master, as `_reading` leaves it."""
     argv = [ffmpeg(), "-v", "warning", "-y", "-f", _DEMUXERS[track.source_codec]]
     argv += ["-i", str(file), "-map", "0:s:0", *_taken(key, track, folder)]
-    finished = yield from run(argv, readable=[file], writable=[folder])
+    finished = yield from run_limited(argv, readable=[file], writable=[folder])
     return finished.argv
 
 
@@ -258,11 +324,11 @@ def _letters(
     read = folder / f"{key}.read.srt"
     if track.source_codec in _DRAWN:
         drawn, plain = folder / f"{key}.read.ass", folder / f"{key}.plain.ass"
-        plain.write_text(without_drawings(decoded(drawn)), "utf-8")
+        plain.write_text(without_drawings(decoded(bounded(drawn))), "utf-8")
         yield from _call(
             ["-f", "ass", "-i", str(plain), "-c", "srt", "-f", "srt", str(read)], folder
         )
-    return read_srt(read.read_text("utf-8", "replace"))
+    return read_srt(bounded(read).read_text("utf-8", "replace"))
 
 
 def _made(
@@ -300,13 +366,13 @@ def write_webvtt(
     read = out.with_suffix(".srt")
     argv = [ffmpeg(), "-v", "warning", "-y", "-i", str(rendition), "-map", f"0:s:{position}"]
     argv += ["-c", "srt", "-f", "srt", str(read)]
-    yield from run(argv, readable=[rendition], writable=[out.parent])
+    yield from run_limited(argv, readable=[rendition], writable=[out.parent])
     cues = in_place(read_srt(read.read_text("utf-8", "replace")), Fraction(0), length_s)
     last = Cue(length_s - Fraction(1, 1000), length_s, "")
     out.write_text(webvtt([*cues, last]), "utf-8")
 
 
 def _call(arguments: Sequence[str], folder: Path) -> Generator[Progress, None, None]:
-    yield from run(
+    yield from run_limited(
         [ffmpeg(), "-v", "warning", "-y", *arguments], readable=[folder], writable=[folder]
     )

@@ -8,11 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipelines.progress import Progress
-from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.ask_stream import ask_track
 from pipelines.sources.containers import INPUT_GUARDS
 from pipelines.subtitles.cues import Cue, read_srt
+from pipelines.subtitles.track_limits import run_limited
 from pipelines.subtitles.ttml_track import joined
 
 CODEC = "dvb_teletext"  # ffmpeg's name
@@ -38,7 +38,7 @@ def read_page(
     argv = [ffmpeg(), "-v", "warning", "-y", "-copyts", "-fix_sub_duration", *words, *words]
     argv += ["-map", f"0:{track}", "-c", "srt", "-f", "srt", str(ended)]
     argv += ["-map", f"1:{track}", "-c", "srt", "-f", "srt", str(begun)]
-    finished = yield from run(argv, readable=[source], writable=[folder])
+    finished = yield from run_limited(argv, readable=[source], writable=[folder])
     cues = read_srt(ended.read_text("utf-8", "replace"))
     return finished.argv, joined(
         [*cues, *_last(read_srt(begun.read_text("utf-8", "replace")), cues)]

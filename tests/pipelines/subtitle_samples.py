@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -68,6 +69,32 @@ def _hidden(at_s: float, number: int) -> bytes:
     screen = struct.pack(">HHBHBBBB", 320, 180, 0x10, number, 0, 0, 0, 0)
     parts = ((0x16, screen), (0x17, _WINDOW), (0x80, b""))
     return b"".join(_segment(at_s, kind, body) for kind, body in parts)
+
+
+def packed(path: Path, tracks: Sequence[Sequence[bytes]]) -> Path:
+    """Matroska (RFC 9559) with tracks of SubRip, a cue a second, each packed by zlib."""
+    entries, clusters = b"", b""
+    encodings = _ebml("6d80", _ebml("6240", _ebml("5034", _ebml("4254", b"\0"))))
+    for number in range(1, len(tracks) + 1):
+        named = _ebml("d7", bytes([number])) + _ebml("73c5", bytes([number]))
+        entries += _ebml(
+            "ae", named + _ebml("83", b"\x11") + _ebml("86", b"S_TEXT/UTF8") + encodings
+        )
+    for second in range(max(map(len, tracks))):
+        groups = b""
+        for number, said in enumerate(tracks, 1):
+            if second < len(said):
+                block = bytes([0x80 | number, 0, 0, 0]) + zlib.compress(said[second])
+                groups += _ebml("a0", _ebml("a1", block) + _ebml("9b", struct.pack(">H", 500)))
+        clusters += _ebml("1f43b675", _ebml("e7", struct.pack(">I", second * 1000)) + groups)
+    info = _ebml("1549a966", _ebml("2ad7b1", struct.pack(">I", 1_000_000)))
+    segment = info + _ebml("1654ae6b", entries) + clusters
+    path.write_bytes(_ebml("1a45dfa3", _ebml("4282", b"matroska")) + _ebml("18538067", segment))
+    return path
+
+
+def _ebml(name: str, body: bytes) -> bytes:
+    return bytes.fromhex(name) + struct.pack(">Q", 1 << 56 | len(body)) + body
 
 
 def captioned(

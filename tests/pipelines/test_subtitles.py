@@ -14,8 +14,8 @@ import pytest
 
 from pipelines.encoding.encode import encode_chunk
 from pipelines.encoding.join import join
-from pipelines.errors import UnsupportedMedia, VerificationFailed
-from pipelines.media import SubtitleTrack
+from pipelines.errors import LimitExceeded, UnsupportedMedia, VerificationFailed
+from pipelines.media import SubtitleFault, SubtitleTrack
 from pipelines.packaging.manifests import read_playlist
 from pipelines.packaging.package import package
 from pipelines.planning.plan import Chunk, Plan, Rung, plan
@@ -27,13 +27,19 @@ from pipelines.sound.audio import encode_audio
 from pipelines.sources.probe import probe
 from pipelines.subtitles.cues import Cue, read_srt, srt
 from pipelines.subtitles.sidecar import read_letters, read_sidecar
-from pipelines.subtitles.subtitle_tracks import encode_subtitles
+from pipelines.subtitles.subtitle_tracks import encode_subtitles, unreadable_tracks
 from pipelines.verification.expectations import signalling_faults
 from pipelines.verification.readback import picture_start_s, read_back
 from tests.pipelines import handmade
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import HD, call, described, planned, verified
-from tests.pipelines.subtitle_samples import captioned, letters_as_pictures, subtitled, words
+from tests.pipelines.subtitle_samples import (
+    captioned,
+    letters_as_pictures,
+    packed,
+    subtitled,
+    words,
+)
 
 FRAME_S = Fraction(1, 25)
 ZH = SubtitleTrack(2, "subrip", text=True, language="zh-Hans")
@@ -615,6 +621,49 @@ def test_letters_that_nobody_can_read_are_left_out_by_name(tmp_path: Path) -> No
         "since its letters are neither UTF-8 nor GB 18030: repair the track, or give a subtitle "
         "file of its own"
     )
+
+
+@pytest.mark.media
+def test_letters_that_nobody_can_read_are_found_before_many_others(tmp_path: Path) -> None:
+    """What is said of one cue comes hundreds of lines before the end of the log."""
+    good, broken = b"words", b"\xff\xff\xff words"
+    source = packed(tmp_path / "a.mkv", [[broken], [good] * 300, [broken] * 300])
+    assert finish(unreadable_tracks(source, [0, 1, 2], tmp_path)) == ((0, 2), ())
+
+
+@pytest.mark.media
+def test_a_track_that_unpacks_to_more_than_any_programme_says_is_left_out(tmp_path: Path) -> None:
+    """A hundred kilobytes become eighty megabytes; tracks beside it are read, nothing is left."""
+    source = packed(tmp_path / "a.mkv", [[b"x" * 500_000] * 160, [b"words"]])
+    assert source.stat().st_size < 200_000
+    why = "it has more than 64 MiB of letters: repair the track, or give a subtitle file of its own"
+    found = finish(unreadable_tracks(source, [0, 1], tmp_path))
+    assert found == ((), (SubtitleFault(0, why),))
+    assert list(tmp_path.iterdir()) == [source]
+    packed_track, beside = replace(ZH, index=0), replace(ZH, index=1)
+    made = resolved("mobile-540p", subtitles=(packed_track, beside), subtitle_faults=found[1])
+    assert told(made)[0] == f"subtitle track 0 (subrip, zh-Hans) is in no rendition: {why}"
+    (file,) = finish(encode_subtitles(source, made, tmp_path)).files.values()
+    assert cues(file) == [Cue(Fraction(0), Fraction(1, 2), "words")]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("beside", "why"),
+    [
+        ((), "ffmpeg wrote a larger file than it may: repair the subtitle track"),
+        ((replace(DVB, index=1, codec="subrip"),), "more than 64 MiB of letters: repair the"),
+    ],
+)
+def test_nothing_of_such_a_track_is_held_in_memory(
+    beside: Sequence[SubtitleTrack], why: str, tmp_path: Path
+) -> None:
+    """Beside a track that is copied, which may be longer, it is written and not read."""
+    source = packed(tmp_path / "a.mkv", [[b"x" * 500_000] * 160, [b"words"]])
+    tracks = (replace(ZH, index=0), *beside)
+    made = resolved("mobile-540p", *(["archive-ffv1"] if beside else []), subtitles=tracks)
+    with pytest.raises(LimitExceeded, match=why):
+        finish(encode_subtitles(source, made, tmp_path))
 
 
 @pytest.mark.media
