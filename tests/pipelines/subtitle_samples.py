@@ -73,7 +73,7 @@ def _hidden(at_s: float, number: int) -> bytes:
 
 def packed(path: Path, tracks: Sequence[Sequence[bytes]]) -> Path:
     """Matroska (RFC 9559) with tracks of SubRip, a cue a second, each packed by zlib."""
-    entries, clusters = b"", b""
+    entries, clusters = b"", list[bytes]()
     encodings = _ebml("6d80", _ebml("6240", _ebml("5034", _ebml("4254", b"\0"))))
     for number in range(1, len(tracks) + 1):
         named = _ebml("d7", bytes([number])) + _ebml("73c5", bytes([number]))
@@ -86,9 +86,10 @@ def packed(path: Path, tracks: Sequence[Sequence[bytes]]) -> Path:
             if second < len(said):
                 block = bytes([0x80 | number, 0, 0, 0]) + zlib.compress(said[second])
                 groups += _ebml("a0", _ebml("a1", block) + _ebml("9b", struct.pack(">H", 500)))
-        clusters += _ebml("1f43b675", _ebml("e7", struct.pack(">I", second * 1000)) + groups)
+        at = _ebml("e7", struct.pack(">I", second * 1000))
+        clusters.append(_ebml("1f43b675", at + groups))
     info = _ebml("1549a966", _ebml("2ad7b1", struct.pack(">I", 1_000_000)))
-    segment = info + _ebml("1654ae6b", entries) + clusters
+    segment = info + _ebml("1654ae6b", entries) + b"".join(clusters)
     path.write_bytes(_ebml("1a45dfa3", _ebml("4282", b"matroska")) + _ebml("18538067", segment))
     return path
 

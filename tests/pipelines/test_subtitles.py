@@ -633,9 +633,9 @@ def test_letters_that_nobody_can_read_are_found_before_many_others(tmp_path: Pat
 
 @pytest.mark.media
 def test_a_track_that_unpacks_to_more_than_any_programme_says_is_left_out(tmp_path: Path) -> None:
-    """A hundred kilobytes become eighty megabytes; tracks beside it are read, nothing is left."""
-    source = packed(tmp_path / "a.mkv", [[b"x" * 500_000] * 160, [b"words"]])
-    assert source.stat().st_size < 200_000
+    """Less than two megabytes become 68; tracks beside it are read, nothing is left."""
+    source = packed(tmp_path / "a.mkv", [[b"x" * 4000] * 17_000, [b"words"]])
+    assert source.stat().st_size < 2_000_000
     why = "it has more than 64 MiB of letters: repair the track, or give a subtitle file of its own"
     found = finish(unreadable_tracks(source, [0, 1], tmp_path))
     assert found == ((), (SubtitleFault(0, why),))
@@ -659,7 +659,7 @@ def test_nothing_of_such_a_track_is_held_in_memory(
     beside: Sequence[SubtitleTrack], why: str, tmp_path: Path
 ) -> None:
     """Beside a track that is copied, which may be longer, it is written and not read."""
-    source = packed(tmp_path / "a.mkv", [[b"x" * 500_000] * 160, [b"words"]])
+    source = packed(tmp_path / "a.mkv", [[b"x" * 4000] * 17_000, [b"words"]])
     tracks = (replace(ZH, index=0), *beside)
     made = resolved("mobile-540p", *(["archive-ffv1"] if beside else []), subtitles=tracks)
     with pytest.raises(LimitExceeded, match=why):
