@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,7 +29,6 @@ def wanted(asked: str | None, size_bytes: int = 100, if_range: str | None = None
         (" Bytes = 5 - 9 ", ByteRange(5, 10)),
         ("bytes= - 30 ", ByteRange(70, 100)),
         ("bytes = - ", None),
-        pytest.param(f"bytes={' ' * (1 << 20)}x", None, id="a megabyte of spaces"),
         ("bytes=-30", ByteRange(70, 100)),
         ("bytes=50-1000", ByteRange(50, 100)),
         ("bytes=9-0", None),
@@ -44,12 +42,22 @@ def test_a_range_is_half_open_and_inside_the_file(asked: str | None, expected: A
     assert wanted(asked) == expected
 
 
-@pytest.mark.parametrize("form", ["bytes{}=0-9", "bytes={}", "bytes={}x", "bytes=0{}-9"])
-def test_a_head_full_of_spaces_is_no_range_and_costs_nothing(form: str) -> None:
-    """As many as a head may hold; every request of the process waits meanwhile."""
-    began = time.process_time()
-    assert wanted(form.format(" " * 60_000)) is None
-    assert time.process_time() - began < 0.05
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ("bytes{}=0-9", ByteRange(0, 10)),
+        ("bytes={}", None),
+        ("bytes={}x", None),
+        ("bytes=0{}x", None),
+        ("bytes=0{}-9", ByteRange(0, 10)),
+        ("bytes=0-{}9{}x", None),
+    ],
+)
+def test_a_head_full_of_spaces_costs_nothing(form: str, expected: ByteRange | None) -> None:
+    """Every request of the process waits meanwhile; a million would take hours if each were tried
+    from each of their places.
+    """
+    assert wanted(form.replace("{}", " " * (1 << 20))) == expected
 
 
 @pytest.mark.parametrize(("asked", "size"), [("bytes=100-", 100), ("bytes=-0", 5), ("bytes=0-", 0)])
