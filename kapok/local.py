@@ -381,8 +381,9 @@ def settle(made: Path, path: Path, record: Mapping[str, Any], *, overwrite: bool
         for finished, name in reversed(names) if there else names:
             finished.replace(name)
     except OSError:
-        if not path.is_file():
-            proof.unlink(missing_ok=True)
+        of_this = path.is_file() and made.is_file()  # else it is of no file, or of another one
+        if proof.is_file() and not of_this:
+            proof.unlink()
         raise
     finally:
         whole.unlink(missing_ok=True)

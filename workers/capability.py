@@ -20,7 +20,6 @@ from pipelines.running.cache_files import is_kept, kept_file, turn_at
 from pipelines.running.tools import ffmpeg, versions
 
 _PROCESSOR = ("model name", "flags", "CPU part", "Features")  # of x86, and of ARM
-_PROVING = ("encoding", "profiles", "verification")
 
 
 def is_remembered(profile: Profile, remembered: Path | None = None) -> bool:
@@ -77,6 +76,5 @@ def _processor() -> list[str]:
 @cache
 def _code() -> str:
     """The hash of what makes a proof and checks it: one release may be of many states."""
-    root = Path(pipelines.__file__).parent
-    files = [file for folder in _PROVING for file in sorted((root / folder).glob("*.py"))]
+    files = sorted(Path(pipelines.__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -37,7 +37,7 @@ from pipelines.running.run import run
 
 log = logging.getLogger(__name__)
 Take = tuple[Chunk, tuple[Rung, ...]]  # a sample, and what is probed of it
-_METHOD = 3  # raised where the same plan would be probed in another way
+_METHOD = 4  # raised where the same plan would be probed in another way
 # [P] Of the CRF: how far the corrected one is from what was probed, for the last round to be taken
 # there, and for scouts to be sent out once more.
 _ENOUGH_CRF, _SCOUT_AGAIN_CRF = 1.0, 3.0

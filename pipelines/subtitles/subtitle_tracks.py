@@ -50,9 +50,11 @@ _MUXERS = {"mp4": "mp4", "mkv": "matroska"}
 # Of Matroska (RFC 9559, 5.1.3): a file without any is one that nobody reads.
 _EMPTY_CLUSTER = bytes.fromhex("1f43b67583e78100")
 _TOO_LONG = (
-    f"it has more than {MOST_LETTERS_BYTES >> 20} MiB of letters: repair the track, or give a "
-    "subtitle file of its own"
+    f"it has more than {MOST_LETTERS_BYTES >> 20} MiB of letters, or stands beside tracks that "
+    "have: repair the track, or give a subtitle file of its own"
 )
+_GROWN_BYTES = MOST_LETTERS_BYTES // 8  # [P] four times the letters of ten hours of film
+_READINGS = 4
 _PLAIN = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
 
 
@@ -182,12 +184,12 @@ def unreadable_tracks(
     """Those whose letters are neither UTF-8 nor GB 18030, and those that have too many; `tracks`
     are the source's of letters, and nothing stays in `folder`.
 
-    Packets alone are read, so it takes as long as reading the file: once more for each that has too
-    many.
+    Packets alone are read, so it takes as long as reading the file: once more where one has too
+    many, and four times at most; of the tracks that are left then nobody knows more.
     """
     left, long = list(tracks), list[int]()
     with TemporaryDirectory(prefix="letters-", dir=folder) as made:
-        while left:
+        for _ in range(_READINGS):
             files = {track: Path(made, f"{track}.srt") for track in left}
             outputs = [
                 word
@@ -197,19 +199,19 @@ def unreadable_tracks(
             try:
                 _, unread = yield from _with_letters(source, outputs, Path(made))
             except LimitExceeded:
-                full = [track for track, file in files.items() if _is_full(file)]
-                if not full:
+                there = {track: file for track, file in files.items() if file.exists()}
+                sizes = {track: file.stat().st_size for track, file in there.items()}
+                if max(sizes.values(), default=0) < MOST_LETTERS_BYTES:
                     raise
+                # The tool ends where one is full; others that grew beside it would be next.
+                full = [track for track, size in sizes.items() if size >= _GROWN_BYTES]
                 left = [track for track in left if track not in full]
                 long += full
             else:
                 return unread, _too_long(long)
-    return (), _too_long(long)
-
-
-def _is_full(file: Path) -> bool:
-    """A tool ends where it would write more."""
-    return file.exists() and file.stat().st_size >= MOST_LETTERS_BYTES
+            if not left:
+                return (), _too_long(long)
+    return (), _too_long([*long, *left])
 
 
 def _too_long(tracks: Sequence[int]) -> tuple[SubtitleFault, ...]:

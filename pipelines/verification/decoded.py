@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from io import BytesIO, StringIO
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -187,7 +187,7 @@ def _decode_some(
     found = dict(zip(sorted(hashed), hashes.of_frames, strict=False))
     picture = replace(_picture(taken, numbers, late_s), hashes=found)
     if idr is not None:
-        fresh = _packets(taken["idr"].decode(), late_s)
+        fresh = _packets(taken["idr"], late_s)
         picture = replace(picture, packets=replace(picture.packets, idr_pts_s=fresh.pts_s))
     return Decoded(picture, sounds, finished.argv)
 
@@ -225,22 +225,23 @@ def _picture(
     return DecodedPicture(
         ticks=ticks - round(late_s / tick_s),
         tick_s=tick_s,
-        packets=_packets(taken["packets"].decode(), late_s),
+        packets=_packets(taken["packets"], late_s),
         thumbs=pictures_of(bytes(taken["thumbs"]), sorted(numbers)),
         hashes={},
     )
 
 
-def _packets(text: str, late_s: Fraction) -> Packets:
+def _packets(text: bytearray, late_s: Fraction) -> Packets:
     """From framecrc: `stream, dts, pts, duration, size, crc[, F=flags]`; no flags: a key frame.
 
     Line by line: as objects of Python the packets of 24 h took gigabytes.
     """
     base, pts_s, sizes, keys = Fraction(1), array("d"), array("q"), bytearray()
-    for line in StringIO(text):
+    for told in BytesIO(text):
+        line = told.decode().strip()
         if line.startswith("#tb"):
             base = Fraction(line.split()[-1])
-        elif line.strip() and not line.startswith("#"):
+        elif line and not line.startswith("#"):
             row = line.split(",")
             pts_s.append(float(int(row[2]) * base - late_s))
             sizes.append(int(row[4]))

@@ -636,7 +636,10 @@ def test_a_track_that_unpacks_to_more_than_any_programme_says_is_left_out(tmp_pa
     """Less than two megabytes become 68; tracks beside it are read, nothing is left."""
     source = packed(tmp_path / "a.mkv", [[b"x" * 4000] * 17_000, [b"words"]])
     assert source.stat().st_size < 2_000_000
-    why = "it has more than 64 MiB of letters: repair the track, or give a subtitle file of its own"
+    why = (
+        "it has more than 64 MiB of letters, or stands beside tracks that have: repair the track, "
+        "or give a subtitle file of its own"
+    )
     found = finish(unreadable_tracks(source, [0, 1], tmp_path))
     assert found == ((), (SubtitleFault(0, why),))
     assert list(tmp_path.iterdir()) == [source]
