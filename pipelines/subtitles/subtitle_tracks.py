@@ -190,6 +190,8 @@ def unreadable_tracks(
     left, long = list(tracks), list[int]()
     with TemporaryDirectory(prefix="letters-", dir=folder) as made:
         for _ in range(_READINGS):
+            if not left:
+                break
             files = {track: Path(made, f"{track}.srt") for track in left}
             outputs = [
                 word
@@ -209,8 +211,6 @@ def unreadable_tracks(
                 long += full
             else:
                 return unread, _too_long(long)
-            if not left:
-                return (), _too_long(long)
     return (), _too_long([*long, *left])
 
 
