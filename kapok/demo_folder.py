@@ -36,13 +36,14 @@ def prepare_folder(keep: Path) -> None:
             )
         )
     if DATA in there:
+        there.remove(DATA)
         with locked(keep / DATA):
             _refuse_masters(keep)
             # The catalogue last: without it nobody could tell whose the objects are.
             shutil.rmtree(keep / DATA / "objects", ignore_errors=True)
             shutil.rmtree(keep / DATA)
     for name in there:
-        shutil.rmtree(keep / name, ignore_errors=name == DATA)
+        shutil.rmtree(keep / name)
     keep.mkdir(parents=True, exist_ok=True)
     (keep / MARKER).write_text("")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -21,10 +19,9 @@ from kapok.transfer import BLOCK_BYTES, Transfer
 from kapok.transport import LONG_PATIENCE_S, raise_for_problem, tries, unreachable
 from pipelines.errors import HashMismatch
 from pipelines.running.durable import give_name
+from pipelines.running.file_locks import is_ours
 
 REFUSALS = 3  # a signature can expire; three refusals in a row are another fault
-_HELD = frozenset({errno.EAGAIN, errno.EACCES})  # flock(2); CIFS answers the second
-_CANNOT_LOCK = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 Digest = Any  # hashlib gives its digest objects no public type
 
 
@@ -84,7 +81,7 @@ class Source:
 def _alone(partial: Path, name: str) -> Iterator[BinaryIO]:
     """The file, for this process alone until it has its name: two that append would mix."""
     with partial.open("a+b") as out:
-        if not _is_ours(out, partial):
+        if not (is_ours(out) and _still_has_its_name(out, partial)):
             raise FileInUse(
                 t(
                     f"another process is fetching {name} into {partial.parent}: let it end, or "
@@ -95,17 +92,8 @@ def _alone(partial: Path, name: str) -> Iterator[BinaryIO]:
         yield out
 
 
-def _is_ours(out: BinaryIO, partial: Path) -> bool:
-    """Not where somebody holds it, or gave it its name just now. Where nothing can be locked, all
-    of it is ours, as it was before.
-    """
-    try:
-        fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _HELD:
-            return False
-        if error.errno not in _CANNOT_LOCK:
-            raise
+def _still_has_its_name(out: BinaryIO, partial: Path) -> bool:
+    """Not where another process gave it its final name between our opening and our lock."""
     try:
         return partial.stat().st_ino == os.fstat(out.fileno()).st_ino
     except FileNotFoundError:

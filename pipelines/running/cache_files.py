@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from pipelines.encoding.timecode_font import timecode_font
+from pipelines.running.file_locks import is_ours
 
 
 def kept_file(name: str, make: Callable[[], bytes], folder: Path | None = None) -> Path:
@@ -42,18 +40,7 @@ def turn_at(name: str, folder: Path | None = None) -> Iterator[bool]:
     folder = folder or _cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f".{name}.turn").open("a") as turn:
-        yield _is_ours(turn)
-
-
-def _is_ours(turn: TextIO) -> bool:
-    try:
-        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-    return True
+        yield is_ours(turn)
 
 
 def timecode_font_file() -> Path:

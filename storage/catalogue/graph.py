@@ -25,6 +25,8 @@ QUEUE_OF_KIND = {
 }
 # Their steps take what is there: one of the earlier steps that failed does not hold them back.
 TAKES_WHAT_IS_DONE = frozenset({"measure"})
+# A step that is to be run again, as if nobody had tried.
+AFRESH = {"state": "waiting", "attempts": 0, "memory_bytes": None, "finished_at": None}
 
 
 class ReadyStep(NamedTuple):
@@ -69,14 +71,7 @@ def reopen(session: Session, job_id: str) -> None:
         update(Step)
         .where(Step.job_id == job_id, Step.state == "done", Step.kind.in_(TAKES_WHAT_IS_DONE))
         .where(_follows(lambda before: before.state != "done"))
-        .values(
-            state="waiting",
-            attempts=0,
-            memory_bytes=None,
-            progress=None,
-            finished_at=None,
-            worker=None,
-        )
+        .values(**AFRESH, progress=None, worker=None)
         .execution_options(synchronize_session=False)
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, defer
 
 from pipelines.profiles.profile import DEFAULT_LADDER, ladder, load_profiles
 from storage.catalogue import assets, events, renditions
-from storage.catalogue.graph import ReadyStep, cancel_idle, make_ready, reopen
+from storage.catalogue.graph import AFRESH, ReadyStep, cancel_idle, make_ready, reopen
 from storage.catalogue.locks import lock_asset, lock_job
 from storage.catalogue.pages import Page, newest_first
 from storage.catalogue.profiles import own_profiles
@@ -210,16 +210,7 @@ def retry_job(session: Session, job: Job, actor: str) -> list[ReadyStep]:
     session.execute(
         update(Step)
         .where(Step.job_id == job.id, Step.state.in_(("failed", "cancelled")))
-        .values(
-            state="waiting",
-            attempts=0,
-            memory_bytes=None,
-            error=None,
-            progress=None,
-            lease_until=None,
-            finished_at=None,
-            worker=None,
-        )
+        .values(**AFRESH, error=None, progress=None, lease_until=None, worker=None)
         .execution_options(synchronize_session=False)
     )
     reopen(session, job.id)
@@ -287,7 +278,7 @@ def _make_work_again(session: Session, job: Job) -> None:
     session.execute(
         update(Step)
         .where(Step.id.in_(needed), Step.kind.in_(("encode", "audio")))
-        .values(state="waiting", attempts=0, memory_bytes=None, result=None, finished_at=None)
+        .values(**AFRESH, result=None)
         .execution_options(synchronize_session=False)
     )
     job.work_deleted_at = None

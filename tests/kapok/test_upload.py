@@ -130,14 +130,19 @@ def test_a_store_that_always_refuses_ends_the_upload(
     assert caught.value.code == "fault_403"
 
 
-def test_a_second_run_sends_only_what_the_store_lacks(
-    service: Service, transport: Transport, file: Path
-) -> None:
-    """After a kill in the middle, the store's part list decides; the hash still covers all."""
+def killed_on_the_way(service: Service, transport: Transport, file: Path) -> None:
+    """An upload of which some parts have arrived."""
     killed = upload(transport, UploadRequest(file, "节目"), parallel=1)
     while not service.stored():
         next(killed)
     killed.close()
+
+
+def test_a_second_run_sends_only_what_the_store_lacks(
+    service: Service, transport: Transport, file: Path
+) -> None:
+    """After a kill in the middle, the store's part list decides; the hash still covers all."""
+    killed_on_the_way(service, transport, file)
     begun, stored = service.upload().id, service.stored()
     assert stored < 6
     puts = service.count("PUT")
@@ -156,10 +161,7 @@ def test_a_service_that_cannot_say_what_it_has_begins_no_second_upload(
     service: Service, transport: Transport, file: Path
 ) -> None:
     """To send terabytes again because of one refused question would be no resuming."""
-    killed = upload(transport, UploadRequest(file, "节目"), parallel=1)
-    while not service.stored():
-        next(killed)
-    killed.close()
+    killed_on_the_way(service, transport, file)
     service.fail(f"GET /v1/uploads/{service.upload().id}", 403)
 
     with pytest.raises(ApiError, match="as asked"):

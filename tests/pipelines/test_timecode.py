@@ -174,11 +174,8 @@ def test_post_production_files_keep_it_too(
 @pytest.mark.media
 def test_the_review_proxy_begins_with_the_sources_timecode(tmp_path: Path) -> None:
     """Its first and last pictures are those on which just these digits are drawn."""
-    source = tmp_path / "grey.mov"
     grey = ("-f", "lavfi", "-i", "color=gray:s=640x360:r=30000/1001")
-    call(*grey, "-frames:v", "12", *X264, "-timecode", "10:00:59;20", source)
-    _, files = made_of(source, tmp_path, [profile("review-proxy")])
-    frames = luma(files["review-proxy"], 640, 360).astype(int)
+    frames = proxied(tmp_path, grey, "10:00:59;20")
     for number, digits in ((0, r"10\:00\:59;20"), (10, r"10\:01\:00;02")):
         expected = drawn(tmp_path / f"{number}.mkv", grey, digits)
         assert np.abs(frames[number] - expected).mean() < 1
@@ -188,11 +185,8 @@ def test_the_review_proxy_begins_with_the_sources_timecode(tmp_path: Path) -> No
 @pytest.mark.media
 def test_the_review_proxy_counts_on_from_zero_at_midnight(tmp_path: Path) -> None:
     """As the file's own timecode does, and as the next chunk begins."""
-    source = tmp_path / "grey.mov"
     grey = ("-f", "lavfi", "-i", "color=gray:s=640x360:r=25")
-    call(*grey, "-frames:v", "12", *X264, "-timecode", "23:59:59:20", source)
-    _, files = made_of(source, tmp_path, [profile("review-proxy")])
-    frames = luma(files["review-proxy"], 640, 360).astype(int)
+    frames = proxied(tmp_path, grey, "23:59:59:20")
 
     def off(number: int, digits: str) -> float:
         expected = drawn(tmp_path / f"{number}-{digits[:2]}.mkv", grey, digits)
@@ -200,6 +194,14 @@ def test_the_review_proxy_counts_on_from_zero_at_midnight(tmp_path: Path) -> Non
 
     assert off(4, r"23\:59\:59\:24") < off(4, r"00\:59\:59\:24") / 4
     assert off(5, r"00\:00\:00\:00") < off(5, r"24\:00\:00\:00") / 4
+
+
+def proxied(folder: Path, picture: tuple[str, ...], timecode: str) -> NDArray[np.signedinteger]:
+    """The luma of the review proxy of twelve pictures that begin with this timecode."""
+    source = folder / "grey.mov"
+    call(*picture, "-frames:v", "12", *X264, "-timecode", timecode, source)
+    _, files = made_of(source, folder, [profile("review-proxy")])
+    return luma(files["review-proxy"], 640, 360).astype(int)
 
 
 def drawn(path: Path, picture: tuple[str, ...], digits: str) -> NDArray[np.signedinteger]:
