@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
-
 from pipelines.errors import MediaError
+from pipelines.sources.written_packets import picture_packets
 
 _START, _SEQUENCE, _END = b"\0\0\1", b"\0\0\1\xb0", b"\0\0\1\xb1"
 
@@ -32,5 +31,4 @@ def sequence_header(coded: bytes) -> bytes:
 
 
 def _first_packet(chunk: Path) -> bytes:
-    with av.open(str(chunk)) as container:
-        return next((bytes(packet) for packet in container.demux(video=0) if packet.size), b"")
+    return next((bytes(packet) for packet in picture_packets(chunk)), b"")

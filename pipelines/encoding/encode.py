@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
-
 from pipelines.colour.colour_filters import tables_of
 from pipelines.encoding.cut import PART_STARTS_S, CutFailed, Master, Readable, cut, part_file
 from pipelines.encoding.graph import compose, compose_look
@@ -21,6 +19,8 @@ from pipelines.planning.plan import Chunk, Plan, VideoPlan
 from pipelines.progress import Progress, part
 from pipelines.running.cache_files import timecode_font_file
 from pipelines.running.run import Finished, run
+from pipelines.sources.ask_ffprobe import ask_ffprobe
+from pipelines.sources.written_packets import picture_packets
 
 log = logging.getLogger(__name__)
 _LOOKED_AT = 25  # frames: a decoder that loses its way does so at the beginning
@@ -141,11 +141,9 @@ def why_no_parts(
 
 def _lead_s(path: Path) -> Fraction:
     """How much of a part is decoded before its chunk begins."""
-    with av.open(str(path)) as container:
-        packet = next(container.demux(video=0))
-        first = packet.pts if packet.pts is not None else packet.dts
-        assert first is not None, "every packet of a part has its time"
-        return PART_STARTS_S - first * packet.time_base
+    words = ("-select_streams", "v:0", "-show_entries", "packet=pts_time,dts_time")
+    (packet,) = ask_ffprobe(path, *words, "-read_intervals", "%+#1")["packets"]
+    return PART_STARTS_S - Fraction(packet.get("pts_time") or packet["dts_time"])
 
 
 def _encode(
@@ -190,8 +188,7 @@ def _owed_bits(plan: Plan, chunk: Chunk, files: Mapping[str, Path]) -> dict[Path
 
 def _sizes(file: Path) -> list[int]:
     """Bytes of every picture, in the order of decoding."""
-    with av.open(str(file)) as container:
-        return [packet.size for packet in container.demux(video=0) if packet.size]
+    return [packet.size for packet in picture_packets(file)]
 
 
 def _refuse_other_count(file: Path, planned: int) -> None:

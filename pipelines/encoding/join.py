@@ -8,8 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-import av
-
 from pipelines.encoding.avs2_end import write_end
 from pipelines.encoding.encoders import mastering_words
 from pipelines.encoding.timecode import rung_timecode
@@ -19,6 +17,7 @@ from pipelines.profiles.profile import Container
 from pipelines.progress import Progress
 from pipelines.running.run import Finished, run
 from pipelines.running.tools import ffmpeg
+from pipelines.sources.ask_ffprobe import ask_ffprobe
 
 _MUXER: dict[Container, str] = {
     "mp4": "mp4",
@@ -72,8 +71,8 @@ def _folder(chunks: Sequence[Path], beside: Path) -> list[Path]:
 
 
 def _start_s(path: Path) -> Fraction:
-    with av.open(str(path)) as container:
-        return Fraction(container.start_time or 0, av.time_base)
+    told = ask_ffprobe(path, "-show_entries", "format=start_time")
+    return Fraction(told.get("format", {}).get("start_time", 0))
 
 
 def concat_list(chunks: Sequence[Path]) -> str:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from pipelines.running.kept import identity, kept_or
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.containers import PICTURE_INPUT
+from pipelines.sources.written_packets import picture_packets
 
 Picture = NDArray[np.float32]
 Pictures = Mapping[int, Picture]
@@ -137,8 +137,7 @@ def part_of(pictures: Pictures, part: Area | None, whole: Area | None) -> Pictur
 
 def coded_bytes(pictures: Path) -> NDArray[np.int64]:
     """What each frame's thumbnail takes in its file."""
-    with av.open(str(pictures)) as container:
-        sizes = {p.pts: p.size for p in container.demux(video=0) if p.size and p.pts is not None}
+    sizes = {one.pts: one.size for one in picture_packets(pictures) if one.pts is not None}
     return np.array([sizes[at] for at in sorted(sizes)], np.int64)
 
 

@@ -15,8 +15,6 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
-
 from pipelines.encoding.cut import PART_STARTS_S, Readable, cut, part_file
 from pipelines.encoding.graph import compose as encode_command
 from pipelines.encoding.rung_tree import chunk_files
@@ -34,6 +32,7 @@ from pipelines.quality.scores import measurement
 from pipelines.records import to_json
 from pipelines.running import tools
 from pipelines.running.run import run
+from pipelines.sources.written_packets import picture_packets
 
 log = logging.getLogger(__name__)
 Take = tuple[Chunk, tuple[Rung, ...]]  # a sample, and what is probed of it
@@ -196,9 +195,8 @@ def _probe_of(
     if len(values) != len(frames):
         message = f"{len(values)} of {len(frames)} frames were scored"
         raise ToolFailed(message)
-    with av.open(str(pair.rendition)) as container:
-        packets = [one for one in container.demux(video=0) if one.pts is not None]
-        sizes = [one.size for one in sorted(packets, key=lambda one: one.pts or 0)]
+    packets = [one for one in picture_packets(pair.rendition) if one.pts is not None]
+    sizes = [one.size for one in sorted(packets, key=lambda one: one.pts or 0)]
     bits = 8 * sum(sizes[frames.start : frames.stop])
     found = measurement(metric.name, metric.model, values)
     assert found.mean is not None and found.p5 is not None, "of frames there are scores"  # noqa: PT018

@@ -117,6 +117,38 @@ def _farther(container: InputContainer, stream: Any) -> set[str]:
     return set()
 
 
+def print_stream(path: str, formats: str, track: str, *, captioned: bool = False) -> None:
+    """Print what a picture track says that its container does not: the colour in its own headers,
+    the metadata of its first picture, and the captions of its first seconds; of a `captioned` one,
+    those up to the first there are.
+    """
+    av.logging.set_level(av.logging.ERROR)
+    with _opened(path, formats) as container:
+        stream = container.streams[int(track)]
+        found = _said_alone(container, stream)
+    with _opened(path, formats) as container:
+        stream = container.streams[int(track)]
+        captions = captions_in(container, [stream]).get(stream.index, set())
+        if captioned and not captions:
+            captions = captions_after(container, stream)
+    json.dump({**found, "captions": sorted(captions)}, sys.stdout)
+
+
+def _said_alone(container: InputContainer, stream: Any) -> dict[str, Any]:
+    """By a decoder that is given the parameter sets and not the container."""
+    decoder: Any = av.CodecContext.create(stream.codec_context.codec.name, "r")
+    decoder.extradata, decoder.thread_count = stream.codec_context.extradata, 1
+    frames = (one for packet in container.demux(stream) for one in decoder.decode(packet))
+    first = next(frames, None)
+    held = side_data(first) if first is not None else {}
+    return {"colour": _colour_codes(decoder), **held}
+
+
+def print_captioned(path: str, formats: str, track: str) -> None:
+    """`print_stream` of one that has to have captions."""
+    print_stream(path, formats, track, captioned=True)
+
+
 def print_shapes(path: str, formats: str, track: str) -> None:
     """Print the aspects that a stream of MPEG-2 says one after the other (ISO/IEC 13818-2, table
     6-3), each with its time in seconds from the first picture, where that is known.
@@ -536,5 +568,11 @@ def _text(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    _ASKED = {"captions": print_captions, "kinds": print_kinds, "shapes": print_shapes}
+    _ASKED = {
+        "captioned": print_captioned,
+        "captions": print_captions,
+        "kinds": print_kinds,
+        "shapes": print_shapes,
+        "stream": print_stream,
+    }
     _ASKED.get("".join(sys.argv[4:]), main)(*sys.argv[1:4])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines.media import Programme
-from pipelines.running.run import capture
-from pipelines.running.tools import ffprobe
-from pipelines.sources.containers import INPUT_GUARDS
+from pipelines.sources.ask_ffprobe import ask_ffprobe
 
 _NAME_CHARACTERS = 60
 
@@ -21,8 +18,7 @@ def read_programmes(path: Path, tracks: Sequence[Mapping[str, Any]]) -> tuple[Pr
     A recording's tables may name programmes of the multiplex that were not recorded.
     """
     entries = "program=program_num:program_tags=service_name:program_stream=id"
-    argv = [ffprobe(), "-v", "error", *INPUT_GUARDS, "-show_entries", entries, "-of", "json"]
-    told = json.loads(capture([*argv, str(path)], readable=[path]).stdout)
+    told = ask_ffprobe(path, "-show_entries", entries)
     indices = {track["id"]: track["index"] for track in tracks}
     found = sorted(_programmes(told.get("programs", []), indices), key=lambda one: one.number)
     return tuple(one for one in found if one.tracks)

@@ -6,15 +6,12 @@ no decoder for them, tells of none.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.running.run import capture
-from pipelines.running.tools import ffprobe
-from pipelines.sources.containers import INPUT_GUARDS
+from pipelines.sources.ask_ffprobe import ask_ffprobe
 
 _SUBTITLES, _FOR_THE_DEAF = 0x02, 0x05  # EN 300 468, table 105
 _DUMPED = re.compile(r"^[0-9a-f]{8}: ((?:[0-9a-f]{2,4} )+)", re.MULTILINE)
@@ -28,8 +25,7 @@ def read_teletext(
     Raises as `capture` does.
     """
     entries = "stream=id,codec_name,extradata:stream_tags=language"
-    argv = [ffprobe(), "-v", "error", *INPUT_GUARDS, "-show_entries", entries, "-show_data"]
-    told = json.loads(capture([*argv, "-of", "json", str(path)], readable=[path]).stdout)
+    told = ask_ffprobe(path, "-show_entries", entries, "-show_data")
     known = {int(one["id"], 16): one for one in told.get("streams", []) if "id" in one}
     found: list[Mapping[str, Any]] = []
     left_out = []

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-
-import av
-from av.container import InputContainer
 
 from pipelines.colour.colour_codes import MATRICES, PRIMARIES, RANGES, TRANSFERS
 from pipelines.colour.static_metadata import stream_holds
@@ -23,11 +19,10 @@ from pipelines.media import (
     content_light,
 )
 from pipelines.rates import nearest_standard_rate
-from pipelines.running.run import capture
-from pipelines.running.tools import ffprobe
+from pipelines.sources.ask_ffprobe import ask_ffprobe
+from pipelines.sources.ask_stream import ask_stream_at_once
 from pipelines.sources.first_picture import first_picture
 from pipelines.sources.probe import mastering_display
-from pipelines.sources.probe_child import captions_after, captions_in, side_data
 from pipelines.verification.mp4_boxes import PictureEntry, picture_entry
 from pipelines.verification.transport_stream import Transport, read_transport
 
@@ -39,6 +34,7 @@ _FIELD_ORDERS: dict[str, FieldOrder] = {"tt": "tt", "tb": "tt", "bb": "bb", "bt"
 # What neither ffprobe nor PyAV has a decoder for: ffmpeg, with the same library's own decoder,
 # says what comes out, and nobody what the stream says of its colour.
 _FFMPEG_ALONE = frozenset({"avs2"})
+_SILENT = _FFMPEG_ALONE | {"ffv1"}  # which has no syntax for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +123,7 @@ def read_back(path: Path, *, captioned: bool = False) -> Reading:
     Captions are looked for in the first seconds; in a `captioned` one, which has to have them, up
     to the first one.
     """
-    found = _ffprobe(path, "-show_streams", "-show_format")
+    found = ask_ffprobe(path, "-show_streams", "-show_format")
     streams = found.get("streams", [])
     pictures = [stream for stream in streams if stream["codec_type"] == "video"]
     sounds = [stream for stream in streams if stream["codec_type"] == "audio"]
@@ -146,7 +142,7 @@ def read_back(path: Path, *, captioned: bool = False) -> Reading:
 
 def picture_start_s(path: Path) -> Fraction:
     """When the first picture is shown, on the file's own clock."""
-    streams = _ffprobe(path, "-show_streams", "-select_streams", "v:0").get("streams", [])
+    streams = ask_ffprobe(path, "-show_streams", "-select_streams", "v:0").get("streams", [])
     return _start_s(streams[0]) if streams else Fraction(0)
 
 
@@ -175,19 +171,16 @@ def _others(
             yield stream["codec_type"]
 
 
-def _ffprobe(path: Path, *wanted: str) -> dict[str, Any]:
-    argv = [ffprobe(), "-v", "error", *wanted, "-of", "json", str(path)]
-    found: dict[str, Any] = json.loads(capture(argv, readable=[path]).stdout or b"{}")
-    return found
-
-
 def _picture(
     path: Path, stream: Mapping[str, Any], zero_s: Fraction | None, *, captioned: bool
 ) -> PictureReading:
     first = ("-show_frames", "-select_streams", "v:0", "-read_intervals", "%+#1")
-    shown = next(iter(_ffprobe(path, *first).get("frames", [])), None)
+    shown = next(iter(ask_ffprobe(path, *first).get("frames", [])), None)
+    codec = stream["codec_name"]
+    asked = "captioned" if captioned else "stream"
+    alone = None if codec in _SILENT else ask_stream_at_once(path, stream["index"], asked)
     return PictureReading(
-        codec=stream["codec_name"],
+        codec=codec,
         codec_profile=str(stream.get("profile", "")),
         level=int(stream.get("level", 0)),
         width=int(stream.get("width", 0)),
@@ -203,27 +196,14 @@ def _picture(
         if zero_s is not None or "duration" not in stream
         else Fraction(stream["duration"]),
         colour=_ffprobe_colour(stream),
-        colour_in_stream=(
-            None if stream["codec_name"] in ("ffv1", *_FFMPEG_ALONE) else _stream_colour(path)
-        ),
+        colour_in_stream=_alone_colour(alone["colour"]) if alone else None,
         container_entry=picture_entry(path),
         hdr10=None if shown is None else _hdr10(shown),
-        hdr10_in_stream=_stream_hdr10(path) if stream_holds(stream["codec_name"], None) else None,
+        hdr10_in_stream=_alone_hdr10(alone) if alone and stream_holds(codec, None) else None,
         hdr10_in_container=_hdr10(stream),
         dynamic_metadata="hdr_vivid" if shown and _has_vivid(shown) else None,
-        captions=_captions(path, captioned=captioned),
+        captions=tuple(alone["captions"]) if alone else (),
     )
-
-
-def _captions(path: Path, *, captioned: bool) -> tuple[str, ...]:
-    """Kinds of captions in the coded pictures, where their codec has a place for them."""
-    with av.open(str(path)) as container:
-        assert isinstance(container, InputContainer)
-        picture = container.streams.video[0]
-        found = captions_in(container, [picture]).get(picture.index, set())
-        if captioned and not found:
-            found = captions_after(container, picture)
-        return tuple(sorted(found))
 
 
 def _pix_fmt(path: Path, stream: Mapping[str, Any]) -> str:
@@ -266,39 +246,21 @@ def _ffprobe_colour(stream: Mapping[str, Any]) -> Colour:
     )
 
 
-def _stream_colour(path: Path) -> Colour:
-    """The VUI's colour alone: a decoder that is given the parameter sets and not the container."""
-    with av.open(str(path)) as container:
-        assert isinstance(container, InputContainer)
-        stream = container.streams.video[0]
-        decoder = av.CodecContext.create(stream.codec_context.codec.name, "r")
-        assert isinstance(decoder, av.VideoCodecContext)
-        decoder.extradata = stream.codec_context.extradata
-        for packet in container.demux(stream):
-            if decoder.decode(packet):
-                break
-        return Colour(
-            PRIMARIES.get(int(decoder.color_primaries)),
-            TRANSFERS.get(int(decoder.color_trc)),
-            MATRICES.get(int(decoder.colorspace)),
-            RANGES.get(int(decoder.color_range)),
-        )
+def _alone_colour(codes: Sequence[int]) -> Colour:
+    """Of `probe_child.print_stream`."""
+    primaries, transfer, matrix, value_range = codes
+    return Colour(
+        PRIMARIES.get(primaries),
+        TRANSFERS.get(transfer),
+        MATRICES.get(matrix),
+        RANGES.get(value_range),
+    )
 
 
-def _stream_hdr10(path: Path) -> Hdr10:
-    """What a decoder finds in the first picture that is given the stream and not the container."""
-    with av.open(str(path)) as container:
-        assert isinstance(container, InputContainer)
-        stream = container.streams.video[0]
-        decoder = av.CodecContext.create(stream.codec_context.codec.name, "r")
-        assert isinstance(decoder, av.VideoCodecContext)
-        decoder.extradata = stream.codec_context.extradata
-        frames = (frame for packet in container.demux(stream) for frame in decoder.decode(packet))
-        first = next(frames, None)
-        held = side_data(first) if first is not None else {}
-    light = held.get("content_light")
+def _alone_hdr10(said: Mapping[str, Any]) -> Hdr10:
+    light = said.get("content_light")
     return Hdr10(
-        mastering_display(held.get("mastering_display")),
+        mastering_display(said.get("mastering_display")),
         content_light((light[0], light[1]) if light else None),
     )
 

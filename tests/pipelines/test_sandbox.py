@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -219,3 +220,20 @@ def test_bubblewrap_asked_for_but_absent_is_an_error(monkeypatch: pytest.MonkeyP
     finally:
         monkeypatch.undo()
         sandbox.active.cache_clear()
+
+
+def test_no_media_is_opened_in_the_worker_itself() -> None:
+    """But for packets of what a confined tool wrote, and a sample of Kapok's own."""
+    opening = {
+        str(path.relative_to(ROOT))
+        for folder in ("pipelines", "workers", "storage", "api", "kapok")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"\bav\.open\(|\bCodecContext\.create\(|VideoCapture\(", path.read_text())
+    }
+    confined = {f"pipelines/sources/{name}_child.py" for name in ("probe", "track")}
+    assert opening == {
+        *confined,
+        "pipelines/encoding/cut_child.py",
+        "pipelines/sources/written_packets.py",
+        "pipelines/profiles/vivid_sample.py",
+    }
