@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kapok.connection import KEY_FILE, SERVICE_FILE
-from kapok.errors import DataInUse, PortInUse
+from kapok.errors import DataInUse, PortInUse, Usage
 from kapok.language import t
 from pipelines.errors import KapokError
 from storage.files import PRIVATE
@@ -224,11 +224,19 @@ def _private(data: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    if not host:
+        raise Usage(
+            t(
+                "--host is empty: name an address, 0.0.0.0 for every one",
+                "--host 为空：请写一个地址，0.0.0.0 表示所有地址",
+            )
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen()  # else Linux lets another process bind the port until somebody does
         except OSError as error:
             raise PortInUse(
                 t(

@@ -14,6 +14,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -31,6 +32,7 @@ WAL_PAUSE_S = 0.02  # between two tries to make a new catalogue journal by WAL
 CONNECT_TIMEOUT_S = 5
 CONNECTIONS = 20  # per process: more than the threads that use the catalogue at once
 UNAVAILABLE = (OperationalError, InterfaceError, PoolExhausted)
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 READ_ONLY = "25006"  # SQLSTATE of a write on a standby: the failover is not over yet
 # [P] What a host that vanished in a transaction holds is free again within a minute: every writer
 # would wait for its lock on the chain of events. PostgreSQL itself waits for two hours.
@@ -84,7 +86,12 @@ class Database:
             if not self._sqlite:
                 connection.execute(text("SET LOCAL lock_timeout = 0"))  # another one may migrate
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-            command.upgrade(migration_config(connection), "head")
+            try:
+                command.upgrade(migration_config(connection), "head")
+            except CommandError as error:  # of Alembic: it has no such step
+                raise CatalogueUnavailable(
+                    f"the catalogue is of a newer Kapok ({error}): run that version again"
+                ) from error
 
     def check(self) -> None:
         """Raise `CatalogueUnavailable` unless the database answers and has tables."""
@@ -175,6 +182,11 @@ def _unavailable() -> Iterator[None]:
             f"the catalogue does not answer ({reason}): see that the database runs, then try again"
         ) from error
     except DBAPIError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) in DAMAGED:
+            raise CatalogueUnavailable(
+                f"the catalogue is damaged ({error.orig}): stop Kapok, and put a backup of it in "
+                "its place"
+            ) from error
         if not error.connection_invalidated and getattr(error.orig, "sqlstate", "") != READ_ONLY:
             raise
         raise CatalogueUnavailable(

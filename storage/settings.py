@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pipelines.planning.chunks import CHUNK_MIN_S
 from pipelines.planning.plan_types import SEARCH_SHARE
@@ -156,15 +156,23 @@ def _secret(env: Mapping[str, str], name: str) -> str | None:
 
 def _url(env: Mapping[str, str], name: str, *schemes: str) -> str | None:
     value = (env.get(name) or "").rstrip("/")
-    if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).netloc):
+    if value and not _is_url(value, schemes):
         raise InvalidSettings(f"{name} is {value!r}: write it as {schemes[0]}://host:port")
     return value or None
+
+
+def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # half of an IPv6 address's brackets
+        return False
+    return parts.scheme in schemes and bool(parts.netloc)
 
 
 def _database_url(given: str | None, data: Path) -> str:
     """SQLAlchemy's spelling; `postgres://` and `postgresql://` both mean psycopg 3 here."""
     if given is None:
-        return f"sqlite:///{data / 'kapok.db'}"
+        return f"sqlite:///{_quoted(data / 'kapok.db')}"
     scheme, _, rest = given.partition("://")
     if scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
         return f"postgresql+psycopg://{rest}"
@@ -172,6 +180,17 @@ def _database_url(given: str | None, data: Path) -> str:
         return given
     known = f"begins with '{scheme}:'" if _SCHEME.fullmatch(scheme) and rest else "has no scheme"
     raise InvalidSettings(f"KAPOK_DATABASE_URL {known}: use postgresql://… or sqlite:///…")
+
+
+def _quoted(path: Path) -> str:
+    """A `%` or `?` in a path is a character of it, in a URL it is not."""
+    try:
+        return quote(str(path))
+    except UnicodeEncodeError as error:
+        name = str(path).encode("utf-8", "backslashreplace").decode()
+        raise InvalidSettings(
+            f"the data folder's path is not UTF-8 ({name}): give another --data or KAPOK_DATA"
+        ) from error
 
 
 def _memory_bytes(env: Mapping[str, str]) -> int:

@@ -13,6 +13,7 @@ import typer
 from kapok.command import Group, Output, command, online
 from kapok.errors import FileMissing, SecretLost, Usage
 from kapok.language import t
+from kapok.names import readable
 from pipelines.errors import KapokError
 
 if TYPE_CHECKING:
@@ -87,9 +88,19 @@ def create_key(
 
 
 def _secret_place(output: Path | None) -> AbstractContextManager[Callable[[str], None]]:
-    """Open before the key is made: where nothing can be written, none is."""
+    """Open before the key is made: where nothing can be written, none is.
+
+    A file that is there may hold another key, which nobody is shown again.
+    """
     from kapok.up import secret_file
 
+    if output is not None and output.is_file():
+        name = readable(output)
+        text = t(
+            f"{name} is there already: give -o a new name, or remove the file first",
+            f"{name} 已存在：请给 -o 一个新文件名，或先删除该文件",
+        )
+        raise Usage(text)
     return nullcontext(_nowhere) if output is None else secret_file(output)
 
 

@@ -66,6 +66,19 @@ def test_a_secret_in_a_file_is_its_owners_alone(service: Service, tmp_path: Path
     assert place.read_text().strip() not in done.stdout + done.stderr
 
 
+def test_a_secret_takes_no_other_files_place(service: Service, tmp_path: Path) -> None:
+    """What stands there may be the only copy of another key."""
+    place = tmp_path / "old.key"
+    place.write_text("another key\n")
+
+    done = kapok("key", "create", "a", "--role", "centre", "-o", str(place), **service.environment)
+
+    assert done.returncode == 2
+    assert "old.key is there already" in done.stderr
+    assert place.read_text() == "another key\n"
+    assert [key.name for key in service.api_keys()] == ["test"]
+
+
 def test_a_proof_of_events_without_a_catalogue_makes_none(tmp_path: Path) -> None:
     """An empty catalogue would be intact: it is said to be missing, with exit status 4."""
     done = kapok("events", "verify", folder=tmp_path)

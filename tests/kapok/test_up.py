@@ -20,7 +20,9 @@ import httpx
 import pytest
 
 from kapok.client import Client
+from kapok.errors import PortInUse
 from kapok.transfer import Transfer
+from kapok.up import _bound
 
 MIB = 1 << 20
 
@@ -124,6 +126,34 @@ def test_a_taken_port_is_said(running: Any, tmp_path: Path) -> None:
 
     assert done.returncode == 5
     assert "port_in_use" in done.stderr
+
+
+def test_a_port_is_taken_before_the_service_answers() -> None:
+    """Linux lets two processes bind one port while nobody listens: both said they had it."""
+    with _bound("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(PortInUse), _bound("127.0.0.1", port):
+            pytest.fail("a second one has the port too")
+
+
+def test_an_empty_host_is_a_lost_word_of_a_script(tmp_path: Path) -> None:
+    """It would listen on every address, and announce none."""
+    done = _kapok("up", "--data", str(tmp_path / "data"), "--host", "", "--port", "0")
+
+    assert done.returncode == 2
+    assert "--host is empty" in done.stderr
+
+
+def test_a_damaged_catalogue_is_said_to_be_one(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "kapok.db").write_bytes(b"no database at all" * 400)
+
+    done = _kapok("up", "--data", str(data), "--port", "0")
+
+    assert done.returncode == 1
+    assert "the catalogue is damaged" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_centre_key_may_not_upload(running: Any, tmp_path: Path) -> None:

@@ -140,6 +140,15 @@ def test_a_database_file_is_made_in_a_folder_that_is_not_there_yet(tmp_path: Pat
     open_world(f"sqlite:///{tmp_path / 'new' / 'data' / 'kapok.db'}").database.close()
 
 
+def test_a_catalogue_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    """After an upgrade that was taken back."""
+    world = open_world(f"sqlite:///{tmp_path / 'kapok.db'}")
+    world.write(lambda session: session.execute(text("UPDATE alembic_version SET version_num='z'")))
+
+    with pytest.raises(CatalogueUnavailable, match="newer Kapok"):
+        world.database.migrate()
+
+
 def test_a_server_that_does_not_listen_is_unavailable() -> None:
     """Retryable, and without the password in the text."""
     port = servers.free_port()

@@ -10,6 +10,7 @@ import pytest
 from worlds import at_once
 
 from pipelines.running.sandbox import machine_memory_bytes
+from storage.database import Database
 from storage.errors import InvalidSettings
 from storage.ids import ALPHABET, made_at, new_id
 from storage.objects import open_store
@@ -31,6 +32,27 @@ def test_without_settings_everything_is_embedded_in_one_folder(tmp_path: Path) -
     assert settings.scratch == tmp_path / "scratch"
     assert settings.embedded
     assert isinstance(open_store(settings), LocalStore)
+
+
+@pytest.mark.parametrize("name", ["p%41q", "a?1", "with space", "木棉 #1", "a@b:c"])
+def test_the_catalogue_lies_in_the_data_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
+    """A URL has its own mind about % and ?: two folders could share one catalogue."""
+    folder = tmp_path / name
+
+    Database(load_settings(folder, {}).database_url).migrate()
+
+    assert (folder / "kapok.db").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_data_folder_whose_name_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match="not UTF-8"):
+        load_settings(Path("/data/\udcff"), {})
+
+
+def test_half_an_address_is_no_url(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="KAPOK_PUBLIC_URL"):
+        load_settings(tmp_path, {"KAPOK_PUBLIC_URL": "http://[::1"})
 
 
 def test_distributed_mode_is_chosen_by_settings_alone(tmp_path: Path) -> None:
