@@ -8,8 +8,10 @@ from kapok.errors import FileMissing
 from kapok.language import t
 from kapok.names import readable
 from kapok.ways_out import os_reason
+from pipelines.errors import InvalidChecksumFile
 
 SIDECAR_SUFFIXES = (".sha256", ".md5")
+_MOST_BYTES = 64 << 20  # [P] the lines of half a million files
 
 
 def declared_checksums(file: Path, checksum_file: Path | None = None) -> dict[str, str]:
@@ -19,13 +21,18 @@ def declared_checksums(file: Path, checksum_file: Path | None = None) -> dict[st
     """
     found: dict[str, str] = {}
     for sidecar in [checksum_file] if checksum_file else find_sidecars(file):
-        found.update(_said_by(sidecar, readable(file.name)))
+        found.update(_said_by(sidecar, readable(_path_from(sidecar, file))))
     return found
+
+
+def _path_from(sidecar: Path, file: Path) -> Path:
+    """From the folder of the checksum file, or absolute where the file lies elsewhere."""
+    path, folder = file.absolute(), sidecar.absolute().parent
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
 def _said_by(sidecar: Path, name: str) -> dict[str, str]:
     """The file that cannot be used is named, since nobody may have named it."""
-    from pipelines.errors import InvalidChecksumFile
     from pipelines.fixity import parse_checksum_file
 
     try:
@@ -54,7 +61,7 @@ def _names(folder: Path) -> list[str]:
 def _read(path: Path) -> str:
     """Sidecars come from many systems: UTF-16 where it says so, UTF-8, else GB 18030."""
     try:
-        raw = path.read_bytes()
+        raw = path.read_bytes() if path.stat().st_size <= _MOST_BYTES else None
     except OSError as error:
         reason = os_reason(error)
         message = t(
@@ -62,6 +69,13 @@ def _read(path: Path) -> str:
             f"无法读取校验文件 {path}（{reason}）：请检查 --checksum-file",
         )
         raise FileMissing(message) from error
+    if raw is None:
+        raise InvalidChecksumFile(
+            t(
+                f"it is larger than {_MOST_BYTES >> 20} MiB, which no list of checksums is",
+                f"它超过 {_MOST_BYTES >> 20} MiB，不会是校验清单",
+            )
+        )
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return raw.decode("utf-16", "replace")
     try:

@@ -54,6 +54,24 @@ def test_a_named_manifest_is_read_alone(tape: Path) -> None:
     assert declared_checksums(tape, manifest) == {"sha256": SHA256}
 
 
+def test_a_manifest_above_several_folders_tells_their_files_apart(tmp_path: Path) -> None:
+    """Every reel of a bag holds a `master.mov`."""
+    manifest = tmp_path / "manifest-md5.txt"
+    manifest.write_text(f"{MD5}  data/1/master.mov\n{'1' * 32}  data/2/master.mov\n")
+
+    for reel, md5 in (("1", MD5), ("2", "1" * 32)):
+        assert declared_checksums(tmp_path / "data" / reel / "master.mov", manifest) == {"md5": md5}
+
+
+def test_a_master_named_as_its_own_checksum_file_is_not_read(tape: Path) -> None:
+    """It would be held in memory whole."""
+    with tape.open("r+b") as file:
+        file.truncate(1 << 40)
+
+    with pytest.raises(InvalidChecksumFile, match="larger than 64 MiB"):
+        declared_checksums(tape, tape)
+
+
 def test_a_named_file_that_is_missing_is_said(tape: Path) -> None:
     with pytest.raises(FileMissing, match=r"gone\.md5"):
         declared_checksums(tape, tape.with_name("gone.md5"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 import pytest
@@ -50,17 +51,29 @@ def test_an_empty_file_has_a_hash_too(tmp_path: Path) -> None:
         f"{MD5}\n",
         MD5,
         f"{MD5}  ./tape 7.mov\n{MD5}  ./tape 7.mov\n",
+        f'{MD5} *"tape 7.mov"\n',
+        f"MD5: {MD5}\n",
+        f"MD5 = {MD5.upper()}\n",
+        "MD5 hash of tape 7.mov:\n" + MD5 + "\nCertUtil: -hashfile completed.\n",
+        "MD5 hash of file tape 7.mov:\n" + bytes.fromhex(MD5).hex(" ") + "\n",
+        f"\nAlgorithm  Hash      Path\n---------  ----      ----\nMD5  {MD5}  D:\\a\\tape 7.mov\n",
+        f'"Algorithm","Hash","Path"\n"MD5","{MD5}","D:\\a\\tape 7.mov"\n',
+        f"\nAlgorithm : MD5\nHash      : {MD5}\nPath      : D:\\a\\tape 7.mov\n",
     ],
 )
 def test_every_dialect_of_checksum_files_is_read(text: str) -> None:
-    """md5sum, binary marks, BOM, CRLF, upper case, BSD, BagIt, Windows, name first, bare."""
+    """md5sum, binary marks, BOM, CRLF, upper case, BSD, BagIt, name first, bare; certutil's two
+    kinds, Get-FileHash's three.
+    """
     assert parse_checksum_file(text, "tape 7.mov") == {"md5": MD5}
 
 
 def test_several_algorithms_are_all_told() -> None:
     """Each will be verified."""
     text = f"MD5 (a.wav) = {MD5}\nSHA256 (a.wav) = {SHA256}\n"
+    bare = f"{MD5}\n{SHA256}\n"
     assert parse_checksum_file(text, "a.wav") == {"md5": MD5, "sha256": SHA256}
+    assert parse_checksum_file(bare, "a.wav") == {"md5": MD5, "sha256": SHA256}
 
 
 def test_names_that_macos_decomposed_are_the_same_names() -> None:
@@ -87,6 +100,24 @@ def test_two_different_hashes_of_one_file_are_an_error() -> None:
     with pytest.raises(InvalidChecksumFile, match="two md5 hashes"):
         parse_checksum_file(text, "a.mov")
     assert parse_checksum_file(text, "2/a.mov") == {"md5": OTHER_MD5}
+    assert parse_checksum_file(text, "/usb/1/a.mov") == {"md5": MD5}
+
+
+def test_another_folders_file_of_the_same_name_is_another_file() -> None:
+    """`master.mov` stands in every folder; a file that lies elsewhere may come from anywhere."""
+    text = f"{MD5}  reel2/master.mov\n"
+    with pytest.raises(InvalidChecksumFile, match="not among"):
+        parse_checksum_file(text, "reel1/master.mov")
+    assert parse_checksum_file(text, "/tmp/ingest/master.mov") == {"md5": MD5}
+    assert parse_checksum_file(text, "bag/reel2/master.mov") == {"md5": MD5}
+
+
+def test_a_line_of_blanks_is_read_in_no_time() -> None:
+    """A line of 2000 took 24 s; the file beside a master is read without being asked for."""
+    began = time.process_time()
+    with pytest.raises(InvalidChecksumFile):
+        parse_checksum_file("a" + " " * 200_000 + "b\n" + "a (" * 50_000, "a.mov")
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
