@@ -27,6 +27,14 @@ def _segment(word: str) -> str:
 def service_address(text: str) -> str:
     """The base of every call, `http://HOST[:PORT][/PREFIX]`; `Usage` for anything else."""
     address = text.rstrip("/")
+    if "@" in address.partition("://")[2].partition("/")[0]:  # not shown: it may hold a password
+        raise Usage(
+            t(
+                "the address of a service has no user name or password: write http://HOST:PORT, "
+                "and give the key by --api-key-file",
+                "服务地址不含用户名和密码：请写成 http://主机:端口，密钥用 --api-key-file 指定",
+            )
+        )
     if not _is_base(address):
         raise Usage(
             t(

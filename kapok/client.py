@@ -217,9 +217,18 @@ class Client:
         return self._get(route("assets", asset_id, "playback"))
 
     def download_rendition(
-        self, rendition_id: str, target: str | Path, *, on_progress: ShowTransfer | None = None
+        self,
+        rendition_id: str,
+        target: str | Path,
+        *,
+        overwrite: bool = False,
+        on_progress: ShowTransfer | None = None,
     ) -> Path:
-        """Into a file, or under its own name into a folder; resumed and proven by SHA-256."""
+        """Into a file, or under its own name into a folder; resumed and proven by SHA-256.
+
+        `Usage` where another file stands there and is not to be overwritten: renditions of one
+        profile have one name.
+        """
         place = Path(target)
         if place.is_dir() or str(target).endswith(os.sep):  # `Path` forgets what it ended with
             place = place / str(self.rendition(rendition_id)["file_name"])
@@ -227,7 +236,7 @@ class Client:
         def sign() -> SignedFile:
             return _signed(self._get(route("renditions", rendition_id, "download")))
 
-        fetching = download(self._transport.http, self.url, sign, place)
+        fetching = download(self._transport.http, self.url, sign, place, overwrite=overwrite)
         return follow(fetching, on_progress)
 
     def download(self, link: Mapping[str, Any], target: Path) -> Path:

@@ -237,8 +237,12 @@ def use_language(word: str) -> None:
 
 
 def end_on_sigterm() -> None:
-    """SIGTERM ends a command as Ctrl-C does: its tools are killed, its scratch is removed."""
+    """SIGTERM, or the end of the terminal, ends a command as Ctrl-C does: its tools are killed, its
+    scratch is removed.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup sets it
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def need_folder(path: Path) -> None:

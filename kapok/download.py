@@ -17,6 +17,7 @@ from kapok.errors import ApiError, FileInUse, ServiceUnreachable
 from kapok.language import t
 from kapok.transfer import BLOCK_BYTES, Transfer
 from kapok.transport import LONG_PATIENCE_S, raise_for_problem, tries, unreachable
+from kapok.ways_out import there_already
 from pipelines.errors import HashMismatch
 from pipelines.running.durable import give_name
 from pipelines.running.file_locks import is_ours
@@ -35,19 +36,27 @@ class SignedFile:
 
 
 def download(
-    http: httpx.Client, base_url: str, sign: Callable[[], SignedFile], target: Path
+    http: httpx.Client,
+    base_url: str,
+    sign: Callable[[], SignedFile],
+    target: Path,
+    *,
+    overwrite: bool = True,
 ) -> Generator[Transfer, None, Path]:
     """Fetch into `.NAME.partial` beside `target`, prove the bytes, sync, rename.
 
     `sign` is asked again whenever a URL stops working. A file that is already there with the right
-    hash is left alone. A wrong hash throws the partial file away: once more from the start, then
-    `HashMismatch`. `FileInUse` where another process is fetching the same file.
+    hash is left alone, and another one only replaced if it may be. A wrong hash throws the partial
+    file away: once more from the start, then `HashMismatch`. `FileInUse` where another process is
+    fetching the same file.
     """
     file = sign()
     if target.is_file() and target.stat().st_size == file.size_bytes:
         digest = yield from _hash_present(target)
         if digest == file.sha256:
             return target
+    if target.is_file() and not overwrite:
+        raise there_already(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
     for _ in range(2):
@@ -110,7 +119,7 @@ def _fetch(source: Source, out: BinaryIO, name: str) -> Generator[Transfer, None
             for _ in _receive(source, out, digest):
                 yield Transfer(name, out.tell(), size, resumed)
             break
-        except (httpx.TransportError, ApiError) as error:
+        except (httpx.RequestError, ApiError) as error:
             failure = _failure(source.base_url, error)
             refusals += not failure.retryable
             if last or refusals >= REFUSALS:
@@ -139,8 +148,9 @@ def _receive(source: Source, out: BinaryIO, digest: Digest) -> Generator[None, N
     if have == source.file.size_bytes:
         return
     url = urljoin(source.base_url, source.file.url)
-    span = {"Range": f"bytes={have}-"}
-    with source.http.stream("GET", url, headers=span, follow_redirects=True) as response:
+    # Identity: a proxy that packs the answer would change the bytes that are hashed.
+    headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"}
+    with source.http.stream("GET", url, headers=headers, follow_redirects=True) as response:
         if not response.is_success:
             response.read()
         raise_for_problem(response)
@@ -154,9 +164,7 @@ def _receive(source: Source, out: BinaryIO, digest: Digest) -> Generator[None, N
         raise httpx.RemoteProtocolError("the answer ended early")
 
 
-def _failure(
-    base_url: str, error: httpx.TransportError | ApiError
-) -> ServiceUnreachable | ApiError:
+def _failure(base_url: str, error: httpx.RequestError | ApiError) -> ServiceUnreachable | ApiError:
     return error if isinstance(error, ApiError) else unreachable(base_url, error)
 
 

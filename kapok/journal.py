@@ -54,11 +54,11 @@ class Journal:
 @contextlib.contextmanager
 def open_journal(name: str, *, folder: Path | None = None) -> Iterator[Journal]:
     """The journal of one intent, held by one process; a second process gets an empty one."""
-    folder = folder or state_folder()
     try:
+        folder = folder or state_folder()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (folder / f"{name}.lock").open("w")
-    except OSError:
+    except (OSError, RuntimeError):  # of a user who has no home
         yield Journal(None)
         return
     with lock:

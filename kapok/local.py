@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kapok.errors import FileMissing, Usage
 from kapok.language import t
 from kapok.names import as_json, readable
-from kapok.ways_out import of_system, way_out
+from kapok.ways_out import of_system, there_already, way_out
 from pipelines.colour.colour_types import StatedColour
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Inspection, MediaInfo
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Show = Callable[[Progress], None]
+_NAME_BYTES = 255  # NAME_MAX of Linux's file systems
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +250,9 @@ def encode(work: Work) -> Iterator[Encoded]:
     already, unless it is to be overwritten.
     """
     for path in map(work.target, work.plan.rungs):
+        _refuse_long(path)
         if path.is_file() and not work.overwrite:
-            raise _there_already(path)
+            raise there_already(path)
     failures, pieces = _Failures(), _encode_all(work)
     for group in _groups(work):
         named: dict[str, Encoded] = {}
@@ -262,7 +264,7 @@ def encode(work: Work) -> Iterator[Encoded]:
             scored = _score(work, pairs)
             for rung, _ in pairs:
                 with failures.of(rung, kept=True):
-                    one = _with_scores(named[rung.profile], scored.of(rung.profile))
+                    one = _with_scores(work, named[rung.profile], scored.of(rung.profile))
                     named[rung.profile] = one
         yield from named.values()
     if failures.rungs:
@@ -372,10 +374,10 @@ def settle(made: Path, path: Path, record: Mapping[str, Any], *, overwrite: bool
     """
     there = path.is_file()
     if there and not overwrite:
-        raise _there_already(path)
+        raise there_already(path)
     sync(made)
     proof = _proof_of(path)
-    whole = _record_aside(proof, record)
+    whole = _record_aside(made.parent, record)
     names = [(whole, proof), (made, path)]
     try:
         for finished, name in reversed(names) if there else names:
@@ -390,23 +392,26 @@ def settle(made: Path, path: Path, record: Mapping[str, Any], *, overwrite: bool
     sync_names(path.parent)
 
 
-def _there_already(path: Path) -> Usage:
-    name = readable(path)
-    return Usage(
-        t(
-            f"{name} is there already: give another folder, remove it, or say --overwrite",
-            f"{name} 已存在：请指定其他目录、先删除它，或加上 --overwrite",
-        )
-    )
-
-
 def _proof_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def _record_aside(proof: Path, record: Mapping[str, Any]) -> Path:
+def _refuse_long(path: Path) -> None:
+    """Nothing of hours of work may fail for its name."""
+    name = _proof_of(path).name
+    if len(os.fsencode(name)) > _NAME_BYTES:
+        raise Usage(
+            t(
+                f"{readable(name)} is longer than the {_NAME_BYTES} bytes of a file's name: "
+                "shorten the source's name",
+                f"文件名 {readable(name)} 超过 {_NAME_BYTES} 字节：请缩短源文件的名称",
+            )
+        )
+
+
+def _record_aside(folder: Path, record: Mapping[str, Any]) -> Path:
     """Whole, on the disk, and without its name."""
-    whole = proof.with_name(f".{proof.name}.new")
+    whole = folder / "record.json"
     try:
         whole.write_text(f"{as_json(record)}\n", "utf-8")
         sync(whole)
@@ -422,12 +427,12 @@ def _to_score(work: Work, named: Iterable[Encoded]) -> list[tuple[Rung, Path]]:
     return [(one.rung, one.path) for one in named if work.score and has_scores(one.rung)]
 
 
-def _with_scores(one: Encoded, scores: Scores) -> Encoded:
+def _with_scores(work: Work, one: Encoded, scores: Scores) -> Encoded:
     """In its record too."""
     commands = (*one.commands, scores.command)
     scored = replace(one, measurements=scores.measurements, commands=commands)
     proof = _proof_of(scored.path)
-    _record_aside(proof, scored.record()).replace(proof)
+    _record_aside(work.scratch, scored.record()).replace(proof)
     return scored
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urljoin
 
 import httpx
@@ -77,6 +79,23 @@ class PartUrls:
             self._known[part["number"]] = urljoin(self._transport.url, part["url"])
 
 
+class Sockets:
+    """The connections of a pool, so that nobody waits minutes for a peer that stands still."""
+
+    def __init__(self) -> None:
+        self._open: list[Any] = []
+
+    def note(self, event: str, info: Mapping[str, Any]) -> None:
+        """As httpx's request extension `trace`: TLS wraps a connection in another one."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._open.append(info["return_value"])
+
+    def shut_down(self) -> None:
+        for stream in list(self._open):
+            with suppress(OSError):  # closed before
+                stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+
 class PartSender:
     """A few threads that send parts. `offer` and `finished` wait at most a tick for progress."""
 
@@ -86,6 +105,7 @@ class PartSender:
         self._file = file  # a descriptor: each thread reads at its own offset
         self._parallel = parallel
         self._http = open_http(transport.url)
+        self._sockets = Sockets()
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="kapok-part")
         self._running: set[Future[None]] = set()
         self._sent: dict[int, int] = {}
@@ -101,6 +121,8 @@ class PartSender:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
+        if error is not None:
+            self._sockets.shut_down()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._http.close()
 
@@ -133,7 +155,7 @@ class PartSender:
     def _send(self, part: Part) -> None:
         """PUT one part until the store has it; each try has a fresh URL."""
         refusals = 0
-        for last in tries(LONG_PATIENCE_S):
+        for last in tries(LONG_PATIENCE_S, self._stop.wait):
             failure = self._try(part)
             if failure is None:
                 return
@@ -146,8 +168,15 @@ class PartSender:
         try:
             url = self._urls.take(part.number)
             headers = {"Content-Length": str(part.size_bytes)}
-            raise_for_problem(self._http.put(url, content=self._blocks(part), headers=headers))
-        except httpx.TransportError as error:
+            raise_for_problem(
+                self._http.put(
+                    url,
+                    content=self._blocks(part),
+                    headers=headers,
+                    extensions={"trace": self._sockets.note},
+                )
+            )
+        except httpx.RequestError as error:
             return unreachable(self._address, error)
         except (ApiError, ServiceUnreachable) as error:
             return error

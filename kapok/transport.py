@@ -8,14 +8,14 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin
 
 import httpx
 
 from kapok.connection import Connection, is_loopback
-from kapok.errors import ApiError, NotKapok, ServiceUnreachable
+from kapok.errors import ApiError, NotKapok, ServiceUnreachable, Usage
 from kapok.language import t
 from kapok.names import readable, readable_all
 
@@ -25,20 +25,20 @@ HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)  # our own side
 CALL_TIMEOUT = httpx.Timeout(connect=5, read=120, write=60, pool=None)
 
 
-def tries(patience_s: float) -> Iterator[bool]:
+def tries(patience_s: float, pause: Callable[[float], object] = time.sleep) -> Iterator[bool]:
     """Yield once a try, sleeping longer each time; true means that it is the last one.
 
     Failed tries spend the patience with their pauses and with their own length up to 5 s: a long
     transfer that breaks at its end has not used it up. The pauses grow from 0.2 s to 5 s and are
     drawn at random, so that many clients of a service that comes back do not knock together.
     """
-    spent, pause = 0.0, 0.2
-    while spent + pause < patience_s:
+    spent, pause_s = 0.0, 0.2
+    while spent + pause_s < patience_s:
         began = time.monotonic()
         yield False
-        spent += pause + min(time.monotonic() - began, 5.0)
-        time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret is drawn
-        pause = min(pause * 1.7, 5.0)
+        spent += pause_s + min(time.monotonic() - began, 5.0)
+        pause(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret is drawn
+        pause_s = min(pause_s * 1.7, 5.0)
     yield True
 
 
@@ -58,7 +58,25 @@ logging.getLogger("httpx").addFilter(_without_query)
 def open_http(url: str) -> httpx.Client:
     """A pool without a key, for signed URLs; no proxy is asked about this machine itself."""
     limits = httpx.Limits(max_connections=32, max_keepalive_connections=16)
-    return httpx.Client(timeout=CALL_TIMEOUT, limits=limits, trust_env=not is_loopback(url))
+    try:
+        return httpx.Client(timeout=CALL_TIMEOUT, limits=limits, trust_env=not is_loopback(url))
+    except (ImportError, ValueError) as error:  # SOCKS, or no scheme that anybody knows
+        raise Usage(
+            t(
+                f"the proxy of this environment cannot be used ({error}): set HTTPS_PROXY or "
+                "HTTP_PROXY to http://HOST:PORT, or name the service's host in NO_PROXY, and unset "
+                "ALL_PROXY",
+                f"当前环境的代理无法使用（{error}）：请把 HTTPS_PROXY 或 HTTP_PROXY 设为 "
+                "http://主机:端口，或把服务主机写入 NO_PROXY，并取消 ALL_PROXY",
+            )
+        ) from error
+    except OSError as error:
+        raise Usage(
+            t(
+                f"SSL_CERT_FILE or SSL_CERT_DIR cannot be read ({error.strerror}): correct them",
+                f"无法读取 SSL_CERT_FILE 或 SSL_CERT_DIR（{error.strerror}）：请更正",
+            )
+        ) from error
 
 
 class Answer(dict[str, Any]):
@@ -128,7 +146,7 @@ class Transport:
                     json=readable_all(json),
                     params=params,
                 )
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 if last or isinstance(error, HOPELESS):
                     raise unreachable(self.url, error) from error
                 continue
@@ -162,7 +180,7 @@ class Transport:
             try:
                 response = self.http.get(urljoin(self.url, url), follow_redirects=True)
                 raise_for_problem(response)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 if last or isinstance(error, HOPELESS):
                     raise unreachable(self.url, error) from error
                 continue
@@ -191,7 +209,7 @@ def not_kapok(url: str, reason: str) -> NotKapok:
     )
 
 
-def unreachable(url: str, error: httpx.TransportError) -> ServiceUnreachable:
+def unreachable(url: str, error: httpx.RequestError) -> ServiceUnreachable:
     if isinstance(error, HOPELESS):  # its text may hold what was sent, the key with it
         return not_kapok(url, type(error).__name__)
     reason = str(error) or type(error).__name__

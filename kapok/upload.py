@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from kapok.address import route
-from kapok.errors import ApiError, FileChanged, FileMissing
+from kapok.errors import ApiError, FileChanged, FileMissing, ServiceUnreachable
 from kapok.journal import Journal, fingerprint, open_journal
 from kapok.language import t
 from kapok.names import declared_name, readable
@@ -76,8 +77,13 @@ def upload(
     )
     with open_journal(name) as journal, request.path.open("rb") as file:
         ticket = _ticket(transport, request, before.st_size, journal, resume=resume)
-        hashes = yield from _send(transport, ticket, request, file, parallel)
-        _check_unchanged(request.path, before)
+        try:
+            hashes = yield from _send(transport, ticket, request, file, parallel)
+            _check_unchanged(request.path, before)
+        except FileChanged:  # nobody will go on with it: a later try is another file's
+            with suppress(ApiError, ServiceUnreachable):
+                _give_up(transport, ticket, journal)
+            raise
         _check_declared(transport, ticket, request, hashes, journal)
         record = _complete(transport, ticket, hashes["sha256"])
         journal.forget()
@@ -137,6 +143,13 @@ def _abort(transport: Transport, upload_id: str, patience_s: float = SHORT_PATIE
     except ApiError as error:
         if error.code != "upload_not_open":
             raise
+
+
+def _give_up(transport: Transport, ticket: Mapping[str, Any], journal: Journal) -> None:
+    """What was sent is removed from the store."""
+    if ticket.get("state", OPEN) == OPEN:
+        _abort(transport, str(ticket["id"]), patience_s=LONG_PATIENCE_S)
+    journal.forget()
 
 
 def _known(transport: Transport, upload_id: str) -> dict[str, Any] | None:
@@ -233,9 +246,7 @@ def _check_declared(
     wrong = [name for name, value in request.checksums.items() if hashes[name] != value.lower()]
     if not wrong:
         return
-    if ticket.get("state", OPEN) == OPEN:
-        _abort(transport, str(ticket["id"]), patience_s=LONG_PATIENCE_S)
-    journal.forget()
+    _give_up(transport, ticket, journal)
     name, kind = wrong[0], wrong[0].upper().replace("SHA", "SHA-")
     raise HashMismatch(
         t(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
+from pathlib import Path
 
+from kapok.errors import Usage
 from kapok.language import t
 from kapok.names import readable
 from pipelines.errors import DiskFull, KapokError
@@ -83,6 +85,17 @@ class LocalFault(KapokError):
     """The operating system refused something on this machine."""
 
     code = "local_fault"
+
+
+def there_already(path: Path) -> Usage:
+    """A file that may be the only one of its master is not replaced unasked."""
+    name = readable(path)
+    return Usage(
+        t(
+            f"{name} is there already: give another name or folder, remove it, or say --overwrite",
+            f"{name} 已存在：请换一个文件名或目录、先删除它，或加上 --overwrite",
+        )
+    )
 
 
 def of_system(error: OSError) -> KapokError:

@@ -27,6 +27,12 @@ Target = Annotated[
         "--output", "-o", metavar="PATH", help=t("A file, or a folder/.", "文件，或目录/。")
     ),
 ]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help=t("Replace a file that is there already.", "替换已有的同名文件。")
+    ),
+]
 Wait = Annotated[
     bool, typer.Option("--wait", help=t("Follow the job to its end.", "一直跟随任务直到结束。"))
 ]
@@ -159,13 +165,18 @@ def show_rendition(out: Output, client: Client, rendition: RenditionId) -> None:
 
 
 def download_rendition(
-    out: Output, client: Client, rendition: RenditionId, output: Target = "."
+    out: Output,
+    client: Client,
+    rendition: RenditionId,
+    output: Target = ".",
+    *,
+    overwrite: Overwrite = False,
 ) -> None:
     from kapok import show
     from kapok.live import transfers
 
     with transfers(out, t("fetching", "下载")) as view:
-        place = client.download_rendition(rendition, output, on_progress=view)
+        place = client.download_rendition(rendition, output, overwrite=overwrite, on_progress=view)
     record = {"path": str(place), "sha256": client.rendition(rendition)["sha256"], "verified": True}
     rows = [(t("file", "文件"), str(place)), ("SHA-256", f"{record['sha256']} ✓")]
     out.answer(record, lambda: show.sheet(rows))

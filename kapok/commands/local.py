@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -130,7 +131,7 @@ def inspect(
     if output is not None:
         need_folder(output)
         output = output.absolute()
-    with tempfile.TemporaryDirectory(prefix="kapok-") as scratch, step_progress(out) as view:
+    with scratch_folder() as scratch, step_progress(out) as view:
         one = one_file(file, rate, Path(scratch) / "source", beginner(view))
         view.begin(t("inspecting", "检查"))
         info, found = look(one.path, output or Path(scratch), view, programme)
@@ -233,7 +234,7 @@ def measure(out: Output, reference: Reference, distorted: Distorted) -> None:
 
     end_on_sigterm()
     reference, distorted = reference.absolute(), distorted.absolute()
-    with tempfile.TemporaryDirectory(prefix="kapok-") as folder, step_progress(out) as view:
+    with scratch_folder() as folder, step_progress(out) as view:
         scores = compare(reference, distorted, Path(folder), beginner(view))
     record = {
         "reference": str(reference),
@@ -242,6 +243,14 @@ def measure(out: Output, reference: Reference, distorted: Distorted) -> None:
         "command": list(scores.command),
     }
     out.answer(record, lambda: score_table(scores.measurements))
+
+
+def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """In `KAPOK_SCRATCH`, where it is set: a whole package may be put together there."""
+    place = os.environ.get("KAPOK_SCRATCH") or None
+    if place is not None:
+        Path(place).mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix="kapok-", dir=place)
 
 
 def beginner(view: Any) -> Callable[[str], Any]:

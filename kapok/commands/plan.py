@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from kapok.commands.local import (
     SourceColour,
     Subtitles,
     beginner,
+    scratch_folder,
 )
 from kapok.language import t
 
@@ -52,7 +52,7 @@ def plan(
     end_on_sigterm()
     file = file.absolute()
     wanted = chosen([name for word in profile or [] for name in names(word)], ladder)
-    with tempfile.TemporaryDirectory(prefix="kapok-") as folder, step_progress(out) as view:
+    with scratch_folder() as folder, step_progress(out) as view:
         scratch = Path(folder)
         beside = sidecars(subtitles or [], scratch / "sidecars")
         begin = beginner(view)

@@ -50,8 +50,12 @@ def timecode_font_file() -> Path:
 def _cache_folder() -> Path:
     """`~/.cache/kapok`, or the temporary folder of a service user who has no home to write to."""
     chosen = os.environ.get("XDG_CACHE_HOME")
-    cache = Path(chosen) if chosen else Path.home() / ".cache"
+    aside = Path(tempfile.gettempdir()) / f"kapok-{os.getuid()}"
+    try:
+        cache = Path(chosen) if chosen else Path.home() / ".cache"
+    except RuntimeError:  # neither HOME nor an entry among the users, as in some containers
+        return aside
     nearest = next(place for place in (cache, *cache.parents) if place.exists())
     if os.access(nearest, os.W_OK):
         return cache / "kapok"
-    return Path(tempfile.gettempdir()) / f"kapok-{os.getuid()}"
+    return aside

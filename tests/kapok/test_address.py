@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from real_service import Service
 
-from kapok.address import route
+from kapok.address import route, service_address
 from kapok.client import Client
 from kapok.errors import ApiError, Usage
 
@@ -21,6 +21,15 @@ def test_every_other_word_is_one_segment() -> None:
     assert route("api-keys", "../uploads/upl_1") == "/v1/api-keys/..%2Fuploads%2Fupl_1"
     assert route("assets", "a?b#c\nd%", "jobs") == "/v1/assets/a%3Fb%23c%0Ad%25/jobs"
     assert route("profiles", "\udcff") == "/v1/profiles/%3F"
+
+
+@pytest.mark.parametrize("address", ["http://me:secret@host", "https://secret@host/kapok"])
+def test_no_password_is_taken_in_an_address_or_shown(address: str) -> None:
+    """It would be sent in place of the key, and be part of every later error."""
+    with pytest.raises(Usage, match="no user name or password") as caught:
+        service_address(address)
+
+    assert "secret" not in caught.value.detail
 
 
 @pytest.mark.parametrize("word", ["../uploads/{}", "a\nb", "a?b", "岭南", "%2e%2e"])

@@ -10,7 +10,7 @@ import pytest
 from real_service import Service
 
 from kapok.download import SignedFile, download
-from kapok.errors import ApiError, FileInUse
+from kapok.errors import ApiError, FileInUse, Usage
 from kapok.transfer import Transfer, follow
 from kapok.transport import Transport
 from pipelines.errors import HashMismatch
@@ -58,6 +58,23 @@ def test_a_broken_download_goes_on_where_it_ended(
 
     assert target.read_bytes() == DATA
     assert {progress.resumed_bytes for progress in seen} == {1_000_000}
+
+
+def test_another_file_is_only_replaced_when_asked(
+    service: Service, transport: Transport, tmp_path: Path
+) -> None:
+    """Two assets' renditions of one profile have one name."""
+    target = tmp_path / "mobile-540p.mp4"
+    target.write_text("of another asset")
+    signer = Signer(service)
+
+    with pytest.raises(Usage, match=r"mobile-540p\.mp4 is there already"):
+        follow(download(transport.http, transport.url, signer, target, overwrite=False), None)
+    assert target.read_text() == "of another asset"
+
+    follow(download(transport.http, transport.url, signer, target, overwrite=True), None)
+    assert target.read_bytes() == DATA
+    follow(download(transport.http, transport.url, signer, target, overwrite=False), None)
 
 
 def test_two_that_fetch_the_same_file_never_mix_their_bytes(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 from pathlib import Path
 
+import pytest
+
 from kapok.journal import Journal, fingerprint, open_journal
 
 
@@ -36,6 +38,18 @@ def test_without_a_writable_home_nothing_is_remembered(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with open_journal("a", folder=tmp_path / "file" / "state") as journal:
+        journal.remember("upl_1")
+        assert journal.upload_id() is None
+
+
+def test_a_user_without_a_home_can_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+
+    with open_journal("a") as journal:
         journal.remember("upl_1")
         assert journal.upload_id() is None
 

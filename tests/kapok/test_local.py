@@ -16,7 +16,7 @@ import clips
 import pytest
 
 from kapok.errors import FAILED, JOB_FAILED, USAGE, Usage, exit_status
-from kapok.local import RungsFailed, Work, encode, look_for, make_plan, settle
+from kapok.local import RungsFailed, Work, _refuse_long, encode, look_for, make_plan, settle
 from pipelines.inspection.thumbs import thumbs_in
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.probe import probe
@@ -312,6 +312,22 @@ def test_a_result_gets_its_name_after_its_record(tmp_path: Path) -> None:
         settle(made, path, {})
 
     assert not path.exists()
+
+
+@pytest.mark.parametrize(("letters", "fits"), [(234, True), (235, False)])
+def test_a_name_that_is_too_long_is_refused_before_the_work(
+    tmp_path: Path, letters: int, *, fits: bool
+) -> None:
+    """The record's is longer than the file's, and hours had been encoded when it was written."""
+    path = tmp_path / f"{'m' * letters}.mobile-540p.mp4"
+    if fits:
+        made = tmp_path / "made.mp4"
+        made.touch()
+        _refuse_long(path)
+        settle(made, path, {})
+    else:
+        with pytest.raises(Usage, match="shorten the source's name"):
+            _refuse_long(path)
 
 
 def test_a_result_never_takes_the_place_of_another(tmp_path: Path) -> None:

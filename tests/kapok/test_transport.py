@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from scripted import scripted
 from kapok import language
 from kapok.client import Client
 from kapok.connection import Connection
-from kapok.errors import ApiError, NotKapok, ServiceUnreachable
-from kapok.transport import Transport, tries
+from kapok.errors import ApiError, NotKapok, ServiceUnreachable, Usage
+from kapok.transport import Transport, open_http, tries
 
 
 def test_a_problem_becomes_an_error_with_code_and_request_id(
@@ -95,6 +96,35 @@ def test_nobody_there_is_said_within_the_patience() -> None:
 
     assert time.monotonic() - began < 2
     alone.close()
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "socks://127.0.0.1:1"])
+def test_a_proxy_that_nobody_here_speaks_is_said(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """As many a workstation has it in its environment."""
+    monkeypatch.setenv("ALL_PROXY", proxy)
+
+    with pytest.raises(Usage, match=r"proxy.*NO_PROXY"):
+        open_http("http://kapok.example:8040")
+
+
+def test_certificates_that_cannot_be_read_are_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+
+    with pytest.raises(Usage, match="SSL_CERT_FILE"):
+        open_http("https://kapok.example")
+
+
+def test_an_answer_that_leads_in_circles_is_no_traceback() -> None:
+    """A portal that wants a login stands before the service."""
+    with scripted("", status=302, headers={"Location": "/again"}) as (url, _):
+        asking = Transport(Connection(url, "kpk_x"))
+        with pytest.raises(ServiceUnreachable, match="redirect"):
+            asking.read("/somewhere")
+        asking.close()
 
 
 def test_the_key_is_in_no_repr() -> None:

@@ -294,6 +294,36 @@ def test_a_file_that_changes_while_it_is_sent_is_refused(
     assert service.count(f"POST /v1/uploads/{service.upload().id}/complete") == 0
 
 
+def test_a_file_that_changed_leaves_nothing_in_the_store(
+    service: Service, transport: Transport, file: Path
+) -> None:
+    """No later run goes on with it: each try of a recording stayed there for three days."""
+    sending = upload(transport, UploadRequest(file, "x"))
+    next(sending)
+    with file.open("ab") as more:
+        more.write(b"more")
+
+    with pytest.raises(FileChanged):
+        follow(sending, None)
+
+    assert service.upload().state == "aborted"
+
+
+def test_a_store_that_stands_still_does_not_hold_who_leaves(
+    service: Service, transport: Transport, file: Path
+) -> None:
+    """Ctrl-C waited for minutes, for an answer that did not come."""
+    service.proxy.put_s = 15.0
+    sending: Iterator[Transfer] = upload(transport, UploadRequest(file, "x"))
+    while not service.proxy.putting:
+        next(sending)
+    began = time.monotonic()
+
+    sending.close()  # type: ignore[attr-defined]
+
+    assert time.monotonic() - began < 5
+
+
 def test_an_empty_file_is_refused_before_anything_is_asked(
     service: Service, transport: Transport, tmp_path: Path
 ) -> None:
