@@ -6,7 +6,7 @@ A job that is begun is nobody else's yet: its asset may be locked before it.
 from __future__ import annotations
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from storage.errors import JobNotFound
 from storage.schema import Asset, Job
@@ -20,6 +20,7 @@ def lock_job(session: Session, job_id: str) -> Job:
     """
     query = (
         select(Job)
+        .options(defer(Job.plan))  # megabytes of a long programme, that few of its steps' ends need
         .where(Job.id == job_id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)

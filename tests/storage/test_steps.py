@@ -244,7 +244,7 @@ def statements(world: World) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-def test_who_adds_no_steps_does_not_ask_for_the_names_of_thousands(world: World) -> None:
+def test_who_adds_no_steps_asks_neither_for_the_plan_nor_for_the_names_of_thousands(world: World) -> None:
     """The job is locked meanwhile, and every chunk of ten hours ends so."""
     step = encode()
     world.job(step, NewStep("join", "join hd", {}, after=("encode",)))
@@ -256,6 +256,7 @@ def test_who_adds_no_steps_does_not_ask_for_the_names_of_thousands(world: World)
     assert [queue for _, queue in ready] == ["package"]
     assert any(text.startswith("UPDATE steps") for text in asked)
     assert not [text for text in asked if text.startswith("SELECT steps.id, steps.name")]
+    assert not [text for text in asked if "jobs.plan" in text]
 
 
 def test_steps_of_fifty_long_profiles_have_names_that_both_databases_take(world: World) -> None:
