@@ -244,7 +244,9 @@ def statements(world: World) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-def test_who_adds_no_steps_asks_neither_for_the_plan_nor_for_the_names_of_thousands(world: World) -> None:
+def test_who_adds_no_steps_asks_neither_for_the_plan_nor_for_the_names_of_thousands(
+    world: World,
+) -> None:
     """The job is locked meanwhile, and every chunk of ten hours ends so."""
     step = encode()
     world.job(step, NewStep("join", "join hd", {}, after=("encode",)))
