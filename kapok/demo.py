@@ -166,7 +166,7 @@ def _access_copy(
 def collect(client: Client, asset_id: str, job_ids: Sequence[str], keep: Path) -> Record:
     """Copy everything that was made into `keep`, each file proven by its hash where it has one."""
     made = [item for item in client.renditions(asset_id) if item["job_id"] in job_ids]
-    ready = [item for item in made if item["state"] == "ready"]
+    ready = [client.rendition(item["id"]) for item in made if item["state"] == "ready"]
     for rendition in ready:
         suffix = Path(str(rendition["file_name"])).suffix
         rendition["path"] = f"renditions/{rendition['profile']}{suffix}"

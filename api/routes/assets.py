@@ -118,7 +118,7 @@ def sign_source(asset_id: str, backend: BackendDep, caller: SourceReader) -> Fil
 def list_renditions(
     asset_id: str, backend: BackendDep, caller: Reader
 ) -> rendition_model.Renditions:
-    """Every rendition of every job of this asset, with facts and scores."""
+    """Every rendition of every job of this asset, with facts and scores, without its commands."""
     with backend.database.read() as session:
         assets.get_asset(session, caller.organisation_id, asset_id)
         rows = renditions.list_renditions(session, caller.organisation_id, asset_id)

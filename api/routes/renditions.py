@@ -22,7 +22,8 @@ def show_rendition(rendition_id: str, backend: BackendDep, caller: Reader) -> mo
     with backend.database.read() as session:
         row = renditions.get_rendition(session, caller.organisation_id, rendition_id)
         read = programmes.readings(session, row.asset_id)[row.job_id]
-        return rendition(row, renditions.measurements(session, row.id), read.programme)
+        scores = renditions.measurements(session, row.id)
+        return rendition(row, scores, read.programme, row.commands)
 
 
 @router.get("/{rendition_id}/download")

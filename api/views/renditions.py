@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from api.models import renditions as model
 from api.models.common import Failure
@@ -13,9 +14,12 @@ from storage.catalogue.commands import unpacked
 
 
 def rendition(
-    row: schema.Rendition, scores: Iterable[schema.MeasurementRow], programme: int | None
+    row: schema.Rendition,
+    scores: Iterable[schema.MeasurementRow],
+    programme: int | None,
+    commands: Sequence[Any] | None = None,
 ) -> model.Rendition:
-    """`programme` is what its job read."""
+    """`programme` is what its job read; `commands` are as they are kept."""
     facts = from_json(RenditionFacts, row.facts) if row.facts else None
     container: str = row.rung["container"]
     video = row.rung["video"] or {}
@@ -34,7 +38,7 @@ def rendition(
         facts=model.Facts.model_validate(facts) if facts else None,
         colour_decision=video.get("colour_decision"),
         measurements=[from_json(Measurement, score.values) for score in scores],
-        commands=None if row.commands is None else unpacked(row.commands),
+        commands=None if commands is None else unpacked(commands),
         tools=row.tools,
         error=Failure.model_validate(row.error) if row.error else None,
         created_at=row.created_at,

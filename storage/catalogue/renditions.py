@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from storage.catalogue import events
 from storage.catalogue.commands import packed
@@ -52,9 +52,13 @@ def get_rendition(session: Session, organisation_id: str, rendition_id: str) -> 
 def list_renditions(
     session: Session, organisation_id: str, asset_id: str
 ) -> list[tuple[Rendition, list[MeasurementRow]]]:
-    """Every rendition of an asset with its scores, newest job first, in the order of its plan."""
+    """Every rendition of an asset with its scores, newest job first, in the order of its plan.
+
+    Without its commands, of which those of ten hours are megabytes.
+    """
     query = (
         select(Rendition)
+        .options(defer(Rendition.commands, raiseload=True))
         .join(Job, Job.id == Rendition.job_id)
         .where(Rendition.organisation_id == organisation_id, Rendition.asset_id == asset_id)
         .order_by(Job.created_at.desc(), Job.id, Rendition.id)

@@ -168,7 +168,7 @@ def test_a_rendition_carries_its_proof(
     path = f"/v1/assets/{asset.id}/renditions"
     (listed,) = admin.get(path).json()["data"]
     shown = admin.get(f"/v1/renditions/{made.id}").json()
-    assert shown == listed
+    assert {**shown, "commands": None} == listed  # those of ten hours are megabytes
     assert (shown["state"], shown["profile"]) == ("ready", "mobile-540p")
     facts = shown["facts"]
     assert (facts["frame_rate"], facts["duration_s"], facts["frames"]) == ("25/1", 3.0, 75)
