@@ -49,8 +49,8 @@ class Rendition(Sent):
     )
     measurements: list[Measurement] = Field(description="Each score with the model that gave it.")
     commands: list[Any] | None = Field(
-        description="The exact argv of each tool that made it, encode first. Null in lists: ask for "
-        "the rendition itself."
+        description="The exact argv of each tool that made it, encode first. Null in lists: ask "
+        "for the rendition itself."
     )
     tools: dict[str, Any] | None = Field(description="Versions of those tools.")
     error: Failure | None
