@@ -91,6 +91,7 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         decisions=(),
         source_colour=complete_colour(source),
         source_pix_fmt=source.pix_fmt,
+        source_chroma_location=source.chroma_location,
         source_field_order=inspection.scan,
         source_pulldown=film,
         source_timecode=info.timecode,

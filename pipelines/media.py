@@ -85,7 +85,8 @@ class VideoTrack:
     """One picture track. `width` and `height` are as stored, before rotation and pixel aspect.
 
     `rotation_deg` is clockwise; a `mirrored` picture is shown as in a mirror besides. Of
-    `field_pictures` each is one field, which nothing puts together.
+    `field_pictures` each is one field, which nothing puts together. `chroma_location` is where the
+    samples of colour of 4:2:0 stand, where that is not at the left between two lines.
     """
 
     index: int
@@ -111,6 +112,7 @@ class VideoTrack:
     captions: tuple[Captions, ...] = ()
     mirrored: bool = False
     field_pictures: bool = False
+    chroma_location: str | None = None
 
     @property
     def is_rgb(self) -> bool:

@@ -105,7 +105,7 @@ def _sized(enlarged: tuple[int, int] | None) -> dict[str, Any]:
     if enlarged is None:
         return {}
     width, height = enlarged
-    return {"width": width, "height": height, "filter": "lanczos"}
+    return {"width": width, "height": height, "filter": "lanczos", "chromal": "left"}
 
 
 def signal(stream: Any, colour: Colour, **others: str) -> Any:

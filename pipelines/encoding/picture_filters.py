@@ -91,7 +91,13 @@ def resampled(stream: Any, plan: Plan) -> Any:
 
 
 def scaled(stream: Any, size: tuple[int, int], plan: Plan) -> Any:
-    """The source's pictures at that size with square pixels, so that any conversion takes them."""
+    """The source's pictures at that size with square pixels, so that any conversion takes them.
+
+    Their samples of colour stand at the left, between two lines, as all that is made of them says.
+    """
+    stands = plan.source_chroma_location
+    if stands:  # of pictures that keep their size `scale` moves none
+        stream = stream.filter("zscale", chromalin=stands, chromal="left")
     stream = rescaled(stream, size)
     finer = finer_chroma(plan.source_pix_fmt)
     return stream.filter("format", finer) if finer else stream

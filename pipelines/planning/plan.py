@@ -119,6 +119,7 @@ def plan(
         source_whole=source.picture.whole if source.picture else None,
         source_codec=source.picture.codec if source.picture else None,
         source_pix_fmt=source.picture.pix_fmt if source.picture else None,
+        source_chroma_location=source.picture.chroma_location if source.picture else None,
         source_rotation_deg=rotation_after_fields(source.picture, inspection),
         start_s=info.start_s,
         programme=info.programme,

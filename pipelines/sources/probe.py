@@ -39,6 +39,7 @@ from pipelines.rates import nearest_standard_rate
 from pipelines.running import isolated_python
 from pipelines.running.run import capture
 from pipelines.running.sandbox import active
+from pipelines.sources.ask_ffprobe import ask_ffprobe
 from pipelines.sources.ask_stream import ask_track_at_once
 from pipelines.sources.containers import FORMATS, MAX_PIXELS, may_jump
 from pipelines.sources.first_picture import FirstPicture, first_picture
@@ -68,6 +69,8 @@ _DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
 # ffmpeg's.
 TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "eia_608", "ttml"})
 TEXT_CODECS |= {"dvb_teletext"}
+# ITU-T H.273, 8.7, by the names of ffprobe and of ffmpeg's filters; "left" is what all assume.
+_CHROMA_LOCATIONS = frozenset({"center", "topleft", "top", "bottomleft", "bottom"})
 _LANGUAGE_OF_TTML = re.compile(r"""<[^<>]*\bxml:lang=["']([A-Za-z0-9-]+)["']""")
 # AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
 _FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
@@ -87,6 +90,7 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
     found = _sniff(path)
     _refuse_broken(path, found)
     video, unreadable = _video_tracks(path, found["video"])
+    video = _with_chroma(path, video)
     audio = tuple(_audio_track(track) for track in found["audio"] if track["decoded"])
     if not video and not audio:
         message = (
@@ -140,6 +144,21 @@ def _video_tracks(
         )
         raise NoEssence(message)
     return tuple(read), unreadable
+
+
+def _with_chroma(path: Path, video: tuple[VideoTrack, ...]) -> tuple[VideoTrack, ...]:
+    """Where the samples of colour stand, by ffprobe: PyAV does not tell."""
+    if not any(track.pix_fmt.startswith("yuv420p") for track in video):
+        return video
+    entries = "stream=index,chroma_location"
+    told = ask_ffprobe(path, "-select_streams", "v", "-show_entries", entries)
+    known = {one["index"]: one.get("chroma_location") for one in told.get("streams", [])}
+    return tuple(
+        replace(track, chroma_location=known.get(track.index))
+        if known.get(track.index) in _CHROMA_LOCATIONS
+        else track
+        for track in video
+    )
 
 
 def _sniff(path: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pipelines.sound.sound_codecs import codec_name
 from pipelines.verification.decoded import Decoded, DecodedPicture, DecodedSound, Packets
 from pipelines.verification.readback import PictureReading, Reading, SoundReading
 
+_UNSAID = (None, "unspecified")
 _START_TOLERANCE_S = Fraction(5, 1000)
 _ROUNDING_S = Fraction(2, 1000)
 _LONGEST_BLOCK = 1536  # samples: AC-3's
@@ -193,6 +194,9 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
     for name, (plan, file) in wanted.items():
         if plan != file:
             yield f"{name} is {file}, {plan} planned"
+    kept = planned.copied or planned.lossless or not planned.pix_fmt.startswith("yuv420")
+    if not kept and found.chroma_location not in (*_UNSAID, "left"):
+        yield f"its samples of colour stand at {found.chroma_location}, left planned"
     if found.rate_that_means(planned.frame_rate) is None:
         rates = " or ".join(map(str, found.frame_rates)) or "unknown"
         yield f"frame rate is {rates}, {planned.frame_rate} planned"

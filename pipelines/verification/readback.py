@@ -67,6 +67,7 @@ class PictureReading:
     hdr10_in_stream: Hdr10 | None
     hdr10_in_container: Hdr10
     dynamic_metadata: str | None = None
+    chroma_location: str | None = None
     captions: tuple[str, ...] = ()
 
     def rate_that_means(self, planned: Fraction) -> Fraction | None:
@@ -201,6 +202,7 @@ def _picture(
         hdr10=None if shown is None else _hdr10(shown),
         hdr10_in_stream=_alone_hdr10(alone) if alone and stream_holds(codec, None) else None,
         hdr10_in_container=_hdr10(stream),
+        chroma_location=stream.get("chroma_location"),
         dynamic_metadata="hdr_vivid" if shown and _has_vivid(shown) else None,
         captions=tuple(alone["captions"]) if alone else (),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import clips
+import numpy as np
 import pytest
 
 from pipelines.colour.source_colour import wants_light
@@ -24,7 +25,8 @@ from pipelines.quality.measure import measure
 from pipelines.sources.probe import probe
 from pipelines.verification.mp4_boxes import picture_entry
 from pipelines.verification.readback import read_back
-from tests.pipelines.sources import verified
+from tests.pipelines.made import made_of
+from tests.pipelines.sources import call, smaller, verified
 
 pytestmark = pytest.mark.media
 
@@ -132,3 +134,45 @@ def test_metadata_that_only_one_of_them_has_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(VerificationFailed, match="content light in the container is") as wrong:
         proven(replace(made, path=changed))
     assert "in the stream" not in str(wrong.value)
+
+
+def wave(folder: Path, chroma_location: str) -> Path:
+    """HLG whose colour goes up and down with a period of 45 lines, wherever its samples stand."""
+    out = folder / f"{chroma_location}.mp4"
+    colours = "geq=lum='0.6*lum(X,Y)':cb='32768+8000*sin(2*PI*Y/45)':cr=32768"
+    tags = "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc:range=tv"
+    picture = f"testsrc2=s=960x540:r=50:d=0.4,format=yuv444p16le,{colours},{tags}"
+    stored = f"zscale=chromal={chroma_location},format=yuv420p10le"
+    words = ("-c:v", "libx265", "-x265-params", "lossless=1:log-level=none", "-tag:v", "hvc1")
+    call("-f", "lavfi", "-i", f"{picture},{stored}", *words, out)
+    return out
+
+
+def line_of_colour(path: Path, width: int, height: int) -> float:
+    """At which line of the source, up to a whole period, the first line of colour stands."""
+    raw = call("-i", path, "-frames:v", "1", "-pix_fmt", "yuv420p10le", "-f", "rawvideo", "-")
+    first = np.frombuffer(raw, np.uint16)[width * height :][: width * height // 4]
+    blue = first.reshape(height // 2, width // 2)[:, width // 4].astype(float)
+    lines = np.arange(len(blue)) * 540 / len(blue)
+    spun = np.exp(-2j * np.pi * lines / 45) @ (blue - blue.mean())
+    return float((np.angle(spun) / (2 * np.pi) + 0.25) * 45)
+
+
+def test_colour_stands_where_it_stood(tmp_path: Path) -> None:
+    """BT.2020 has its samples of colour on the first of two lines, and renditions say that they
+    stand between them: what is not moved is shown half a line too low.
+    """
+    sizes = {"cn4k-hevc-hlg": (960, 540), "mobile-540p": (640, 360)}
+    wanted = [smaller(profile(name), *size) for name, size in sizes.items()]
+    found = {}
+    for location in ("left", "topleft"):
+        folder = tmp_path / location
+        folder.mkdir()
+        source = wave(folder, location)
+        made, files = made_of(source, folder, wanted)
+        assert made.source_chroma_location == (None if location == "left" else "topleft")
+        found[location] = {name: line_of_colour(files[name], *size) for name, size in sizes.items()}
+    stored = line_of_colour(tmp_path / "left" / "left.mp4", 960, 540)
+    assert abs(line_of_colour(tmp_path / "topleft" / "topleft.mp4", 960, 540) - stored + 0.5) < 0.05
+    for name in sizes:
+        assert abs(found["topleft"][name] - found["left"][name]) < 0.1, found
