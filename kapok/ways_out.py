@@ -45,7 +45,7 @@ WAYS_OUT: Mapping[str, str] = {
     "already_published": "素材已在该专区：如需重新发布，请先撤回。",
     "job_conflict": "任务的状态不允许这样做，或另一任务正在（或已经）处理该素材的其他节目："
     "请查看任务后按下列说明处理。",
-    "invalid_cursor": "游标不是此服务给出的，或目录库后来由备份恢复：请从头开始"
+    "invalid_cursor": "游标属于其他服务或机构，或目录库后来由备份恢复：请从头开始"
     "（`kapok pull --since 0`），已有的完整文件不会重新下载。",
     # What runs underneath.
     "too_little_memory": "内存不足：请调高 KAPOK_MEMORY_BYTES、减少成品，或换更大的机器后重试。",

@@ -26,14 +26,18 @@ class FeedEntry(Sent):
     )
     published_at: datetime
     withdrawn_at: datetime | None
+    cursor: str = Field(description="As `since`: everything after this entry. Opaque.")
     files: list[FeedFile]
 
 
 class Feed(Sent):
     """Changes since the cursor, oldest first. Keep `next_cursor`: the next pull begins there."""
 
+    organisation_id: str = Field(
+        description="Whose feed it is. Its cursors are refused by every other feed: keep one each."
+    )
     data: list[FeedEntry]
-    next_cursor: str
+    next_cursor: str = Field(description="Opaque.")
     has_more: bool
 
 

@@ -16,7 +16,7 @@ from api.refusals import Forbidden
 from api.views.publications import feed_entry
 from storage import schema
 from storage.catalogue import publications
-from storage.errors import InvalidCursor, PublicationNotFound
+from storage.errors import PublicationNotFound
 
 router = APIRouter(prefix="/v1/centres/{name}", tags=["centres"])
 Puller = Annotated[Caller, Depends(may(Action.PULL))]
@@ -36,10 +36,12 @@ def read_feed(
     """
     _check_centre(caller, name)
     with backend.database.read() as session:
-        found = publications.feed(session, caller.organisation_id, name, _cursor(since), limit)
+        begin = since or publications.FEED_BEGIN
+        found = publications.feed(session, caller.organisation_id, name, begin, limit)
         return model.Feed(
+            organisation_id=caller.organisation_id,
             data=[feed_entry(backend, entry) for entry in found.data],
-            next_cursor=str(found.next_cursor),
+            next_cursor=found.next_cursor,
             has_more=found.has_more,
         )
 
@@ -80,13 +82,3 @@ def _published_for(
     if allowed is not None and centre not in allowed:
         raise PublicationNotFound(f"there is no publication {publication_id}")
     return row
-
-
-def _cursor(text: str | None) -> int:
-    if not text:
-        return 0
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidCursor(
-            "'since' is the `next_cursor` of an earlier pull: leave it out to begin."
-        )
-    return int(text)

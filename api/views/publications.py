@@ -36,6 +36,7 @@ def feed_entry(backend: Backend, entry: FeedEntry) -> centre_model.FeedEntry:
         state=row.state,  # type: ignore[arg-type] # the catalogue writes no other word
         published_at=row.created_at,
         withdrawn_at=row.withdrawn_at,
+        cursor=entry.cursor,
         files=[_feed_file(backend, file) for file in row.manifest["files"] if published],
     )
 

@@ -15,13 +15,18 @@ from storage.catalogue.pages import Page, newest_first
 from storage.clock import now
 from storage.errors import (
     AlreadyPublished,
+    InvalidCursor,
     NotPublished,
     PublicationNotFound,
     ReceiptMismatch,
 )
 from storage.ids import new_id
-from storage.schema import Asset, Publication, Receipt, Zone
+from storage.schema import Asset, Event, Publication, Receipt, Zone
 
+PUBLISHED, WITHDRAWN = CHANGES = ("publication.published", "publication.withdrawn")
+FEED_BEGIN = "0"  # the cursor before everything
+SEQ_DIGITS = 18  # what a 64-bit integer always holds
+CURSOR_HASH_LENGTH = 16
 FEED_WAY_OUT = (
     "begin again without one (`kapok pull --since 0`): files that are there already are not "
     "fetched again"
@@ -30,11 +35,12 @@ FEED_WAY_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """One change: published, or withdrawn since."""
+    """One change: published, or withdrawn since. What comes after it is read from `cursor`."""
 
     publication: Publication
     asset: Asset
     zone: Zone
+    cursor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class FeedPage:
     """`next_cursor` goes into the next call, also when there was nothing new."""
 
     data: list[FeedEntry]
-    next_cursor: int
+    next_cursor: str
     has_more: bool
 
 
@@ -76,7 +82,7 @@ def publish(
         session.flush()
     except IntegrityError as error:
         raise AlreadyPublished(f"{where} already: withdraw that publication first") from error
-    _change(session, publication, zone, "publication.published", actor)
+    _change(session, publication, zone, PUBLISHED, actor)
     return publication
 
 
@@ -89,7 +95,7 @@ def withdraw(session: Session, publication: Publication, actor: str) -> Publicat
         raise NotPublished(f"publication {publication.id} was withdrawn before")
     publication.state, publication.withdrawn_at = "withdrawn", now(session)
     zone = session.get_one(Zone, publication.zone_id)
-    _change(session, publication, zone, "publication.withdrawn", actor)
+    _change(session, publication, zone, WITHDRAWN, actor)
     return publication
 
 
@@ -124,31 +130,64 @@ def zone_of(session: Session, publication: Publication) -> Zone:
     return session.get_one(Zone, publication.zone_id)
 
 
-def feed(session: Session, organisation_id: str, centre: str, after: int, limit: int) -> FeedPage:
-    """What changed in the centre's zones since the cursor `after` (0: everything), oldest first.
+def feed(session: Session, organisation_id: str, centre: str, since: str, limit: int) -> FeedPage:
+    """What changed in the centre's zones since that cursor, oldest first.
 
     Each publication occurs once, as it is now, in the place of its last change. Raises
     `InvalidCursor`.
     """
-    events.refuse_beyond_head(session, after, FEED_WAY_OUT)
-    open_zones = [
-        zone
-        for zone in zones.list_zones(session, organisation_id)
-        if zone.centres is None or centre in zone.centres
-    ]
+    after = _event_of(session, organisation_id, since)
+    open_zones = zones.zones_of_centre(session, organisation_id, centre)
     query = (
-        select(Publication, Asset, Zone)
+        select(Publication, Asset, Zone, Event.hash)
         .join(Asset, Asset.id == Publication.asset_id)
         .join(Zone, Zone.id == Publication.zone_id)
+        .join(Event, Event.seq == Publication.event_seq)
         .where(Publication.zone_id.in_([zone.id for zone in open_zones]))
-        .where(Publication.event_seq > after)
+        .where(Publication.event_seq > (after[0] if after else 0))
         .order_by(Publication.event_seq)
         .limit(limit + 1)
     )
-    found = [FeedEntry(*row) for row in session.execute(query)]
+    found = [
+        FeedEntry(row, asset, zone, _cursor(row.event_seq, last))
+        for row, asset, zone, last in session.execute(query)
+    ]
     data = found[:limit]
-    cursor = data[-1].publication.event_seq if data else after
-    return FeedPage(data, cursor, len(found) > limit)
+    unmoved = _cursor(*after) if after else FEED_BEGIN
+    return FeedPage(data, data[-1].cursor if data else unmoved, len(found) > limit)
+
+
+def _cursor(seq: int, event_hash: str) -> str:
+    """The hash binds it to this chain: another service's, or one from before a restore, differs."""
+    return f"{seq}-{event_hash[:CURSOR_HASH_LENGTH]}"
+
+
+def _event_of(session: Session, organisation_id: str, cursor: str) -> tuple[int, str] | None:
+    """Seq and hash of the change that gave this cursor; `None` at the beginning.
+
+    Places are one chain for all organisations: a cursor of another feed would skip, in silence,
+    what has changed before it. One without a hash, as they were once, is taken where this feed
+    did have a change at its place. Raises `InvalidCursor`.
+    """
+    if cursor == FEED_BEGIN:
+        return None
+    seq, _, told = cursor.partition("-")
+    if not (seq.isascii() and seq.isdigit() and len(seq) <= SEQ_DIGITS):
+        raise InvalidCursor(
+            "'since' is the `next_cursor` of an earlier pull: leave it out to begin."
+        )
+    event = session.get(Event, int(seq))
+    if (
+        event is None
+        or event.organisation_id != organisation_id
+        or event.type not in CHANGES
+        or not event.hash.startswith(told)
+    ):
+        raise InvalidCursor(
+            f"the cursor {cursor} is not of this feed: it was given by another service or "
+            f"organisation, or before the catalogue was restored from a backup; {FEED_WAY_OUT}"
+        )
+    return event.seq, event.hash
 
 
 def record_receipt(
@@ -159,7 +198,10 @@ def record_receipt(
     files: Sequence[Mapping[str, str]],
     actor: str,
 ) -> Receipt:
-    """A centre proves that it took files. Raises `ReceiptMismatch` when one is not as published."""
+    """A centre proves that it took files. Raises `ReceiptMismatch` when one is not as published.
+
+    The same proof again is the receipt that there is: a pull that is repeated leaves no other.
+    """
     published = {file["path"]: file["sha256"] for file in publication.manifest["files"]}
     for file in files:
         if published.get(file["path"]) != file["sha256"].lower():
@@ -167,12 +209,17 @@ def record_receipt(
                 f"{file['path']!r} with SHA-256 {file['sha256']} is not in publication "
                 f"{publication.id}: pull the file again and compare its hash"
             )
+    proven = [{"path": file["path"], "sha256": file["sha256"].lower()} for file in files]
+    earlier = select(Receipt).where(Receipt.publication_id == publication.id)
+    for receipt in session.scalars(earlier.where(Receipt.centre == centre)):
+        if receipt.files == proven:
+            return receipt
     receipt = Receipt(
         id=new_id("rec"),
         organisation_id=publication.organisation_id,
         publication_id=publication.id,
         centre=centre,
-        files=[{"path": file["path"], "sha256": file["sha256"].lower()} for file in files],
+        files=proven,
         created_at=now(session),
     )
     session.add(receipt)

@@ -84,3 +84,12 @@ def get_zone(session: Session, organisation_id: str, name: str) -> Zone:
 def list_zones(session: Session, organisation_id: str) -> list[Zone]:
     query = select(Zone).where(Zone.organisation_id == organisation_id)
     return list(session.scalars(query.order_by(Zone.created_at, Zone.id)))
+
+
+def zones_of_centre(session: Session, organisation_id: str, centre: str) -> list[Zone]:
+    """Those that a centre may pull from."""
+    return [
+        zone
+        for zone in list_zones(session, organisation_id)
+        if zone.centres is None or centre in zone.centres
+    ]

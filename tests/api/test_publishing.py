@@ -172,10 +172,13 @@ def test_a_feed_is_read_page_by_page(org: api_world.Organisation) -> None:
     params = {"limit": 2, "since": first["next_cursor"]}
     second = centre.get("/v1/centres/foshan/feed", params=params).json()
     assert second["has_more"] is False
+    params = {"limit": 1, "since": first["data"][0]["cursor"]}
+    assert centre.get("/v1/centres/foshan/feed", params=params).json()["data"] == first["data"][1:]
     pages = [*first["data"], *second["data"]]
     assert [entry["publication_id"] for entry in pages] == made
     nothing = centre.get("/v1/centres/foshan/feed", params={"since": second["next_cursor"]}).json()
-    assert nothing == {"data": [], "next_cursor": second["next_cursor"], "has_more": False}
+    where = {"organisation_id": org.id, "next_cursor": second["next_cursor"]}
+    assert nothing == {**where, "data": [], "has_more": False}
 
 
 def test_a_feeds_cursor_from_before_a_restore_is_refused(org: api_world.Organisation) -> None:

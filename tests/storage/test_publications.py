@@ -48,9 +48,9 @@ def publish(world: World, asset: Asset, zone_name: str = "hd") -> Publication:
     return world.write(change)
 
 
-def feed(world: World, centre: str = "foshan", after: int = 0) -> publications.FeedPage:
+def feed(world: World, centre: str = "foshan", since: str = "0") -> publications.FeedPage:
     return world.read(
-        lambda session: publications.feed(session, world.organisation_id, centre, after, 10)
+        lambda session: publications.feed(session, world.organisation_id, centre, since, 10)
     )
 
 
@@ -248,19 +248,31 @@ def test_a_published_asset_is_in_the_feed_of_every_centre(world: World) -> None:
     [entry] = page.data
     assert (entry.publication.id, entry.asset.id, entry.zone.name) == (made.id, asset.id, "hd")
     assert entry.publication.manifest == {"files": [FILE]}
-    assert page.next_cursor == made.event_seq > 0
-    assert feed(world, after=page.next_cursor) == publications.FeedPage(
+    assert page.next_cursor == entry.cursor
+    assert feed(world, since=page.next_cursor) == publications.FeedPage(
         [], page.next_cursor, has_more=False
     )
 
 
-def test_a_cursor_that_no_event_has_had_is_refused(world: World) -> None:
-    """After a restore from a backup the feed would be silent, and skip what comes next."""
-    publish(world, world.asset())
-    newest = world.read(events.head)
-    assert feed(world, after=newest).data == []
-    with pytest.raises(InvalidCursor, match=r"beyond the newest event.*backup.*--since 0.*again"):
-        feed(world, after=newest + 1)
+def test_a_cursor_belongs_to_one_feed(world: World) -> None:
+    """Places are one chain for all: another organisation's, another service's, or one from before
+    a restore would skip in silence what has changed before it.
+    """
+    made = publish(world, world.asset())
+    cursor, newest = feed(world).next_cursor, world.read(events.head)
+    seq = str(made.event_seq)
+    assert cursor.startswith(f"{seq}-")
+    assert feed(world, since=seq) == feed(world, since=cursor)  # as they were once
+    for wrong in (f"{seq}-{'0' * 16}", f"{newest + 1}{cursor[len(seq) :]}", str(newest + 1), "1"):
+        with pytest.raises(InvalidCursor, match=r"not of this feed.*backup.*--since 0.*again"):
+            feed(world, since=wrong)
+    for its_own in (cursor, seq):
+        with pytest.raises(InvalidCursor, match="another service or organisation"):
+            world.read(
+                lambda session, one=its_own: publications.feed(
+                    session, "org_other", "foshan", one, 10
+                )
+            )
 
 
 def test_an_asset_is_in_a_zone_once(world: World) -> None:
@@ -288,7 +300,7 @@ def test_a_withdrawal_comes_after_the_cursor_of_who_has_pulled(world: World) -> 
     made = publish(world, world.asset())
     cursor = feed(world).next_cursor
     world.write(lambda session: publications.withdraw(session, made, "key_test"))
-    [entry] = feed(world, after=cursor).data
+    [entry] = feed(world, since=cursor).data
     assert (entry.publication.id, entry.publication.state) == (made.id, "withdrawn")
     with pytest.raises(NotPublished):
         world.write(lambda session: publications.withdraw(session, made, "key_test"))
@@ -316,19 +328,19 @@ def test_a_feed_is_read_in_pages_in_the_order_of_changes(world: World) -> None:
     """Oldest first, and `has_more` says when to go on at once."""
     made = [publish(world, world.asset()).id for _ in range(3)]
 
-    def page(after: int) -> publications.FeedPage:
+    def page(since: str) -> publications.FeedPage:
         return world.read(
-            lambda session: publications.feed(session, world.organisation_id, "foshan", after, 2)
+            lambda session: publications.feed(session, world.organisation_id, "foshan", since, 2)
         )
 
-    first = page(0)
+    first = page("0")
     second = page(first.next_cursor)
     found = [entry.publication.id for entry in (*first.data, *second.data)]
     assert (found, first.has_more, second.has_more) == (made, True, False)
 
 
 def test_a_receipt_proves_what_was_published(world: World) -> None:
-    """Another hash or another path is no proof."""
+    """Another hash or another path is no proof; the same proof again is no other receipt."""
     made = publish(world, world.asset())
 
     def receive(path: str, sha256: str) -> list[dict[str, str]]:
@@ -348,6 +360,7 @@ def test_a_receipt_proves_what_was_published(world: World) -> None:
     for path, sha256 in (("hd.mp4", "00" * 32), ("other.mp4", SHA)):
         with pytest.raises(ReceiptMismatch, match="pull the file again"):
             receive(path, sha256)
+    assert receive("hd.mp4", SHA) == [{"path": "hd.mp4", "sha256": SHA}]
     kept = world.read(lambda session: session.scalars(select(Receipt)).all())
     assert [(receipt.publication_id, receipt.centre) for receipt in kept] == [(made.id, "foshan")]
 
@@ -362,5 +375,5 @@ def test_nothing_of_another_organisation_is_found(world: World) -> None:
     ):
         with pytest.raises(error):
             world.read(lambda session, find=find, one=identifier: find(session, "org_other", one))
-    other = world.read(lambda session: publications.feed(session, "org_other", "foshan", 0, 10))
+    other = world.read(lambda session: publications.feed(session, "org_other", "foshan", "0", 10))
     assert other.data == []
