@@ -23,6 +23,7 @@ from pipelines.running.durable import give_name
 from pipelines.running.file_locks import is_ours
 
 REFUSALS = 3  # a signature can expire; three refusals in a row are another fault
+PARTIAL = ".partial"
 Digest = Any  # hashlib gives its digest objects no public type
 
 
@@ -58,7 +59,7 @@ def download(
     if target.is_file() and not overwrite:
         raise there_already(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target.with_name(f".{target.name}{PARTIAL}")
     for _ in range(2):
         with _alone(partial, target.name) as out:
             found = yield from _fetch(Source(http, base_url, sign, file), out, target.name)
@@ -74,6 +75,12 @@ def download(
             "传输途中字节被改动，请换一个网络再试，并报告此问题",
         )
     )
+
+
+def drop_partials(folder: Path) -> None:
+    """What downloads into the folder left unfinished, and nobody is going to finish."""
+    for partial in folder.rglob(f".*{PARTIAL}"):
+        partial.unlink()
 
 
 @dataclass(slots=True)
@@ -110,23 +117,31 @@ def _still_has_its_name(out: BinaryIO, partial: Path) -> bool:
 
 
 def _fetch(source: Source, out: BinaryIO, name: str) -> Generator[Transfer, None, str]:
-    """Append what `out` lacks; the SHA-256 of all of it. One digest lives through retries."""
+    """Append what `out` lacks; the SHA-256 of all of it. One digest lives through retries.
+
+    The patience is with a link that brings nothing: it begins again where bytes have come.
+    """
     size = source.file.size_bytes
     digest = _digest_of(out, size)
-    resumed, refusals = out.tell(), 0
-    for last in tries(LONG_PATIENCE_S):
-        try:
-            for _ in _receive(source, out, digest):
-                yield Transfer(name, out.tell(), size, resumed)
-            break
-        except (httpx.RequestError, ApiError) as error:
-            failure = _failure(source.base_url, error)
-            refusals += not failure.retryable
-            if last or refusals >= REFUSALS:
-                raise failure from error
-        source.file = source.sign()
-    out.flush()
-    return str(digest.hexdigest())
+    resumed = out.tell()
+    while True:
+        have, refusals = out.tell(), 0
+        for last in tries(LONG_PATIENCE_S):
+            try:
+                for _ in _receive(source, out, digest):
+                    yield Transfer(name, out.tell(), size, resumed)
+            except (httpx.RequestError, ApiError) as error:
+                failure = _failure(source.base_url, error)
+                refusals += not failure.retryable
+                spent = last or refusals >= REFUSALS
+                if spent and out.tell() == have:
+                    raise failure from error
+            else:
+                out.flush()
+                return str(digest.hexdigest())
+            source.file = source.sign()
+            if spent:
+                break
 
 
 def _digest_of(out: BinaryIO, size_bytes: int) -> Digest:

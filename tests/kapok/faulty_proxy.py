@@ -9,7 +9,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
-CUT, LOST = 0, -1  # the connection ends in the middle of the request; before its answer
+# The connection ends in the middle of the request; before its answer; in the middle of that.
+CUT, LOST, HALF = 0, -1, -2
 HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date"})
 
 
@@ -17,7 +18,8 @@ class FaultyProxy:
     """`faults` maps "METHOD /path-start" to what the next such requests get in turn.
 
     A status is answered in the service's place, `CUT` reads half of the body and hangs up, `LOST`
-    forwards the request and hangs up on its answer. Anything else is forwarded as it is.
+    forwards the request and hangs up on its answer, `HALF` after half of that. Anything else is
+    forwarded as it is.
     """
 
     def __init__(self) -> None:
@@ -76,26 +78,27 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(size // 2 if fault == CUT else size)
         if fault == CUT or len(body) < size:  # in the second case the client was killed
             self.close_connection = True
-        elif fault is None or fault == LOST:
-            self._forward(body, answer=fault is None)
+        elif fault in (None, LOST, HALF):
+            self._forward(body, fault)
         else:
             self._send(fault, {}, json.dumps({"code": f"fault_{fault}", "detail": "as asked"}))
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _route  # noqa: N815 - named so
 
-    def _forward(self, body: bytes, *, answer: bool) -> None:
+    def _forward(self, body: bytes, fault: int | None) -> None:
         with _Putting(self.proxy, self.command):
             service = http.client.HTTPConnection("127.0.0.1", self.proxy.upstream, timeout=60)
             service.request(self.command, self.path, body or None, dict(self.headers.items()))
             response = service.getresponse()
             content = response.read()
             service.close()
-        if answer:
-            self._send(response.status, dict(response.getheaders()), content)
-        else:
-            self.close_connection = True
+        if fault != LOST:
+            self._send(response.status, dict(response.getheaders()), content, half=fault == HALF)
+        self.close_connection = self.close_connection or fault is not None
 
-    def _send(self, status: int, headers: dict[str, str], content: bytes | str) -> None:
+    def _send(
+        self, status: int, headers: dict[str, str], content: bytes | str, *, half: bool = False
+    ) -> None:
         body = content.encode() if isinstance(content, str) else content
         self.send_response(status)
         for name, value in headers.items():
@@ -103,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2] if half else body)
 
 
 class _Putting:

@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
+from faulty_proxy import HALF
 from real_service import Service
 
 from kapok.download import SignedFile, download
@@ -145,6 +146,21 @@ def test_an_expired_url_is_signed_again(
     fetch(transport, signer, tmp_path / "file.mp4")
 
     assert signer.calls == 3
+
+
+def test_a_link_that_breaks_again_and_again_is_gone_on_with_while_bytes_come(
+    service: Service, transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The patience is with a link that brings nothing: a file of hours outlives many breaks."""
+    monkeypatch.setattr("kapok.download.LONG_PATIENCE_S", 0.0)
+    service.fail("GET /store/objects", HALF, HALF)
+
+    fetch(transport, Signer(service), tmp_path / "file.mp4")
+
+    assert (tmp_path / "file.mp4").read_bytes() == DATA
+    service.fail("GET /store/objects", 503)
+    with pytest.raises(ApiError, match="as asked"):
+        fetch(transport, Signer(service), tmp_path / "other.mp4")
 
 
 def test_an_object_that_is_gone_ends_the_download(
