@@ -302,9 +302,14 @@ class Client:
         *,
         since: str | None = None,
         on_progress: ShowTransfer | None = None,
+        tell: Callable[[Pulled], None] | None = None,
     ) -> Pulled:
-        """Take what was published for a centre since a cursor, or since the folder's last pull."""
-        pulling = pull(self._transport, centre, Path(output), since=since)
+        """Take what was published for a centre since a cursor, or since the folder's last pull.
+
+        `tell` gets the same as is returned, and gets it when the pull ends early too: what it
+        returned from is not told again. Raises `PullIncomplete` where some of it failed.
+        """
+        pulling = pull(self._transport, centre, Path(output), since=since, tell=tell)
         return follow(pulling, on_progress)
 
     def create_key(self, name: str, role: str) -> Record:

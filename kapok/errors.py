@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import KapokError
+
+if TYPE_CHECKING:
+    from kapok.pull import Pulled
 
 OK, FAILED, USAGE, AUTH, NOT_FOUND, CONFLICT, JOB_FAILED, GATE_FAILED, INTERRUPTED = (
     0, 1, 2, 3, 4, 5, 6, 7, 130,
@@ -109,6 +112,16 @@ class UnsafePath(KapokError):
     """A path in a feed would leave the output folder."""
 
     code = "unsafe_path"
+
+
+class PullIncomplete(KapokError):
+    """Some publications could not be pulled: `pulled.failed`, beside what was brought."""
+
+    code = "pull_incomplete"
+
+    def __init__(self, message: str, pulled: Pulled) -> None:
+        super().__init__(message)
+        self.pulled = pulled
 
 
 class DataInUse(KapokError):

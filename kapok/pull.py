@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kapok.address import route
-from kapok.download import SignedFile, download
-from kapok.errors import UnsafePath
+from kapok.download import SignedFile, download, drop_partials
+from kapok.errors import ApiError, PullIncomplete, ServiceUnreachable, UnsafePath
 from kapok.language import t
+from kapok.pull_record import Place, PullRecord, pull_record
 from kapok.transfer import Transfer
 from kapok.transport import LONG_PATIENCE_S, Transport
+from pipelines.errors import HashMismatch, KapokError
 
 PAGE = 50
+OF_ONE_PUBLICATION = (ApiError, HashMismatch, ServiceUnreachable, UnsafePath)
+Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,147 +37,208 @@ class PulledFile:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What one pull brought, and where the next one begins."""
+    """What was brought and not told before, and where the next pull begins.
+
+    `failed` lists the publications that could not be taken, with `code` and `detail`: the cursor
+    stays before the first of them.
+    """
 
     files: tuple[PulledFile, ...]
     withdrawn: tuple[dict[str, Any], ...]
+    failed: tuple[dict[str, Any], ...]
     cursor: str | None
 
     def record(self) -> dict[str, Any]:
         return asdict(self)
 
 
-class Cursor:
-    """Where the last pull of a centre into this folder ended; kept in the folder itself."""
-
-    def __init__(self, output: Path, centre: str) -> None:
-        self._path = output / f".kapok-cursor-{re.sub(r'[^A-Za-z0-9_.-]', '_', centre)}.json"
-
-    def read(self) -> str | None:
-        try:
-            return str(json.loads(self._path.read_text())["cursor"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def write(self, cursor: str) -> None:
-        partial = self._path.with_suffix(".partial")
-        with partial.open("w") as file:
-            json.dump({"cursor": cursor}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._path)
-
-
 def pull(
-    transport: Transport, centre: str, output: Path, *, since: str | None = None
-) -> Generator[Transfer, None, Pulled]:
-    """Take every publication after `since`, or after the folder's own cursor.
-
-    The cursor moves only when a page is on disk, proven and receipted; a broken pull repeats at
-    most a page, and files that are already whole are not fetched again.
-    """
-    output.mkdir(parents=True, exist_ok=True)
-    kept = Cursor(output, centre)
-    cursor = since if since is not None else kept.read()
-    files: list[PulledFile] = []
-    withdrawn: list[dict[str, Any]] = []
-    more = True
-    while more:
-        page = transport.get(_feed(centre), since=cursor, limit=PAGE, patience_s=LONG_PATIENCE_S)
-        for publication in page["data"]:
-            if publication["state"] == "withdrawn":
-                withdrawn.append({name: publication.get(name) for name in WITHDRAWN_FIELDS})
-            else:
-                files += yield from _take(transport, centre, cursor, publication, output)
-        cursor, more = page["next_cursor"] or cursor, bool(page["has_more"])
-        if cursor is not None:
-            kept.write(cursor)
-    return Pulled(tuple(files), tuple(withdrawn), cursor)
-
-
-WITHDRAWN_FIELDS = ("publication_id", "asset_id", "title", "zone")
-
-
-def _feed(centre: str) -> str:
-    return route("centres", centre, "feed")
-
-
-def _take(
     transport: Transport,
     centre: str,
-    cursor: str | None,
-    publication: Mapping[str, Any],
     output: Path,
-) -> Generator[Transfer, None, list[PulledFile]]:
-    """Every file of one publication, then one receipt for all of them."""
-    taken = []
-    for entry in publication["files"]:
-        place = PurePosixPath(safe_name(publication["publication_id"])) / safe_path(entry["path"])
-        signer = Signer(transport, centre, cursor, publication["publication_id"], entry)
-        yield from download(transport.http, transport.url, signer, output / place)
-        taken.append(_pulled(publication, entry, str(place)))
-    receipt = [{"path": f["path"], "sha256": f["sha256"]} for f in publication["files"]]
-    transport.post(
-        route("centres", centre, "receipts"),
-        {"publication_id": publication["publication_id"], "files": receipt},
-        patience_s=LONG_PATIENCE_S,
-    )
-    return taken
+    *,
+    since: str | None = None,
+    tell: Callable[[Pulled], None] | None = None,
+) -> Generator[Transfer, None, Pulled]:
+    """Take every publication after `since`, or after where the folder's last pull of this feed
+    ended. One that fails stops no other; the next pull begins with it, and asks for none of the
+    others again.
+
+    `tell` gets what was brought, also when the pull ends early; what a pull that was killed, or
+    that ended early without a `tell`, has brought is in the next one's answer. Raises
+    `PullIncomplete` at the end for what failed, `FileInUse` while another pull runs here.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    with pull_record(output, centre) as record:
+        pulling = _Pull(transport, centre, output, record)
+        try:
+            yield from pulling.run(since)
+        except KapokError:
+            if tell is not None and (pulling.failed or record.untold()):
+                tell(pulling.brought())
+                record.told()
+            raise
+        pulled = pulling.brought()
+        if tell is not None:
+            tell(pulled)
+        record.told()
+    if pulled.failed:
+        raise PullIncomplete(_what_failed(pulled), pulled)
+    return pulled
+
+
+class _Pull:
+    """One run over the feed. `failed` are the gaps that it leaves."""
+
+    def __init__(self, transport: Transport, centre: str, output: Path, record: PullRecord) -> None:
+        self._transport, self._centre = transport, centre
+        self._output, self._record = output, record
+        self._place = Place()
+        self.failed: list[dict[str, Any]] = []
+
+    def run(self, since: str | None) -> Generator[Transfer, None, None]:
+        self._place = self._kept_place() if since is None else Place(since)
+        cursor, more, in_trouble = self._place.cursor, True, False
+        while more:
+            page = self._feed(cursor, PAGE)
+            more = bool(page["has_more"])
+            for entry in page["data"]:
+                before, cursor = cursor, entry["cursor"]
+                try:
+                    yield from self._take(page["organisation_id"], before, entry)
+                    in_trouble = False
+                except _ChangedMeanwhile:
+                    self._pass(page["organisation_id"], entry)
+                    more = True  # it comes once more, where it is now
+                except OF_ONE_PUBLICATION as error:
+                    self.failed.append(_failure(entry, error))
+                    if in_trouble and error.retryable:
+                        raise  # two in a row are no fault of one publication
+                    in_trouble = error.retryable
+
+    def brought(self) -> Pulled:
+        lines = self._record.untold()
+        return Pulled(
+            tuple(PulledFile(**file) for line in lines for file in line["files"]),
+            tuple(
+                {name: line[name] for name in ABOUT}
+                for line in lines
+                if line["state"] == "withdrawn"
+            ),
+            tuple(self.failed),
+            self._place.cursor,
+        )
+
+    def _kept_place(self) -> Place:
+        if self._record.is_new:
+            return Place()
+        return self._record.place(self._feed(None, 1)["organisation_id"])
+
+    def _feed(self, since: str | None, limit: int) -> Any:
+        return self._transport.get(
+            route("centres", self._centre, "feed"),
+            since=since,
+            limit=limit,
+            patience_s=LONG_PATIENCE_S,
+        )
+
+    def _take(
+        self, organisation_id: str, before: str | None, entry: Entry
+    ) -> Generator[Transfer, None, None]:
+        """All of one publication, then one receipt for it, then the note of it."""
+        if entry["cursor"] not in self._place.taken:
+            files: list[PulledFile] = []
+            if entry["state"] == "withdrawn":
+                drop_partials(self._output / safe_path(entry["publication_id"]))
+            else:
+                files = yield from self._fetch(before, entry)
+                self._send_receipt(entry)
+            about = {name: entry.get(name) for name in ABOUT}
+            line = {**about, "state": entry["state"], "files": [asdict(file) for file in files]}
+            self._record.note(line)
+        self._pass(organisation_id, entry)
+
+    def _pass(self, organisation_id: str, entry: Entry) -> None:
+        self._place = self._place.after(entry["cursor"], gap=bool(self.failed))
+        self._record.move(organisation_id, self._place)
+
+    def _fetch(
+        self, before: str | None, entry: Entry
+    ) -> Generator[Transfer, None, list[PulledFile]]:
+        files = list(_places(entry))  # all of them are safe before the first is written
+        for signed, file in zip(entry["files"], files, strict=True):
+            sign = Signer(signed, lambda path: self._signed_again(before, entry, path))
+            target = self._output / file.path
+            yield from download(self._transport.http, self._transport.url, sign, target)
+        return files
+
+    def _signed_again(self, before: str | None, entry: Entry, path: str) -> Entry:
+        """The same file with a fresh URL. Raises `_ChangedMeanwhile`."""
+        for there in self._feed(before, 1)["data"]:
+            if there["cursor"] == entry["cursor"]:
+                return next(file for file in there["files"] if file["path"] == path)
+        raise _ChangedMeanwhile
+
+    def _send_receipt(self, entry: Entry) -> None:
+        files = [{"path": file["path"], "sha256": file["sha256"]} for file in entry["files"]]
+        self._transport.post(
+            route("centres", self._centre, "receipts"),
+            {"publication_id": entry["publication_id"], "files": files},
+            patience_s=LONG_PATIENCE_S,
+        )
+
+
+ABOUT = ("publication_id", "asset_id", "title", "zone")
+
+
+class _ChangedMeanwhile(Exception):
+    """A publication is no more where the feed had it: it was withdrawn while it was fetched."""
 
 
 class Signer:
     """The feed's own URL first; when that stops working, the feed is asked again."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        centre: str,
-        cursor: str | None,
-        publication_id: str,
-        entry: Mapping[str, Any],
-    ) -> None:
-        self._transport = transport
-        self._centre = centre
-        self._cursor = cursor
-        self._publication_id = publication_id
-        self._entry = entry
+    def __init__(self, file: Entry, again: Callable[[str], Entry]) -> None:
+        self._file, self._again = file, again
         self._calls = 0
 
     def __call__(self) -> SignedFile:
         self._calls += 1
         if self._calls > 1:
-            self._entry = self._again()
-        return SignedFile(self._entry["url"], self._entry["sha256"], self._entry["size_bytes"])
+            self._file = self._again(self._file["path"])
+        return SignedFile(self._file["url"], self._file["sha256"], self._file["size_bytes"])
 
-    def _again(self) -> Mapping[str, Any]:
-        page = self._transport.get(
-            _feed(self._centre), since=self._cursor, limit=PAGE, patience_s=LONG_PATIENCE_S
+
+def _places(entry: Entry) -> Iterator[PulledFile]:
+    """Where the files of a publication go, as they are told once they are there."""
+    folder = safe_path(entry["publication_id"])
+    for file in entry["files"]:
+        yield PulledFile(
+            **{name: entry[name] for name in ABOUT},
+            path=str(folder / safe_path(file["path"])),
+            sha256=file["sha256"],
+            size_bytes=file["size_bytes"],
+            verified=True,  # `download` returns only when the hash agrees
         )
-        entries = [
-            entry
-            for publication in page["data"]
-            if publication["publication_id"] == self._publication_id
-            for entry in publication.get("files", [])
-            if entry["path"] == self._entry["path"]
-        ]
-        return entries[0] if entries else self._entry
 
 
-def _pulled(publication: Mapping[str, Any], entry: Mapping[str, Any], place: str) -> PulledFile:
-    return PulledFile(
-        publication_id=publication["publication_id"],
-        asset_id=publication["asset_id"],
-        title=publication["title"],
-        zone=publication["zone"],
-        path=place,
-        sha256=entry["sha256"],
-        size_bytes=entry["size_bytes"],
-        verified=True,  # `download` returns only when the hash agrees
+def _failure(entry: Entry, error: KapokError) -> dict[str, Any]:
+    about = {name: entry.get(name) for name in ABOUT}
+    return {**about, "code": error.code, "detail": error.detail}
+
+
+def _what_failed(pulled: Pulled) -> str:
+    count = len(pulled.failed)
+    head = t(
+        f"not everything could be pulled ({count} failed, all else is there): do as each reason "
+        "says, and pull again",
+        f"有 {count} 个发布未能拉取，其余均已完成：请按下列原因处理后再次拉取",
     )
-
-
-def safe_name(name: str) -> str:
-    return str(safe_path(name))
+    each = [
+        f"{one['title']} ({one['publication_id']}): {one['code']}: {one['detail']}"
+        for one in pulled.failed
+    ]
+    return "\n".join([head, *each])
 
 
 def safe_path(path: str) -> PurePosixPath:

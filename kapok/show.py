@@ -335,7 +335,11 @@ def pulled(record: Record) -> RenderableType:
         (t("withdrawn", "已撤回"), f"{entry['title']} ({entry['publication_id']})")
         for entry in record["withdrawn"]
     ]
-    if not record["files"] and not record["withdrawn"]:
+    rows += [
+        (t("failed", "失败"), f"{entry['title']} ({entry['publication_id']}): {entry['code']}")
+        for entry in record["failed"]
+    ]
+    if not record["files"] and not rows:
         rows.append((t("nothing new", "没有新内容"), t("all was pulled before", "此前均已拉取")))
     rows.append((t("next cursor", "下次游标"), record["cursor"] or "–"))
     return Group(files, sheet(rows)) if record["files"] else sheet(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from kapok.language import t
 
 if TYPE_CHECKING:
     from kapok.client import Client
+    from kapok.pull import Pulled
 
 AssetId = Annotated[str, typer.Argument(metavar="ASSET", help="ast_…")]
 PublicationId = Annotated[str, typer.Argument(metavar="PUBLICATION", help="pub_…")]
@@ -62,9 +64,15 @@ def pull(
     from kapok.live import transfers
 
     need_folder(output)
-    with transfers(out, t("fetching", "拉取")) as view:
-        record = client.pull(centre, output, since=since or None, on_progress=view).record()
-    out.answer({**record, "output": str(output)}, lambda: show.pulled(record))
+    with ExitStack() as shown:
+        view = shown.enter_context(transfers(out, t("fetching", "拉取")))
+
+        def tell(pulled: Pulled) -> None:
+            shown.close()
+            record = pulled.record()
+            out.answer({**record, "output": str(output)}, lambda: show.pulled(record))
+
+        client.pull(centre, output, since=since or None, on_progress=view, tell=tell)
 
 
 def show_publication(out: Output, client: Client, publication: PublicationId) -> None:

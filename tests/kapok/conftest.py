@@ -49,6 +49,12 @@ def service(
 
 
 @pytest.fixture
+def other_service(service: Service, _running: tuple[api_world.Running, FaultyProxy]) -> Service:
+    """Another organisation in the same service."""
+    return Service(*_running)
+
+
+@pytest.fixture
 def transport(service: Service) -> Iterator[Transport]:
     opened = Transport(service.connection)
     yield opened

@@ -202,6 +202,25 @@ def test_a_pull_since_a_cursor_brings_what_is_newer(service: Service, tmp_path: 
     assert len(files["0"]) == 2
 
 
+def test_a_pull_that_could_not_take_all_tells_both_and_ends_badly(
+    service: Service, tmp_path: Path
+) -> None:
+    """What came and what failed on stdout, the reason on stderr, and the exit status 1."""
+    bad, good = [service.publish({"a.mp4": b"abc"}) for _ in range(2)]
+    service.fail(f"GET {service.place(bad)}", *[404] * 3)
+    where = ("--centre", "foshan", "-o", str(tmp_path))
+
+    done = kapok("pull", *where, "--json", **service.environment)
+
+    record = json.loads(done.stdout)
+    assert [file["publication_id"] for file in record["files"]] == [good]
+    assert [failed["publication_id"] for failed in record["failed"]] == [bad]
+    assert "pull_incomplete" in done.stderr
+    assert "as asked" in done.stderr
+    assert done.returncode == 1
+    assert f"{bad}/a.mp4" in kapok("pull", *where, **service.environment).stdout
+
+
 def test_a_job_is_watched_to_its_end(service: Service, tmp_path: Path) -> None:
     """The job stands on stdout, and the exit status says that it did not end well."""
     clip = tmp_path / "clip.mov"
