@@ -110,6 +110,7 @@ def plan(
             *_end_decisions(source, rungs),
             *preservation_decisions(info, rungs),
             *subtitle_decisions(info, inspection, rungs),
+            *_key_frame_decisions(targeted.rungs, rungs),
             *targeted.decisions,
         ),
         source_colour=source.colour,
@@ -228,24 +229,45 @@ def _with_targets(
 
 
 def _with_common_key_frames(rungs: Sequence[Rung]) -> tuple[Rung, ...]:
-    """Key frames at the same moments in every rung, so that a player can change between them.
+    """Key frames at the same moments in every rung, so that a player can change between them: in
+    those of a package as near as the nearest of theirs.
 
     A rung that keeps every n-th source frame can only have one where n divides the frame number,
     one of fields also between two frames.
     """
     encoded = [rung.video for rung in rungs if rung.video and not rung.video.lossless]
-    step = least_multiple(video.stride for video in encoded)
+    step, nearest = least_multiple(video.stride for video in encoded), _nearest_of_package(rungs)
     return tuple(
-        replace(rung, video=_with_key_frames(rung.video, step))
+        replace(rung, video=_with_key_frames(rung.video, step, nearest if rung.packaged else None))
         if rung.video and not rung.video.lossless
         else rung
         for rung in rungs
     )
 
 
-def _with_key_frames(video: VideoPlan, step: Fraction) -> VideoPlan:
-    source_frames = max(1, round(video.gop_frames * video.stride / step)) * step
-    return replace(video, gop_frames=int(source_frames / video.stride))
+def _gop_of_source(video: VideoPlan) -> Fraction:
+    return video.gop_frames * video.stride
+
+
+def _nearest_of_package(rungs: Sequence[Rung]) -> Fraction | None:
+    """The fewest source frames from key frame to key frame among the rungs that are packaged."""
+    packaged = [rung.video for rung in rungs if rung.packaged and rung.video]
+    return min(map(_gop_of_source, packaged), default=None)
+
+
+def _with_key_frames(video: VideoPlan, step: Fraction, source_frames: Fraction | None) -> VideoPlan:
+    count = max(1, round((source_frames or _gop_of_source(video)) / step))
+    return replace(video, gop_frames=int(count * step / video.stride))
+
+
+def _key_frame_decisions(asked: Sequence[Rung], rungs: Sequence[Rung]) -> list[str]:
+    """Of rungs that have a key frame before they have asked for one."""
+    return [
+        f"{rung.profile} has a key frame every {rung.video.gop_frames} frames, for "
+        f"{before.video.gop_frames} that it asks for: where another rung of its package has one"
+        for before, rung in zip(asked, rungs, strict=True)
+        if before.video and rung.video and rung.video.gop_frames < before.video.gop_frames - 1
+    ]
 
 
 def _chunks(source: Source, rungs: Sequence[Rung], least_s: float) -> tuple[Chunk, ...]:

@@ -16,6 +16,8 @@ from pipelines.profiles.codecs import (
     CONTAINERS,
     COPIED_SOUND,
     ENCODERS,
+    PACKAGED_CONTAINER,
+    PACKAGED_VIDEO,
     SOUNDS,
     UNCOMPRESSED,
     Encoder,
@@ -33,6 +35,7 @@ _SIDES, _RATES = (16, 8192), (Fraction(1), Fraction(120))
 _BITRATES_BPS = (50_000, 4_000_000_000)
 _BUFFER_S = (Fraction(1, 10), Fraction(10))
 _GOP_S = (Fraction(1, 100), Fraction(10))
+_PACKAGED_GOP_S = Fraction(1, 4)  # [P] all rungs of a package have the shortest of theirs
 _LOOKAHEAD_FRAMES = (6, 60)  # more than the B-frames of any preset but the slowest
 _TARGETS = {"vmaf": (20, 100), "xpsnr": (20, 60)}
 _CROP_SIDES, _CROPPED = ("top", "bottom", "left", "right"), (0, 4096)
@@ -65,6 +68,8 @@ def profile_faults(table: Table) -> Iterator[str]:
             yield _not_one_of(f"audio[{position}].codec", codec, holds.audio, f"in {container}")
     yield from _copied_sound_faults(table)
     yield from _transport_faults(table)
+    if table.get("packaged") is True:
+        yield from _package_faults(container, video)
     yield from _label_faults(table, video if isinstance(video, Mapping) else {})
 
 
@@ -126,6 +131,25 @@ def _transport_faults(table: Table) -> Iterator[str]:
         yield "video.max_bitrate_bps must be there for a constant mux_rate_bps"
     elif rate < (least := int((cap + sum(sounds)) * _MUX_OVERHEAD)):
         yield _is("mux_rate_bps", table["mux_rate_bps"], f"at least {least} for what it carries")
+
+
+def _package_faults(container: object, video: object) -> Iterator[str]:
+    """What cannot be segments of HLS and DASH would be found after its whole encode."""
+    if isinstance(container, str) and container in CONTAINERS and container != PACKAGED_CONTAINER:
+        yield _is("container", container, f"{PACKAGED_CONTAINER}, or packaged must be false")
+    if not video:
+        yield "video must be there, or packaged must be false"
+    if not isinstance(video, Mapping):
+        return
+    codecs = {encoder.codec for encoder in ENCODERS.values()}
+    if (codec := video.get("codec")) in codecs and codec not in PACKAGED_VIDEO:
+        may = f"{', '.join(PACKAGED_VIDEO)}, or packaged must be false"
+        yield _is("video.codec", codec, may)
+    if video.get("encoder") == "copy":
+        may = "packaged must be false, since the key frames of a copy are its source's"
+        yield _is("video.encoder", "copy", may)
+    if (gop_s := _number(video.get("gop_s"))) is not None and gop_s < _PACKAGED_GOP_S:
+        yield _is("video.gop_s", video["gop_s"], f"at least {_PACKAGED_GOP_S} where packaged")
 
 
 def _video_faults(video: Table) -> Iterator[str]:

@@ -91,6 +91,24 @@ def test_key_frames_agree_even_where_half_the_rate_is_not_whole() -> None:
     assert gops == [(32, 1), (16, 2)]
 
 
+def test_rungs_of_a_package_have_the_nearest_key_frames_of_theirs() -> None:
+    """Their segments would not line up, which was found after the whole encode."""
+    hd, small = profile("hd-avc-sdr"), profile("mobile-720p")
+    assert small.video is not None
+    own = replace(small, name="own-x", video=replace(small.video, gop_s=Fraction(3)))
+    info, seen = described(UHD)
+
+    planned = plan(info, seen, [hd, own])
+
+    gops = {rung.profile: picture_of(rung).gop_frames for rung in planned.rungs}
+    assert gops == {"hd-avc-sdr": 50, "own-x": 25}
+    told = "own-x has a key frame every 25 frames, for 75 that it asks for: "
+    assert [one for one in planned.decisions if one.startswith(told)]
+    alone = plan(info, seen, [hd, replace(own, packaged=False)])
+    assert picture_of(alone.rungs[1]).gop_frames == 75
+    assert not [one for one in alone.decisions if "key frame" in one]
+
+
 def test_a_1080p_source_is_never_upscaled() -> None:
     """The 4K rung is refused by name, with the sizes; the others go on."""
     planned = made(replace(HD, frame_rate=Fraction(50)))

@@ -262,6 +262,28 @@ def test_rates_are_exact(written: Path) -> None:
         ('title_en = "Made"', 'title_en = "A 4K one"', "name or title says 4K"),
         ('title_en = "Made"', 'title_en = "A\\nB"', "title_en is 'A\\nB': one line"),
         ("version = 1", "version = " + "9" * 5000, "is not TOML"),
+        *(
+            (f'container = "mp4"\n[video]\n{was}', f"packaged = true\n{becomes}", named)
+            for was, becomes, named in (
+                ("", 'container = "mkv"\n[video]\n', "container is 'mkv': mp4, or packaged must"),
+                ("", 'container = "mp4"\n[sound]\n', "video must be there, or packaged must"),
+                (
+                    'codec = "h264"',
+                    'container = "mp4"\n[video]\ncodec = "vvc"',
+                    "video.codec is 'vvc': hevc, h264, av1, or packaged must be false",
+                ),
+                (
+                    'codec = "h264"\nencoder = "libx264"',
+                    'container = "mp4"\n[video]\ncodec = "hevc"\nencoder = "copy"',
+                    "video.encoder is 'copy': packaged must be false, since",
+                ),
+                (
+                    "",
+                    'container = "mp4"\n[video]\ngop_s = "1/50"\n',
+                    "video.gop_s is '1/50': at least 1/4 where packaged",
+                ),
+            )
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_field(
