@@ -16,12 +16,23 @@ from pipelines.profiles.profile_key import profile_key
 from storage.catalogue import workers, zones
 from storage.catalogue.profiles import own_profiles
 from storage.catalogue.workers import LivingWorker
+from storage.publishing import refuse_in_vain
+from storage.schema import Asset
 
 
-def check_recipe(session: Session, caller: Caller, recipe: Recipe, beat_s: float) -> dict[str, Any]:
-    """What a job keeps of a recipe.
+def check_recipe(
+    session: Session,
+    caller: Caller,
+    recipe: Recipe,
+    beat_s: float,
+    asset: Asset | None = None,
+    *,
+    replace: bool = False,
+) -> dict[str, Any]:
+    """What a job keeps of a recipe, for an asset that is there or is still to come.
 
-    Raises `UnknownProfile`, `ProfileUnavailable`, `ZoneNotFound`, `Forbidden`.
+    Raises `UnknownProfile`, `ProfileUnavailable`, `ZoneNotFound`, `Forbidden`, and of a zone that
+    could not be entered in the end `AlreadyPublished`, `GateClosed`.
 
     A job that ends in a zone publishes on its own: so naming one needs the right to publish.
     """
@@ -31,11 +42,14 @@ def check_recipe(session: Session, caller: Caller, recipe: Recipe, beat_s: float
     _refuse_what_nobody_can_do(wanted, workers.living_workers(session, beat_s))
     if recipe.zone is not None:
         caller.require(Action.PUBLISH)
-        zones.get_zone(session, caller.organisation_id, recipe.zone)
+        zone = zones.get_zone(session, caller.organisation_id, recipe.zone)
+        names = [one.name for one in wanted] or profiles.default_profiles()
+        refuse_in_vain(session, asset, zone, names, replace=replace)
     kept = {
         "ladder": recipe.ladder,
         "profiles": recipe.profiles,
         "zone": recipe.zone,
+        "replace": replace or None,
         "scores": None if recipe.scores else False,
         "source_colour": recipe.source_colour,
         "programme": recipe.programme,

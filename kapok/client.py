@@ -285,9 +285,13 @@ class Client:
         }
         return self._post("/v1/zones", body if centres is None else {**body, "centres": [*centres]})
 
-    def publish(self, asset_id: str, zone: str) -> Record:
-        """Let an asset into a zone; an `ApiError` with code `gate_closed` lists every reason."""
-        return self._post("/v1/publications", {"asset_id": asset_id, "zone": zone})
+    def publish(self, asset_id: str, zone: str, *, replace: bool = False) -> Record:
+        """Let an asset into a zone; an `ApiError` with code `gate_closed` lists every reason.
+
+        `replace`: it takes the place of what is there of the asset, so that no centre is without.
+        """
+        body = {"asset_id": asset_id, "zone": zone, "replace": replace}
+        return self._post("/v1/publications", body)
 
     def publication(self, publication_id: str) -> Record:
         return self._get(route("publications", publication_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from pipelines.errors import GateClosed
 from pipelines.gate import GateFacts, RenditionState, RightsWindow, evaluate
-from storage.catalogue import programmes, renditions
+from storage.catalogue import programmes, publications, renditions
+from storage.catalogue.programmes import Reading
 from storage.clock import now
+from storage.errors import AlreadyPublished
 from storage.schema import Asset, Rendition, Zone
 from storage.schema import RightsWindow as RightsRow
 
@@ -74,6 +76,51 @@ def draft(
         if _may_enter(rendition, zone):
             accepted.setdefault(rendition.profile, rendition)
     return Draft(asset.id, zone.name, tuple(_file(one) for one in accepted.values()))
+
+
+def refuse_in_vain(
+    session: Session,
+    asset: Asset | None,
+    zone: Zone,
+    profiles: Collection[str],
+    *,
+    replace: bool = False,
+    reading: Reading | None = None,
+    refused: Sequence[str] = (),
+) -> None:
+    """What a job that ends in a zone would else find out after its encodes.
+
+    `profiles` are those that it makes, `refused` what its plan says of others. Of the asset's
+    earlier renditions those of the `reading` count, or all while none is known. Raises
+    `AlreadyPublished`, `GateClosed`.
+    """
+    if asset is not None and not replace and publications.published_in(session, asset, zone):
+        raise AlreadyPublished(
+            f"asset {asset.id} is in zone {zone.name!r} already: {publications.REPUBLISH}"
+        )
+    accepted = zone.required_profiles
+    if not accepted or {*accepted} & {*profiles}:
+        return
+    if asset is not None and _has_ready(session, asset, zone, reading):
+        return
+    named, why = " / ".join(accepted), f" ({'; '.join(refused)})" if refused else ""
+    english = (
+        f"Zone {zone.name} needs a rendition of {named}, and this job makes none{why}: ask for one "
+        "that fits the source, or for another zone."
+    )
+    chinese = (
+        f"专区 {zone.name} 要求档位 {named}，而此任务不会产生相应成品{why}："
+        "请改选适合该源文件的方案，或换用其他专区。"
+    )
+    raise GateClosed(english, (("profile_missing", english, chinese),))
+
+
+def _has_ready(session: Session, asset: Asset, zone: Zone, reading: Reading | None) -> bool:
+    read = programmes.readings(session, asset.id)
+    return any(
+        _may_enter(one, zone) and reading in (None, read[one.job_id])
+        for one, _ in renditions.list_renditions(session, asset.organisation_id, asset.id)
+    )
 
 
 def _of_one_reading(

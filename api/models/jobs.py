@@ -23,6 +23,12 @@ class NewJob(Recipe):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"profiles": ["archive-ffv1"]}]})
 
+    replace: bool = Field(
+        default=False,
+        description="With `zone`: take the place of what is published there of this asset, in one "
+        "change. Without it such a job is refused (`already_published`).",
+    )
+
 
 class VideoPlan(Sent):
     """What the encoded picture must say when it is read back."""

@@ -19,6 +19,11 @@ class NewPublication(Received):
 
     asset_id: Id
     zone: Name
+    replace: bool = Field(
+        default=False,
+        description="Take the place of what is there of this asset, in one change: centres learn "
+        "of the new one before they learn that the former is withdrawn.",
+    )
 
 
 class PublishedFile(Sent):

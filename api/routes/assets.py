@@ -152,8 +152,10 @@ def start_job(
     subtitles = read_subtitles(body.subtitles)
 
     def start(session: Session) -> Answer:
-        request = check_recipe(session, caller, body, backend.settings.beat_s)
         row = assets.get_asset(session, caller.organisation_id, asset_id)
+        request = check_recipe(
+            session, caller, body, backend.settings.beat_s, row, replace=body.replace
+        )
         request |= keep_subtitles(backend.objects, asset_id, subtitles)
         job = jobs.start_job(session, row, request, caller.key_id)
         ready = jobs.ready_steps(session, job.id)

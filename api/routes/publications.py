@@ -42,7 +42,14 @@ def publish(
     def put_into_zone(session: Session) -> Answer:
         asset, zone, _ = _through_the_gate(session, caller, body)  # it may have closed meanwhile
         row = publications.publish(
-            session, asset, zone, ready.manifest, key, caller.key_id, publication_id
+            session,
+            asset,
+            zone,
+            ready.manifest,
+            key,
+            caller.key_id,
+            publication_id,
+            replace=body.replace,
         )
         location = {"Location": f"/v1/publications/{row.id}"}
         return Answer(201, publication(backend, row, zone), location)

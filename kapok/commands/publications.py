@@ -50,10 +50,23 @@ def register(app: typer.Typer) -> None:
     app.add_typer(zone, name="zone")
 
 
-def publish(out: Output, client: Client, asset: AssetId, zone: ZoneOption) -> None:
+def publish(
+    out: Output,
+    client: Client,
+    asset: AssetId,
+    zone: ZoneOption,
+    *,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help=t("In the place of what is there of it.", "取代该素材在此专区的已有发布。"),
+        ),
+    ] = False,
+) -> None:
     from kapok import show
 
-    record = client.publish(asset, zone)
+    record = client.publish(asset, zone, replace=replace)
     out.answer(record, lambda: show.publication(record))
 
 

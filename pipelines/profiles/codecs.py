@@ -134,8 +134,8 @@ CONTAINERS: Mapping[str, Holds] = MappingProxyType(
 )
 
 
-# What Shaka Packager makes segments of, tried with its build in the wheel: no VVC in MP4, and of MKV,
-# MOV and MXF nothing.
+# What Shaka Packager makes segments of, tried with its build in the wheel: no VVC in MP4, and
+# nothing of MKV, MOV and MXF.
 PACKAGED_CONTAINER, PACKAGED_VIDEO = "mp4", ("hevc", "h264", "av1")
 
 # What of a source's sound these hold packet by packet. MP4 says layer III of MPEG layer II.

@@ -223,6 +223,11 @@ def choose_profiles(
     return tuple(profile(name, own) for name in dict.fromkeys(names))
 
 
+def default_profiles() -> tuple[str, ...]:
+    """All that who asks for nothing may get, of a picture or of sound alone."""
+    return (*ladder(DEFAULT_LADDER).profiles, *ladder(SOUND_LADDER).profiles)
+
+
 def read_profile(source: Path | bytes) -> Profile:
     """The profile in a file, or in the bytes of one that came from elsewhere.
 

@@ -22,15 +22,18 @@ class Reading(NamedTuple):
 
 
 def readings(session: Session, asset_id: str) -> dict[str, Reading]:
-    """By the id of each job of the asset: the programme of its plan, the colour that was stated.
-
-    That the tags are right is what is taken without a word.
-    """
+    """By the id of each job of the asset: the programme of its plan, the colour that was stated."""
     programme = Job.plan["programme"].as_integer()
     colour = Job.request["source_colour"].as_string()
     rows = session.execute(select(Job.id, programme, colour).where(Job.asset_id == asset_id))
-    stated = ((row, None if row[2] == "as-tagged" else row[2]) for row in rows)
-    return {row[0]: Reading(row[1], colour) for row, colour in stated}
+    return {row[0]: reading_of(row[1], row[2]) for row in rows}
+
+
+def reading_of(programme: int | None, source_colour: str | None) -> Reading:
+    """Of what a plan took and what a request stated: that the tags are right is what is taken
+    without a word.
+    """
+    return Reading(programme, None if source_colour == "as-tagged" else source_colour)
 
 
 def inspected_as_asked(media: Mapping[str, Any], request: Mapping[str, Any]) -> bool:

@@ -24,6 +24,7 @@ from storage.ids import new_id
 from storage.schema import Asset, Event, Publication, Receipt, Zone
 
 PUBLISHED, WITHDRAWN = CHANGES = ("publication.published", "publication.withdrawn")
+REPUBLISH = "withdraw that publication first, or publish with `replace`"
 FEED_BEGIN = "0"  # the cursor before everything
 SEQ_DIGITS = 18  # what a 64-bit integer always holds
 CURSOR_HASH_LENGTH = 16
@@ -60,11 +61,18 @@ def publish(
     manifest_key: str,
     actor: str,
     id: str | None = None,  # noqa: A002 - the word of the column
+    *,
+    replace: bool = False,
 ) -> Publication:
-    """Put the manifest's files into the zone. The gate was asked before. Raises `AlreadyPublished`.
+    """Put the manifest's files into the zone. The gate was asked before. Raises `AlreadyPublished`
+    unless it may `replace` what is there of the asset: one change then takes that out, and the feed
+    tells of it after the new one, so that no centre is without the programme in between.
 
     `manifest` is `{"files": [{"rendition_id", "key", "path", "sha256", "size_bytes"}]}`.
     """
+    former = published_in(session, asset, zone, lock=True) if replace else None
+    if former is not None:
+        _take_out(session, former)
     publication = Publication(
         id=id or new_id("pub"),
         organisation_id=asset.organisation_id,
@@ -81,8 +89,10 @@ def publish(
     try:
         session.flush()
     except IntegrityError as error:
-        raise AlreadyPublished(f"{where} already: withdraw that publication first") from error
+        raise AlreadyPublished(f"{where} already: {REPUBLISH}") from error
     _change(session, publication, zone, PUBLISHED, actor)
+    if former is not None:
+        _change(session, former, zone, WITHDRAWN, actor)
     return publication
 
 
@@ -93,10 +103,29 @@ def withdraw(session: Session, publication: Publication, actor: str) -> Publicat
     publication = session.scalars(query).one()
     if publication.state != "published":
         raise NotPublished(f"publication {publication.id} was withdrawn before")
-    publication.state, publication.withdrawn_at = "withdrawn", now(session)
+    _take_out(session, publication)
     zone = session.get_one(Zone, publication.zone_id)
     _change(session, publication, zone, WITHDRAWN, actor)
     return publication
+
+
+def _take_out(session: Session, publication: Publication) -> None:
+    publication.state, publication.withdrawn_at = "withdrawn", now(session)
+    session.flush()  # before another takes its place
+
+
+def published_in(
+    session: Session, asset: Asset, zone: Zone, *, lock: bool = False
+) -> Publication | None:
+    """What is in the zone of this asset."""
+    query = select(Publication).where(
+        Publication.asset_id == asset.id,
+        Publication.zone_id == zone.id,
+        Publication.state == "published",
+    )
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return session.scalars(query).one_or_none()
 
 
 def get_publication(session: Session, organisation_id: str, publication_id: str) -> Publication:

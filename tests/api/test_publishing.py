@@ -55,8 +55,12 @@ def test_a_publication_lists_exact_files(
     assert (shown["state"], shown["files"]) == ("published", [expected])
     (listed,) = admin.get("/v1/publications", params={"asset_id": asset.id}).json()["data"]
     assert listed["id"] == publication["id"]
-    again = admin.post("/v1/publications", json={"asset_id": asset.id, "zone": "open"})
-    refused(again, 409, "already_published")
+    wanted = {"asset_id": asset.id, "zone": "open"}
+    refused(admin.post("/v1/publications", json=wanted), 409, "already_published")
+    replacing = admin.post("/v1/publications", json={**wanted, "replace": True})
+    assert replacing.json()["state"] == "published"
+    former = admin.get(f"/v1/publications/{publication['id']}").json()
+    assert former["state"] == "withdrawn"
 
 
 def test_a_store_that_hangs_while_something_is_published_stops_nobody_else(
@@ -160,6 +164,32 @@ def test_a_receipt_must_agree_with_what_was_published(org: api_world.Organisatio
         receipt = {"publication_id": publication, "files": [{"path": path, "sha256": digest}]}
         answer = centre.post("/v1/centres/foshan/receipts", json=receipt)
         refused(answer, 409, "receipt_mismatch")
+
+
+def test_a_job_for_a_zone_that_it_could_not_enter_is_not_accepted(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """Where the asset is there already, or the zone takes none of its profiles: hours later it
+    would fail at its last step.
+    """
+    org.zone(required_profiles=["mobile-540p"])
+    asset = org.asset()
+    path, wanted = f"/v1/assets/{asset.id}/jobs", {"profiles": ["mobile-720p"], "zone": "open"}
+    upload = {"title": "t", "file_name": "f.mxf", "size_bytes": 10, "zone": "open"}
+    body = refused(admin.post(path, json=wanted), 409, "gate_closed")
+    assert body["errors"][0]["code"] == "profile_missing"
+    body = refused(admin.post("/v1/uploads", json={**upload, **wanted}), 409, "gate_closed")
+    assert admin.post("/v1/uploads", json=upload).status_code == 201  # the default ladder has it
+    org.rendition(asset)  # in mobile-540p
+    assert admin.post(path, json=wanted).status_code == 202
+    with org.running.database.begin() as session:
+        jobs.request_cancel(session, org.job_of(asset), "key_test")
+    published = {"asset_id": asset.id, "zone": "open"}
+    assert admin.post("/v1/publications", json=published).status_code == 201
+    body = refused(admin.post(path, json=wanted), 409, "already_published")
+    assert "`replace`" in body["detail"]
+    again = admin.post(path, json={**wanted, "replace": True})
+    assert (again.status_code, again.json()["request"]["replace"]) == (202, True)
 
 
 def test_a_feed_is_read_page_by_page(org: api_world.Organisation) -> None:

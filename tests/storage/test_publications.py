@@ -295,6 +295,27 @@ def test_an_asset_is_in_a_zone_once(world: World) -> None:
     assert publish(world, asset).state == "published"
 
 
+def test_what_replaces_a_publication_is_told_before_that_is_withdrawn(world: World) -> None:
+    """In one change, so that no centre is without the programme in between."""
+    asset = world.asset()
+    former = publish(world, asset)
+    cursor = feed(world).next_cursor
+
+    def change(session: Session) -> Publication:
+        zone = zones.get_zone(session, world.organisation_id, "hd")
+        manifest = {"files": [FILE]}
+        return publications.publish(session, asset, zone, manifest, "m", "key_test", replace=True)
+
+    new = world.write(change)
+    found = [
+        (entry.publication.id, entry.publication.state) for entry in feed(world, since=cursor).data
+    ]
+    assert found == [(new.id, "published"), (former.id, "withdrawn")]
+    assert world.write(change).state == "published"  # again, and where nothing was there:
+    asset = world.asset()
+    assert world.write(change).state == "published"
+
+
 def test_a_withdrawal_comes_after_the_cursor_of_who_has_pulled(world: World) -> None:
     """So that a centre learns that it must remove the files; twice is an error."""
     made = publish(world, world.asset())

@@ -91,6 +91,39 @@ def test_an_upload_becomes_verified_renditions_and_a_publication(
     ]
 
 
+def test_a_job_that_its_zone_would_not_let_in_encodes_nothing(
+    embedded: Bench, tmp_path: Path
+) -> None:
+    """The plan refuses what the zone asks for, with the reason of the profile; or the asset is
+    there already, unless the job may take its place.
+    """
+    clip = _clip(tmp_path / "clip.mp4")
+    wanted = {"profiles": ["mobile-540p", "cn4k-hevc-hlg"], "zone": "uhd-4k"}
+    job_id = _upload(embedded, clip, wanted)
+    embedded.service(KINDS)
+    assert embedded.settled(job_id, within_s=60) == "failed"
+    error = embedded.row(job_id).error or {}
+    assert error["code"] == "gate_closed"
+    assert "cn4k-hevc-hlg never upscales" in error["detail"]
+    assert "encode" not in {step.kind for step in embedded.steps(job_id).values()}
+
+    def another(**more: object) -> str:
+        with embedded.database.begin() as session:
+            asset = session.get_one(Asset, embedded.row(job_id).asset_id)
+            request = {"profiles": ["audio-access-aac"], "zone": "audio", **more}
+            return jobs.start_job(session, asset, request, "key_test").id
+
+    for more, state in (({}, "done"), ({}, "failed"), ({"replace": True}, "done")):
+        last = another(**more)
+        assert embedded.settled(last, within_s=60) == state, embedded.row(last).error
+        if state == "failed":
+            assert (embedded.row(last).error or {})["code"] == "already_published"
+            assert "audio" not in {step.kind for step in embedded.steps(last).values()}
+    with embedded.database.read() as session:
+        found = publications.list_publications(session, embedded.organisation_id).data
+    assert [one.state for one in found] == ["published", "withdrawn"]
+
+
 def test_a_mistagged_source_waits_for_a_person(embedded: Bench, tmp_path: Path) -> None:
     """Nothing is made of PQ that is tagged BT.709; a job that states it converts it from PQ."""
     clip = clips.pq_codes(tmp_path, "bt709")

@@ -22,8 +22,10 @@ from pipelines.quality.measure import measured_together
 from pipelines.quality.sampling import Means, search_bytes
 from pipelines.quality.search import key_of, search
 from pipelines.records import from_json, to_json
-from storage.catalogue import assets, jobs, workers
+from storage.catalogue import assets, jobs, workers, zones
+from storage.catalogue.programmes import reading_of
 from storage.catalogue.steps import NewStep
+from storage.publishing import refuse_in_vain
 from storage.schema import STEP_NAME_LENGTH
 from workers.context import StepContext, StepResult
 from workers.steps.doable import needs_of, unavailable
@@ -63,6 +65,8 @@ def run(context: StepContext) -> StepResult:
 
     if not made.rungs:
         return StepResult(fault=_no_rung(made.refused), apply=apply)
+    if (zone := request.get("zone")) is not None:
+        _refuse_in_vain(context, made, request, zone)
     if len(made.chunks) > 1 and info.picture is not None:
         source = source_of(context)
         context.need_scratch(source.size_bytes // len(made.chunks))
@@ -71,7 +75,7 @@ def run(context: StepContext) -> StepResult:
         with context.memory_if_much(decoding_bytes):
             made = context.follow(with_parts_that_decode(master, made, context.folder))
     made = divided(made, info.picture, context.settings.cores, context.settings.memory_bytes)
-    steps = steps_of(made, info, request.get("zone"), scores=request.get("scores", True))
+    steps = steps_of(made, info, zone, scores=request.get("scores", True))
     return StepResult(
         result={"renditions": len(made.rungs), "refused": [asdict(one) for one in made.refused]},
         new_steps=tuple(
@@ -80,6 +84,31 @@ def run(context: StepContext) -> StepResult:
         ),
         apply=apply,
     )
+
+
+def _refuse_in_vain(
+    context: StepContext, made: Plan, request: Mapping[str, Any], zone_name: str
+) -> None:
+    """Raises `AlreadyPublished`, `GateClosed`."""
+    asset_id, organisation_id = source_of(context).asset_id, context.step.organisation_id
+
+    def look(session: Session) -> None:
+        zone = zones.get_zone(session, organisation_id, zone_name)
+        refuse_in_vain(
+            session,
+            assets.get_asset(session, organisation_id, asset_id),
+            zone,
+            [rung.profile for rung in made.rungs],
+            replace=request.get("replace", False),
+            reading=reading_of(made.programme, request.get("source_colour")),
+            refused=[
+                f"{one.profile}: {one.reason}"
+                for one in made.refused
+                if one.profile in zone.required_profiles
+            ],
+        )
+
+    context.read(look)
 
 
 def _no_rung(refused: Sequence[Refusal]) -> NothingToEncode:

@@ -7,12 +7,12 @@ from sqlalchemy.orm import Session
 from storage.catalogue import assets, publications, zones
 from storage.publishing import Draft, draft
 from workers.context import StepContext, StepResult
-from workers.steps.inputs import source_of
+from workers.steps.inputs import request_of, source_of
 
 
 def run(context: StepContext) -> StepResult:
     """Raises `GateClosed` with every reason: the job fails, its renditions stay ready."""
-    asset_id = source_of(context).asset_id
+    asset_id, replace = source_of(context).asset_id, request_of(context).get("replace", False)
     ready = context.read(lambda session: _draft(session, context, asset_id))
     publication_id = f"pub_{context.step.id.partition('_')[2]}"  # the same in every attempt
     base = f"assets/{asset_id}/publications/{publication_id}"
@@ -24,7 +24,14 @@ def run(context: StepContext) -> StepResult:
         asset = assets.get_asset(session, context.step.organisation_id, asset_id)
         zone = zones.get_zone(session, context.step.organisation_id, now_ready.zone)
         publications.publish(
-            session, asset, zone, ready.manifest, key, context.step.job_id, publication_id
+            session,
+            asset,
+            zone,
+            ready.manifest,
+            key,
+            context.step.job_id,
+            publication_id,
+            replace=replace,
         )
 
     return StepResult(
