@@ -45,6 +45,7 @@ PATH_CODES = {
     "upload_id": "upload_not_found",
     "job_id": "job_not_found",
     "rendition_id": "rendition_not_found",
+    "package_id": "package_not_found",
     "publication_id": "publication_not_found",
     "key_id": "api_key_not_found",
 }

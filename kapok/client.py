@@ -209,8 +209,14 @@ class Client:
     def storyboard(self, asset_id: str) -> Record:
         return self._get(route("assets", asset_id, "storyboard"))
 
-    def packages(self, asset_id: str) -> list[Record]:
-        return self._list(route("assets", asset_id, "packages"))
+    def packages(self, asset_id: str) -> Iterator[Record]:
+        """Newest first."""
+        return self._pages(route("assets", asset_id, "packages"), {})
+
+    def package_files(self, asset_id: str, package_id: str) -> Iterator[Record]:
+        """Every file of a package, each with a signed URL for `download`."""
+        path = route("assets", asset_id, "packages", package_id, "files")
+        return self._pages(path, {}, page_size=5000)
 
     def playback(self, asset_id: str) -> Record:
         """Signed HLS and DASH URLs that a player can open for a while."""
@@ -360,13 +366,15 @@ class Client:
         answer: Record = self._transport.post(path, body)
         return answer
 
-    def _pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[Record]:
+    def _pages(
+        self, path: str, filters: Mapping[str, Any], page_size: int = 200
+    ) -> Iterator[Record]:
         """Every record of every page; `limit` in the filters bounds them all."""
         left = int(filters.get("limit") or 0)
         rest = {name: value for name, value in filters.items() if name != "limit"}
         cursor: str | None = None
         while True:
-            page = self._get(path, **rest, cursor=cursor, limit=min(left or 200, 200))
+            page = self._get(path, **rest, cursor=cursor, limit=min(left or page_size, page_size))
             rows = self._rows(page)
             yield from rows
             left -= len(rows)

@@ -201,14 +201,14 @@ def _collect_storyboard(client: Client, asset_id: str, keep: Path) -> Record | N
 
 
 def _packages(client: Client, asset_id: str) -> list[Record]:
-    return _unless_absent(lambda: client.packages(asset_id)) or []
+    return _unless_absent(lambda: list(client.packages(asset_id))) or []
 
 
 def _collect_package(client: Client, asset_id: str, job_ids: Sequence[str], keep: Path) -> Record:
     mine = [one for one in _packages(client, asset_id) if one["job_id"] in job_ids]
     if not mine:
         return {"hls": None, "dash": None}
-    for file in mine[0]["files"]:
+    for file in client.package_files(asset_id, mine[0]["id"]):
         client.download(file, keep / "packages" / file["path"])
     return {kind: f"packages/{mine[0][kind]}" for kind in ("hls", "dash")}
 

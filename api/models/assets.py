@@ -7,7 +7,17 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from api.models.common import Colour, Link, Metadata, Rational, Received, Seconds, Sent, Text
+from api.models.common import (
+    Colour,
+    FileLink,
+    Link,
+    Metadata,
+    Rational,
+    Received,
+    Seconds,
+    Sent,
+    Text,
+)
 from pipelines.media import Area, CaptionChannel, Captions, Levels, Loudness, Span
 
 AssetState = Literal["processing", "ready", "failed", "cancelled"]
@@ -167,11 +177,8 @@ class Waveform(NamedLink):
     """JSON of peaks for each audio track."""
 
 
-class PackageFile(Sent):
+class PackageFile(FileLink):
     path: str
-    sha256: str
-    size_bytes: int
-    url: str
 
 
 class Package(Sent):
@@ -180,13 +187,15 @@ class Package(Sent):
     job_id: str
     hls: str = Field(description="Path of the HLS master playlist in the package.")
     dash: str = Field(description="Path of the DASH manifest in the package.")
-    files: list[PackageFile]
     created_at: datetime
-    expires_at: datetime
 
 
-class Packages(Sent):
-    data: list[Package]
+class PackageFiles(Sent):
+    """One page, by path; pass `next_cursor` back as `cursor` for the page after it."""
+
+    data: list[PackageFile]
+    next_cursor: str | None = Field(description="Opaque. Null on the last page.")
+    has_more: bool
 
 
 class Playback(Sent):

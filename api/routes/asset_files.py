@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
 
 from api.auth import Reader
 from api.backend import Backend, BackendDep
 from api.links import object_link, prefix_link
 from api.models import assets as model
+from api.models.common import Link, Page
+from api.pages import Cursor, Limit, page
 from api.refusals import NotMadeYet
 from api.views.assets import timecode_of
 from pipelines.media import Inspection, MediaInfo
 from pipelines.records import from_json
 from storage import schema
 from storage.catalogue import assets, packages
-from storage.errors import PackageNotFound
+from storage.errors import InvalidCursor, PackageNotFound
+
+MOST_FILES = 5000  # [P] of one page: 2 MB
+MOST_DIGITS = 9  # of a place among them
 
 router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["assets"])
 
@@ -68,12 +76,43 @@ def show_waveform(asset_id: str, backend: BackendDep, caller: Reader) -> model.W
 
 
 @router.get("/packages")
-def list_packages(asset_id: str, backend: BackendDep, caller: Reader) -> model.Packages:
-    """CMAF packages, newest first, with every file and its SHA-256."""
+def list_packages(
+    asset_id: str,
+    backend: BackendDep,
+    caller: Reader,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[model.Package]:
+    """CMAF packages, newest first."""
     with backend.database.read() as session:
         row = assets.get_asset(session, caller.organisation_id, asset_id)
-        found = packages.list_packages(session, caller.organisation_id, row.id)
-        return model.Packages(data=[_package(backend, item) for item in found])
+        found = packages.list_packages(
+            session, caller.organisation_id, row.id, cursor=cursor, limit=limit
+        )
+        return page(found, model.Package)
+
+
+@router.get("/packages/{package_id}/files")
+def list_package_files(
+    asset_id: str,
+    package_id: str,
+    backend: BackendDep,
+    caller: Reader,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_FILES)] = 1000,
+) -> model.PackageFiles:
+    """Every file of a package with its SHA-256: ten hours are a hundred thousand segments."""
+    begin = _position(cursor)
+    with backend.database.read() as session:
+        row = packages.get_package(session, caller.organisation_id, asset_id, package_id)
+    end = begin + limit
+    more = end < len(row.files)
+    link = prefix_link(backend, row.prefix, backend.settings.signed_url_ttl_s)
+    return model.PackageFiles(
+        data=[_package_file(link, file) for file in row.files[begin:end]],
+        next_cursor=str(end) if more else None,
+        has_more=more,
+    )
 
 
 @router.get("/playback")
@@ -81,13 +120,12 @@ def sign_playback(asset_id: str, backend: BackendDep, caller: Reader) -> model.P
     """URLs of the newest package for a player; they live as long as watching it twice takes."""
     with backend.database.read() as session:
         row = assets.get_asset(session, caller.organisation_id, asset_id)
-        found = packages.list_packages(session, caller.organisation_id, row.id)
+        newest = packages.newest_package(session, caller.organisation_id, row.id)
         duration_s = _inspection(row).duration_s if row.inspection else 0
-    if not found:
+    if newest is None:
         raise PackageNotFound(
             f"Asset {asset_id} has no package: a job with packaged profiles makes one."
         )
-    newest = found[0]
     ttl_s = backend.settings.signed_url_ttl_s + 2 * float(duration_s)
     link = prefix_link(backend, newest.prefix, ttl_s)
     return model.Playback(
@@ -116,24 +154,19 @@ def _named(backend: Backend, prefix: str, name: str) -> model.NamedLink:
     return model.NamedLink(name=name, url=f"{link.url}/{name}", expires_at=link.expires_at)
 
 
-def _package(backend: Backend, row: schema.PackageRow) -> model.Package:
-    link = prefix_link(backend, row.prefix, backend.settings.signed_url_ttl_s)
-    files = [
-        model.PackageFile(
-            path=file["path"],
-            sha256=file["sha256"],
-            size_bytes=file["size_bytes"],
-            url=f"{link.url}/{file['path']}",
-        )
-        for file in row.files
-    ]
-    return model.Package(
-        id=row.id,
-        asset_id=row.asset_id,
-        job_id=row.job_id,
-        hls=row.hls,
-        dash=row.dash,
-        files=files,
-        created_at=row.created_at,
+def _position(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= MOST_DIGITS):
+        raise InvalidCursor("this cursor was not made by Kapok: begin again without one")
+    return int(cursor)
+
+
+def _package_file(link: Link, file: Mapping[str, Any]) -> model.PackageFile:
+    return model.PackageFile(
+        path=file["path"],
+        sha256=file["sha256"],
+        size_bytes=file["size_bytes"],
+        url=f"{link.url}/{file['path']}",
         expires_at=link.expires_at,
     )

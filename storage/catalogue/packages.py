@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, defer
 
 from storage.catalogue import events
+from storage.catalogue.pages import Page, newest_first
 from storage.clock import now
+from storage.errors import PackageNotFound
 from storage.ids import new_id
 from storage.schema import PackageRow
 
@@ -51,9 +53,32 @@ def add_package(
     return package
 
 
-def list_packages(session: Session, organisation_id: str, asset_id: str) -> list[PackageRow]:
-    """Every package of an asset, newest first."""
-    query = select(PackageRow).where(
+def list_packages(
+    session: Session, organisation_id: str, asset_id: str, *, cursor: str | None, limit: int
+) -> Page[PackageRow]:
+    """Those of an asset, newest first, without their `files`. Raises `InvalidCursor`."""
+    query = _of_asset(organisation_id, asset_id).options(defer(PackageRow.files, raiseload=True))
+    return newest_first(session, query, PackageRow, cursor=cursor, limit=limit)
+
+
+def newest_package(session: Session, organisation_id: str, asset_id: str) -> PackageRow | None:
+    """Without its `files`."""
+    found = list_packages(session, organisation_id, asset_id, cursor=None, limit=1).data
+    return found[0] if found else None
+
+
+def get_package(
+    session: Session, organisation_id: str, asset_id: str, package_id: str
+) -> PackageRow:
+    """With all its `files`: of ten hours those are 17 MB. Raises `PackageNotFound`."""
+    query = _of_asset(organisation_id, asset_id).where(PackageRow.id == package_id)
+    row = session.scalars(query).one_or_none()
+    if row is None:
+        raise PackageNotFound(f"asset {asset_id} has no package {package_id}")
+    return row
+
+
+def _of_asset(organisation_id: str, asset_id: str) -> Select[PackageRow]:
+    return select(PackageRow).where(
         PackageRow.organisation_id == organisation_id, PackageRow.asset_id == asset_id
     )
-    return list(session.scalars(query.order_by(PackageRow.created_at.desc(), PackageRow.id.desc())))

@@ -27,6 +27,7 @@ ALLOWED = {
     "GET /v1/assets/ast_x/storyboard": {"admin", "uploader", "publisher"},
     "GET /v1/assets/ast_x/waveform": {"admin", "uploader", "publisher"},
     "GET /v1/assets/ast_x/packages": {"admin", "uploader", "publisher"},
+    "GET /v1/assets/ast_x/packages/pkg_x/files": {"admin", "uploader", "publisher"},
     "GET /v1/assets/ast_x/playback": {"admin", "uploader", "publisher"},
     "GET /v1/assets/ast_x/jobs": {"admin", "uploader", "publisher"},
     "POST /v1/assets/ast_x/jobs": {"admin", "uploader"},
@@ -82,7 +83,7 @@ def test_the_table_covers_every_operation(api: api_world.Running) -> None:
 def _example(path: str) -> str:
     """A path with each parameter filled in, as the table writes it."""
     nouns = {"asset": "ast", "upload": "upl", "job": "job", "rendition": "ren"}
-    nouns |= {"publication": "pub", "key": "key"}
+    nouns |= {"publication": "pub", "key": "key", "package": "pkg"}
     path = path.replace("/centres/{name}", "/centres/foshan").replace("{name}", "x")
     return re.sub(r"{(\w+)_id}", lambda match: f"{nouns[match[1]]}_x", path)
 
@@ -232,7 +233,7 @@ def test_what_belongs_to_others_is_answered_like_what_is_not_there(
         assert sent[0].json()["code"] != "route_not_found", operation
         assert masked(sent[0], foreign) == masked(sent[1], missing), operation
         tried += 1
-    assert tried == 25
+    assert tried == 26
     assert theirs.get(f"/v1/assets/{asset.id}").json()["title"] == "岭南春早"
 
 

@@ -123,7 +123,10 @@ def test_an_asset_without_a_package_says_why(
 ) -> None:
     asset = org.asset()
     refused(admin.get(f"/v1/assets/{asset.id}/playback"), 404, "package_not_found")
-    assert admin.get(f"/v1/assets/{asset.id}/packages").json() == {"data": []}
+    nothing = {"data": [], "next_cursor": None, "has_more": False}
+    path = f"/v1/assets/{asset.id}/packages"
+    assert admin.get(path).json() == nothing
+    refused(admin.get(f"{path}/pkg_x/files"), 404, "package_not_found")
 
 
 def test_every_file_of_a_package_can_be_fetched_and_checked(
@@ -131,11 +134,34 @@ def test_every_file_of_a_package_can_be_fetched_and_checked(
 ) -> None:
     asset = org.asset()
     org.package(asset, FILES)
-    (package,) = admin.get(f"/v1/assets/{asset.id}/packages").json()["data"]
+    path = f"/v1/assets/{asset.id}/packages"
+    (package,) = admin.get(path).json()["data"]
     assert (package["hls"], package["dash"]) == ("master.m3u8", "manifest.mpd")
-    for file in package["files"]:
+    files = admin.get(f"{path}/{package['id']}/files").json()["data"]
+    assert [file["path"] for file in files] == list(FILES)
+    for file in files:
         content = anonymous.get(file["url"]).content
         assert (api_world.sha256(content), len(content)) == (file["sha256"], file["size_bytes"])
+
+
+def test_files_of_a_package_come_in_pages(org: api_world.Organisation, admin: httpx.Client) -> None:
+    """Ten hours are a hundred thousand; packages are listed, and played, without reading them."""
+    asset = org.asset()
+    former, newest = [org.package(asset, {f"{n}.m4s": b"" for n in range(5)}) for _ in range(2)]
+    path = f"/v1/assets/{asset.id}/packages"
+    pages = [admin.get(path, params={"limit": 1}).json()]
+    pages.append(admin.get(path, params={"limit": 1, "cursor": pages[0]["next_cursor"]}).json())
+    assert [page["data"][0]["id"] for page in pages] == [newest.id, former.id]
+    assert admin.get(f"/v1/assets/{asset.id}/playback").json()["package_id"] == newest.id
+    found, cursor = [], None
+    for more in (True, True, False):
+        params = {"limit": 2, **({"cursor": cursor} if cursor else {})}
+        page = admin.get(f"{path}/{newest.id}/files", params=params).json()
+        assert page["has_more"] is more
+        found, cursor = [*found, *(file["path"] for file in page["data"])], page["next_cursor"]
+    assert (found, cursor) == ([f"{n}.m4s" for n in range(5)], None)
+    wrong = admin.get(f"{path}/{newest.id}/files", params={"cursor": "x"})
+    refused(wrong, 400, "invalid_cursor")
 
 
 def test_posters_storyboard_and_waveform_are_pictures_of_the_source(

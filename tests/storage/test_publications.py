@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 from worlds import WRONG, World, at_once
 
@@ -16,6 +16,7 @@ from storage.errors import (
     InvalidCursor,
     NameTaken,
     NotPublished,
+    PackageNotFound,
     PublicationNotFound,
     ReceiptMismatch,
     RenditionNotFound,
@@ -205,10 +206,19 @@ def test_a_package_is_listed_with_its_asset(world: World) -> None:
         "files": [{"path": "master.m3u8", "sha256": SHA, "size_bytes": 10}],
     }
     made = world.write(lambda session: packages.add_package(session, **given))
+    where = (world.organisation_id, planned.asset_id)
     [listed] = world.read(
-        lambda session: packages.list_packages(session, world.organisation_id, planned.asset_id)
-    )
-    assert (listed.id, listed.hls, listed.files) == (made.id, "master.m3u8", given["files"])
+        lambda session: packages.list_packages(session, *where, cursor=None, limit=50)
+    ).data
+    assert (listed.id, listed.hls) == (made.id, "master.m3u8")
+    assert inspect(listed).unloaded == {"files"}
+    newest = world.read(lambda session: packages.newest_package(session, *where))
+    assert newest is not None
+    assert (newest.id, inspect(newest).unloaded) == (made.id, {"files"})
+    whole = world.read(lambda session: packages.get_package(session, *where, made.id))
+    assert whole.files == given["files"]
+    with pytest.raises(PackageNotFound):
+        world.read(lambda session: packages.get_package(session, "org_other", where[1], made.id))
 
 
 def test_an_organisation_begins_with_the_usual_zones(world: World) -> None:

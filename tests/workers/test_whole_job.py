@@ -72,7 +72,7 @@ def test_an_upload_becomes_verified_renditions_and_a_publication(
             for name, row in made.items()
         }
         (published,) = publications.list_publications(session, bench.organisation_id).data
-        (package,) = packages.list_packages(session, bench.organisation_id, asset.id)
+        package = packages.newest_package(session, bench.organisation_id, asset.id)
     assert (asset.state, asset.sha256) == ("ready", sha256)
     assert {name: row.state for name, row in made.items()} == {
         "archive-ffv1": "ready",
@@ -208,7 +208,7 @@ def test_subtitles_come_with_their_renditions(embedded: Bench, tmp_path: Path) -
     assert "旁白" in subprocess.run(argv, check=True, capture_output=True).stdout.decode()
     with embedded.database.read() as session:
         asset_id = str(embedded.row(job_id).asset_id)
-        (package,) = packages.list_packages(session, embedded.organisation_id, asset_id)
+        package = packages.newest_package(session, embedded.organisation_id, asset_id)
     playlist = embedded.objects.read_bytes(f"{package.prefix}{package.hls}", 1 << 20).decode()
     assert playlist.count("TYPE=SUBTITLES") == 3
 
