@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from storage.objects_local import LocalStore
 from workers.context import StepContext, StepResult
 from workers.engine import Engine
 from workers.kinds import Kind
+from workers.steps.package import STORED_AT_ONCE, store_all
 
 pytestmark = pytest.mark.media
 
@@ -282,3 +284,65 @@ def test_a_cancel_is_seen_while_an_object_is_fetched(embedded: Bench) -> None:
     embedded.cancel(job)
     running.join(timeout=2)
     assert embedded.state(job) == "cancelled"
+
+
+class _Round(LocalStore):
+    """A store whose answers are far away: each put waits for the others that are under way."""
+
+    def __init__(self, root: Path, together: int) -> None:
+        super().__init__(root, b"key", "http://kapok.test")
+        self.barrier, self.puts = threading.Barrier(together), 0
+
+    def put_file(self, path: Path, key: str, check: Callable[[], None] = never) -> None:
+        self.puts += 1
+        self.barrier.wait(30)
+        super().put_file(path, key, check)
+
+
+def _stores(count: int) -> Callable[[StepContext], StepResult]:
+    """A step that stores so many files as a package is stored."""
+    names = [f"sound-1/{number:05}.m4s" for number in range(count)]
+
+    def run(context: StepContext) -> StepResult:
+        (context.folder / "sound-1").mkdir()
+        for name in names:
+            (context.folder / name).write_text(name)
+        stored = store_all(context, context.folder, "made/pkg", names)
+        return StepResult(result={"files": context.follow(stored, start=0.9)})
+
+    return run
+
+
+def test_segments_are_stored_several_at_once(embedded: Bench) -> None:
+    """In the order of their names, whichever came first: ten hours have a hundred thousand."""
+    objects = _Round(embedded.settings.data / "objects", STORED_AT_ONCE)
+    job = embedded.job(NewStep("package", "one", payload("encode")))
+    kinds = {"package": Kind(_stores(STORED_AT_ONCE * 5))}
+    engine = Engine(embedded.settings, embedded.database, objects, embedded.broker, kinds)
+    embedded.closing.callback(engine.close)
+
+    engine.run_step(embedded.steps(job)["one"].id)
+
+    step = embedded.steps(job)["one"]
+    assert step.state == "done", step.error
+    files = (step.result or {})["files"]
+    assert [file["path"] for file in files] == sorted(file["path"] for file in files)
+    assert files[0]["sha256"] == hashlib.sha256(b"sound-1/00000.m4s").hexdigest()
+    assert embedded.keys("made/pkg/1/") == [f"made/pkg/1/{file['path']}" for file in files]
+
+
+def test_no_segment_is_begun_after_a_cancel(embedded: Bench) -> None:
+    """And none is under way when the step has ended."""
+    objects = _Round(embedded.settings.data / "objects", STORED_AT_ONCE + 1)  # waits for the test
+    job = embedded.job(NewStep("package", "one", payload("encode")))
+    kinds = {"package": Kind(_stores(100))}
+    engine = Engine(embedded.settings, embedded.database, objects, embedded.broker, kinds)
+    embedded.closing.callback(engine.close)
+    step = threading.Thread(target=engine.run_step, args=(embedded.steps(job)["one"].id,))
+    step.start()
+    eventually(lambda: objects.barrier.n_waiting == STORED_AT_ONCE)
+    embedded.cancel(job)
+    time.sleep(2)  # more than the lease takes to see it
+    objects.barrier.wait(30)
+    step.join(30)
+    assert (embedded.state(job), objects.puts) == ("cancelled", STORED_AT_ONCE)
