@@ -26,7 +26,8 @@ router = APIRouter(tags=["store"])
 async def play(token: str, path: str, request: Request, backend: BackendDep) -> Response:
     """A file of a package, needing no key: `GET /v1/assets/{id}/playback` gives such URLs.
 
-    Segments are ranged; with S3 they are redirects to the store.
+    Segments are ranged; with S3 they are redirects to the store, where a URL that is signed for GET
+    opens for nothing else: so HEAD is answered here.
     """
     prefix, expires_at = open_prefix(backend.signing_key, token, time.time())
     key = key_under(prefix, path)
@@ -34,10 +35,18 @@ async def play(token: str, path: str, request: Request, backend: BackendDep) -> 
         return await send_file(request, backend.objects.path(key), key)
     if PurePosixPath(path).suffix in NAMES_OTHERS:
         return await run_in_threadpool(_manifest, backend, key)
+    if request.method == "HEAD":
+        return await run_in_threadpool(_head, backend, key)
     ttl_s = min(backend.settings.signed_url_ttl_s, expires_at - time.time())
     url = await run_in_threadpool(backend.objects.sign_get, key, ttl_s)
     cached = {"Cache-Control": f"private, max-age={int(ttl_s / 2)}"}
     return RedirectResponse(url, status_code=302, headers=HEADERS | cached)
+
+
+def _head(backend: Backend, key: str) -> Response:
+    size_bytes = backend.objects.stat(key).size_bytes
+    headers = HEADERS | {"Content-Length": str(size_bytes)}
+    return Response(media_type=media_type_of(key), headers=headers)
 
 
 def _manifest(backend: Backend, key: str) -> Response:

@@ -124,6 +124,10 @@ def test_manifests_come_from_the_api_and_segments_from_the_store(
     part = httpx.get(segment.headers["location"], headers={"Range": "bytes=2-4"})
     assert (part.status_code, part.content) == (206, b"234")
     refused(anonymous.get(f"{base}none.m3u8"), 404, "object_missing")
+    head = anonymous.head(f"{base}video/segment-1.m4s", follow_redirects=True)
+    assert (head.status_code, head.headers["content-length"]) == (200, "10")
+    assert head.headers["content-type"] == "video/iso.segment"
+    assert anonymous.head(f"{base}video/none.m4s", follow_redirects=True).status_code == 404
 
 
 def test_a_rendition_is_downloaded_from_the_store_under_a_good_name(
