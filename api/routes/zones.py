@@ -12,6 +12,7 @@ from api.backend import BackendDep
 from api.idempotency import Answer, TicketDep, answer_once
 from api.models import zones as model
 from pipelines.profiles import profile as profiles
+from storage import schema
 from storage.catalogue import zones
 from storage.catalogue.profiles import own_profiles
 
@@ -45,12 +46,26 @@ def make_zone(
 
 @router.get("")
 def list_zones(backend: BackendDep, caller: CallerDep) -> model.Zones:
+    """Of a centre's key: the zones that are open to it."""
     with backend.database.read() as session:
-        found = zones.list_zones(session, caller.organisation_id)
-        return model.Zones(data=[model.Zone.model_validate(row) for row in found])
+        return model.Zones(data=[_zone(caller, row) for row in _open_to(session, caller)])
 
 
 @router.get("/{name}")
 def show_zone(name: str, backend: BackendDep, caller: CallerDep) -> model.Zone:
     with backend.database.read() as session:
-        return model.Zone.model_validate(zones.get_zone(session, caller.organisation_id, name))
+        return _zone(caller, zones.named(_open_to(session, caller), name))
+
+
+def _open_to(session: Session, caller: Caller) -> list[schema.Zone]:
+    if caller.may(Action.READ_CATALOGUE):
+        return zones.list_zones(session, caller.organisation_id)
+    return zones.zones_of_centre(session, caller.organisation_id, caller.name)
+
+
+def _zone(caller: Caller, row: schema.Zone) -> model.Zone:
+    """A centre is not told for which others a zone is."""
+    zone = model.Zone.model_validate(row)
+    if caller.may(Action.READ_CATALOGUE) or zone.centres is None:
+        return zone
+    return zone.model_copy(update={"centres": [caller.name]})

@@ -75,7 +75,12 @@ def create_usual_zones(session: Session, organisation_id: str, actor: str) -> No
 
 def get_zone(session: Session, organisation_id: str, name: str) -> Zone:
     """By its name. Raises `ZoneNotFound`, which lists the names that there are."""
-    known = {zone.name: zone for zone in list_zones(session, organisation_id)}
+    return named(list_zones(session, organisation_id), name)
+
+
+def named(found: Sequence[Zone], name: str) -> Zone:
+    """One of these. Raises `ZoneNotFound`, which lists their names and no others."""
+    known = {zone.name: zone for zone in found}
     if name not in known:
         raise ZoneNotFound(f"there is no zone {name!r}: choose one of {', '.join(sorted(known))}")
     return known[name]

@@ -242,7 +242,16 @@ def test_a_centre_sees_its_own_feed_and_zones_only(org: api_world.Organisation) 
     org.zone("open")
     org.zone("for-zhuhai", centres=["zhuhai"])
     closed = publish(org, zone="for-zhuhai")
+    org.zone("for-two", centres=["zhuhai", "foshan"])
     foshan = org.client("centre", "foshan")
+    seen = {zone["name"]: zone["centres"] for zone in foshan.get("/v1/zones").json()["data"]}
+    assert (seen["open"], seen["for-two"]) == (None, ["foshan"])
+    assert "for-zhuhai" not in seen
+    body = refused(foshan.get("/v1/zones/for-zhuhai"), 404, "zone_not_found")
+    assert "for-zhuhai" not in body["detail"].partition("choose")[2]
+    assert foshan.get("/v1/zones/for-two").json()["centres"] == ["foshan"]
+    whole = org.client().get("/v1/zones/for-two").json()
+    assert whole["centres"] == ["zhuhai", "foshan"]
     refused(foshan.get("/v1/centres/zhuhai/feed"), 403, "forbidden")
     assert foshan.get("/v1/centres/foshan/feed").json()["data"] == []
     receipt = {
