@@ -171,7 +171,7 @@ def _receive(source: Source, out: BinaryIO, digest: Digest) -> Generator[None, N
         raise_for_problem(response)
         if have and response.status_code != httpx.codes.PARTIAL_CONTENT:
             raise ApiError(response.status_code, {"code": "range_ignored"}, None)
-        for block in response.iter_raw(BLOCK_BYTES):
+        for block in response.iter_raw():  # as it comes: what a break finds unwritten is lost
             out.write(block)
             digest.update(block)
             yield
