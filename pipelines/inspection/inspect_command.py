@@ -276,7 +276,7 @@ def _sound_output(number: int, track: AudioTrack) -> list[str]:
 
 def _mix_output(number: int, mix: AudioPlan, tracks: Sequence[AudioTrack]) -> list[str]:
     """The loudness of a mix, beside that of its tracks: sides may add up or cancel each other."""
-    filters: list[sound_mix.Filter] = []
+    filters = [*sound_mix.in_order(mix.own_order)]
     if len(mix.tracks) > 1:
         filters.append(sound_mix.join(len(mix.tracks)))
     if mix.pan == "downmix":

@@ -16,6 +16,7 @@ from pipelines.planning.plan_loudness import loudness_decisions, with_loudness
 from pipelines.planning.plan_types import AudioPlan, Refused, Rung
 from pipelines.profiles.codecs import UNCOMPRESSED
 from pipelines.profiles.profile import AudioCodec, AudioProfile, Profile
+from pipelines.sound.loudspeakers import listed, usual
 from pipelines.sound.sound_codecs import layout, sample_rate_hz
 from pipelines.sound.track_table import is_surround, programme
 
@@ -163,6 +164,9 @@ def _told(info: MediaInfo, track: AudioPlan) -> str:
                 f"stereo from {what} by ITU-R BS.775 (centre and surrounds at -3 dB, no LFE), not "
                 f"scaled down{'' if track.loudness else ': peaks above -2 dBFS are limited'}"
             )
+        case "source" if track.own_order:
+            channels = "+".join(listed(track.own_order))
+            return f"sound track {track.tracks[0]} as it is, its channels {channels} in usual order"
         case "source":
             return f"sound track {track.tracks[0]} as it is"
 
@@ -204,12 +208,13 @@ def _preserved(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioP
         )
     bits = 16 if (track.bit_depth or _MOST_BITS) <= 16 else _MOST_BITS
     named = track.layout or _LAYOUTS.get(track.channels, f"{track.channels}c")
+    found = usual(track.layout)
     codec = _codec(wanted)
     return AudioPlan(
         key=f"{codec}_{bits}bit_t{position}",
         codec=codec,
         channels=track.channels,
-        layout=named,
+        layout=found[0] if found else named,
         sample_rate_hz=track.sample_rate_hz,
         bitrate_bps=None,
         tracks=(position,),
@@ -219,6 +224,7 @@ def _preserved(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioP
         bit_depth=bits,
         lossless=True,
         lossy_source=track.bit_depth is None,
+        own_order=track.layout if found else None,
     )
 
 
@@ -293,6 +299,7 @@ def _track(
         language=three_letters(first.language),
         language_tag=short_tag(first.language),
         bit_depth=bits,
+        own_order=first.layout if len(tracks) == 1 and usual(first.layout) else None,
     )
 
 

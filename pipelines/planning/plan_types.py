@@ -135,6 +135,8 @@ class AudioPlan:
     """One audio track of a rendition, from the source tracks whose positions are `tracks`.
 
     `key` names the encode: rungs with equal audio share one key, and it is encoded once.
+    `own_order` is the layout of the one source track where that lists its channels in an order of
+    their own: they are brought into ffmpeg's.
     `language` is as files hold it (ISO 639-2/T), `language_tag` as HLS and DASH do (BCP 47).
     `pan` is `source` (one track as it is), `join` (mono tracks side by side: stereo or 5.1),
     `downmix` (of one track, or of six mono ones), or `pair`: the first two channels of a track
@@ -160,6 +162,7 @@ class AudioPlan:
     language_tag: str | None = None
     copied: bool = False
     not_copied: str | None = None
+    own_order: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ def _limiter(stream: Any, limit: float) -> Any:
 
 
 def _mixed(parts: list[Any], track: AudioPlan) -> Any:
+    parts = [_through(part, *sound_mix.in_order(track.own_order)) for part in parts]
     match track.pan:
         case "join":
             return _joined(parts)
@@ -158,6 +159,7 @@ def _untouched(opened: Any, track: AudioPlan, plan: Plan) -> Any:
     stream = opened[str(plan.audio_tracks[track.tracks[0]])]
     if lead := plan.lead_samples(track):
         stream = stream.filter("adelay", f"{lead}S", all=1)
+    stream = _through(stream, *sound_mix.in_order(track.own_order))
     return stream.filter("aformat", channel_layouts=track.layout).filter("asetpts", "N/SR/TB")
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pipelines.sound.loudspeakers import usual
+
 
 class Filter(NamedTuple):
     name: str
@@ -44,6 +46,16 @@ def downmix(layout: str) -> tuple[Filter, Filter]:
         Filter("aformat", {"sample_fmts": "fltp"}),
         Filter("aresample", {"ochl": layout, **levels, "osf": "fltp"}),
     )
+
+
+def in_order(own_order: str | None) -> tuple[Filter, ...]:
+    """Of a track that lists its channels in an order of their own (see `sound.loudspeakers`)."""
+    found = usual(own_order)
+    if found is None:
+        return ()
+    layout, places = found
+    named = "|".join(map(str, places))
+    return (Filter("channelmap", {"map": named, "channel_layout": layout}),)
 
 
 def pair(layout: str) -> Filter:

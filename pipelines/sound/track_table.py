@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.media import AudioTrack
+from pipelines.sound.loudspeakers import SURROUND, SURROUND_NAMES, usual
 
 _LABEL = re.compile(r"1 channels \((\w+)\)")
-_SURROUNDS = (("FL", "FR", "FC", "LFE", "SL", "SR"), ("FL", "FR", "FC", "LFE", "BL", "BR"))
 _STEREO_MIX = ("DL", "DR")  # ffmpeg's names of a downmix's own left and right
 _SIX, _EIGHT = 6, 8
 # Where a file says none, as PCM in Matroska and plain WAV, ffmpeg has the second for a name.
-_SURROUND_LAYOUTS = frozenset({None, f"{_SIX} channels", "5.1", "5.1(side)"})
+_SURROUND_LAYOUTS = frozenset({None, f"{_SIX} channels", *SURROUND_NAMES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,9 @@ def programme(tracks: Sequence[AudioTrack], silent: frozenset[int]) -> Programme
 
 
 def is_surround(track: AudioTrack) -> bool:
-    """Six channels of unknown order are taken for 5.1, as every tool writes them."""
-    return track.channels == _SIX and track.layout in _SURROUND_LAYOUTS
+    """The six loudspeakers in any order; of unknown order, as every tool writes them."""
+    named, _ = usual(track.layout) or (track.layout, ())
+    return track.channels == _SIX and named in _SURROUND_LAYOUTS
 
 
 def _by_label(tracks: Sequence[AudioTrack]) -> Programme | None:
@@ -57,7 +58,7 @@ def _by_label(tracks: Sequence[AudioTrack]) -> Programme | None:
         found = _LABEL.fullmatch(track.layout or "")
         if found and track.channels == 1 and track.language == tracks[0].language:
             places.setdefault(found[1], position)
-    surround = next((_at(names, places) for names in _SURROUNDS if _at(names, places)), ())
+    surround = next((_at(names, places) for names in SURROUND if _at(names, places)), ())
     stereo = _at(_STEREO_MIX, places) or surround or _at(("FL", "FR"), places)
     return Programme(stereo, surround) if stereo else None
 

@@ -7,6 +7,7 @@ codes, fractions as text); `pipelines.sources.probe` gives them their names.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import re
 import struct
@@ -411,15 +412,16 @@ def _light(raw: bytes | None) -> list[int] | None:
 def _sound(stream: Any) -> dict[str, Any]:
     context = stream.codec_context
     common = {"index": stream.index, "id": stream.id, "decoded": False}
-    if context is None or not context.sample_rate or not context.layout.nb_channels:
+    layout = _layout(context) if context is not None and context.sample_rate else None
+    if layout is None or not layout.nb_channels:
         return common
     duration = stream.duration and stream.duration * stream.time_base
     return {
         **common,
         "decoded": True,
         "codec": context.codec.canonical_name,
-        "channels": context.layout.nb_channels,
-        "layout": context.layout.name,
+        "channels": layout.nb_channels,
+        "layout": layout.name,
         "sample_rate_hz": context.sample_rate,
         "sample_bits": context.format.bits,
         "coded_bits": _coded_bits(context),
@@ -427,6 +429,15 @@ def _sound(stream: Any) -> dict[str, Any]:
         "start_s": _start(stream),
         "duration_s": _text(duration) if duration else None,
     }
+
+
+def _layout(context: Any) -> Any:
+    """Never given back: PyAV 18.1 frees the map of channels in an order of their own with each
+    layout that it made (`context.channels` makes one too), and the codec then frees it once more.
+    """
+    layout = context.layout
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
+    return layout
 
 
 def _subtitle(stream: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.progress import Progress
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
+from pipelines.sound.sound_mix import in_order
 from pipelines.sources.containers import PICTURE_INPUT
 from pipelines.verification.lossless_formats import HASHED_AS
 
@@ -71,7 +72,8 @@ class LosslessHashes:
         samples = "pcm_s24le" if track.lossy_source else "pcm_s32le"
         hashed = ("-c:a", samples, "-f", "md5", f"pipe:{_samples_of(at)}")
         if self._of_source:
-            return ["-map", f"0:{self._plan.audio_tracks[track.tracks[0]]}", *hashed]
+            ordered = [word for one in in_order(track.own_order) for word in ("-af", str(one))]
+            return ["-map", f"0:{self._plan.audio_tracks[track.tracks[0]]}", *ordered, *hashed]
         late = f"atrim=start_sample={self._plan.lead_samples(track)}"
         return ["-map", f"0:a:{at}", "-af", late, *hashed]
 

@@ -18,7 +18,7 @@ from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sound.sound_clock import HOLE_S
 from pipelines.sound.sound_levels import Levels, LevelTrack
-from pipelines.sound.sound_mix import FIRST_PAIR
+from pipelines.sound.sound_mix import FIRST_PAIR, in_order
 from pipelines.sources.containers import INPUT_GUARDS
 
 Sound = NDArray[np.float32]  # (samples, channels)
@@ -149,7 +149,8 @@ def _mix(track: AudioPlan, place: int) -> str:
         case "join":
             return _LFE_BAND if track.channels == _SIX and place == _LFE else ""
         case "source":
-            return _LFE_BAND_OF_SIX if track.channels == _SIX else ""
+            ordered = "".join(f",{one}" for one in in_order(track.own_order))
+            return ordered + (_LFE_BAND_OF_SIX if track.channels == _SIX else "")
 
 
 def rendition_mix(track: AudioPlan) -> str:

@@ -22,7 +22,9 @@ from pipelines.quality.measure import measure
 from pipelines.running import tools
 from pipelines.sound.audio import encode_audio
 from pipelines.sound.audio_graph import audio_files, compose_audio
+from pipelines.sound.track_table import is_surround
 from pipelines.sources.containers import FORMATS
+from pipelines.sources.probe import probe
 from tests.pipelines.sources import HD, STEREO, call, described, planned, samples, verified
 
 RATE = 48000
@@ -344,6 +346,48 @@ def test_six_mono_tracks_are_mixed_down_exactly(eight: Path, tmp_path: Path) -> 
     assert np.abs(20 * np.log10(levels[there] / wanted[there])).max() < 0.1
     assert levels[~there].max() < 0.001
     assert len(verified(out, made.rungs[0], made, eight).facts.audio) == 2
+
+
+SIX_HZ = dict(zip(("FL", "FR", "FC", "LFE", "SL", "SR"), EIGHT_HZ, strict=False))
+
+
+def ordered(folder: Path, channels: str) -> Path:
+    """A picture and one track whose channels stand in this order, each with its tone."""
+    source = folder / "ordered.mov"
+    tones = "|".join(f"0.1*sin(2*PI*t*{SIX_HZ[one]})" for one in channels.split("+"))
+    call(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2"),
+        *("-f", "lavfi", "-i", f"aevalsrc={tones}:c={channels}:s={RATE}:d=2"),
+        *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "pcm_s24le", source),
+    )
+    return source
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("order", ["FL+FC+FR+SL+SR+LFE", "FC+FL+FR+SL+SR+LFE"])
+def test_five_one_in_film_and_mpeg_order_comes_out_in_its_own(order: str, tmp_path: Path) -> None:
+    """Each tone on its own loudspeaker, also in the downmix, and the proof knows it."""
+    source = ordered(tmp_path, order)
+    surround = replace(AC3, own_order=f"6 channels ({order})")
+    info = probe(source)
+    assert [is_surround(track) for track in info.audio] == [True]
+    made, out = heard(source, tmp_path, (surround,))
+    stereo, six = (tone_levels(samples(out, n, at))[:6] for at, n in enumerate((2, 6)))
+    half = 0.7071
+    wanted = [[1, 0], [0, 1], [half, half], [0, 0], [half, 0], [0, half]]
+    assert stereo == pytest.approx(np.array(wanted), abs=0.02)
+    assert six == pytest.approx(np.eye(6), abs=0.02)
+    assert len(verified(out, made.rungs[0], made, source).facts.audio) == 2
+
+
+@pytest.mark.media
+def test_a_stereo_track_with_right_before_left_is_turned_about(tmp_path: Path) -> None:
+    """As the broadcast profile takes it, by itself; the plan says in which order it was."""
+    source = ordered(tmp_path, "FR+FL")
+    made, out = heard(source, tmp_path)
+    assert tone_levels(samples(out, 2))[:2] == pytest.approx(np.eye(2), abs=0.02)
+    assert any("its channels FR+FL in usual order" in one for one in made.decisions)
+    assert len(verified(out, made.rungs[0], made, source).facts.audio) == 1
 
 
 @pytest.mark.media

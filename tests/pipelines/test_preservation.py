@@ -60,6 +60,19 @@ def archived(source: Path, folder: Path) -> Archived:
     return Archived(resolved, out, verified(out, resolved.rungs[0], resolved, source))
 
 
+def test_channels_in_an_order_of_their_own_are_kept_in_the_usual_one(tmp_path: Path) -> None:
+    """FLAC has no word for film order: left so, the centre would come from the right."""
+    order = "FL+FC+FR+SL+SR+LFE"
+    tones = "|".join(f"0.{level}*sin(2*PI*t*440)" for level in range(1, 7))
+    sound = f"aevalsrc={tones}:c={order}:s=48000:d=0.4"
+    coded = (*FFV1, "-c:a", "pcm_s24le")
+    source = make(tmp_path / "film.mov", *generated(PICTURE, sound), *coded)
+    done = archived(source, tmp_path)
+    assert done.plan.rungs[0].audio[0].layout == "5.1(side)"
+    wanted = call("-i", source, "-af", "channelmap=0|2|1|5|3|4:5.1(side)", "-f", "s32le", "-")
+    assert call("-i", done.path, "-map", "0:a", "-f", "s32le", "-") == wanted
+
+
 def refusal(source: Path, folder: Path) -> tuple[str, str]:
     """The code and the reason."""
     (refused,) = planned(source, [profile("archive-ffv1")], folder).refused

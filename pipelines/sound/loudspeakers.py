@@ -1,0 +1,48 @@
+"""Which loudspeaker each channel of a track is for, by ffmpeg's names of layouts. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+SURROUND = (("FL", "FR", "FC", "LFE", "SL", "SR"), ("FL", "FR", "FC", "LFE", "BL", "BR"))
+SURROUND_NAMES = ("5.1(side)", "5.1")
+
+# In ffmpeg's own order, which is that of WAVEFORMATEXTENSIBLE's mask and so of FLAC's.
+_ORDER = (
+    *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR"),
+    *("TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
+)
+_NAMES: Mapping[tuple[str, ...], str] = MappingProxyType(
+    {
+        ("FC",): "mono",
+        ("FL", "FR"): "stereo",
+        ("FL", "FR", "FC"): "3.0",
+        ("FL", "FR", "BL", "BR"): "quad",
+        ("FL", "FR", "FC", "BL", "BR"): "5.0",
+        ("FL", "FR", "FC", "SL", "SR"): "5.0(side)",
+        **dict(zip(SURROUND, SURROUND_NAMES, strict=True)),
+        ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"): "7.1",
+    }
+)
+_LISTED = re.compile(r"\d+ channels \(([A-Z+]+)\)")
+
+
+def listed(layout: str | None) -> tuple[str, ...]:
+    """Of a layout that has no name; those that have one are in ffmpeg's order."""
+    found = _LISTED.fullmatch(layout or "")
+    return tuple(found[1].split("+")) if found else ()
+
+
+def usual(layout: str | None) -> tuple[str, tuple[int, ...]] | None:
+    """Of channels in an order of their own, as QuickTime's film order, the layout of the same ones
+    in ffmpeg's order, and where each of these stands in the file.
+    """
+    channels = listed(layout)
+    if not {*channels} <= {*_ORDER} or len({*channels}) < len(channels):
+        return None
+    wanted = tuple(one for one in _ORDER if one in channels)
+    if wanted == channels:
+        return None
+    return _NAMES.get(wanted, "+".join(wanted)), tuple(map(channels.index, wanted))
