@@ -29,7 +29,7 @@ from pipelines.running.raw_frames import FrameShape
 from pipelines.running.tools import ffmpeg
 from pipelines.sound import sound_mix
 from pipelines.sound.loudness import EBUR128
-from pipelines.sources.containers import PICTURE_INPUT
+from pipelines.sources.containers import PICTURE_INPUT, sound_words
 
 _GREY_LONG_SIDE = 320
 _LEVELS_LONG_SIDE = 192
@@ -87,7 +87,8 @@ def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path)
     upright = ["-noautorotate"] if info.picture and _turns_itself(info.picture) else []
     argv = [ffmpeg(), "-v", "repeat+level+info", *PICTURE_INPUT, *upright]
     codec = info.picture.codec if info.picture else None
-    argv += [*decoder_words(size, codec), "-i", str(path)]
+    argv += [*decoder_words(size, codec), *sound_words(track.codec for track in info.audio)]
+    argv += ["-i", str(path)]
     if info.picture and taps:
         argv += _picture_outputs(info.picture, taps, folder)
     for number, track in enumerate(info.audio):

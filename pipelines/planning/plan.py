@@ -95,6 +95,7 @@ def plan(
         audio_start_s=inspection.audio_start_s,
         video_track=source.picture.index if source.picture else None,
         audio_tracks=tuple(track.index for track in info.audio),
+        source_sounds=tuple(track.codec for track in info.audio),
         rungs=rungs,
         refused=(*refused, *twins, *targeted.refused),
         chunks=chunks,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 # Names of ffmpeg's demuxers. Playlists and scripts (hls, dash, concat, imf, sdp, image2) are absent
 # on purpose: they name other files or hosts, and ffmpeg would open those.
@@ -19,6 +19,8 @@ JUMPING = frozenset({"mpegts", "mpeg", "ogg"})
 # Of what stands in these, a part can be taken out that decodes by itself (`encoding.cut`).
 CUT_FORMATS = frozenset({"mov", "matroska", "mpegts", "mxf"})
 CUT_CODECS = frozenset({"h264", "hevc", "mpeg2video", "prores", "ffv1", "vp9", "av1"})
+
+_NARROWING = frozenset({"ac3", "eac3"})
 
 MAX_PIXELS = 8192 * 8192
 
@@ -42,6 +44,18 @@ INPUT_GUARDS = _words(GUARD_OPTIONS)
 # ffmpeg would cut it off. What the stream itself crops stays cropped.
 PICTURE_OPTIONS: Mapping[str, str] = {**GUARD_OPTIONS, "apply_cropping": "codec"}
 PICTURE_INPUT = _words(PICTURE_OPTIONS)
+
+
+def sound_options(codecs: Iterable[str]) -> Mapping[str, str]:
+    """Of every input whose sound is decoded: AC-3 and E-AC-3 say how players may narrow the
+    programme's dynamics (ETSI TS 102 366, 6.7), which ffmpeg does unless it is told not to.
+    """
+    return {} if _NARROWING.isdisjoint(codecs) else {"drc_scale": "0"}
+
+
+def sound_words(codecs: Iterable[str]) -> tuple[str, ...]:
+    """The same before `-i` in a command that is written out."""
+    return _words(sound_options(codecs))
 
 
 def may_jump(format_name: str) -> bool:

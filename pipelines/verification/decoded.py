@@ -23,6 +23,7 @@ from pipelines.running.tool_output import LogTail
 from pipelines.running.tools import ffmpeg
 from pipelines.sound.loudness import EBUR128, read_loudness
 from pipelines.sound.sound_levels import Levels, LevelTrack
+from pipelines.sources.containers import sound_words
 from pipelines.verification.lossless import HASHED, FrameHashes, LosslessHashes
 from pipelines.verification.samples import (
     SOUND_FILTER,
@@ -124,15 +125,16 @@ def decode(
     """
     frames = rung.video.frames if rung.video else None
     look = f"{readable_tags(rung.video.colour)}{filter_of(rung.video, whole)}" if rung.video else ""
-    threads = _threads(rung.video) if rung.video else ()
+    opening = _threads(rung.video) if rung.video else ()
+    opening += sound_words(track.codec for track in rung.audio)
     idr = _IDR_UNITS.get(rung.video.codec) if rung.video else None
     if tracks and rung.video and rung.video.codec in _PICTURE_ALONE:
-        shown = yield from _decode_some(path, frames, (), numbers, spans, look, (), threads, idr)
-        heard = yield from _decode_some(path, None, tracks, (), spans)
+        shown = yield from _decode_some(path, frames, (), numbers, spans, look, (), opening, idr)
+        heard = yield from _decode_some(path, None, tracks, (), spans, opening=opening)
         return replace(shown, sounds=heard.sounds)
     return (
         yield from _decode_some(
-            path, frames, tracks, numbers, spans, look, hashed, threads, idr, proof
+            path, frames, tracks, numbers, spans, look, hashed, opening, idr, proof
         )
     )
 
@@ -149,7 +151,7 @@ def _decode_some(
     spans: Sequence[Span],
     look: str = "",
     hashed: Sequence[int] = (),
-    threads: Sequence[str] = (),
+    opening: Sequence[str] = (),
     idr: str | None = None,
     proof: LosslessHashes | None = None,
 ) -> Generator[Progress, None, Decoded]:
@@ -170,7 +172,7 @@ def _decode_some(
         [
             *(ffmpeg(), "-v", "level+warning"),
             *("-xerror", "-err_detect", "explode"),  # conceal nothing
-            *(*threads, "-i", str(path), *outputs),
+            *(*opening, "-i", str(path), *outputs),
         ],
         readable=[path],
         total_frames=frames,

@@ -16,7 +16,7 @@ from pipelines.progress import Progress
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sound.sound_mix import in_order
-from pipelines.sources.containers import PICTURE_INPUT
+from pipelines.sources.containers import PICTURE_INPUT, sound_words
 from pipelines.verification.lossless_formats import HASHED_AS
 
 # Without -noautoscale a frame of another raster would be scaled to the first one's, and hashed.
@@ -114,7 +114,7 @@ def prove(
     finished = yield from run(
         [
             *(ffmpeg(), "-v", "error", *PICTURE_INPUT, *decoder_words(None, plan.source_codec)),
-            *("-i", str(source), *theirs.outputs()),
+            *(*sound_words(plan.source_sounds), "-i", str(source), *theirs.outputs()),
         ],
         readable=[source],
         total_frames=plan.frames,

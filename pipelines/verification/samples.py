@@ -19,7 +19,7 @@ from pipelines.running.tools import ffmpeg
 from pipelines.sound.sound_clock import HOLE_S
 from pipelines.sound.sound_levels import Levels, LevelTrack
 from pipelines.sound.sound_mix import FIRST_PAIR, in_order
-from pipelines.sources.containers import INPUT_GUARDS
+from pipelines.sources.containers import INPUT_GUARDS, sound_words
 
 Sound = NDArray[np.float32]  # (samples, channels)
 
@@ -96,7 +96,7 @@ def _source_sound(
     if place_s is None:
         outputs += _clock(plan)
     yield from run(
-        [ffmpeg(), "-v", "error", *_opened(source, place_s), *outputs],
+        [ffmpeg(), "-v", "error", *_opened(source, plan, place_s), *outputs],
         readable=[source],
         taps={name: data.extend for name, data in taken.items()},
     )
@@ -175,7 +175,7 @@ def _source_levels(
         outputs += ["-af", _sound_chain(plan, span, None, use.mix)]
         outputs += ["-f", "f32le", f"pipe:level{number:03}"]
     yield from run(
-        [ffmpeg(), "-v", "error", *_opened(source, None), *outputs, *_clock(plan)],
+        [ffmpeg(), "-v", "error", *_opened(source, plan, None), *outputs, *_clock(plan)],
         readable=[source],
         taps=taps,
         total_s=float(plan.duration_s),
@@ -214,14 +214,15 @@ def _seek_s(plan: Plan, at_s: Fraction, margin_s: float | None) -> Fraction | No
     return place_s - Fraction(margin_s)
 
 
-def _opened(source: Path, place_s: Fraction | None) -> list[str]:
+def _opened(source: Path, plan: Plan, place_s: Fraction | None) -> list[str]:
     """Input options that leave times on the file's own clock after a seek; without one they are on
     ffmpeg's corrected clock.
     """
+    guards = (*INPUT_GUARDS, *sound_words(plan.source_sounds))
     if place_s is None:
-        return [*INPUT_GUARDS, "-i", str(source)]
+        return [*guards, "-i", str(source)]
     seek = ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{float(place_s):.6f}")
-    return ["-copyts", *INPUT_GUARDS, *seek, "-i", str(source)]
+    return ["-copyts", *guards, *seek, "-i", str(source)]
 
 
 def _clock(plan: Plan) -> list[str]:

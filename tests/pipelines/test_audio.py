@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipelines.encoding.encode import encode_chunk
 from pipelines.encoding.join import join
+from pipelines.inspection.inspect import inspect
 from pipelines.media import AudioTrack
 from pipelines.planning.plan import AudioPlan, Plan, plan
 from pipelines.profiles.profile import AudioCodec, AudioProfile, Profile, profile
@@ -397,6 +398,45 @@ def test_what_is_no_lfe_is_not_missed_in_it(tmp_path: Path) -> None:
     source = film(tmp_path, wav(tmp_path / "six.wav", tones), "film.mov")
     made, out = heard(source, tmp_path, (AC3,))
     assert len(verified(out, made.rungs[0], made, source).facts.audio) == 2
+
+
+def narrowed(folder: Path) -> Path:
+    """AC-3 that tells players to turn it down by 12 dB: in its first block of each frame `dynrng`
+    (ETSI TS 102 366, 4.4.3.3) is put in, and the last eight bits of the last block are taken out.
+    """
+    bare = folder / "bare.ac3"
+    call("-i", wav(folder / "mono.wav", [tone(997)]), "-c:a", "ac3", "-b:a", "640k", bare)
+    coded, patched = bare.read_bytes(), b""
+    length = 640_000 // 8 * 1536 // RATE
+    for at in range(0, len(coded), length):
+        bits = "".join(f"{byte:08b}" for byte in coded[at : at + length])
+        flag = 67  # of mono without anything that may be left out
+        assert bits[flag] == "0"
+        bits = bits[:flag] + "1" + "11000000" + bits[flag + 1 : -26] + bits[-18:]
+        patched += int(bits, 2).to_bytes(length, "big")
+    (folder / "patched.ac3").write_bytes(patched)
+    source = folder / "narrowed.mov"
+    call(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", "-f", "ac3"),
+        *("-i", folder / "patched.ac3", "-c:v", "libx264", "-pix_fmt", "yuv420p"),
+        *("-c:a", "copy", source),
+    )
+    return source
+
+
+@pytest.mark.media
+def test_ac3_comes_out_with_the_dynamics_of_its_maker(tmp_path: Path) -> None:
+    """Not as it tells a living room to play it, in delivery, in measurements and in the proof."""
+    source = narrowed(tmp_path)
+    copied = AudioPlan("c", "ac3", 1, "mono", RATE, None, (0,), "source", copied=True)
+    made, out = heard(source, tmp_path, (copied,))
+    played = samples(source, 1)[RATE // 2 : RATE]
+    assert np.abs(played).max() == pytest.approx(0.025, abs=0.002)
+    assert np.abs(samples(out, 1)[RATE // 2 : RATE]).max() == pytest.approx(0.1, abs=0.01)
+    facts = verified(out, made.rungs[0], made, source).facts
+    assert [one.loudness_lkfs for one in facts.audio] == pytest.approx([-23, -23], abs=0.3)
+    seen = finish(inspect(source, probe(source), tmp_path, keep_thumbs=False))
+    assert seen.loudness[0].integrated_lkfs == pytest.approx(-23, abs=0.3)
 
 
 @pytest.mark.media
