@@ -162,6 +162,10 @@ class VideoTrack:
         return area.width * shape, Fraction(area.height)
 
 
+# A sound track that is not the programme itself, as its file marks it.
+Beside = Literal["for the visually impaired", "for the hard of hearing", "a commentary"]
+
+
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
     index: int
@@ -173,6 +177,7 @@ class AudioTrack:
     language: str | None = None
     start_s: Fraction = Fraction(0)
     duration_s: Fraction | None = None
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1(side)"}
 _FLAC_CHANNELS, _MOST_BITS = 8, 24
 _USUAL_RATE_HZ = 48000
 _SIX = 6
+_NOISE_LKFS, _NOISE_BELOW_LU = -60.0, 30.0  # [P] of a track, and below the loudest one
 
 
 def plan_sound(
@@ -105,7 +106,8 @@ def default_mixes(tracks: Sequence[AudioTrack]) -> tuple[AudioPlan, ...]:
     """
     if not tracks:
         return ()
-    silences = (frozenset[int](), frozenset({6, 7}), frozenset(range(2, _SIX)))
+    pairs = frozenset(at for at, track in enumerate(tracks) if track.channels == 2)
+    silences = (frozenset[int](), frozenset({6, 7}), frozenset(range(2, _SIX)), pairs)
     wanted = [AudioProfile("pcm", channels=channels) for channels in (2, _SIX)]
     made = [_mixed(one, tracks, silent) for one in wanted for silent in silences]
     mixes = {(one.tracks, one.pan): one for one in made if one and one.pan != "source"}
@@ -113,7 +115,11 @@ def default_mixes(tracks: Sequence[AudioTrack]) -> tuple[AudioPlan, ...]:
 
 
 def _silent(inspection: Inspection) -> frozenset[int]:
-    return frozenset(one.track for one in inspection.loudness if one.integrated_lkfs is None)
+    """Beside a programme the hiss of an open line is silence too."""
+    heard = {one.track: one.integrated_lkfs for one in inspection.loudness}
+    loudest = max((lkfs for lkfs in heard.values() if lkfs is not None), default=0.0)
+    noise_lkfs = min(_NOISE_LKFS, loudest - _NOISE_BELOW_LU)
+    return frozenset(track for track, lkfs in heard.items() if lkfs is None or lkfs < noise_lkfs)
 
 
 def sound_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
@@ -125,8 +131,14 @@ def sound_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
     ways = {(track.pan, track.tracks, track.channels): track for track in made}
     told = [*copied_decisions(rungs), *(_told(info, track) for track in ways.values())]
     used = {position for track in delivered for position in track.tracks}
-    if left := [str(position) for position in range(len(info.audio)) if position not in used]:
-        told.append(f"sound tracks {', '.join(left)} go into preservation rungs only")
+    unused = [position for position in range(len(info.audio)) if position not in used]
+    told += [
+        f"sound track {position} is {beside}: it is passed over"
+        for position in unused
+        if (beside := info.audio[position].beside)
+    ]
+    if left := ", ".join(map(str, unused)):
+        told.append(f"sound tracks {left} go into preservation rungs only")
     told += loudness_decisions(made)
     if any(track.codec == "ac3" for track in made):
         told.append("AAC stereo is the first track, AC-3 5.1 the second: every player decodes AAC")

@@ -15,7 +15,7 @@ from pipelines.sound.loudspeakers import SURROUND, SURROUND_NAMES, usual
 
 _LABEL = re.compile(r"1 channels \((\w+)\)")
 _STEREO_MIX = ("DL", "DR")  # ffmpeg's names of a downmix's own left and right
-_SIX, _EIGHT = 6, 8
+_TWO, _SIX, _EIGHT = 2, 6, 8
 # Where a file says none, as PCM in Matroska and plain WAV, ffmpeg has the second for a name.
 _SURROUND_LAYOUTS = frozenset({None, f"{_SIX} channels", *SURROUND_NAMES})
 
@@ -32,18 +32,27 @@ class Programme:
 
 
 def programme(tracks: Sequence[AudioTrack], silent: frozenset[int]) -> Programme:
-    """`silent` are the positions of tracks in which nothing was heard."""
-    labelled = _by_label(tracks)
+    """`silent` are the positions of tracks in which nothing was heard.
+
+    What is beside the programme (see `AudioTrack`) is passed over while there is anything else.
+    """
+    own = [position for position, track in enumerate(tracks) if track.beside is None]
+    own = own or [*range(len(tracks))]
+    first = own[0]
+    own = [one for one in own if tracks[one].language == tracks[first].language]
+    labelled = _by_label(tracks, own)
     if labelled is not None:
         return labelled
-    if tracks[0].channels > 1:
-        return Programme((0,), _surround_track(tracks))
-    alike = _alike(tracks)
-    if (len(alike) >= _EIGHT or len(alike) == _SIX) and not silent.issuperset(range(2, _SIX)):
+    if tracks[first].channels > 1:
+        stereo = _stereo_track(tracks, own, silent)
+        return Programme((stereo,), _surround_track(tracks, own))
+    alike = _alike(tracks, own)
+    count = len(alike) if first == 0 else 0  # the table is one of all tracks
+    if (count >= _EIGHT or count == _SIX) and not silent.issuperset(range(2, _SIX)):
         surround = tuple(range(_SIX))
-        mixed = len(alike) < _EIGHT or silent.issuperset((6, 7))
+        mixed = count < _EIGHT or silent.issuperset((6, 7))
         return Programme(surround if mixed else (6, 7), surround)
-    return Programme((0, 1) if len(alike) > 1 else (0,))
+    return Programme(tuple(alike[:2]))
 
 
 def is_surround(track: AudioTrack) -> bool:
@@ -52,11 +61,11 @@ def is_surround(track: AudioTrack) -> bool:
     return track.channels == _SIX and named in _SURROUND_LAYOUTS
 
 
-def _by_label(tracks: Sequence[AudioTrack]) -> Programme | None:
+def _by_label(tracks: Sequence[AudioTrack], own: Sequence[int]) -> Programme | None:
     places: dict[str, int] = {}
-    for position, track in enumerate(tracks):
-        found = _LABEL.fullmatch(track.layout or "")
-        if found and track.channels == 1 and track.language == tracks[0].language:
+    for position in own:
+        found = _LABEL.fullmatch(tracks[position].layout or "")
+        if found and tracks[position].channels == 1:
             places.setdefault(found[1], position)
     surround = next((_at(names, places) for names in SURROUND if _at(names, places)), ())
     stereo = _at(_STEREO_MIX, places) or surround or _at(("FL", "FR"), places)
@@ -67,19 +76,24 @@ def _at(names: Sequence[str], places: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(places[name] for name in names) if places.keys() >= {*names} else ()
 
 
-def _surround_track(tracks: Sequence[AudioTrack]) -> tuple[int, ...]:
-    """The first 5.1 track of the first track's language."""
-    for position, track in enumerate(tracks):
-        if is_surround(track) and track.language == tracks[0].language:
-            return (position,)
-    return ()
+def _surround_track(tracks: Sequence[AudioTrack], own: Sequence[int]) -> tuple[int, ...]:
+    """The first 5.1 track."""
+    return next(((one,) for one in own if is_surround(tracks[one])), ())
 
 
-def _alike(tracks: Sequence[AudioTrack]) -> list[int]:
-    """The tracks from the first on that have one channel, and its language."""
-    count = 0
-    for track in tracks:
-        if track.channels != 1 or track.language != tracks[0].language:
+def _stereo_track(tracks: Sequence[AudioTrack], own: Sequence[int], silent: frozenset[int]) -> int:
+    """The first track, or else the mix that somebody made of it for two loudspeakers."""
+    if tracks[own[0]].channels <= _TWO:
+        return own[0]
+    mixes = (one for one in own if tracks[one].channels == _TWO and one not in silent)
+    return next(mixes, own[0])
+
+
+def _alike(tracks: Sequence[AudioTrack], own: Sequence[int]) -> list[int]:
+    """The tracks of one channel from the first on, none between them."""
+    alike = [own[0]]
+    for position in own[1:]:
+        if position != alike[-1] + 1 or tracks[position].channels != 1:
             break
-        count += 1
-    return list(range(count))
+        alike.append(position)
+    return alike

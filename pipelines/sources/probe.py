@@ -27,6 +27,7 @@ from pipelines.errors import (
 from pipelines.media import (
     AncillaryTrack,
     AudioTrack,
+    Beside,
     Colour,
     FieldOrder,
     MasteringDisplay,
@@ -71,6 +72,11 @@ TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "
 TEXT_CODECS |= {"dvb_teletext"}
 # ITU-T H.273, 8.7, by the names of ffprobe and of ffmpeg's filters; "left" is what all assume.
 _CHROMA_LOCATIONS = frozenset({"center", "topleft", "top", "bottomleft", "bottom"})
+_BESIDE: Mapping[str, Beside] = {
+    "visual_impaired": "for the visually impaired",
+    "hearing_impaired": "for the hard of hearing",
+    "comment": "a commentary",
+}
 _LANGUAGE_OF_TTML = re.compile(r"""<[^<>]*\bxml:lang=["']([A-Za-z0-9-]+)["']""")
 # AVFieldOrder: TT, BB, TB, BT. For woven frames ffmpeg writes TB when the top field is earlier.
 _FIELD_ORDERS: Mapping[int, FieldOrder] = {1: "progressive", 2: "tt", 3: "bb", 4: "tt", 5: "bb"}
@@ -300,6 +306,7 @@ def _audio_track(track: Mapping[str, Any]) -> AudioTrack:
         language=_language(track["language"]),
         start_s=Fraction(track["start_s"]),
         duration_s=_fraction(track["duration_s"]),
+        beside=next((said for mark, said in _BESIDE.items() if track[mark]), None),
     )
 
 

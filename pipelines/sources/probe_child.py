@@ -426,6 +426,9 @@ def _sound(stream: Any) -> dict[str, Any]:
         "sample_bits": context.format.bits,
         "coded_bits": _coded_bits(context),
         "language": stream.language,
+        "visual_impaired": bool(stream.disposition & Disposition.visual_impaired),
+        "hearing_impaired": bool(stream.disposition & Disposition.hearing_impaired),
+        "comment": bool(stream.disposition & Disposition.comment),
         "start_s": _start(stream),
         "duration_s": _text(duration) if duration else None,
     }

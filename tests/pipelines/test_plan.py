@@ -521,12 +521,14 @@ def heard(*levels: float | None) -> tuple[Loudness, ...]:
         (heard(-24, None, -24, None, None, None, -24, None), (6, 7), (0, 1, 2, 3, 4, 5)),
         (heard(*[-24.0] * 6, None, None), (0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5)),
         (heard(-24, -24, *[None] * 6), (0, 1), ()),
+        (heard(-24, -24, *[-65.0] * 6), (0, 1), ()),
+        (heard(-62, -62, *[-65.0] * 6), (6, 7), (0, 1, 2, 3, 4, 5)),
     ],
 )
 def test_the_table_of_eight_mono_tracks(
     loudness: tuple[Loudness, ...], stereo: tuple[int, ...], surround: tuple[int, ...]
 ) -> None:
-    """1-6 are 5.1 and 7-8 stereo; silent ones are not taken for a mix."""
+    """1-6 are 5.1 and 7-8 stereo; silent ones are not taken for a mix, nor the hiss of a line."""
     planned = made(UHD, "cn4k-hevc-hlg", audio=(MONO,) * 8, loudness=loudness)
     first, *others = planned.rungs[0].audio
     assert first.tracks == stereo
@@ -556,6 +558,36 @@ def test_five_one_may_stand_in_a_later_track() -> None:
     ]
     foreign = replace(SURROUND, language="eng")
     planned = made(UHD, "cn4k-hevc-hlg", audio=(STEREO, foreign))
+    assert [one.tracks for one in planned.rungs[0].audio] == [(0,)]
+
+
+def test_a_stereo_mix_behind_the_five_one_is_taken_for_stereo() -> None:
+    """Somebody mixed it; silent, in another language or with no such track 5.1 is mixed down."""
+    planned = made(UHD, "cn4k-hevc-hlg", audio=(SURROUND, STEREO))
+    assert [(one.tracks, one.pan) for one in planned.rungs[0].audio] == [
+        ((1,), "source"),
+        ((0,), "source"),
+    ]
+    silent = {"loudness": heard(-24, None)}
+    for other, said in ((STEREO, silent), (replace(STEREO, language="eng"), {})):
+        planned = made(UHD, "cn4k-hevc-hlg", audio=(SURROUND, other), **said)
+        assert [(one.tracks, one.pan) for one in planned.rungs[0].audio] == [
+            ((0,), "downmix"),
+            ((0,), "source"),
+        ]
+
+
+def test_a_description_or_a_commentary_is_not_taken_for_the_programme() -> None:
+    """While there is another track; the plan says which one was passed over."""
+    described_for = replace(STEREO, beside="for the visually impaired")
+    planned = made(UHD, "mobile-540p", audio=(described_for, STEREO))
+    assert [one.tracks for one in planned.rungs[0].audio] == [(1,)]
+    said = "sound track 0 is for the visually impaired: it is passed over"
+    assert said in planned.decisions
+    spoken = replace(MONO, beside="a commentary")
+    planned = made(UHD, "mobile-540p", audio=(MONO, spoken))
+    assert [one.tracks for one in planned.rungs[0].audio] == [(0,)]
+    planned = made(UHD, "mobile-540p", audio=(described_for,))
     assert [one.tracks for one in planned.rungs[0].audio] == [(0,)]
 
 

@@ -152,6 +152,24 @@ def test_many_tracks_are_all_told(tmp_path: Path) -> None:
     assert len(probe(path).audio) == 30
 
 
+@pytest.mark.parametrize(
+    ("mark", "beside"),
+    [
+        ("visual_impaired", "for the visually impaired"),
+        ("hearing_impaired", "for the hard of hearing"),
+        ("comment", "a commentary"),
+        ("dub", None),
+    ],
+)
+def test_a_sound_track_beside_the_programme_says_so(
+    mark: str, beside: str | None, tmp_path: Path
+) -> None:
+    """By the disposition that its container has."""
+    marked = ("-c:a", "flac", "-disposition:a:0", mark)
+    made = clips.make(tmp_path / "a.mka", *clips.generated("sine=d=0.1"), *marked)
+    assert [track.beside for track in probe(made).audio] == [beside]
+
+
 def test_lossless_sound_tells_its_depth(tmp_path: Path) -> None:
     """24 bits stay 24; a lossy codec has no depth."""
     wav = clips.make(tmp_path / "a.wav", *clips.generated(clips.TONE), "-c:a", "pcm_s24le")
