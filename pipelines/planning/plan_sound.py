@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pipelines.languages import short_tag, three_letters
@@ -18,9 +18,10 @@ from pipelines.profiles.codecs import UNCOMPRESSED
 from pipelines.profiles.profile import AudioCodec, AudioProfile, Profile
 from pipelines.sound.loudspeakers import listed, usual
 from pipelines.sound.sound_codecs import layout, sample_rate_hz
-from pipelines.sound.track_table import is_surround, programme
+from pipelines.sound.track_table import fits, is_discrete, is_surround, programme
 
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1(side)"}
+_WANTED = {1: "mono", 2: "stereo", 6: "5.1"}
 _FLAC_CHANNELS, _MOST_BITS = 8, 24
 _USUAL_RATE_HZ = 48000
 _SIX = 6
@@ -34,12 +35,14 @@ def plan_sound(
     there, nor, but in preservation, what is made only of tracks `outside` the picture.
 
     Raises `Refused` when preservation would lose something, a profile names tracks that the source
-    does not have, or one that is taken changes within.
+    does not have, one that is taken changes within, or none can be brought to what is asked for.
     """
     tracks = info.audio
     if not tracks:
         return ()
     planned = _copies(profile, info, inspection) or _encoded(profile, info, inspection)
+    if profile.audio and not planned:
+        raise Refused("no_fitting_sound", _why_none(profile, tracks))
     planned = [one for one in planned if one.lossless or not outside.issuperset(one.tracks)]
     for position in sorted({position for made in planned for position in made.tracks}):
         if position in inspection.changed_sounds:
@@ -49,6 +52,16 @@ def plan_sound(
                 "every rung has one: cut the source there and upload the parts",
             )
     return tuple(planned)
+
+
+def _why_none(profile: Profile, tracks: Sequence[AudioTrack]) -> str:
+    """A rendition without sound of a source that has some would be silently wrong."""
+    wanted = " and ".join(_WANTED.get(one.channels or 0, "other sound") for one in profile.audio)
+    has = ", ".join(track.layout or f"{track.channels} channels" for track in tracks)
+    return (
+        f"{profile.name} has its sound in {wanted}, which is not made from the source's ({has}): "
+        "choose a profile that takes this sound, or 'archive-ffv1', which keeps every track"
+    )
 
 
 def _copies(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[AudioPlan]:
@@ -132,17 +145,26 @@ def sound_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
     told = [*copied_decisions(rungs), *(_told(info, track) for track in ways.values())]
     used = {position for track in delivered for position in track.tracks}
     unused = [position for position in range(len(info.audio)) if position not in used]
-    told += [
-        f"sound track {position} is {beside}: it is passed over"
-        for position in unused
-        if (beside := info.audio[position].beside)
-    ]
-    if left := ", ".join(map(str, unused)):
-        told.append(f"sound tracks {left} go into preservation rungs only")
+    told += _unused_told(info, unused)
     told += loudness_decisions(made)
     if any(track.codec == "ac3" for track in made):
         told.append("AAC stereo is the first track, AC-3 5.1 the second: every player decodes AAC")
     return told
+
+
+def _unused_told(info: MediaInfo, unused: Sequence[int]) -> Iterator[str]:
+    for position in unused:
+        track = info.audio[position]
+        if not fits(track):
+            yield (
+                f"sound track {position} ({track.layout}) is not mixed: there is no rule for all "
+                "of its loudspeakers"
+            )
+        elif track.beside:
+            yield f"sound track {position} is {track.beside}: it is passed over"
+    if unused:
+        named = ", ".join(map(str, unused))
+        yield f"sound tracks {named} go into preservation rungs only"
 
 
 def _no_sound(info: MediaInfo) -> str:
@@ -255,11 +277,13 @@ def _mixed(
     if count > 1:
         channels = min(count, wanted.channels or count)
         return _track(wanted, first, channels, used, "join" if channels == count else "downmix")
+    if not fits(first):
+        return None
     if wanted.channels == _SIX:
         return _track(wanted, first, _SIX, used, "source") if is_surround(first) else None
     if first.channels <= (wanted.channels or first.channels):
         return _track(wanted, first, first.channels, used, "source")
-    known = first.channels == _SIX or not _is_discrete(first)
+    known = first.channels == _SIX or not is_discrete(first)
     return _track(wanted, first, 2, used, "downmix" if known else "pair")
 
 
@@ -279,11 +303,6 @@ def _named(positions: tuple[int, ...], tracks: Sequence[AudioTrack]) -> tuple[in
             "choose a profile with other tracks",
         )
     return positions
-
-
-def _is_discrete(track: AudioTrack) -> bool:
-    """Channels without loudspeakers, as on MXF and camera masters: mixing them would be a guess."""
-    return track.layout is None or track.layout == f"{track.channels} channels"
 
 
 def _track(

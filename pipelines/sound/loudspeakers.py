@@ -26,6 +26,17 @@ _NAMES: Mapping[tuple[str, ...], str] = MappingProxyType(
         ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"): "7.1",
     }
 )
+# Of these ffmpeg has a place for every loudspeaker in a mix for two, and leaves out the LFE alone;
+# those above and behind the listener it drops without a word.
+_MIXED = frozenset(
+    {
+        *("mono", "stereo", "downmix", "2.1", "3.0", "3.0(back)", "3.1", "4.0", "4.1", "quad"),
+        *("quad(side)", "5.0", "5.0(side)", *SURROUND_NAMES, "6.0", "6.0(front)", "hexagonal"),
+        *("6.1", "6.1(back)", "6.1(front)", "7.0", "7.0(front)", "7.1", "7.1(wide)"),
+        *("7.1(wide-side)", "octagonal", "3.1.2", "5.1.2", "5.1.2(back)", "7.1.2"),
+    }
+)
+_MIXED_SPEAKERS = frozenset({*_ORDER[: _ORDER.index("TC")], "TFL", "TFR"})
 _LISTED = re.compile(r"\d+ channels \(([A-Z+]+)\)")
 
 
@@ -46,3 +57,9 @@ def usual(layout: str | None) -> tuple[str, tuple[int, ...]] | None:
     if wanted == channels:
         return None
     return _NAMES.get(wanted, "+".join(wanted)), tuple(map(channels.index, wanted))
+
+
+def is_mixed(layout: str) -> bool:
+    """Whether a mix for two loudspeakers has all that is in it, but for the LFE."""
+    channels = {*listed(layout)}
+    return layout in _MIXED or {"FL", "FR"} <= channels <= _MIXED_SPEAKERS

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.media import AudioTrack
-from pipelines.sound.loudspeakers import SURROUND, SURROUND_NAMES, usual
+from pipelines.sound.loudspeakers import SURROUND, SURROUND_NAMES, is_mixed, usual
 
 _LABEL = re.compile(r"1 channels \((\w+)\)")
 _STEREO_MIX = ("DL", "DR")  # ffmpeg's names of a downmix's own left and right
@@ -24,7 +24,8 @@ _SURROUND_LAYOUTS = frozenset({None, f"{_SIX} channels", *SURROUND_NAMES})
 class Programme:
     """Positions of tracks: `surround` is one 5.1 track or six of one channel, in order.
 
-    `stereo` is one track, two of one channel, or the six, which are then mixed down.
+    `stereo` is one track, two of one channel, or the six, which are then mixed down; none where no
+    track fits.
     """
 
     stereo: tuple[int, ...]
@@ -36,8 +37,10 @@ def programme(tracks: Sequence[AudioTrack], silent: frozenset[int]) -> Programme
 
     What is beside the programme (see `AudioTrack`) is passed over while there is anything else.
     """
-    own = [position for position, track in enumerate(tracks) if track.beside is None]
-    own = own or [*range(len(tracks))]
+    able = [position for position, track in enumerate(tracks) if fits(track)]
+    own = [position for position in able if tracks[position].beside is None] or able
+    if not own:
+        return Programme(())
     first = own[0]
     own = [one for one in own if tracks[one].language == tracks[first].language]
     labelled = _by_label(tracks, own)
@@ -53,6 +56,16 @@ def programme(tracks: Sequence[AudioTrack], silent: frozenset[int]) -> Programme
         mixed = count < _EIGHT or silent.issuperset((6, 7))
         return Programme(surround if mixed else (6, 7), surround)
     return Programme(tuple(alike[:2]))
+
+
+def fits(track: AudioTrack) -> bool:
+    """Whether delivery can be made of it: not of binaural sound, say, nor of loudspeakers above."""
+    return track.channels == 1 or is_discrete(track) or is_mixed(track.layout or "")
+
+
+def is_discrete(track: AudioTrack) -> bool:
+    """Channels without loudspeakers, as on MXF and camera masters: mixing them would be a guess."""
+    return track.layout is None or track.layout == f"{track.channels} channels"
 
 
 def is_surround(track: AudioTrack) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import wave
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,8 +22,10 @@ from pipelines.profiles.profile import AudioCodec, AudioProfile, Profile, profil
 from pipelines.progress import finish
 from pipelines.quality.measure import measure
 from pipelines.running import tools
+from pipelines.sound import sound_mix
 from pipelines.sound.audio import encode_audio
 from pipelines.sound.audio_graph import audio_files, compose_audio
+from pipelines.sound.loudspeakers import is_mixed
 from pipelines.sound.track_table import is_surround
 from pipelines.sources.containers import FORMATS
 from pipelines.sources.probe import probe
@@ -266,6 +269,37 @@ def test_the_downmix_has_the_coefficients_of_bs775(tmp_path: Path) -> None:
     half = 0.7071
     wanted = [[1, 0], [0, 1], [half, half], [0, 0], [half, 0], [0, half]]
     assert levels == pytest.approx(np.array(wanted), abs=0.02)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    "layout", ["2.1", "hexagonal", "6.1(front)", "7.1", "7.1(wide-side)", "octagonal", "7.1.2"]
+)
+def test_a_mix_has_all_that_is_not_for_the_lfe(layout: str) -> None:
+    """A tone a loudspeaker: of layouts that are mixed none but the LFE's is missing."""
+    told = call("-layouts").decode()
+    (speakers,) = re.findall(rf"^{re.escape(layout)} +([A-Z+]+)$", told, re.MULTILINE)
+    names = speakers.split("+")
+    tones = "|".join(f"0.1*sin(2*PI*t*{100 * at})" for at in range(1, len(names) + 1))
+    filters = ",".join(map(str, sound_mix.downmix("stereo")))
+    source = ("-f", "lavfi", "-i", f"aevalsrc={tones}:c={layout}:s=8000:d=1")
+    raw = call(*source, "-af", filters, "-f", "f32le", "-")
+    mixed = np.frombuffer(raw, np.float32).reshape(-1, 2)[:8000]
+    levels = np.abs(np.fft.rfft(mixed, axis=0)).max(axis=1) / 400
+    missing = [one for at, one in enumerate(names) if levels[100 * (at + 1)] < 0.3]
+    assert missing == (["LFE"] if "LFE" in names else [])
+    assert is_mixed(layout)
+
+
+@pytest.mark.media
+def test_sound_without_loudspeakers_is_inspected_and_refused(tmp_path: Path) -> None:
+    """Ambisonics in Opus: what nobody can mix is measured as a track, and not as a mix."""
+    source = tmp_path / "sphere.mka"
+    tones = "|".join(f"0.1*sin(2*PI*t*{hertz})" for hertz in (300, 500, 700, 900))
+    opened = ("-f", "lavfi", "-i", f"aevalsrc={tones}:c=ambisonic 1:s={RATE}:d=1")
+    call(*opened, "-c:a", "libopus", "-mapping_family", "2", source)
+    made = planned(source, [profile("audio-access-aac")], tmp_path)
+    assert [one.code for one in made.refused] == ["no_fitting_sound"]
 
 
 @pytest.mark.media

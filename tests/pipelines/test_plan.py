@@ -10,6 +10,7 @@ import pytest
 from pipelines.colour.colour_types import ColourDecision
 from pipelines.media import AudioTrack, Colour, ContentLight, Loudness, MasteringDisplay, VideoTrack
 from pipelines.planning.plan import Chunk, Plan, Rung, VideoPlan, plan
+from pipelines.planning.plan_sound import default_mixes
 from pipelines.profiles.profile import ladder, load_profiles, profile
 from pipelines.records import from_json, to_json
 from tests.pipelines.sources import BT709, HD, HLG, PQ, STEREO, UHD, described
@@ -589,6 +590,32 @@ def test_a_description_or_a_commentary_is_not_taken_for_the_programme() -> None:
     assert [one.tracks for one in planned.rungs[0].audio] == [(0,)]
     planned = made(UHD, "mobile-540p", audio=(described_for,))
     assert [one.tracks for one in planned.rungs[0].audio] == [(0,)]
+
+
+@pytest.mark.parametrize("layout", ["5.1.4", "7.1.4", "22.2", "ambisonic 1", "binaural"])
+def test_loudspeakers_that_no_mix_has_a_place_for_are_not_mixed(layout: str) -> None:
+    """Nor measured as a mix: another track is taken, or the rung refused and the master kept."""
+    above = replace(STEREO, codec="flac", channels=4, layout=layout, bit_depth=24)
+    assert not default_mixes((above,))
+    planned = made(UHD, "cn4k-hevc-hlg", audio=(above, SURROUND))
+    assert [(one.tracks, one.pan) for one in planned.rungs[0].audio] == [
+        ((1,), "downmix"),
+        ((1,), "source"),
+    ]
+    assert any(one.startswith(f"sound track 0 ({layout}) is not") for one in planned.decisions)
+    planned = made(UHD, "cn4k-hevc-hlg", "archive-ffv1", audio=(above,))
+    assert codes(planned) == {"cn4k-hevc-hlg": "no_fitting_sound"}
+    assert f"the source's ({layout})" in planned.refused[0].reason
+    assert [one.tracks for one in planned.rungs[0].audio] == [(0,)]
+
+
+def test_a_profile_with_five_one_alone_refuses_stereo() -> None:
+    """Rather than a rendition without sound."""
+    planned = made(UHD, "cn4k-avs3-hlg", audio=(STEREO,))
+    assert codes(planned) == {"cn4k-avs3-hlg": "no_fitting_sound"}
+    assert "in 5.1, which is not made from the source's (stereo)" in planned.refused[0].reason
+    assert made(UHD, "cn4k-avs3-hlg", audio=(SURROUND,)).rungs[0].audio
+    assert made(UHD, "cn4k-avs3-hlg").rungs[0].audio == ()
 
 
 def test_a_profile_may_name_its_tracks() -> None:
