@@ -379,7 +379,8 @@ class Inspection:
     those of the pictures anywhere, where a probe sees the beginning alone. `caption_channels` are
     those of CEA-608 in which something is said, `unreadable_subtitles` the tracks whose letters are
     in no code that Kapok reads. `subtitle_faults` are those of TTML and teletext, and of tracks
-    with too many letters. `ancillary` has all that a track holds, anywhere.
+    with too many letters. `ancillary` has all that a track holds, anywhere. `data_channels` are, of
+    each sound track, those that hold data and no sound (`inspection.data_bursts`).
     """
 
     duration_s: Fraction
@@ -422,6 +423,7 @@ class Inspection:
     unreadable_subtitles: tuple[int, ...] = ()
     subtitle_faults: tuple[SubtitleFault, ...] = ()
     ancillary: tuple[AncillaryTrack, ...] = ()
+    data_channels: tuple[tuple[int, ...], ...] = ()
 
     @property
     def scan(self) -> FieldOrder:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipelines.colour.colour_doubt import believed
 from pipelines.colour.colour_types import StatedColour
 from pipelines.errors import LimitExceeded, NoEssence, UnsupportedMedia
+from pipelines.inspection.data_bursts import data_channels
 from pipelines.inspection.decoder_words import DecoderWords
 from pipelines.inspection.field_motion import moves_whole
 from pipelines.inspection.inspect_command import command, tables_read
@@ -104,6 +105,7 @@ def inspect(
         whole = yield from part(again, _LOOKED, _LOOKED, "looking at fields again")
     seen = picture.inspection(folder, moves_whole=whole) if picture else _sound_alone(sounds)
     formats = _other_formats(info, words)
+    data = data_channels([sound.bursts for sound in sounds])
     changed_sounds = tuple(
         number
         for number in range(len(sounds))
@@ -115,8 +117,11 @@ def inspect(
         changed_sounds=changed_sounds,
         audio_start_s=tuple(sound.start_s(info.start_s) for sound in sounds),
         audio_holes=tuple(sound.holes for sound in sounds),
-        loudness=tuple(sound.loudness() for sound in sounds),
-        mixes=tuple(mix.loudness() for mix in mixes),
+        loudness=tuple(
+            sound.no_loudness() if held else sound.loudness()
+            for sound, held in zip(sounds, data, strict=True)
+        ),
+        mixes=tuple(mix.loudness() for mix in mixes if not mix.has_any(data)),
         audio_end_s=tuple(sound.end_s(info.start_s) for sound in sounds),
         clock_jumps=words.jumps,
         decoder_errors=words.errors,
@@ -135,6 +140,7 @@ def inspect(
         unreadable_subtitles=unreadable,
         subtitle_faults=(*faults, *too_long),
         ancillary=ancillary,
+        data_channels=data,
     )
 
 

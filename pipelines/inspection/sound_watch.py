@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
+from pipelines.inspection.data_bursts import BurstWatch
 from pipelines.inspection.waveform import Peaks
 from pipelines.media import AudioTrack, Loudness, MixLoudness
 from pipelines.planning.plan_types import AudioPlan
@@ -21,7 +22,10 @@ class SoundWatch:
         self._track = track
         self._clock = SoundClock(track.sample_rate_hz)
         self._metadata = LogTail()
-        self.peaks = Peaks(track.channels, track.sample_rate_hz, expected_s)
+        self.bursts = BurstWatch(track.channels, track.sample_rate_hz)
+        exact = track.bit_depth is not None  # a lossy codec keeps no words
+        listener = self.bursts.take if exact else None
+        self.peaks = Peaks(track.channels, track.sample_rate_hz, expected_s, listener)
 
     def consumers(self) -> Mapping[str, Callable[[bytes], object]]:
         return {
@@ -50,6 +54,10 @@ class SoundWatch:
     def loudness(self) -> Loudness:
         return read_loudness(self._number, self._metadata.text(), float(self.duration_s))
 
+    def no_loudness(self) -> Loudness:
+        """Of data: the noise that it is."""
+        return Loudness(self._number, None, None, None)
+
     @property
     def holes(self) -> int:
         return len(self._clock.holes)
@@ -74,6 +82,12 @@ class MixWatch:
 
     def consumers(self) -> Mapping[str, Callable[[bytes], object]]:
         return {f"mix{self._number}": self._metadata.feed}
+
+    def has_any(self, data: Sequence[Sequence[int]]) -> bool:
+        """Whether channels that hold data are in it."""
+        if self._mix.pan == "pair":
+            return not {*data[self._mix.tracks[0]]}.isdisjoint((0, 1))
+        return any(data[track] for track in self._mix.tracks)
 
     def loudness(self) -> MixLoudness:
         heard = read_loudness(self._number, self._metadata.text(), duration_s=0.0)

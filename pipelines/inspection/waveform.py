@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,14 +17,24 @@ _SAMPLE_BYTES = 4
 
 
 class Peaks:
-    """Takes interleaved 32-bit float samples; keeps the least and the most of each bucket."""
+    """Takes interleaved 32-bit float samples; keeps the least and the most of each bucket.
 
-    def __init__(self, channels: int, sample_rate_hz: int, expected_s: Fraction | None) -> None:
+    `listener` is given the same samples, a row for each time.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        sample_rate_hz: int,
+        expected_s: Fraction | None,
+        listener: Callable[[NDArray[np.float32]], object] | None = None,
+    ) -> None:
         per_s = max(1, min(_PEAKS_PER_S, round(_PEAKS_WANTED / max(float(expected_s or 1), 1.0))))
         self._sample_rate_hz = sample_rate_hz
         self._bucket = max(1, sample_rate_hz // per_s)
         self._channels = channels
         self._rest = bytearray()
+        self._listener = listener
         self._found: list[NDArray[np.float32]] = []
         self.samples = 0
 
@@ -57,6 +67,8 @@ class Peaks:
     def _take(self, block: bytes) -> None:
         samples = np.frombuffer(block, "<f4").reshape(-1, self._channels)
         self.samples += len(samples)
+        if self._listener:
+            self._listener(samples)
         starts = np.arange(0, len(samples), self._bucket)
         least = np.minimum.reduceat(samples.min(axis=1), starts)
         most = np.maximum.reduceat(samples.max(axis=1), starts)

@@ -106,7 +106,7 @@ def plan(
             *damage_decisions(source, rungs),
             *field_decisions(inspection, rungs),
             *colour_decisions(rungs),
-            *sound_decisions(info, rungs),
+            *sound_decisions(info, inspection, rungs),
             *_offset_decisions(source, rungs),
             *_end_decisions(source, rungs),
             *preservation_decisions(info, rungs),

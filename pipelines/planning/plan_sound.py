@@ -24,7 +24,7 @@ _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1(side)"}
 _WANTED = {1: "mono", 2: "stereo", 6: "5.1"}
 _FLAC_CHANNELS, _MOST_BITS = 8, 24
 _USUAL_RATE_HZ = 48000
-_SIX = 6
+_PAIR, _SIX = 2, 6
 _NOISE_LKFS, _NOISE_BELOW_LU = -60.0, 30.0  # [P] of a track, and below the loudest one
 
 
@@ -42,7 +42,7 @@ def plan_sound(
         return ()
     planned = _copies(profile, info, inspection) or _encoded(profile, info, inspection)
     if profile.audio and not planned:
-        raise Refused("no_fitting_sound", _why_none(profile, tracks))
+        raise Refused("no_fitting_sound", _why_none(profile, info, inspection))
     planned = [one for one in planned if one.lossless or not outside.issuperset(one.tracks)]
     for position in sorted({position for made in planned for position in made.tracks}):
         if position in inspection.changed_sounds:
@@ -54,10 +54,14 @@ def plan_sound(
     return tuple(planned)
 
 
-def _why_none(profile: Profile, tracks: Sequence[AudioTrack]) -> str:
+def _why_none(profile: Profile, info: MediaInfo, inspection: Inspection) -> str:
     """A rendition without sound of a source that has some would be silently wrong."""
     wanted = " and ".join(_WANTED.get(one.channels or 0, "other sound") for one in profile.audio)
-    has = ", ".join(track.layout or f"{track.channels} channels" for track in tracks)
+    data = _data(info, inspection)
+    has = ", ".join(
+        "data" if position in data else track.layout or f"{track.channels} channels"
+        for position, track in enumerate(info.audio)
+    )
     return (
         f"{profile.name} has its sound in {wanted}, which is not made from the source's ({has}): "
         "choose a profile that takes this sound, or 'archive-ffv1', which keeps every track"
@@ -75,13 +79,18 @@ def _copies(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[A
 
 def _encoded(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[AudioPlan]:
     tracks, planned = info.audio, list[AudioPlan]()
+    silent, data = _silent(inspection), _data(info, inspection)
     for wanted in profile.audio:
         if wanted.codec == "copy":
             continue
         if wanted.channels is None:
-            each = _preserved if _preserves(profile) else _delivered
-            planned += [each(wanted, position, track) for position, track in enumerate(tracks)]
-        elif (made := _mixed(wanted, tracks, _silent(inspection))) is not None:
+            each, left = (_preserved, ()) if _preserves(profile) else (_delivered, data)
+            planned += [
+                each(wanted, position, track)
+                for position, track in enumerate(tracks)
+                if position not in left
+            ]
+        elif (made := _mixed(wanted, tracks, silent, data)) is not None:
             planned.append(with_loudness(made, wanted.loudness, inspection))
     return _instead_of_copies(profile, info, inspection, planned)
 
@@ -135,8 +144,35 @@ def _silent(inspection: Inspection) -> frozenset[int]:
     return frozenset(track for track, lkfs in heard.items() if lkfs is None or lkfs < noise_lkfs)
 
 
-def sound_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
+def _data(info: MediaInfo, inspection: Inspection) -> frozenset[int]:
+    """The tracks of which no sound can be taken; where nobody knows what is on which channel, it is
+    from the first two.
+    """
+    return frozenset(
+        position
+        for position, (track, held) in enumerate(
+            zip(info.audio, inspection.data_channels, strict=False)
+        )
+        if held and (min(held) < _PAIR or track.channels <= _PAIR or not is_discrete(track))
+    )
+
+
+def sound_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
     """What was chosen, in words."""
+    return [*_data_told(info, inspection), *_choices_told(info, inspection, rungs)]
+
+
+def _data_told(info: MediaInfo, inspection: Inspection) -> Iterator[str]:
+    what = "data (SMPTE ST 337, such as Dolby E), not sound: kept in preservation masters only"
+    for position, held in enumerate(inspection.data_channels):
+        if len(held) == info.audio[position].channels:
+            yield f"sound track {position} holds {what}"
+        elif held:
+            named = " and ".join(str(channel + 1) for channel in held)
+            yield f"channels {named} of sound track {position} hold {what}"
+
+
+def _choices_told(info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
     delivered = [track for rung in rungs for track in rung.audio if not track.lossless]
     if not delivered:
         return [_no_sound(info)] if not info.audio else []
@@ -144,6 +180,7 @@ def sound_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
     ways = {(track.pan, track.tracks, track.channels): track for track in made}
     told = [*copied_decisions(rungs), *(_told(info, track) for track in ways.values())]
     used = {position for track in delivered for position in track.tracks}
+    used |= _data(info, inspection)
     unused = [position for position in range(len(info.audio)) if position not in used]
     told += _unused_told(info, unused)
     told += loudness_decisions(made)
@@ -263,12 +300,15 @@ def _preserved(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioP
 
 
 def _mixed(
-    wanted: AudioProfile, tracks: Sequence[AudioTrack], silent: frozenset[int]
+    wanted: AudioProfile,
+    tracks: Sequence[AudioTrack],
+    silent: frozenset[int],
+    data: frozenset[int] = frozenset(),
 ) -> AudioPlan | None:
     """Channels are never invented: mono stays mono, and 5.1 needs a 5.1 source."""
-    found = programme(tracks, silent)
+    found = programme(tracks, silent, data)
     if wanted.tracks is not None:
-        used = _named(wanted.tracks, tracks)
+        used = _named(wanted.tracks, tracks, data)
     else:
         used = found.surround if wanted.channels == _SIX else found.stereo
     if not used:
@@ -287,13 +327,21 @@ def _mixed(
     return _track(wanted, first, 2, used, "downmix" if known else "pair")
 
 
-def _named(positions: tuple[int, ...], tracks: Sequence[AudioTrack]) -> tuple[int, ...]:
+def _named(
+    positions: tuple[int, ...], tracks: Sequence[AudioTrack], data: frozenset[int]
+) -> tuple[int, ...]:
     """The tracks that a profile names, if they can be put side by side."""
     missing = [position for position in positions if position >= len(tracks)]
     if missing:
         raise Refused(
             "no_such_tracks",
             f"it takes sound tracks {list(positions)} and the source has {len(tracks)}: "
+            "choose a profile with other tracks",
+        )
+    if held := data.intersection(positions):
+        raise Refused(
+            "no_such_tracks",
+            f"it takes sound tracks {list(positions)}, and {sorted(held)} hold data, not sound: "
             "choose a profile with other tracks",
         )
     if len(positions) > 1 and any(tracks[position].channels > 1 for position in positions):

@@ -32,13 +32,15 @@ class Programme:
     surround: tuple[int, ...] = ()
 
 
-def programme(tracks: Sequence[AudioTrack], silent: frozenset[int]) -> Programme:
-    """`silent` are the positions of tracks in which nothing was heard.
+def programme(
+    tracks: Sequence[AudioTrack], silent: frozenset[int], data: frozenset[int] = frozenset()
+) -> Programme:
+    """`silent` are the positions of tracks in which nothing was heard, `data` those that hold none.
 
     What is beside the programme (see `AudioTrack`) is passed over while there is anything else.
     """
-    able = [position for position, track in enumerate(tracks) if fits(track)]
-    own = [position for position in able if tracks[position].beside is None] or able
+    able = [at for at, track in enumerate(tracks) if fits(track) and at not in data]
+    own = [at for at in able if tracks[at].beside is None] or able
     if not own:
         return Programme(())
     first = own[0]
