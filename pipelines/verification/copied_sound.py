@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import math
+from array import array
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,16 +16,53 @@ from pipelines.running.tools import ffmpeg
 from pipelines.sources.containers import INPUT_GUARDS
 
 _ROUNDING_S = Fraction(2, 1000)  # of the source's container
+_EARLY = 3  # packets before the picture that a copy may begin with: one, and what rounding moves
+_DIGEST_BYTES = 16
 # The head that AAC has before each packet in a transport stream, and in MP4 once for all.
 _BARE = {"aac": "aac_adtstoasc"}
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """`at_s` is on ffmpeg's clock."""
+class Packets:
+    """Times on ffmpeg's clock and MD5s of the packets of one track, from ffmpeg's framehash.
 
-    at_s: Fraction
-    md5: bytes
+    As objects those of 24 h of two files took two gigabytes.
+    """
+
+    def __init__(self) -> None:
+        self.ticks = array("q")
+        self.tick_s = Fraction(1)
+        self.digests = bytearray()
+        self._rest = b""
+
+    def __len__(self) -> int:
+        return len(self.ticks)
+
+    def feed(self, block: bytes) -> None:
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        for line in lines:
+            if line.startswith(b"#tb"):
+                self.tick_s = Fraction(line.split()[-1].decode())
+            elif line and not line.startswith(b"#"):
+                row = line.split(b",")
+                self.ticks.append(int(row[2]))
+                self.digests += bytes.fromhex(row[5].decode())
+
+    def before(self, at_s: Fraction, start: int = 0, end: int | None = None) -> int:
+        """How many of those from `start` to before `end` begin earlier."""
+        limit = math.ceil(at_s / self.tick_s)
+        return sum(tick < limit for tick in self.ticks[start:end])
+
+    def holds(self, others: Packets, at: int) -> bool:
+        """Whether the others are those from `at` on."""
+        start = at * _DIGEST_BYTES
+        return self.digests[start : start + len(others.digests)] == others.digests
+
+    def places_of(self, others: Packets) -> list[int]:
+        """Where the others are first found, if they are."""
+        start = self.digests.find(others.digests)
+        while start % _DIGEST_BYTES and start > 0:
+            start = self.digests.find(others.digests, start + 1)
+        return [] if start < 0 else [start // _DIGEST_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +94,31 @@ def copied_sound(
 
 
 def packet_faults(
-    ours: Sequence[bytes], theirs: Sequence[Packet], zero_s: Fraction, duration_s: Fraction
+    ours: Packets, theirs: Packets, zero_s: Fraction, duration_s: Fraction
 ) -> list[str]:
-    """All of the source's packets from the picture's beginning to its end, and nothing else."""
+    """All of the source's packets from the picture's beginning to its end, and nothing else.
+
+    Where that is, times say: packets of silence are equal to each other.
+    """
     if not ours:
         return ["it has no packets"]
-    hashes = [packet.md5 for packet in theirs]
-    places = [at for at, md5 in enumerate(hashes) if md5 == ours[0]]
-    first = next((at for at in places if hashes[at : at + len(ours)] == list(ours)), None)
-    if first is None:
-        return [f"its {len(ours)} packets are not the source's"]
+    begins = theirs.before(zero_s + _ROUNDING_S)
+    near = range(begins, max(0, begins - _EARLY) - 1, -1)
+    places = [at for at in near if theirs.holds(ours, at)] or theirs.places_of(ours)
+    every = [_faults_at(at, ours, theirs, zero_s, duration_s) for at in places]
+    return min(every, key=len, default=[f"its {len(ours)} packets are not the source's"])
+
+
+def _faults_at(
+    first: int, ours: Packets, theirs: Packets, zero_s: Fraction, duration_s: Fraction
+) -> list[str]:
+    """Of a copy that is the source's packets from the `first` on."""
     faults = []
-    missing = sum(packet.at_s >= zero_s + _ROUNDING_S for packet in theirs[:first])
+    missing = first - theirs.before(zero_s + _ROUNDING_S, end=first)
     if missing:
         faults.append(f"{missing} packets are missing at its beginning")
     end_s = zero_s + duration_s - _ROUNDING_S
-    missing = sum(packet.at_s < end_s for packet in theirs[first + len(ours) :])
+    missing = theirs.before(end_s, start=first + len(ours))
     if missing:
         faults.append(f"{missing} packets are missing at its end")
     return faults
@@ -82,31 +130,13 @@ def _clock(plan: Plan) -> list[str]:
     return [*tracks, "-c", "copy", "-f", "null", "-"] if tracks else []
 
 
-class _Packets:
-    """Times and hashes, from ffmpeg's framehash."""
-
-    def __init__(self) -> None:
-        self.found: list[Packet] = []
-        self._tick_s = Fraction(1)
-        self._rest = b""
-
-    def feed(self, block: bytes) -> None:
-        *lines, self._rest = (self._rest + block).split(b"\n")
-        for line in lines:
-            if line.startswith(b"#tb"):
-                self._tick_s = Fraction(line.split()[-1].decode())
-            elif line and not line.startswith(b"#"):
-                row = line.split(b",")
-                self.found.append(Packet(int(row[2]) * self._tick_s, row[5].strip()))
-
-
 class _Copy:
     """A track of the rendition, and the source's that it is a copy of."""
 
     def __init__(self, position: int, track: AudioPlan) -> None:
         self._position = position
         self._track = track
-        self._ours, self._theirs = _Packets(), _Packets()
+        self._ours, self._theirs = Packets(), Packets()
 
     def outputs(self, plan: Plan) -> list[str]:
         bare = _BARE.get(self._track.codec)
@@ -123,9 +153,8 @@ class _Copy:
         return {theirs: self._theirs.feed, ours: self._ours.feed}
 
     def faults(self, plan: Plan) -> list[str]:
-        ours = [packet.md5 for packet in self._ours.found]
         zero_s = plan.first_picture_s - plan.start_s
-        found = packet_faults(ours, self._theirs.found, zero_s, plan.duration_s)
+        found = packet_faults(self._ours, self._theirs, zero_s, plan.duration_s)
         return [f"audio track {self._position}: {fault}" for fault in found]
 
     def _names(self) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from pipelines.planning.plan import Plan, Rung, plan
 from pipelines.profiles.profile import AudioProfile, profile
 from pipelines.progress import finish
 from pipelines.sound.audio import encode_audio
-from pipelines.verification.copied_sound import Packet, packet_faults
+from pipelines.verification.copied_sound import Packets, packet_faults
 from tests.pipelines.sources import UHD, call, described, planned, smaller, verified
 from tests.pipelines.test_remux import RATE, messages, vivid
 
@@ -125,27 +125,41 @@ def test_a_source_that_takes_more_than_the_stream_has_is_refused() -> None:
     assert len(plan(stuffed, seen, [profile(name) for name in NAMES]).rungs) == 2
 
 
-A, B, C, D = (Packet(Fraction(at, 10), name) for at, name in enumerate((b"a", b"b", b"c", b"d")))
+def packets(names: str) -> Packets:
+    """One each tenth of a second, as ffmpeg tells of them; those of one name are equal."""
+    made = Packets()
+    rows = [f"0, {at}, {at}, 1, 9, {ord(name):032x}" for at, name in enumerate(names)]
+    made.feed("\n".join(["#tb 0: 1/10", *rows, ""]).encode())
+    return made
 
 
 @pytest.mark.parametrize(
     ("ours", "fault"),
     [
-        (b"bc", None),
-        (b"abcd", None),
-        (b"c", "1 packets are missing at its beginning"),
-        (b"b", "1 packets are missing at its end"),
-        (b"bd", "its 2 packets are not the source's"),
-        (b"cb", "its 2 packets are not the source's"),
-        (b"", "it has no packets"),
+        ("bc", None),
+        ("abcd", None),
+        ("c", "1 packets are missing at its beginning"),
+        ("b", "1 packets are missing at its end"),
+        ("bd", "its 2 packets are not the source's"),
+        ("cb", "its 2 packets are not the source's"),
+        ("", "it has no packets"),
     ],
 )
-def test_the_packets_of_the_picture_are_all_there(ours: bytes, fault: str | None) -> None:
+def test_the_packets_of_the_picture_are_all_there(ours: str, fault: str | None) -> None:
     """Those before and after it may be there: of 0.2 s from 0.05 s on, in order."""
-    found = packet_faults(
-        [bytes([one]) for one in ours], [A, B, C, D], Fraction(5, 100), Fraction(2, 10)
-    )
+    found = packet_faults(packets(ours), packets("abcd"), Fraction(5, 100), Fraction(2, 10))
     assert found == ([fault] if fault else [])
+
+
+def test_packets_of_silence_are_in_their_place() -> None:
+    """A hundred equal ones before the picture and after it: those of 2 s from 10 s on are the copy,
+    with or without the one that comes before it.
+    """
+    theirs = packets("s" * 220)
+    for count in (20, 21):
+        assert packet_faults(packets("s" * count), theirs, Fraction(10), Fraction(2)) == []
+    found = packet_faults(packets("s" * 17), theirs, Fraction(10), Fraction(2))
+    assert found == ["2 packets are missing at its end"]
 
 
 def source_of(folder: Path, codec: str, container: str, late_s: float) -> Path:
