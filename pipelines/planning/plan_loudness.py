@@ -47,7 +47,8 @@ def with_loudness(
         target.max_true_peak_dbtp,
         least_lkfs=target.target_lkfs,
     )
-    named = f"{track.key}_{-goal.target_lkfs:g}lkfs_{-goal.max_true_peak_dbtp:g}dbtp"
+    lkfs = f"{-goal.target_lkfs:g}lkfs_{goal.tolerance_lu:g}lu"
+    named = f"{track.key}_{lkfs}_{-goal.max_true_peak_dbtp:g}dbtp"
     track = replace(track, key=named, loudness=goal)
     if inspection.duration_s < _SHORTEST_S:
         return _as_measured(track, goal, None, None, "it is too short to be measured")

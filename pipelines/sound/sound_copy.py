@@ -12,7 +12,9 @@ from pipelines.planning.plan_types import AudioPlan, Plan
 from pipelines.sound.sound_clock import HOLE_S
 from pipelines.sound.sound_codecs import muxer
 
-_BLOCK_STEP = 64  # samples: all blocks of AAC, AC-3, MPEG-1 layer II and Opus are so many times it
+# Samples: all blocks of AAC, AC-3 and MPEG-1 layer II are so many times 64, those of Opus so many
+# times 2.5 ms (RFC 6716, 2.1.4).
+_BLOCK_STEP, _OPUS_STEP = 64, 120
 
 
 def copy_options(track: AudioPlan, plan: Plan) -> dict[str, Any]:
@@ -47,5 +49,6 @@ def _in_place(track: AudioPlan, plan: Plan) -> str:
     due = "PREV_OUTPTS+PREV_OUTDURATION"
     follows = f"gt(N,0)*lt(abs({here}-({due})),{round(HOLE_S * rate_hz)})"
     at = f"if({follows},{due},{here})"
-    lasts = f"round(DURATION/{_BLOCK_STEP})*{_BLOCK_STEP}"
+    step = _OPUS_STEP if track.codec == "opus" else _BLOCK_STEP
+    lasts = f"round(DURATION/{step})*{step}"
     return f"setts=prescale=1:time_base=1/{rate_hz}:pts='{at}':dts='{at}':duration='{lasts}'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,21 @@ def test_each_container_copies_what_it_holds(
     assert [track.copied for rung in made.rungs for track in rung.audio] == copied
     for rung in made.rungs:
         assert verified(files[rung.profile], rung, made, source).facts.frames == FRAMES
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("block_ms", ["2.5", "5", "60"])
+def test_short_blocks_of_opus_follow_each_other_exactly(block_ms: str, tmp_path: Path) -> None:
+    """Matroska rounds 120 samples to 2 or 3 ms; in MP4 each block lasts what it lasts."""
+    source, coded = tmp_path / "source.mkv", ("-c:a", "libopus", "-frame_duration", block_ms)
+    call("-i", vivid(tmp_path, 50), "-f", "lavfi", "-i", NOISE, "-c:v", "copy", *coded, source)
+    (name, *_) = NAMES
+    made = planned(source, [smaller(profile(name), 320, 180)], tmp_path)
+    ((file),) = finish(encode_audio(source, made, tmp_path)).files.values()
+    told = call("-i", file, "-c", "copy", "-f", "framecrc", "-").decode().splitlines()
+    times = [int(line.split(",")[1]) for line in told if not line.startswith("#")]
+    steps = {after - before for before, after in pairwise(times)}
+    assert steps == {round(float(block_ms) * 48)}
 
 
 @pytest.mark.media

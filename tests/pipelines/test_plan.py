@@ -470,7 +470,7 @@ def test_sound_from_a_surround_master() -> None:
         "aac",
         2,
         "downmix",
-        "aac_2ch_192k_t0_24lkfs_2dbtp",
+        "aac_2ch_192k_t0_24lkfs_0.5lu_2dbtp",
     )
     assert (second.codec, second.channels, second.layout, second.bitrate_bps) == (
         "ac3",
@@ -480,7 +480,7 @@ def test_sound_from_a_surround_master() -> None:
     )
     assert second.pan == "source"
     assert {track.language for rung in planned.rungs for track in rung.audio} == {"zho"}
-    assert [track.key for track in planned.rungs[1].audio] == ["aac_2ch_128k_t0_24lkfs_1dbtp"]
+    assert [track.key for track in planned.rungs[1].audio] == ["aac_2ch_128k_t0_24lkfs_0.5lu_1dbtp"]
 
 
 @pytest.mark.parametrize(
@@ -618,6 +618,18 @@ def test_a_profile_with_five_one_alone_refuses_stereo() -> None:
     assert made(UHD, "cn4k-avs3-hlg").rungs[0].audio == ()
 
 
+def test_a_tighter_tolerance_is_another_encode() -> None:
+    """One that was good enough for the wider is not for it."""
+    (wide,) = profile("mobile-540p").audio
+    assert wide.loudness is not None
+    tight = replace(wide, loudness=replace(wide.loudness, tolerance_lu=0.1))
+    alone = profile("audio-access-aac")
+    info, seen = described(HD, (STEREO,))
+    profiles = [replace(alone, name=f"{one}", audio=(one,)) for one in (wide, tight)]
+    rungs = plan(info, seen, profiles).rungs
+    assert len({track.key for rung in rungs for track in rung.audio}) == len(rungs) == 2
+
+
 def test_a_profile_may_name_its_tracks() -> None:
     """Positions in the source; what is not there is refused with the reason."""
     wanted = profile("mobile-540p")
@@ -673,8 +685,8 @@ def test_rungs_with_the_same_sound_share_its_key() -> None:
     """Four rungs, two encodes."""
     planned = made(UHD, audio=(STEREO,))
     assert {track.key for rung in planned.rungs for track in rung.audio} == {
-        "aac_2ch_192k_t0_24lkfs_2dbtp",
-        "aac_2ch_128k_t0_24lkfs_1dbtp",
+        "aac_2ch_192k_t0_24lkfs_0.5lu_2dbtp",
+        "aac_2ch_128k_t0_24lkfs_0.5lu_1dbtp",
         "aac_2ch_128k_t0",
     }
 
