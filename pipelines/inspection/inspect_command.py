@@ -266,9 +266,10 @@ def _escaped(path: Path) -> str:
 
 
 def _sound_output(number: int, track: AudioTrack) -> list[str]:
-    loudness = rf"{EBUR128},ametadata=print:file='pipe\:loudness{number}'"
+    meter = rf"{EBUR128},ametadata=print:file='pipe\:loudness{number}'"
     return [
-        *("-filter_complex", f"[0:{track.index}]{loudness},aformat=sample_fmts=flt[s{number}]"),
+        *("-map", f"0:{track.index}", "-af", meter, "-f", "null", "-"),
+        *("-filter_complex", f"[0:{track.index}]aformat=sample_fmts=flt[s{number}]"),
         *("-map", f"[s{number}]"),
         *("-stats_enc_pre:0", f"pipe:clock{number}", "-stats_enc_pre_fmt:0", "{pts} {tb} {samp}"),
         *("-c:a", "pcm_f32le", "-f", "f32le", f"pipe:samples{number}"),

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from pipelines.encoding.join import join
 from pipelines.errors import VerificationFailed
+from pipelines.inspection.inspect import inspect
 from pipelines.media import Loudness, MixLoudness
 from pipelines.planning.plan import AudioPlan, Plan, Rung, plan
 from pipelines.planning.plan_loudness import Level, Settling
 from pipelines.profiles.profile import AudioCodec, AudioProfile, LoudnessTarget, Profile, profile
 from pipelines.progress import finish
 from pipelines.sound.audio import encode_audio
+from pipelines.sources.probe import probe
 from tests.pipelines.sources import HD, STEREO, call, described, planned, samples, verified
 from tests.pipelines.test_audio import CLICKS_S, click_times_s, clicks, wav
 
@@ -108,6 +110,31 @@ def test_peaks_that_a_gain_lifts_too_high_are_limited(codec: AudioCodec, tmp_pat
     quiet = slice(round(1.5 * RATE), round(2.0 * RATE))  # where no peak is, nothing but the gain
     gain_db = 20 * np.log10(after[quiet].std() / before[quiet].std())
     assert goal.gain_db - 0.1 < gain_db < goal.gain_db + 2  # with what the limiter took
+
+
+@pytest.mark.media
+def test_a_peak_at_the_very_end_is_limited_too(tmp_path: Path) -> None:
+    """Within the last tenth of a second, and with nothing behind it."""
+    sound = tone(-30, seconds=2.05)
+    sound[-1000:-904] += 10 ** (-2 / 20) * np.hanning(96)
+    source = wav(tmp_path / "end.wav", [sound] * 2)
+    resolved, rung, out = made(source, tmp_path, recipe("pcm"))
+    goal = rung.audio[0].loudness
+    assert goal is not None
+    assert goal.limited
+    assert goal.source_true_peak_dbtp == pytest.approx(-1.7, abs=0.2)
+    (facts,) = verified(out, rung, resolved, source).facts.audio
+    assert facts.true_peak_dbtp == pytest.approx(-1.1, abs=0.1)
+    assert np.abs(samples(out, 2)).max() < 10 ** (-1 / 20)
+
+
+@pytest.mark.media
+def test_a_sound_shorter_than_a_block_has_a_peak(tmp_path: Path) -> None:
+    """60 ms are too short for a loudness, and not for a true peak."""
+    source = wav(tmp_path / "short.wav", [tone(-6, seconds=0.06)] * 2)
+    (heard,) = finish(inspect(source, probe(source), tmp_path)).loudness
+    assert heard.integrated_lkfs is None
+    assert heard.true_peak_dbtp == pytest.approx(-5.5, abs=0.6)
 
 
 def lonely_clicks() -> NDArray[np.float64]:

@@ -217,12 +217,13 @@ def test_only_a_plain_contradiction_changes_what_is_deinterlaced(
     assert judge_fields(claimed, 1080, log).seen == seen  # type: ignore[arg-type]
 
 
-def test_loudness_is_read_from_the_last_block() -> None:
-    """True peak comes as a linear value."""
+def test_loudness_is_read_from_the_last_block_before_the_added_one() -> None:
+    """True peak comes as a linear value, and from all of them."""
     log = (
         "lavfi.r128.I=-70.000\nlavfi.r128.true_peak=0.000\n"
         "lavfi.r128.I=-23.021\nlavfi.r128.LRA=4.200\nlavfi.r128.LRA.low=-30.000\n"
-        "lavfi.r128.true_peaks_ch0=0.100\nlavfi.r128.true_peak=0.501"
+        "lavfi.r128.true_peaks_ch0=0.100\nlavfi.r128.true_peak=0.301\n"
+        "lavfi.r128.I=-24.000\nlavfi.r128.LRA=5.200\nlavfi.r128.true_peak=0.501"
     )
     assert read_loudness(2, log, 9.0) == Loudness(2, -23.021, 4.2, -6.0)
     assert read_loudness(2, log, 2.0).range_lu is None
