@@ -18,7 +18,7 @@ from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sound.sound_clock import HOLE_S
 from pipelines.sound.sound_levels import Levels, LevelTrack
-from pipelines.sound.sound_mix import FIRST_PAIR, in_order
+from pipelines.sound.sound_mix import FIRST_PAIR, in_order, join
 from pipelines.sources.containers import INPUT_GUARDS, sound_words
 
 Sound = NDArray[np.float32]  # (samples, channels)
@@ -35,8 +35,6 @@ _PAIR = f",channelmap={FIRST_PAIR}:stereo"
 # Codecs carry little above 120 Hz in the LFE channel, and each another share of it.
 _LFE_BAND, _LFE_BAND_OF_SIX = ",lowpass=f=120" * 4, ",lowpass=f=120:c=LFE" * 4
 _LFE, _SIX = 3, 6
-# What a mono mix of the stereo downmix (ITU-R BS.775) has of L R C LFE Ls Rs.
-_SHARES = np.array([0.5, 0.5, 0.7071, 0.0, 0.3536, 0.3536])
 
 _SOUND_WINDOW_S = 20
 # How long before a place reading starts: containers with an index find the key frame before it,
@@ -53,9 +51,11 @@ class Span:
 
 
 class SourceTrack(NamedTuple):
-    """By its position among the source's sound tracks; `mix` is what it is compared as."""
+    """By its position among the source's sound tracks, of a downmix of mono tracks all of them;
+    `mix` is what it is compared as.
+    """
 
-    position: int
+    positions: tuple[int, ...]
     mix: str
 
 
@@ -87,12 +87,10 @@ def _source_sound(
 ) -> Generator[Progress, None, Sound]:
     place_s = _seek_s(plan, span.start_s, margin_s)
     uses = source_tracks(track)
-    taken = {f"track{use.position:02}": bytearray() for use in uses}
+    taken = {f"track{use.positions[0]:02}": bytearray() for use in uses}
     outputs: list[str] = []
     for use, name in zip(uses, taken, strict=True):
-        chain = _sound_chain(plan, span, place_s, use.mix)
-        outputs += ["-map", f"0:{plan.audio_tracks[use.position]}", "-af", chain]
-        outputs += ["-f", "f32le", f"pipe:{name}"]
+        outputs += _sound_output(plan, span, place_s, use, name)
     if place_s is None:
         outputs += _clock(plan)
     yield from run(
@@ -106,19 +104,13 @@ def _source_sound(
     ]
     length = max(len(part) for part in parts)  # a track that ends early goes on in silence
     parts = [np.pad(part, ((0, length - len(part)), (0, 0))) for part in parts]
-    sound = np.concatenate(parts, axis=1)
-    if not _is_mixed_from_six(track):
-        return sound
-    return np.asarray(sound @ _SHARES.astype(np.float32)[:, np.newaxis])
+    return np.concatenate(parts, axis=1)
 
 
-def together(track: AudioPlan, parts: Sequence[Levels]) -> Levels:
+def together(parts: Sequence[Levels]) -> Levels:
     """The levels of all that a track is made from, as it is compared."""
     count = max(len(part) for part in parts)
-    levels = np.concatenate([np.pad(one, ((0, count - len(one)), (0, 0))) for one in parts], axis=1)
-    if not _is_mixed_from_six(track):
-        return levels
-    return np.asarray(np.sqrt(np.square(levels) @ np.square(_SHARES)[:, np.newaxis]))
+    return np.concatenate([np.pad(one, ((0, count - len(one)), (0, 0))) for one in parts], axis=1)
 
 
 def source_levels(
@@ -135,20 +127,22 @@ def source_levels(
 
 def source_tracks(track: AudioPlan) -> dict[SourceTrack, int]:
     """What a track is made from, with the channels that it has as it is compared."""
+    if track.pan == "downmix":
+        return {SourceTrack(track.tracks, _MONO): 1}
     channels = track.channels if track.pan in ("source", "pair") else 1
-    return {SourceTrack(at, _mix(track, place)): channels for place, at in enumerate(track.tracks)}
+    return {
+        SourceTrack((at,), _mix(track, place)): channels for place, at in enumerate(track.tracks)
+    }
 
 
 def _mix(track: AudioPlan, place: int) -> str:
     """The filters of the `place`-th source track of a track before it is compared."""
     match track.pan:
-        case "downmix":
-            return _MONO
         case "pair":
             return _PAIR
         case "join":
             return _LFE_BAND if track.channels == _SIX and place == _LFE else ""
-        case "source":
+        case _:
             ordered = "".join(f",{one}" for one in in_order(track.own_order))
             return ordered + (_LFE_BAND_OF_SIX if track.channels == _SIX else "")
 
@@ -160,10 +154,6 @@ def rendition_mix(track: AudioPlan) -> str:
     return _LFE_BAND_OF_SIX if track.channels == _SIX else ""
 
 
-def _is_mixed_from_six(track: AudioPlan) -> bool:
-    return track.pan == "downmix" and len(track.tracks) == _SIX
-
-
 def _source_levels(
     source: Path, plan: Plan, channels: Mapping[SourceTrack, int], span: Span
 ) -> Generator[Progress, None, dict[SourceTrack, Levels]]:
@@ -171,9 +161,7 @@ def _source_levels(
     taps, outputs = {}, list[str]()
     for number, (use, meter) in enumerate(meters.items()):
         taps[f"level{number:03}"] = _Samples(channels[use], meter.take).feed
-        outputs += ["-map", f"0:{plan.audio_tracks[use.position]}"]
-        outputs += ["-af", _sound_chain(plan, span, None, use.mix)]
-        outputs += ["-f", "f32le", f"pipe:level{number:03}"]
+        outputs += _sound_output(plan, span, None, use, f"level{number:03}")
     yield from run(
         [ffmpeg(), "-v", "error", *_opened(source, plan, None), *outputs, *_clock(plan)],
         readable=[source],
@@ -196,6 +184,23 @@ class _Samples:
         sound = sound_of(data, self._channels)
         self._rest = data[sound.nbytes :]
         self._take(sound)
+
+
+def _sound_output(
+    plan: Plan, span: Span, place_s: Fraction | None, use: SourceTrack, tap: str
+) -> list[str]:
+    """Tracks that are mixed down are added up as they sound: side by side they may cancel."""
+    written = ("-f", "f32le", f"pipe:{tap}")
+    indices = [plan.audio_tracks[position] for position in use.positions]
+    if len(indices) == 1:
+        chain = _sound_chain(plan, span, place_s, use.mix)
+        return ["-map", f"0:{indices[0]}", "-af", chain, *written]
+    one = _sound_chain(plan, span, place_s, "")
+    parts = [f"[0:{index}]{one},apad[p{at}]" for at, index in enumerate(indices)]
+    sides = "".join(f"[p{at}]" for at in range(len(indices)))
+    length = f"atrim=end={float(span.end_s - span.start_s):.9f}"
+    graph = ";".join([*parts, f"{sides}{join(len(indices))},{length}{use.mix}[{tap}]"])
+    return ["-filter_complex", graph, "-map", f"[{tap}]", *written]
 
 
 def _sound_chain(plan: Plan, span: Span, place_s: Fraction | None, mix: str) -> str:

@@ -180,7 +180,7 @@ def _gain(
     parts = [] if planned.loudness is None or planned.copied else _parts(planned, levels)
     if not any(len(part) for part in parts):
         return np.float32(1)
-    return np.float32(gain_between(heard.levels, together(planned, parts)))
+    return np.float32(gain_between(heard.levels, together(parts)))
 
 
 def _level_faults(
@@ -194,7 +194,7 @@ def _level_faults(
     if not any(len(part) for part in parts):
         return ["nothing of the source's sound decodes, so that nothing can be compared"]
     as_loud = planned.pan != "downmix" and (planned.loudness is None or planned.copied)
-    return level_faults(heard.levels / gain, together(planned, parts), mixed=not as_loud)
+    return level_faults(heard.levels / gain, together(parts), mixed=not as_loud)
 
 
 def _parts(planned: AudioPlan, levels: Mapping[SourceTrack, Levels]) -> list[Levels]:

@@ -272,6 +272,24 @@ def test_the_downmix_has_the_coefficients_of_bs775(tmp_path: Path) -> None:
 
 
 @pytest.mark.media
+def test_sides_that_cancel_each_other_are_no_fault_of_a_downmix(tmp_path: Path) -> None:
+    """Right is left upside down in six mono tracks: the mix has both, and a mono of it neither."""
+    left = tone(300)
+    parts = [left, -left, 0 * left, 0 * left, left / 2, -left / 2]
+    files = [wav(tmp_path / f"{at}.wav", [part]) for at, part in enumerate(parts)]
+    source = tmp_path / "six.mov"
+    opened = [word for file in files for word in ("-i", str(file))]
+    maps = [word for stream in range(7) for word in ("-map", str(stream))]
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2")
+    coded = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "pcm_s16le")
+    call(*picture, *opened, *maps, *coded, source)
+    mix = replace(lossless_looking("pcm", 24), tracks=tuple(range(6)), pan="downmix")
+    made, out = heard(source, tmp_path, (mix,))
+    assert np.abs(samples(out, 2, 1)).max() > 0.1
+    assert len(verified(out, made.rungs[0], made, source).facts.audio) == 2
+
+
+@pytest.mark.media
 @pytest.mark.parametrize(
     "layout", ["2.1", "hexagonal", "6.1(front)", "7.1", "7.1(wide-side)", "octagonal", "7.1.2"]
 )
