@@ -61,7 +61,8 @@ def with_loudness(
 
 def heard_with(inspection: Inspection, zero_s: Fraction, duration_s: Fraction) -> Inspection:
     """The inspection without the loudness of tracks that lie outside the programme for a good part,
-    and of mixes with them: nobody knows it before they are encoded.
+    of mixes with them, and of those that ended with a track which is shorter than the others by as
+    much: nobody knows it before they are encoded.
     """
     if inspection.clock_jumps:
         return inspection
@@ -75,8 +76,19 @@ def heard_with(inspection: Inspection, zero_s: Fraction, duration_s: Fraction) -
     return replace(
         inspection,
         loudness=tuple(one for one in inspection.loudness if one.track not in unsure),
-        mixes=tuple(mix for mix in inspection.mixes if unsure.isdisjoint(mix.tracks)),
+        mixes=tuple(
+            mix
+            for mix in inspection.mixes
+            if unsure.isdisjoint(mix.tracks) and _are_alike(mix.tracks, inspection)
+        ),
     )
+
+
+def _are_alike(tracks: Sequence[int], inspection: Inspection) -> bool:
+    """Whether a mix was heard to the end of all its tracks, or nearly."""
+    starts, ends = inspection.audio_start_s, inspection.audio_end_s
+    lengths = [ends[one] - starts[one] for one in tracks if one < min(len(starts), len(ends))]
+    return not lengths or min(lengths) >= max(lengths) * (1 - Fraction(_MOST_OUTSIDE))
 
 
 def _share_inside(

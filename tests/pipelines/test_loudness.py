@@ -228,6 +228,21 @@ def test_a_track_without_samples_does_not_silence_its_mix(tmp_path: Path) -> Non
 
 
 @pytest.mark.media
+def test_a_mix_is_as_loud_as_its_longest_track(tmp_path: Path) -> None:
+    """The right side ends after a second of four, and what follows on the left is far louder."""
+    left = np.concatenate([tone(-40, seconds=1), tone(-14)])
+    sides = [wav(tmp_path / f"{at}.wav", [one]) for at, one in enumerate((left, left[:RATE]))]
+    source = tmp_path / "short.mkv"
+    opened = [word for side in sides for word in ("-i", str(side))]
+    call(*opened, "-map", "0", "-map", "1", "-c", "copy", source)
+    resolved, rung, out = made(source, tmp_path, recipe())
+    assert rung.audio[0].loudness is not None
+    assert rung.audio[0].loudness.gain_db is None  # measured when it is encoded
+    (facts,) = verified(out, rung, resolved, source).facts.audio
+    assert facts.loudness_lkfs == pytest.approx(-24, abs=0.3)
+
+
+@pytest.mark.media
 @pytest.mark.parametrize("rate", [32000, 44100])
 def test_a_block_of_ac3_lasts_longer_at_lower_rates(rate: int, tmp_path: Path) -> None:
     """1536 samples are 48 ms at 32 kHz: the last one may be that much longer."""
