@@ -12,6 +12,7 @@ from pipelines.planning.plan_copied_sound import (
     copied_sound,
     reasons_against_copies,
 )
+from pipelines.planning.plan_full_scale import full_scale_decisions, within_full_scale
 from pipelines.planning.plan_loudness import loudness_decisions, with_loudness
 from pipelines.planning.plan_types import AudioPlan, Refused, Rung
 from pipelines.profiles.codecs import UNCOMPRESSED
@@ -43,6 +44,7 @@ def plan_sound(
     planned = _copies(profile, info, inspection) or _encoded(profile, info, inspection)
     if profile.audio and not planned:
         raise Refused("no_fitting_sound", _why_none(profile, info, inspection))
+    planned = [within_full_scale(one, info, inspection) for one in planned]
     planned = [one for one in planned if one.lossless or not outside.issuperset(one.tracks)]
     for position in sorted({position for made in planned for position in made.tracks}):
         if position in inspection.changed_sounds:
@@ -159,7 +161,11 @@ def _data(info: MediaInfo, inspection: Inspection) -> frozenset[int]:
 
 def sound_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
     """What was chosen, in words."""
-    return [*_data_told(info, inspection), *_choices_told(info, inspection, rungs)]
+    return [
+        *_data_told(info, inspection),
+        *_choices_told(info, inspection, rungs),
+        *full_scale_decisions(info, inspection, rungs),
+    ]
 
 
 def _data_told(info: MediaInfo, inspection: Inspection) -> Iterator[str]:

@@ -135,6 +135,7 @@ class AudioPlan:
     """One audio track of a rendition, from the source tracks whose positions are `tracks`.
 
     `key` names the encode: rungs with equal audio share one key, and it is encoded once.
+    `gain_db` lowers what its codec could not hold, where no `loudness` does.
     `own_order` is the layout of the one source track where that lists its channels in an order of
     their own: they are brought into ffmpeg's.
     `language` is as files hold it (ISO 639-2/T), `language_tag` as HLS and DASH do (BCP 47).
@@ -163,6 +164,7 @@ class AudioPlan:
     copied: bool = False
     not_copied: str | None = None
     own_order: str | None = None
+    gain_db: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

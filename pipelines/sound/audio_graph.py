@@ -95,15 +95,19 @@ def _levelled(
     stream = _mixed([next(aligned[use]) for use in _uses(track)], track)
     if level is None:
         limited = track.pan == "downmix"
-        return _limiter(stream, _DOWNMIX_LIMIT) if limited else stream
-    if level.gain_db:
-        gain = f"{level.gain_db:.3f}dB"
-        stream = stream.filter("volume", gain, precision="double")
+        return _limiter(stream, _DOWNMIX_LIMIT) if limited else _gained(stream, track.gain_db)
+    stream = _gained(stream, level.gain_db)
     if level.ceiling_dbtp is None:
         return stream
     high = stream.filter("aresample", _OVERSAMPLED_HZ, resampler="soxr", osf="dbl")
     limited = _limiter(high, 10 ** (level.ceiling_dbtp / 20))
     return limited.filter("aresample", track.sample_rate_hz, resampler="soxr")
+
+
+def _gained(stream: Any, gain_db: float) -> Any:
+    if not gain_db:
+        return stream
+    return stream.filter("volume", f"{gain_db:.3f}dB", precision="double")
 
 
 def _limiter(stream: Any, limit: float) -> Any:

@@ -176,7 +176,11 @@ def _source_faults(
 def _gain(
     planned: AudioPlan, levels: Mapping[SourceTrack, Levels], heard: DecodedSound
 ) -> np.float32:
-    """What brought a track to its loudness, which has been compared with its plan already."""
+    """What brought a track to its loudness, which has been compared with its plan already, or below
+    full scale.
+    """
+    if planned.gain_db:
+        return np.float32(10 ** (planned.gain_db / 20))
     parts = [] if planned.loudness is None or planned.copied else _parts(planned, levels)
     if not any(len(part) for part in parts):
         return np.float32(1)

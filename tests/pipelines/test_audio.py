@@ -601,6 +601,28 @@ def test_a_mezzanine_takes_every_track_for_as_long_as_its_picture(
 
 
 @pytest.mark.media
+def test_floating_point_above_full_scale_is_lowered_and_not_cut_off(tmp_path: Path) -> None:
+    """By one gain that the plan states; what is within full scale stays as it is."""
+    own = replace(profile("audio-access-aac"), container="mov")
+    own = replace(own, audio=(AudioProfile("pcm", channels=2, sample_rate_hz=RATE),))
+    for level, gain_db in ((1.4, -3.1), (0.7, 0.0)):
+        source = tmp_path / "over.wav"
+        sound = f"aevalsrc={level}*sin(2*PI*t*997)|{level}*sin(2*PI*t*997):s={RATE}:d=2"
+        call("-f", "lavfi", "-i", sound, "-c:a", "pcm_f32le", "-y", source)
+        made = planned(source, [own], tmp_path)
+        (track,) = made.rungs[0].audio
+        assert track.gain_db == gain_db
+        said = "peaks of +2.9 dBTP, which pcm cannot hold: -3.1 dB for all of it"
+        assert any(said in one for one in made.decisions) == bool(gain_db)
+        file = finish(encode_audio(source, made, tmp_path)).files[track.key]
+        wanted = samples(source, 2) * 10 ** (gain_db / 20)
+        assert samples(file, 2) == pytest.approx(wanted, abs=1e-6)
+        out = tmp_path / "finished.mov"
+        finish(join(made.rungs[0], [], [file], out, made))
+        assert verified(out, made.rungs[0], made, source).facts.audio[0].codec == "pcm_s24le"
+
+
+@pytest.mark.media
 @pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24le"])
 def test_preserved_sound_is_the_source_s_bit_for_bit(codec: str, tmp_path: Path) -> None:
     """FLAC at the same rate and depth: the decoded samples are equal."""

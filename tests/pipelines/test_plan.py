@@ -630,6 +630,17 @@ def test_a_tighter_tolerance_is_another_encode() -> None:
     assert len({track.key for rung in rungs for track in rung.audio}) == len(rungs) == 2
 
 
+def test_preserving_lossy_sound_above_full_scale_is_said() -> None:
+    """FLAC cuts it off as a player does; the same in whole numbers has nothing to be cut off."""
+    loud = (Loudness(0, -9.0, 4.0, 1.2),)
+    planned = made(UHD, "archive-ffv1", audio=(STEREO,), loudness=loud)
+    said = "sound track 0 decodes to peaks of +1.2 dBTP"
+    assert any(said in one for one in planned.decisions)
+    whole = replace(STEREO, codec="pcm_s24le", bit_depth=24)
+    planned = made(UHD, "archive-ffv1", audio=(whole,), loudness=loud)
+    assert not any(said in one for one in planned.decisions)
+
+
 def test_a_profile_may_name_its_tracks() -> None:
     """Positions in the source; what is not there is refused with the reason."""
     wanted = profile("mobile-540p")
