@@ -17,7 +17,7 @@ from pipelines.planning.plan_loudness import loudness_decisions, with_loudness
 from pipelines.planning.plan_types import AudioPlan, Refused, Rung
 from pipelines.profiles.codecs import UNCOMPRESSED
 from pipelines.profiles.profile import AudioCodec, AudioProfile, Profile
-from pipelines.sound.loudspeakers import listed, usual
+from pipelines.sound.loudspeakers import in_flac, listed, usual
 from pipelines.sound.sound_codecs import layout, sample_rate_hz
 from pipelines.sound.track_table import fits, is_discrete, is_surround, programme
 
@@ -271,6 +271,7 @@ def _delivered(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioP
 
 
 def _preserved(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioPlan:
+    named = track.layout or _LAYOUTS.get(track.channels, f"{track.channels}c")
     if wanted.codec == "flac" and track.channels > _FLAC_CHANNELS:
         raise Refused(
             "too_many_channels",
@@ -283,8 +284,13 @@ def _preserved(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioP
             f"sound track {position} has {track.bit_depth} bits a sample and {wanted.codec} keeps "
             "24 here: keep the source file",
         )
+    if wanted.codec == "flac" and not in_flac(named):
+        raise Refused(
+            "channels_unsaid",
+            f"the channels of sound track {position} are {named}, which FLAC cannot say: "
+            "keep the source file",
+        )
     bits = 16 if (track.bit_depth or _MOST_BITS) <= 16 else _MOST_BITS
-    named = track.layout or _LAYOUTS.get(track.channels, f"{track.channels}c")
     found = usual(track.layout)
     codec = _codec(wanted)
     return AudioPlan(

@@ -37,7 +37,7 @@ _MIXED = frozenset(
     }
 )
 _MIXED_SPEAKERS = frozenset({*_ORDER[: _ORDER.index("TC")], "TFL", "TFR"})
-_LISTED = re.compile(r"\d+ channels \(([A-Z+]+)\)")
+_LISTED = re.compile(r"\d+ channels \((.+)\)")
 
 
 def listed(layout: str | None) -> tuple[str, ...]:
@@ -57,6 +57,12 @@ def usual(layout: str | None) -> tuple[str, tuple[int, ...]] | None:
     if wanted == channels:
         return None
     return _NAMES.get(wanted, "+".join(wanted)), tuple(map(channels.index, wanted))
+
+
+def in_flac(layout: str) -> bool:
+    """Whether FLAC can say it, once it is in ffmpeg's order; one channel has no need to."""
+    channels = listed(layout)
+    return not layout.startswith("ambisonic") and (len(channels) < 2 or {*channels} <= {*_ORDER})
 
 
 def is_mixed(layout: str) -> bool:

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from pipelines.encoding.encode import encode_chunk
 from pipelines.encoding.join import join
 from pipelines.inspection.data_bursts import BurstWatch, data_channels
+from pipelines.inspection.inspect import inspect
 from pipelines.planning.plan import plan
 from pipelines.profiles.profile import profile
 from pipelines.progress import finish
 from pipelines.sound.audio import encode_audio
+from pipelines.sources.probe import probe
 from tests.pipelines.sources import HD, STEREO, call, described, planned, verified
 
 RATE = 48000
@@ -111,6 +113,9 @@ def test_dolby_e_beside_the_programme_is_kept_and_not_mixed(tmp_path: Path) -> N
         *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "pcm_s24le", source),
     )
     made = planned(source, [profile("audio-access-aac"), profile("archive-ffv1")], tmp_path)
+    seen = finish(inspect(source, probe(source), tmp_path, keep_thumbs=False))
+    assert [one.integrated_lkfs is None for one in seen.loudness] == [False, False, True, True]
+    assert sum("holds data (SMPTE ST 337)" in one for one in seen.findings) == 2
     copy, archive = made.rungs
     assert [one.tracks for one in copy.audio] == [(0, 1)]
     sounds = finish(encode_audio(source, made, tmp_path)).files
