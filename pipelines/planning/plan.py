@@ -19,7 +19,8 @@ from pipelines.planning.plan_geometry import geometry_decisions, rotation_after_
 from pipelines.planning.plan_loudness import heard_with
 from pipelines.planning.plan_picture import Source, plan_picture, understand
 from pipelines.planning.plan_preserved import preservation_decisions, refuse_what_would_be_cut
-from pipelines.planning.plan_sound import plan_sound, sound_decisions, sound_left_out
+from pipelines.planning.plan_sound import plan_sound, sound_left_out
+from pipelines.planning.plan_sound_words import sound_decisions
 from pipelines.planning.plan_subtitles import plan_subtitles, subtitle_decisions
 from pipelines.planning.plan_types import (
     AudioPlan,

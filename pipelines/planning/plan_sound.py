@@ -1,31 +1,27 @@
-"""What becomes of the sound: which tracks, how they are mixed, and what is said about it."""
+"""What becomes of the sound: which tracks, and how they are mixed. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.languages import short_tag, three_letters
 from pipelines.media import AudioTrack, Inspection, MediaInfo
-from pipelines.planning.plan_copied_sound import (
-    copied_decisions,
-    copied_sound,
-    reasons_against_copies,
-)
-from pipelines.planning.plan_full_scale import full_scale_decisions, within_full_scale
-from pipelines.planning.plan_loudness import loudness_decisions, with_loudness
-from pipelines.planning.plan_types import AudioPlan, Refused, Rung
+from pipelines.planning.plan_copied_sound import copied_sound, reasons_against_copies
+from pipelines.planning.plan_full_scale import within_full_scale
+from pipelines.planning.plan_loudness import with_loudness
+from pipelines.planning.plan_types import AudioPlan, Refused
 from pipelines.profiles.codecs import UNCOMPRESSED
 from pipelines.profiles.profile import AudioCodec, AudioProfile, Profile
-from pipelines.sound.loudspeakers import in_flac, listed, usual
+from pipelines.sound.loudspeakers import in_flac, usual
 from pipelines.sound.sound_codecs import layout, sample_rate_hz
-from pipelines.sound.track_table import fits, is_discrete, is_surround, programme
+from pipelines.sound.track_table import fits, is_discrete, is_surround, programme, with_data
 
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1(side)"}
 _WANTED = {1: "mono", 2: "stereo", 6: "5.1"}
 _FLAC_CHANNELS, _MOST_BITS = 8, 24
 _USUAL_RATE_HZ = 48000
-_PAIR, _SIX = 2, 6
+_SIX = 6
 _NOISE_LKFS, _NOISE_BELOW_LU = -60.0, 30.0  # [P] of a track, and below the loudest one
 
 
@@ -59,7 +55,7 @@ def plan_sound(
 def _why_none(profile: Profile, info: MediaInfo, inspection: Inspection) -> str:
     """A rendition without sound of a source that has some would be silently wrong."""
     wanted = " and ".join(_WANTED.get(one.channels or 0, "other sound") for one in profile.audio)
-    data = _data(info, inspection)
+    data = with_data(info.audio, inspection.data_channels)
     has = ", ".join(
         "data" if position in data else track.layout or f"{track.channels} channels"
         for position, track in enumerate(info.audio)
@@ -81,7 +77,7 @@ def _copies(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[A
 
 def _encoded(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[AudioPlan]:
     tracks, planned = info.audio, list[AudioPlan]()
-    silent, data = _silent(inspection), _data(info, inspection)
+    silent, data = _silent(inspection), with_data(info.audio, inspection.data_channels)
     for wanted in profile.audio:
         if wanted.codec == "copy":
             continue
@@ -144,112 +140,6 @@ def _silent(inspection: Inspection) -> frozenset[int]:
     loudest = max((lkfs for lkfs in heard.values() if lkfs is not None), default=0.0)
     noise_lkfs = min(_NOISE_LKFS, loudest - _NOISE_BELOW_LU)
     return frozenset(track for track, lkfs in heard.items() if lkfs is None or lkfs < noise_lkfs)
-
-
-def _data(info: MediaInfo, inspection: Inspection) -> frozenset[int]:
-    """The tracks of which no sound can be taken; where nobody knows what is on which channel, it is
-    from the first two.
-    """
-    return frozenset(
-        position
-        for position, (track, held) in enumerate(
-            zip(info.audio, inspection.data_channels, strict=False)
-        )
-        if held and (min(held) < _PAIR or track.channels <= _PAIR or not is_discrete(track))
-    )
-
-
-def sound_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
-    """What was chosen, in words."""
-    return [
-        *_data_told(info, inspection),
-        *_choices_told(info, inspection, rungs),
-        *full_scale_decisions(info, inspection, rungs),
-    ]
-
-
-def _data_told(info: MediaInfo, inspection: Inspection) -> Iterator[str]:
-    what = "data (SMPTE ST 337, such as Dolby E), not sound: kept in preservation masters only"
-    for position, held in enumerate(inspection.data_channels):
-        if len(held) == info.audio[position].channels:
-            yield f"sound track {position} holds {what}"
-        elif held:
-            named = " and ".join(str(channel + 1) for channel in held)
-            yield f"channels {named} of sound track {position} hold {what}"
-
-
-def _choices_told(info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
-    delivered = [track for rung in rungs for track in rung.audio if not track.lossless]
-    if not delivered:
-        return [_no_sound(info)] if not info.audio else []
-    made = [track for track in delivered if not track.copied]
-    ways = {(track.pan, track.tracks, track.channels): track for track in made}
-    told = [*copied_decisions(rungs), *(_told(info, track) for track in ways.values())]
-    used = {position for track in delivered for position in track.tracks}
-    used |= _data(info, inspection)
-    unused = [position for position in range(len(info.audio)) if position not in used]
-    told += _unused_told(info, unused)
-    told += loudness_decisions(made)
-    if any(track.codec == "ac3" for track in made):
-        told.append("AAC stereo is the first track, AC-3 5.1 the second: every player decodes AAC")
-    return told
-
-
-def _unused_told(info: MediaInfo, unused: Sequence[int]) -> Iterator[str]:
-    for position in unused:
-        track = info.audio[position]
-        if not fits(track):
-            yield (
-                f"sound track {position} ({track.layout}) is not mixed: there is no rule for all "
-                "of its loudspeakers"
-            )
-        elif track.beside:
-            yield f"sound track {position} is {track.beside}: it is passed over"
-    if unused:
-        named = ", ".join(map(str, unused))
-        yield f"sound tracks {named} go into preservation rungs only"
-
-
-def _no_sound(info: MediaInfo) -> str:
-    unknown = [track for track in info.left_out if track.startswith("sound track")]
-    if not unknown:
-        return "the source has no sound: neither has any rendition"
-    return f"nothing here decodes {', '.join(unknown)}: no rendition has sound"
-
-
-def _told(info: MediaInfo, track: AudioPlan) -> str:
-    match track.pan:
-        case "join" if track.channels == _SIX:
-            return f"5.1 from mono tracks {_listed(track)} in the order L R C LFE Ls Rs"
-        case "join":
-            left, right = track.tracks
-            return f"stereo from mono tracks {left} (left) and {right} (right) of {len(info.audio)}"
-        case "pair":
-            count = info.audio[track.tracks[0]].channels
-            return (
-                f"stereo from channels 1 and 2 of {count}: the file does not say what the channels "
-                "are, and the others go into preservation rungs only"
-            )
-        case "downmix":
-            count = len(track.tracks)
-            what = (
-                f"mono tracks {_listed(track)}"
-                if count > 1
-                else f"{info.audio[track.tracks[0]].channels} channels"
-            )
-            return (
-                f"stereo from {what} by ITU-R BS.775 (centre and surrounds at -3 dB, no LFE), not "
-                f"scaled down{'' if track.loudness else ': peaks above -2 dBFS are limited'}"
-            )
-        case "source" if track.own_order:
-            channels = "+".join(listed(track.own_order))
-            return f"sound track {track.tracks[0]} as it is, its channels {channels} in usual order"
-        case "source":
-            return f"sound track {track.tracks[0]} as it is"
-
-
-def _listed(track: AudioPlan) -> str:
-    return ", ".join(str(position) for position in track.tracks)
 
 
 def _preserves(profile: Profile) -> bool:

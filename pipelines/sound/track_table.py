@@ -65,6 +65,19 @@ def fits(track: AudioTrack) -> bool:
     return track.channels == 1 or is_discrete(track) or is_mixed(track.layout or "")
 
 
+def with_data(
+    tracks: Sequence[AudioTrack], data_channels: Sequence[Sequence[int]]
+) -> frozenset[int]:
+    """The tracks of which no sound can be taken, by the channels of each that hold data; where
+    nobody knows what is on which channel, it would be from the first two.
+    """
+    return frozenset(
+        position
+        for position, (track, held) in enumerate(zip(tracks, data_channels, strict=False))
+        if held and (min(held) < _TWO or track.channels <= _TWO or not is_discrete(track))
+    )
+
+
 def is_discrete(track: AudioTrack) -> bool:
     """Channels without loudspeakers, as on MXF and camera masters: mixing them would be a guess."""
     return track.layout is None or track.layout == f"{track.channels} channels"
