@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from storage.errors import ObjectMissing
 from storage.settings import Settings, data_signing_key
 
 MIN_PART_BYTES = 5 * 1024 * 1024  # S3's rule for every part but the last
@@ -110,6 +111,14 @@ class ObjectStore(Protocol):
 
         Returns its names.
         """
+
+
+def is_whole(objects: ObjectStore, key: str, size_bytes: int) -> bool:
+    """Whether an object of that size lies at the key."""
+    try:
+        return objects.stat(key).size_bytes == size_bytes
+    except ObjectMissing:
+        return False
 
 
 def open_store(settings: Settings) -> ObjectStore:

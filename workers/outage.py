@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from pipelines.errors import KapokError
@@ -15,6 +15,7 @@ T = TypeVar("T")
 OUTAGE_S = 180.0  # [P] how long a store or catalogue that is away is waited for
 PAUSE_S = 1.0
 LOOK_S = 0.25
+FAILING_S = 5.0  # [P] a sweep also frees leases: it must not stand still
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,25 @@ log = logging.getLogger(__name__)
 def is_outage(error: Exception) -> bool:
     """Whether a server is away, which says nothing about the work itself."""
     return isinstance(error, StoreUnavailable | CatalogueUnavailable)
+
+
+def each(things: Iterable[T], act: Callable[[T], object]) -> None:
+    """`act` on each thing; one that fails is left for the next time and holds up none after it.
+
+    But a server that is away lets its callers wait: after `FAILING_S` of that the rest is left too.
+    """
+    lost_s = 0.0
+    for thing in things:
+        began = time.monotonic()
+        try:
+            act(thing)
+        except CatalogueUnavailable:
+            raise
+        except KapokError as error:
+            lost_s += time.monotonic() - began
+            if lost_s > FAILING_S:
+                raise
+            log.warning("it is left for the next time: %s", error)
 
 
 def outlast(call: Callable[[], T], check: Callable[[], None] = lambda: None) -> T:

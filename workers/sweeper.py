@@ -18,10 +18,12 @@ from storage.catalogue.steps import ReadyStep
 from storage.clock import now
 from storage.database import Database
 from storage.errors import CatalogueUnavailable
-from storage.objects import ObjectStore
+from storage.objects import ObjectStore, is_whole
+from storage.schema import Upload
 from storage.settings import Settings
 from workers.asset_objects import tidy_assets
 from workers.broker import BROKEN, QUEUES, messages_waiting, send_ready
+from workers.outage import each
 from workers.work_objects import sweep_work
 
 BATCH = 500
@@ -129,8 +131,24 @@ class Sweeper:
             return messages.due_steps(session, queue, now(session), resend_after_s, BATCH)
 
     def _expire_uploads(self) -> None:
-        with self._database.begin() as session:
-            uploads.expire_uploads(session, now(session), self._settings.unproven_ttl_s)
+        """An object at the key is there by a client's `complete`, which the catalogue has lost.
+
+        So it is after a restore, and after a failover that lost a commit: the master is taken, as
+        its client was told.
+        """
+        with self._database.read() as session:
+            moment = now(session)
+            late = uploads.late_uploads(session, moment, self._settings.unproven_ttl_s)
+
+        def end(upload: Upload) -> None:
+            lost = upload.state == "open" and is_whole(self._objects, upload.key, upload.size_bytes)
+            with self._database.begin() as session:
+                if lost:
+                    uploads.complete_upload(session, upload, uploads.SYSTEM)
+                else:
+                    uploads.expire_upload(session, upload, moment)
+
+        each(late, end)
 
     def _remove_dead_workers(self) -> None:
         """As leases are judged: not soon after the catalogue was away."""

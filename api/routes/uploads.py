@@ -24,7 +24,6 @@ from storage import schema
 from storage.catalogue import idempotency, jobs, uploads
 from storage.errors import (
     MultipartNotFound,
-    ObjectMissing,
     PartMissing,
     PartTooSmall,
     SizeMismatch,
@@ -32,7 +31,7 @@ from storage.errors import (
     UploadConflict,
 )
 from storage.ids import new_id
-from storage.objects import Part
+from storage.objects import Part, is_whole
 from workers.broker import send_ready
 
 log = logging.getLogger(__name__)
@@ -147,6 +146,8 @@ def complete_upload(
     found = _find(backend, caller, upload_id)
     if found.state == "open":
         uploads.agreeing(found, declared)  # else the parts would be gone for nothing
+        with backend.database.begin() as session:  # it must not expire while the store is at it
+            uploads.keep_open(session, found, expiry(backend.settings.upload_ttl_s))
         _complete_in_store(backend, _begun(backend, found))
 
     def complete(session: Session) -> Answer:
@@ -226,19 +227,12 @@ def _stored_parts(backend: Backend, row: schema.Upload) -> list[Part]:
     try:
         return backend.objects.list_parts(row.key, row.store_upload_id)
     except MultipartNotFound:
-        if _is_stored(backend, row):
+        if is_whole(backend.objects, row.key, row.size_bytes):
             count = uploads.part_count(row.size_bytes, row.part_size_bytes)
             return [Part(number, _part_bytes(row, number), "") for number in range(1, count + 1)]
         with backend.database.begin() as session:
             uploads.lose_upload(session, row)
         raise
-
-
-def _is_stored(backend: Backend, row: schema.Upload) -> bool:
-    try:
-        return backend.objects.stat(row.key).size_bytes == row.size_bytes
-    except ObjectMissing:
-        return False
 
 
 def _check_size(backend: Backend, body: model.NewUpload) -> None:

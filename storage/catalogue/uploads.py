@@ -180,10 +180,10 @@ def abort_upload(session: Session, upload: Upload, actor: str) -> Upload:
     return upload
 
 
-def expire_uploads(
+def late_uploads(
     session: Session, moment: datetime, retry_within_s: float, limit: int = 100
 ) -> list[Upload]:
-    """Close uploads whose time is over, and return them.
+    """Uploads whose time is over: `expire_upload`, or `complete_upload` where the object is whole.
 
     Also complete ones whose job ended `retry_within_s` ago without an asset: nobody retried it.
     """
@@ -195,18 +195,15 @@ def expire_uploads(
         .where(Upload.state == "complete", Job.state.in_(("failed", "cancelled")))
         .where(Job.finished_at < moment - timedelta(seconds=retry_within_s))
     )
-    found = [*session.scalars(unsent.limit(limit)), *session.scalars(unwanted.limit(limit))]
-    return [upload for upload in found if _expire(session, upload, moment)]
+    return [*session.scalars(unsent.limit(limit)), *session.scalars(unwanted.limit(limit))]
 
 
-def _expire(session: Session, upload: Upload, moment: datetime) -> bool:
-    """Whether it still was as it was found: a part, or a retry, may have come in between."""
+def expire_upload(session: Session, upload: Upload, moment: datetime) -> None:
+    """Close it, if it still is as it was found: a part, or a retry, may have come in between."""
     upload = _locked(session, upload)
     late = upload.state == "open" and upload.expires_at < moment
-    if not (late or _given_up(session, upload)):
-        return False
-    _mark_expired(session, upload)
-    return True
+    if late or _given_up(session, upload):
+        _mark_expired(session, upload)
 
 
 def _mark_expired(session: Session, upload: Upload) -> None:

@@ -74,7 +74,7 @@ def _abort(session: Session, upload: Upload) -> object:
 
 
 def _expire(session: Session, upload: Upload) -> object:
-    return uploads.expire_uploads(session, upload.expires_at + timedelta(seconds=1), DAY_S)
+    return uploads.expire_upload(session, upload, upload.expires_at + timedelta(seconds=1))
 
 
 def _reject(session: Session, upload: Upload) -> object:
@@ -111,10 +111,12 @@ def test_only_open_uploads_whose_time_is_over_expire(world: World) -> None:
 
     world.write(age)
     world.write(lambda session: uploads.complete_upload(session, complete, "key_test"))
-    expired = world.write(lambda session: uploads.expire_uploads(session, moment, DAY_S))
-    assert [(upload.id, upload.state) for upload in expired] == [(late.id, "expired")]
-    assert reread(world, young).state == "open"
-    assert reread(world, complete).state == "complete"
+    found = world.read(lambda session: uploads.late_uploads(session, moment, DAY_S))
+    assert [upload.id for upload in found] == [late.id]
+    for upload in (late, complete, young):
+        world.write(lambda session, one=upload: uploads.expire_upload(session, one, moment))
+    states = [reread(world, upload).state for upload in (late, complete, young)]
+    assert states == ["expired", "complete", "open"]
 
 
 def test_hashes_that_the_client_learnt_are_kept_in_lower_case(world: World) -> None:
@@ -202,9 +204,11 @@ def test_an_upload_whose_job_failed_waits_for_a_retry_and_then_goes(world: World
     upload = _failed_before_there_was_an_asset(world)
 
     def expire(after: timedelta) -> list[Upload]:
-        return world.write(
-            lambda session: uploads.expire_uploads(session, now(session) + after, DAY_S)
-        )
+        moment = world.read(now) + after
+        found = world.read(lambda session: uploads.late_uploads(session, moment, DAY_S))
+        for late in found:
+            world.write(lambda session, late=late: uploads.expire_upload(session, late, moment))
+        return found
 
     assert expire(timedelta(hours=23)) == []
     assert [late.id for late in expire(timedelta(hours=25))] == [upload.id]

@@ -176,6 +176,20 @@ def test_an_expired_upload_leaves_nothing_in_the_store(embedded: Bench) -> None:
     assert embedded.keys("assets/") == []
 
 
+def test_a_master_whose_completion_the_catalogue_lost_is_taken_not_deleted(bench: Bench) -> None:
+    """A restored catalogue says `open`; only a client's `complete` put the object there."""
+    store_id, upload_id = _expired_upload(bench)
+    bench.objects.abort_multipart("k", store_id)
+    bench.objects.put_bytes(b"123456789", "k")
+    _sweeper(bench).sweep()
+    with bench.database.read() as session:
+        row = session.get_one(Upload, upload_id)
+        [step] = jobs.job_steps(session, str(row.job_id))
+    assert (row.state, row.cleaned_at) == ("complete", None)
+    assert (step.kind, step.state) == ("fixity", "ready")
+    assert bench.objects.stat("k").size_bytes == 9
+
+
 def test_only_the_winner_and_the_runner_may_be_read() -> None:
     """Every other attempt's objects are what a dead or late worker left."""
     standing = Standing(
