@@ -133,7 +133,7 @@ class MinioStore:
                 return self.stat(key).size_bytes  # completed before, and the answer was lost
             except ObjectMissing:
                 raise error from None
-        return self.stat(key).size_bytes
+        return self._stored_bytes(key)
 
     def abort_multipart(self, key: str, upload_id: str) -> None:
         try:
@@ -155,7 +155,13 @@ class MinioStore:
 
     def stat(self, key: str) -> ObjectFacts:
         with self._errors(key):
-            return ObjectFacts(self._client.stat_object(self._bucket, key).size or 0)
+            found = self._client.stat_object(self._bucket, key)
+        if found.size is None or "content-length" not in (found.metadata or {}):
+            raise StoreUnavailable(
+                f"the object store at {self._endpoint} does not say how large {key} is: see what "
+                "stands before it, a proxy may drop Content-Length from its answers to HEAD"
+            )
+        return ObjectFacts(found.size)
 
     def put_file(self, path: Path, key: str, check: Callable[[], None] = never) -> None:
         self.prepare()
@@ -171,6 +177,7 @@ class MinioStore:
                 part_size=max(PUT_PART_BYTES, -(-size_bytes // MOST_PARTS)),
                 num_parallel_uploads=PUT_PARTS,
             )
+        self._need_stored(key, size_bytes)
 
     def put_bytes(self, content: bytes, key: str) -> None:
         self.prepare()
@@ -178,6 +185,7 @@ class MinioStore:
             return
         with self._errors(key):
             self._client.put_object(self._bucket, key, BytesIO(content), len(content))
+        self._need_stored(key, len(content))
 
     def read_bytes(self, key: str, limit: int) -> bytes:
         size_bytes = self.stat(key).size_bytes
@@ -240,6 +248,27 @@ class MinioStore:
         if found != size_bytes:
             raise ObjectExists(f"{key} already holds something else: objects are never changed")
         return True
+
+    def _need_stored(self, key: str, size_bytes: int) -> None:
+        found = self._stored_bytes(key)
+        if found != size_bytes:
+            raise StoreUnavailable(
+                f"{key} has {found} of {size_bytes} bytes in the store: try again"
+            )
+
+    def _stored_bytes(self, key: str) -> int:
+        """What a write that was answered with 200 has made.
+
+        S3 may answer 200 to a completion, and say only in the body that it failed; the SDK does not
+        look (7.2.20). AWS, CompleteMultipartUpload: "a 200 OK response can contain either a success
+        or an error".
+        """
+        try:
+            return self.stat(key).size_bytes
+        except ObjectMissing as error:
+            raise StoreUnavailable(
+                f"the object store at {self._endpoint} took {key} and does not have it: try again"
+            ) from error
 
     def _download(self, key: str, path: Path, size_bytes: int, check: Callable[[], None]) -> None:
         path.touch()

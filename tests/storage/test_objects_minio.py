@@ -6,16 +6,19 @@ import contextlib
 import secrets
 import socket
 import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
 import httpx
 import pytest
 import servers
-from parts import PART_BYTES, send_all
+from parts import MIB, PART_BYTES, send_all
 
 from storage.catalogue.steps import OUTAGES
 from storage.errors import PartTooSmall, StoreRefused, StoreUnavailable
+from storage.objects import Part
 from storage.objects_minio import MinioStore
 
 pytestmark = pytest.mark.services
@@ -133,6 +136,63 @@ def test_a_download_goes_on_where_the_connection_broke(
         with store.fetch(KEY, tmp_path) as path:
             assert path.read_bytes() == CONTENT
         assert proxy.cuts == 1
+
+
+def test_a_completion_that_failed_inside_a_200_counts_as_an_outage(tmp_path: Path) -> None:
+    """S3 begins its answer before it is done; nothing was stored, so it is tried again."""
+    made = tmp_path / "rendition.mov"
+    made.write_bytes(bytes(17 * MIB))  # two parts
+    with odd_store() as store:
+        with pytest.raises(StoreUnavailable, match="does not have it"):
+            store.put_file(made, "work/a.mov")
+        with pytest.raises(StoreUnavailable, match="does not have it"):
+            store.complete_multipart("work/b.mov", "u", [Part(1, 1, "e")])
+
+
+def test_a_size_that_the_store_does_not_say_is_no_size_of_zero() -> None:
+    """A proxy dropped Content-Length from the answer to HEAD."""
+    with odd_store() as store, pytest.raises(StoreUnavailable, match="Content-Length"):
+        store.stat("sizeless")
+
+
+@contextlib.contextmanager
+def odd_store() -> Iterator[MinioStore]:
+    """A store whose completions fail inside a 200."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _OddS3) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield closed_store(server.server_port, "http://127.0.0.1:1")
+        server.shutdown()
+
+
+class _OddS3(BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self._answer(404 if self.path.startswith("/kapok/work") else 200)
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(200, b"")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        begun = (
+            b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+        )
+        failed = b"<Error><Code>InternalError</Code><Message>again</Message></Error>"
+        self._answer(200, begun if "uploads" in self.path else failed)
+
+    def do_DELETE(self) -> None:
+        self._answer(204, b"")
+
+    def log_message(self, *_: object) -> None:
+        """Not on the terminal."""
+
+    def _answer(self, status: int, body: bytes | None = None) -> None:
+        self.send_response(status)
+        self.send_header("ETag", '"e"')
+        if body is not None:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body or b"")
 
 
 class BreakingProxy:

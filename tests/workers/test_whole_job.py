@@ -28,7 +28,7 @@ from pipelines.sources.wrap import wrap
 from pipelines.verification.readback import read_back
 from sample_media.generate import generate
 from storage.catalogue import jobs, packages, publications, renditions, zones
-from storage.objects import ObjectStore, never
+from storage.objects import ObjectFacts, ObjectStore, never
 from storage.objects_local import LocalStore
 from storage.schema import Asset, Rendition, Upload
 from tests.pipelines.subtitle_samples import subtitled, words
@@ -484,6 +484,29 @@ def test_a_master_is_not_thrown_away_for_one_reading(embedded: Bench, tmp_path: 
     assert not store.bad
     with embedded.database.read() as session:
         assert session.scalars(select(Asset.sha256)).all() == [sha256]
+
+
+class _Sizeless(LocalStore):
+    """A store behind a proxy whose first answers to HEAD say 0 bytes."""
+
+    answers = 0
+
+    def stat(self, key: str) -> ObjectFacts:
+        self.answers += 1
+        return ObjectFacts(0) if self.answers < 3 else super().stat(key)
+
+
+def test_a_master_is_not_thrown_away_for_a_size_that_nobody_counted(
+    embedded: Bench, tmp_path: Path
+) -> None:
+    """Its bytes are all there; the step waits until the store says so."""
+    job_id = _upload(embedded, _clip(tmp_path / "clip.mp4"), {})
+    (step,) = embedded.steps(job_id).values()
+    store = _Sizeless(embedded.settings.data / "objects", b"key", "http://kapok.test")
+    engine = Engine(embedded.settings, embedded.database, store, embedded.broker)
+    embedded.closing.callback(engine.close)
+    engine.run_step(step.id)
+    assert embedded.steps(job_id)[step.name].state == "done"
 
 
 class _FullDisk(LocalStore):

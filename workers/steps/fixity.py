@@ -12,6 +12,7 @@ from pipelines.errors import HashMismatch
 from pipelines.fixity import digest
 from storage.catalogue import assets, jobs, uploads
 from storage.catalogue.steps import Claimed, NewStep
+from storage.errors import StoreUnavailable
 from workers.context import StepContext, StepResult
 
 
@@ -26,10 +27,10 @@ class _Declared:
 def run(context: StepContext) -> StepResult:
     """Hash the stored object; SHA-256 always, and whatever else was declared."""
     declared = context.read(lambda session: _declared(session, context.step))
-    stored = context.patiently(lambda: context.objects.stat(declared.key))
-    if stored.size_bytes != declared.size_bytes:
+    stored_bytes = context.patiently(lambda: _stored_bytes(context, declared))
+    if stored_bytes != declared.size_bytes:
         raise HashMismatch(
-            f"{stored.size_bytes} bytes are stored and {declared.size_bytes} were declared: "
+            f"{stored_bytes} bytes are stored and {declared.size_bytes} were declared: "
             "upload the file again"
         )
     algorithms = tuple(sorted({"sha256", *declared.hashes}))
@@ -51,7 +52,7 @@ def run(context: StepContext) -> StepResult:
         assets.create_asset(session, upload, job, sha256=found["sha256"])
 
     return StepResult(
-        result={"size_bytes": stored.size_bytes, **found},
+        result={"size_bytes": stored_bytes, **found},
         new_steps=(
             NewStep("inspect", "inspect the source", {}),
             NewStep("plan", "plan the renditions", {}, after=("inspect",)),
@@ -65,6 +66,23 @@ def _declared(session: Session, step: Claimed) -> _Declared:
     upload = uploads.get_upload(session, step.organisation_id, str(job.upload_id))
     hashes = {name: str(value).lower() for name, value in upload.declared.items() if value}
     return _Declared(upload.id, upload.key, upload.size_bytes, hashes)
+
+
+def _stored_bytes(context: StepContext, declared: _Declared) -> int:
+    """The object's size. Before one that differs throws a master away its bytes are counted."""
+    said = context.objects.stat(declared.key).size_bytes
+    if said == declared.size_bytes:
+        return said
+    counted, end = 0, declared.size_bytes + 1
+    for block in context.objects.open_range(declared.key, 0, end):
+        context.check()
+        counted += len(block)
+    if counted != min(said, end):
+        raise StoreUnavailable(
+            f"the object store says that {declared.key} has {said} bytes, and gives {counted}: "
+            "see what stands before it"
+        )
+    return said
 
 
 def _read(context: StepContext, key: str, algorithms: Sequence[str]) -> Mapping[str, str]:
