@@ -254,7 +254,9 @@ def _api(
     """The API in a thread of its own, so that signals stay with the main thread."""
     from api.app import create_app
     from api.server import make_server
+    from storage.ownership import own_store_at_start
 
+    own_store_at_start(parts["database"], parts["objects"])
     app = create_app(settings, parts["database"], parts["objects"], parts["broker"])
     host, port = listener.getsockname()[:2]
     server = make_server(app, host, port)

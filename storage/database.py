@@ -33,6 +33,7 @@ CONNECT_TIMEOUT_S = 5
 CONNECTIONS = 20  # per process: more than the threads that use the catalogue at once
 UNAVAILABLE = (OperationalError, InterfaceError, PoolExhausted)
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+NO_TABLE = "42P01"  # SQLSTATE: it was never migrated
 READ_ONLY = "25006"  # SQLSTATE of a write on a standby: the failover is not over yet
 # [P] What a host that vanished in a transaction holds is free again within a minute: every writer
 # would wait for its lock on the chain of events. PostgreSQL itself waits for two hours.
@@ -186,6 +187,10 @@ def _unavailable() -> Iterator[None]:
             raise CatalogueUnavailable(
                 f"the catalogue is damaged ({error.orig}): stop Kapok, and put a backup of it in "
                 "its place"
+            ) from error
+        if getattr(error.orig, "sqlstate", "") == NO_TABLE:
+            raise CatalogueUnavailable(
+                "the catalogue has no tables yet: run `kapok migrate` first"
             ) from error
         if not error.connection_invalidated and getattr(error.orig, "sqlstate", "") != READ_ONLY:
             raise

@@ -12,6 +12,7 @@ import dramatiq
 from pipelines.profiles.profile import Profile
 from storage.database import Database
 from storage.objects import ObjectStore, open_store
+from storage.ownership import own_store_at_start
 from storage.settings import Settings
 from workers.actors import declare_actors
 from workers.broker import BROKEN, QUEUES, open_broker
@@ -70,7 +71,11 @@ class WorkerService:
         )
 
     def start(self) -> None:
-        """Begin to take steps. Servers that are away now are waited for."""
+        """Begin to take steps. Servers that are away now are waited for.
+
+        Raises `InvalidSettings` where the store is another catalogue's.
+        """
+        own_store_at_start(self.database, self.objects)
         self.broker.emit_after("process_boot")
         self._prover.start()
         self._worker.start()

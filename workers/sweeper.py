@@ -19,6 +19,7 @@ from storage.clock import now
 from storage.database import Database
 from storage.errors import CatalogueUnavailable
 from storage.objects import ObjectStore, is_whole
+from storage.ownership import own_store
 from storage.schema import Upload
 from storage.settings import Settings
 from workers.asset_objects import tidy_assets
@@ -158,6 +159,7 @@ class Sweeper:
             workers.remove_dead(session, self._settings.beat_s)
 
     def _sweep_work(self) -> None:
+        own_store(self._database, self._objects)  # what it does not know may be another's
         sweep_work(self._database, self._objects, self._settings.work_ttl_s)
 
     def _tidy_assets(self) -> None:

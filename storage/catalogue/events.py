@@ -106,6 +106,14 @@ def head(session: Session) -> int:
     return session.scalar(select(func.max(Event.seq))) or 0
 
 
+def first_hash(session: Session) -> str | None:
+    """What tells this catalogue, and its restored copies, from every other; `None` without events.
+
+    It holds the random id of the first organisation.
+    """
+    return session.scalar(select(Event.hash).order_by(Event.seq).limit(1))
+
+
 def refuse_beyond_head(session: Session, after: int, way_out: str) -> None:
     """Raises `InvalidCursor` for a place that no event of this catalogue has had.
 

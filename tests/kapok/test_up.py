@@ -22,7 +22,8 @@ import pytest
 from kapok.client import Client
 from kapok.errors import PortInUse
 from kapok.transfer import Transfer
-from kapok.up import _bound
+from kapok.up import _bound, whole_service
+from storage.errors import InvalidSettings
 
 MIB = 1 << 20
 
@@ -154,6 +155,18 @@ def test_a_damaged_catalogue_is_said_to_be_one(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "the catalogue is damaged" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_store_of_another_catalogue_is_refused(tmp_path: Path) -> None:
+    """Its running work would be swept as nobody's."""
+    store = tmp_path / "objects/objects"
+    store.mkdir(parents=True)
+    (store / "kapok-catalogue").write_text("another")
+    with (
+        pytest.raises(InvalidSettings, match="KAPOK_S3_BUCKET"),
+        whole_service(tmp_path),
+    ):
+        pass
 
 
 def test_a_centre_key_may_not_upload(running: Any, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from engine_bench import Bench, eventually
 from small_steps import payload
 from sqlalchemy.orm import Session
 
-from storage.catalogue import jobs, publications, renditions, steps, uploads, zones
+from storage.catalogue import jobs, keys, publications, renditions, steps, uploads, zones
 from storage.catalogue.steps import NewStep
 from storage.clock import now
 from storage.database import Database
@@ -224,6 +224,21 @@ def test_the_work_of_a_failed_job_waits_for_a_retry_and_then_goes(
     assert embedded.keys("work/") == []
     embedded.retry(job)
     assert [step.state for step in embedded.steps(job).values()] == ["ready", "waiting"]
+
+
+def test_what_another_catalogue_keeps_in_the_store_is_not_swept(
+    embedded: Bench, tmp_path: Path
+) -> None:
+    """A second installation on one bucket knows none of the first one's jobs."""
+    _sweeper(embedded).sweep()
+    embedded.objects.put_bytes(b"chunk", "work/job_x/stp_x/1/chunk.mp4")
+    other = Database(f"sqlite:///{tmp_path / 'other.db'}")
+    other.migrate()
+    with other.begin() as session:
+        keys.create_organisation(session, "other")
+    Sweeper(embedded.settings, other, embedded.objects, embedded.broker).sweep()
+    other.close()
+    assert embedded.keys("work/") == ["work/job_x/stp_x/1/chunk.mp4"]
 
 
 def test_the_work_of_a_done_job_goes_at_once(embedded: Bench) -> None:
