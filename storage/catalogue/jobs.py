@@ -19,7 +19,7 @@ from storage.catalogue.programmes import inspected_as_asked, refuse_beside_other
 from storage.catalogue.settle import SETTLED, settle_job
 from storage.catalogue.steps import NewStep, add_steps
 from storage.clock import now
-from storage.errors import JobConflict, JobNotFound
+from storage.errors import JobConflict, JobNotFound, ObjectMissing
 from storage.ids import new_id
 from storage.schema import Asset, Job, Step, StepDependency, Upload
 
@@ -207,6 +207,7 @@ def retry_job(session: Session, job: Job, actor: str) -> list[ReadyStep]:
         raise JobConflict(f"job {job.id} is {job.state}: only a failed or cancelled one is retried")
     _need_source(session, job)
     refuse_retry(session, job)
+    missed = _missed_objects(session, job)
     session.execute(
         update(Step)
         .where(Step.job_id == job.id, Step.state.in_(("failed", "cancelled")))
@@ -214,7 +215,7 @@ def retry_job(session: Session, job: Job, actor: str) -> list[ReadyStep]:
         .execution_options(synchronize_session=False)
     )
     reopen(session, job.id)
-    if job.work_deleted_at is not None:
+    if missed or job.work_deleted_at is not None:
         _make_work_again(session, job)
     job.state, job.error, job.finished_at, job.tidied_at = "queued", None, None, None
     ready = make_ready(session, job.id)
@@ -266,6 +267,12 @@ def mark_tidied(session: Session, job_id: str) -> None:
         .values(tidied_at=now(session))
         .execution_options(synchronize_session=False)
     )
+
+
+def _missed_objects(session: Session, job: Job) -> bool:
+    """Whether a step failed because an object was not there: its job's work may be gone unasked."""
+    query = select(Step.error).where(Step.job_id == job.id, Step.state == "failed")
+    return any(error and error["code"] == ObjectMissing.code for error in session.scalars(query))
 
 
 def _make_work_again(session: Session, job: Job) -> None:

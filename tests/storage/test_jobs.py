@@ -248,6 +248,16 @@ def test_a_retry_after_its_work_was_deleted_encodes_again(world: World) -> None:
     assert world.states(job.id)["join mobile-1080p"] == "done"
 
 
+def test_a_retry_after_an_object_was_missing_encodes_again(world: World) -> None:
+    """Its work went without anybody saying so; the same join would miss it for ever."""
+    job, ids = planned(world)
+    world.finish(ids["encode"])
+    world.fail(ids["join mobile-720p"], {**WRONG, "code": "object_missing"})
+    world.finish(ids["join mobile-1080p"])
+    ready = world.write(lambda session: jobs.retry_job(session, job, "key_test"))
+    assert ready == [(ids["encode"], "encode")]
+
+
 def test_work_of_a_running_job_cannot_be_marked_deleted(world: World) -> None:
     """It is still needed."""
     job, _ = planned(world)
