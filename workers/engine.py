@@ -77,9 +77,7 @@ class Engine:
         if step is None:
             return
         log.info("step %s (%s) begins, epoch %d", step.id, step.name, step.epoch)
-        with Lease(
-            self._database, step.id, step.epoch, self._settings.lease_s, self.stopping
-        ) as lease:
+        with Lease(self._database, step, self._settings.lease_s, self.stopping) as lease:
             self._attempt(self._context(step, lease))
 
     def pass_over(self, step_id: str) -> None:
@@ -119,9 +117,9 @@ class Engine:
             log.warning("step %s is abandoned: %s", step.id, lost)
             self._discard(context)
         except Cancelled:
-            self._end(context, lambda session: steps.cancel_step(session, step.id, step.epoch))
+            self._end(context, lambda session: steps.cancel_step(session, step))
         except Stopping:
-            self._end(context, lambda session: steps.release_step(session, step.id, step.epoch))
+            self._end(context, lambda session: steps.release_step(session, step))
         except TooLittleMemory as error:
             self._hand_on(context, error)
         except Exception as error:  # noqa: BLE001 - the one place where every failure is recorded
@@ -149,8 +147,7 @@ class Engine:
                 done.apply(session)
             return steps.finish_step(
                 session,
-                step.id,
-                step.epoch,
+                step,
                 result=done.result,
                 command=done.command,
                 log_tail=storable_text(done.log_tail or "") or None,
@@ -176,8 +173,7 @@ class Engine:
     ) -> list[ReadyStep]:
         failed = steps.fail_step(
             session,
-            step.id,
-            step.epoch,
+            step,
             failure.record(),
             log_tail=failure.log_tail,
             command=failure.command,
@@ -196,7 +192,7 @@ class Engine:
         def write(session: Session) -> list[ReadyStep]:
             lock_job(session, step.job_id)
             if workers.larger_lives(session, step.id, step.queue, error.size_bytes, beat_s):
-                steps.hand_on_step(session, step.id, step.epoch, error.size_bytes)
+                steps.hand_on_step(session, step, error.size_bytes)
                 return []
             return self._write_failure(session, step, failure)
 
@@ -226,12 +222,14 @@ class Engine:
 
     def _won(self, step: Claimed) -> bool:
         with self._database.read() as session:
-            return steps.is_done(session, step.id, step.epoch)
+            return steps.is_done(session, step)
 
     def _discard(self, context: StepContext) -> None:
         """Remove this attempt's objects, unless it did finish and nobody heard the answer."""
         try:
-            if not self._won(context.step):
+            with self._database.read() as session:
+                unneeded = steps.may_discard(session, context.step)
+            if unneeded:
                 self._remove(context.written, context.step.epoch)
         except KapokError as error:
             log.warning("objects of step %s stay until swept: %s", context.step.id, error)

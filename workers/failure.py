@@ -7,6 +7,7 @@ import traceback
 from dataclasses import dataclass
 
 from pipelines.errors import KapokError, ToolFailed, Undecodable
+from storage.errors import ObjectExists
 
 LOG_TAIL_CHARACTERS = 64 * 1024
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -32,7 +33,9 @@ def failure_of(error: Exception) -> Failure:
         log_tail = storable_text(error.log_tail) or None
         return Failure(error.code, _detail(error), error.retryable, log_tail, error.argv or None)
     if isinstance(error, KapokError):
-        return Failure(error.code, _detail(error), error.retryable)
+        # What lies at this attempt's key was there before it: the next epoch has another key.
+        retryable = error.retryable or isinstance(error, ObjectExists)
+        return Failure(error.code, _detail(error), retryable)
     if isinstance(error, OSError):
         return _failure_of_the_system(error)
     log_tail = _traceback(error)

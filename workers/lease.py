@@ -15,6 +15,7 @@ from typing import Self
 from pipelines.errors import KapokError
 from pipelines.progress import Progress
 from storage.catalogue import steps
+from storage.catalogue.steps import Claimed
 from storage.database import Database
 from storage.errors import LeaseLost
 
@@ -42,26 +43,25 @@ class Lease:
     """Keeps one claimed step ours. `with Lease(…) as lease:` starts and ends the thread.
 
     An unreachable catalogue cannot give the step to anybody else, so its silence is endured for
-    `PATIENCE` leases; what decides in the end is the epoch, which every write carries.
+    `PATIENCE` leases; what decides in the end is the claim, which every write carries.
     """
 
     def __init__(
         self,
         database: Database,
-        step_id: str,
-        epoch: int,
+        step: Claimed,
         lease_s: float,
         stopping: threading.Event,
     ) -> None:
         self._database = database
-        self._step_id, self._epoch, self._lease_s = step_id, epoch, lease_s
+        self._step, self._lease_s = step, lease_s
         self._stopping = stopping
         self._ended = threading.Event()
         self._state: steps.LeaseState = "held"
         self._heard_at = self._written_at = time.monotonic()
         self._renewed_at = time.time()  # leases end by the wall clock, which a suspend moves on
         self._progress: Progress | None = None
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{step_id}", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{step.id}", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -79,7 +79,7 @@ class Lease:
         """Raise `LeaseLost`, `Cancelled` or `Stopping` when the work must end now."""
         silent_s = time.monotonic() - self._heard_at
         if self._state == "lost" or silent_s > PATIENCE * self._lease_s:
-            raise LeaseLost(f"step {self._step_id} belongs to another worker now")
+            raise LeaseLost(f"step {self._step.id} belongs to another worker now")
         if self._state == "cancel_requested":
             raise Cancelled("the job was cancelled")
         if self._stopping.is_set():
@@ -102,7 +102,7 @@ class Lease:
             self._state = self._ask()
             self._heard_at = time.monotonic()
         except KapokError as error:
-            log.warning("the catalogue does not answer about step %s: %s", self._step_id, error)
+            log.warning("the catalogue does not answer about step %s: %s", self._step.id, error)
 
     def _ask(self) -> steps.LeaseState:
         """Write what is due: new progress, a renewal at a third of the lease. Else only look."""
@@ -111,11 +111,11 @@ class Lease:
         writing = progress is not None and now - self._written_at >= PROGRESS_S
         if not (renewing or writing):
             with self._database.read() as session:
-                return steps.lease_state(session, self._step_id, self._epoch)
+                return steps.lease_state(session, self._step)
         with self._database.begin() as session:
             if progress is not None:
-                steps.record_progress(session, self._step_id, self._epoch, progress)
-            state = steps.renew_lease(session, self._step_id, self._epoch, self._lease_s)
+                steps.record_progress(session, self._step, progress)
+            state = steps.renew_lease(session, self._step, self._lease_s)
         self._renewed_at, self._written_at = time.time(), now
         if self._progress is progress:
             self._progress = None

@@ -1,7 +1,7 @@
 """Steps: claimed by one conditional update, held by a lease, finished in one transaction.
 
-Every function that writes for a worker carries the step's epoch. When somebody else has claimed the
-step since, the epoch is another one, and the write does nothing but raise `LeaseLost`.
+Every function that writes for a worker carries its claim. When somebody else has claimed the step
+since, the epoch or the worker is another one, and the write does nothing but raise `LeaseLost`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import Table, bindparam, null, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, null, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -70,6 +70,7 @@ class Claimed:
     name: str
     payload: dict[str, Any]
     epoch: int
+    worker: str
     attempts: int
     max_attempts: int
     lease_until: datetime
@@ -168,31 +169,30 @@ def claim_step(session: Session, step_id: str, worker: str, lease_s: float) -> C
     return claimed
 
 
-def lease_state(session: Session, step_id: str, epoch: int) -> LeaseState:
+def lease_state(session: Session, held: Claimed) -> LeaseState:
     """Look, without writing: is the step still ours, and does its job want it?"""
     query = (
         select(Job.state)
         .join(Step, Step.job_id == Job.id)
-        .where(Step.id == step_id, Step.epoch == epoch, Step.state == "running")
+        .where(*_is(held), Step.state == "running")
     )
     return _state_of_lease(session.scalar(query))
 
 
-def renew_lease(session: Session, step_id: str, epoch: int, lease_s: float) -> LeaseState:
+def renew_lease(session: Session, held: Claimed, lease_s: float) -> LeaseState:
     """Hold the step for another `lease_s`, also when its lease ran out and nobody noticed."""
     until = now(session) + timedelta(seconds=lease_s)
-    return _touch(session, step_id, epoch, {"lease_until": until})
+    return _touch(session, held, {"lease_until": until})
 
 
-def record_progress(session: Session, step_id: str, epoch: int, progress: Progress) -> LeaseState:
+def record_progress(session: Session, held: Claimed, progress: Progress) -> LeaseState:
     """Show how far the step is."""
-    return _touch(session, step_id, epoch, {"progress": asdict(progress)})
+    return _touch(session, held, {"progress": asdict(progress)})
 
 
 def finish_step(
     session: Session,
-    step_id: str,
-    epoch: int,
+    held: Claimed,
     *,
     result: Mapping[str, Any],
     command: Sequence[str] | None = None,
@@ -204,7 +204,7 @@ def finish_step(
     Raises `LeaseLost` before anything is written. A step that finished although its job is being
     cancelled is done all the same; what comes after it is cancelled.
     """
-    step = _held(session, step_id, epoch)
+    step = _held(session, held)
     _leave(session, step, "done", result=dict(result), log_tail=log_tail, error=None)
     _write_command(step, command)
     _note(session, step, "step.done", str(step.worker))
@@ -219,8 +219,7 @@ def finish_step(
 
 def fail_step(
     session: Session,
-    step_id: str,
-    epoch: int,
+    held: Claimed,
     error: Mapping[str, Any],
     *,
     log_tail: str | None = None,
@@ -230,7 +229,7 @@ def fail_step(
 
     `error` is `{"code", "detail", "retryable"}`. Raises `LeaseLost`.
     """
-    step = _held(session, step_id, epoch)
+    step = _held(session, held)
     outage = error["code"] in OUTAGES
     again = bool(error["retryable"]) and (outage or step.attempts < step.max_attempts)
     kept = {"error": dict(error), "log_tail": log_tail}
@@ -248,41 +247,51 @@ def fail_step(
     return Failed(again=again, ready=ready)
 
 
-def cancel_step(session: Session, step_id: str, epoch: int) -> None:
+def cancel_step(session: Session, held: Claimed) -> None:
     """The worker stopped because the job is being cancelled. Raises `LeaseLost`."""
-    step = _held(session, step_id, epoch)
+    step = _held(session, held)
     _leave(session, step, "cancelled")
     _note(session, step, "step.cancelled", str(step.worker))
     settle_job(session, step.job_id)
 
 
-def release_step(session: Session, step_id: str, epoch: int) -> None:
+def release_step(session: Session, held: Claimed) -> None:
     """The worker is being stopped: give the step back, as if it had never been tried.
 
     Raises `LeaseLost`.
     """
-    step = _held(session, step_id, epoch)
+    step = _held(session, held)
     _leave(session, step, "ready", attempts=step.attempts - 1, not_before=None)
     _note(session, step, "step.released", str(step.worker))
     settle_job(session, step.job_id)
 
 
-def hand_on_step(session: Session, step_id: str, epoch: int, memory_bytes: int) -> None:
+def hand_on_step(session: Session, held: Claimed, memory_bytes: int) -> None:
     """It needs more memory than this worker gives: left to one that gives so much, untried.
 
     Raises `LeaseLost`.
     """
-    step = _held(session, step_id, epoch)
+    step = _held(session, held)
     given = {"passed_at": now(session), "memory_bytes": memory_bytes}
     _leave(session, step, "ready", attempts=step.attempts - 1, not_before=None, **given)
     _note(session, step, "step.released", str(step.worker), {"memory_bytes": memory_bytes})
     settle_job(session, step.job_id)
 
 
-def is_done(session: Session, step_id: str, epoch: int) -> bool:
+def is_done(session: Session, held: Claimed) -> bool:
     """Whether exactly this attempt finished the step."""
-    query = select(Step.id).where(Step.id == step_id, Step.epoch == epoch, Step.state == "done")
+    query = select(Step.id).where(*_is(held), Step.state == "done")
     return session.scalar(query) is not None
+
+
+def may_discard(session: Session, held: Claimed) -> bool:
+    """Whether nobody needs what this attempt has stored.
+
+    A restored catalogue, or one that lost a claim, gives an epoch again: then it may be another's.
+    """
+    query = select(Step.state, Step.worker).where(Step.id == held.id, Step.epoch == held.epoch)
+    row = session.execute(query).first()
+    return row is None or (row.state != "done" and row.worker in {None, held.worker})
 
 
 def free_expired(session: Session, moment: datetime, limit: int = 100) -> list[str]:
@@ -325,11 +334,11 @@ def _lock_for_claim(session: Session, step_id: str) -> tuple[str | None, datetim
     return (row[0], row[1]) if row else (None, now(session))
 
 
-def _touch(session: Session, step_id: str, epoch: int, values: dict[str, Any]) -> LeaseState:
+def _touch(session: Session, held: Claimed, values: dict[str, Any]) -> LeaseState:
     state = select(Job.state).where(Job.id == Step.job_id).scalar_subquery()
     row = session.execute(
         update(Step)
-        .where(Step.id == step_id, Step.epoch == epoch, Step.state == "running")
+        .where(*_is(held), Step.state == "running")
         .values(values)
         .returning(state.label("state"))
         .execution_options(synchronize_session=False)
@@ -343,15 +352,20 @@ def _state_of_lease(job_state: str | None) -> LeaseState:
     return "cancel_requested" if job_state in {"cancelling", "cancelled"} else "held"
 
 
-def _held(session: Session, step_id: str, epoch: int) -> Step:
+def _held(session: Session, held: Claimed) -> Step:
     """The running step with its job's row locked. Raises `LeaseLost`."""
-    job_id = session.scalar(select(Step.job_id).where(Step.id == step_id))
+    job_id = session.scalar(select(Step.job_id).where(Step.id == held.id))
     if job_id is not None:
         lock_job(session, job_id)
-    step = session.get(Step, step_id, populate_existing=True)
-    if step is None or step.epoch != epoch or step.state != "running":
-        raise LeaseLost(f"step {step_id} is not ours any more: what was made of it is not used")
+    query = select(Step).where(*_is(held), Step.state == "running")
+    step = session.scalar(query.execution_options(populate_existing=True))
+    if step is None:
+        raise LeaseLost(f"step {held.id} is not ours any more: what was made of it is not used")
     return step
+
+
+def _is(held: Claimed) -> tuple[ColumnElement[bool], ...]:
+    return Step.id == held.id, Step.epoch == held.epoch, Step.worker == held.worker
 
 
 def _leave(session: Session, step: Step, state: str, **values: Any) -> None:

@@ -98,7 +98,7 @@ def test_steps_may_be_listed_without_their_commands(
         claimed = steps.claim_step(session, step.id, "worker", 30)
         assert claimed is not None
         told = {"result": {}, "command": ["ffmpeg", "-i", "x"], "log_tail": "said"}
-        steps.finish_step(session, claimed.id, claimed.epoch, **told)
+        steps.finish_step(session, claimed, **told)
     path = f"/v1/jobs/{job_id}/steps"
     (whole,) = admin.get(path).json()["data"]
     asked: list[str] = []

@@ -44,7 +44,7 @@ def planned(world: World, *more: NewStep) -> tuple[Job, dict[str, str]]:
 
     def finish(session: Session) -> None:
         jobs.record_plan(session, job, PLAN, RUNGS)
-        steps.finish_step(session, claimed.id, claimed.epoch, result={}, new_steps=follow)
+        steps.finish_step(session, claimed, result={}, new_steps=follow)
 
     world.write(finish)
     return job, {step.name: step.id for step in follow}
@@ -168,7 +168,7 @@ def test_cancel_stops_what_waits_and_asks_what_runs(world: World) -> None:
     world.write(lambda session: jobs.request_cancel(session, job, "key_test"))
     assert world.job_state(job.id) == "cancelling"
     assert world.states(job.id)["package"] == "cancelled"
-    world.write(lambda session: steps.cancel_step(session, claimed.id, claimed.epoch))
+    world.write(lambda session: steps.cancel_step(session, claimed))
     assert world.job_state(job.id) == "cancelled"
     assert world.asset_state(str(job.asset_id)) == "cancelled"
     assert set(rendition_states(world, job).values()) == {"cancelled"}
@@ -196,7 +196,7 @@ def test_a_transient_failure_in_a_cancelling_job_is_not_tried_again(world: World
     claimed = world.claim(ids["encode"])
     world.write(lambda session: jobs.request_cancel(session, job, "key_test"))
     error = {"code": "tool_failed", "detail": "x", "retryable": True}
-    world.write(lambda session: steps.fail_step(session, claimed.id, claimed.epoch, error))
+    world.write(lambda session: steps.fail_step(session, claimed, error))
     assert world.step(ids["encode"]).state == "cancelled"
     assert world.job_state(job.id) == "cancelled"
 
@@ -209,7 +209,7 @@ def test_steps_that_a_plan_adds_while_its_job_is_cancelled_wait_for_a_retry(worl
     world.write(lambda session: jobs.request_cancel(session, job, "key_test"))
     world.write(
         lambda session: steps.finish_step(
-            session, claimed.id, claimed.epoch, result={}, new_steps=[NewStep("encode", "e", {})]
+            session, claimed, result={}, new_steps=[NewStep("encode", "e", {})]
         )
     )
     assert world.states(job.id) == {"plan": "done", "e": "cancelled"}
@@ -582,7 +582,7 @@ def test_jobs_that_settle_at_once_leave_an_asset_with_a_done_job_ready(world: Wo
         at_once(
             [
                 lambda claimed=claimed: world.write(
-                    lambda session: steps.finish_step(session, claimed.id, claimed.epoch, result={})
+                    lambda session: steps.finish_step(session, claimed, result={})
                 ),
                 lambda second=second: world.write(
                     lambda session: jobs.request_cancel(session, second, "key_test")

@@ -76,9 +76,7 @@ def test_eight_finishers_at_once_make_their_dependant_ready_exactly_once(world: 
     claims = [world.claim(part.id) for part in parts]
 
     def finish(claimed: steps.Claimed) -> list[steps.ReadyStep]:
-        return world.write(
-            lambda session: steps.finish_step(session, claimed.id, claimed.epoch, result={})
-        )
+        return world.write(lambda session: steps.finish_step(session, claimed, result={}))
 
     found = at_once([lambda one=one: finish(one) for one in claims])
     assert [ready for ready in found if ready] == [[(joined.id, "package")]]
@@ -126,16 +124,37 @@ def test_an_old_epoch_raises_and_changes_nothing(world: World, ending: str) -> N
     world.claim(step.id)
     calls = {
         "finish": lambda session: steps.finish_step(
-            session, old.id, old.epoch, result={}, new_steps=[NewStep("join", "join", {})]
+            session, old, result={}, new_steps=[NewStep("join", "join", {})]
         ),
-        "fail": lambda session: steps.fail_step(session, old.id, old.epoch, WRONG),
-        "cancel": lambda session: steps.cancel_step(session, old.id, old.epoch),
-        "release": lambda session: steps.release_step(session, old.id, old.epoch),
+        "fail": lambda session: steps.fail_step(session, old, WRONG),
+        "cancel": lambda session: steps.cancel_step(session, old),
+        "release": lambda session: steps.release_step(session, old),
     }
     before = _picture(world, step.id)
     with pytest.raises(LeaseLost):
         world.write(calls[ending])
     assert _picture(world, step.id) == before
+
+
+def test_of_two_workers_with_one_epoch_only_the_one_that_holds_the_step_writes(
+    world: World,
+) -> None:
+    """A restored catalogue, or one that lost a claim, gives an epoch again."""
+    step = encode()
+    world.job(step)
+    mine = world.claim(step.id)
+    other = replace(mine, worker="other")
+    before = _picture(world, step.id)
+    with pytest.raises(LeaseLost):
+        world.write(lambda session: steps.finish_step(session, other, result={}))
+    assert world.read(lambda session: steps.lease_state(session, other)) == "lost"
+    assert world.write(lambda session: steps.renew_lease(session, other, 30)) == "lost"
+    assert _picture(world, step.id) == before
+    discards = [
+        world.read(lambda session, one=one: steps.may_discard(session, one))
+        for one in (mine, other)
+    ]
+    assert discards == [True, False]  # what lies under that epoch may be the holder's
 
 
 def _picture(world: World, step_id: str) -> tuple[object, ...]:
@@ -153,17 +172,15 @@ def test_the_lease_tells_whether_it_is_held_lost_or_unwanted(world: World) -> No
     def ask() -> set[str]:
         progress = Progress(0.5, "encoding", 10, 25.0, 1.0)
         return {
-            world.read(lambda session: steps.lease_state(session, claimed.id, claimed.epoch)),
-            world.write(lambda session: steps.renew_lease(session, claimed.id, claimed.epoch, 30)),
-            world.write(
-                lambda session: steps.record_progress(session, claimed.id, claimed.epoch, progress)
-            ),
+            world.read(lambda session: steps.lease_state(session, claimed)),
+            world.write(lambda session: steps.renew_lease(session, claimed, 30)),
+            world.write(lambda session: steps.record_progress(session, claimed, progress)),
         }
 
     assert ask() == {"held"}
     world.write(lambda session: jobs.request_cancel(session, job, "key_test"))
     assert ask() == {"cancel_requested"}
-    world.write(lambda session: steps.cancel_step(session, claimed.id, claimed.epoch))
+    world.write(lambda session: steps.cancel_step(session, claimed))
     assert ask() == {"lost"}
 
 
@@ -173,7 +190,7 @@ def test_renewing_holds_a_lease_that_ran_out_unnoticed(world: World) -> None:
     world.job(step)
     claimed = world.claim(step.id)
     run_out(world, step.id)
-    state = world.write(lambda session: steps.renew_lease(session, claimed.id, claimed.epoch, 30))
+    state = world.write(lambda session: steps.renew_lease(session, claimed, 30))
     assert state == "held"
     until = world.step(step.id).lease_until
     assert until is not None
@@ -186,7 +203,7 @@ def test_progress_is_kept_as_it_was_reported(world: World) -> None:
     world.job(step)
     claimed = world.claim(step.id)
     progress = Progress(0.25, "encoding", 25, 12.5, 6.0)
-    world.write(lambda session: steps.record_progress(session, claimed.id, claimed.epoch, progress))
+    world.write(lambda session: steps.record_progress(session, claimed, progress))
     assert world.step(step.id).progress == {
         "share": 0.25,
         "note": "encoding",
@@ -209,8 +226,7 @@ def test_finishing_keeps_result_command_and_log_and_adds_what_comes_next(world: 
     ready = world.write(
         lambda session: steps.finish_step(
             session,
-            claimed.id,
-            claimed.epoch,
+            claimed,
             result={"files": {"hd": "key"}},
             command=("ffmpeg", "-i", "in"),
             log_tail="frame=1",
@@ -252,9 +268,7 @@ def test_who_adds_no_steps_asks_neither_for_the_plan_nor_for_the_names_of_thousa
     world.job(step, NewStep("join", "join hd", {}, after=("encode",)))
     claimed = world.claim(step.id)
     with statements(world) as asked:
-        ready = world.write(
-            lambda session: steps.finish_step(session, step.id, claimed.epoch, result={})
-        )
+        ready = world.write(lambda session: steps.finish_step(session, claimed, result={}))
     assert [queue for _, queue in ready] == ["package"]
     assert any(text.startswith("UPDATE steps") for text in asked)
     assert not [text for text in asked if text.startswith("SELECT steps.id, steps.name")]
@@ -342,7 +356,7 @@ def test_a_released_step_is_ready_at_once_and_was_never_tried(world: World) -> N
     step = encode()
     world.job(step)
     claimed = world.claim(step.id)
-    world.write(lambda session: steps.release_step(session, claimed.id, claimed.epoch))
+    world.write(lambda session: steps.release_step(session, claimed))
     row = world.step(step.id)
     assert (row.state, row.attempts, row.sent_at) == ("ready", 0, None)
     assert world.claim(step.id).epoch == 2
@@ -428,10 +442,10 @@ def test_is_done_means_done_by_this_very_attempt(world: World) -> None:
     step = encode()
     world.job(step)
     claimed = world.claim(step.id)
-    assert not world.read(lambda session: steps.is_done(session, step.id, claimed.epoch))
-    world.write(lambda session: steps.finish_step(session, step.id, claimed.epoch, result={}))
-    assert world.read(lambda session: steps.is_done(session, step.id, claimed.epoch))
-    assert not world.read(lambda session: steps.is_done(session, step.id, claimed.epoch + 1))
+    assert not world.read(lambda session: steps.is_done(session, claimed))
+    world.write(lambda session: steps.finish_step(session, claimed, result={}))
+    assert world.read(lambda session: steps.is_done(session, claimed))
+    assert not world.read(lambda session: steps.is_done(session, replace(claimed, epoch=2)))
 
 
 def test_cancel_and_finish_at_once_never_deadlock_or_lose_a_step(world: World) -> None:
@@ -446,9 +460,7 @@ def test_cancel_and_finish_at_once_never_deadlock_or_lose_a_step(world: World) -
     def finish(claimed: steps.Claimed) -> str:
         again = NewStep(follow.kind, follow.name, {})
         world.write(
-            lambda session: steps.finish_step(
-                session, claimed.id, claimed.epoch, result={}, new_steps=[again]
-            )
+            lambda session: steps.finish_step(session, claimed, result={}, new_steps=[again])
         )
         return "finished"
 

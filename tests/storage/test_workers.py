@@ -182,9 +182,7 @@ def test_what_finished_steps_needed_is_not_needed_any_more(world: World) -> None
 
 
 def hand_on(world: World, claimed: Claimed, memory_bytes: int) -> None:
-    world.write(
-        lambda session: steps.hand_on_step(session, claimed.id, claimed.epoch, memory_bytes)
-    )
+    world.write(lambda session: steps.hand_on_step(session, claimed, memory_bytes))
 
 
 def test_a_step_that_was_too_large_is_left_to_larger_workers(world: World) -> None:

@@ -104,7 +104,7 @@ class World:
                 NewStep("inspect", "inspect the source", {}),
                 NewStep("plan", "plan the renditions", {}, after=("inspect",)),
             ]
-            steps.finish_step(session, claimed.id, claimed.epoch, result={}, new_steps=follow)
+            steps.finish_step(session, claimed, result={}, new_steps=follow)
             return made
 
         return self.write(finish)
@@ -119,17 +119,13 @@ class World:
         """Claim a step and finish it."""
         claimed = self.claim(step_id)
         return self.write(
-            lambda session: steps.finish_step(
-                session, claimed.id, claimed.epoch, result={}, new_steps=new_steps
-            )
+            lambda session: steps.finish_step(session, claimed, result={}, new_steps=new_steps)
         )
 
     def fail(self, step_id: str, error: dict[str, Any]) -> steps.Failed:
         """Claim a step and fail it."""
         claimed = self.claim(step_id)
-        return self.write(
-            lambda session: steps.fail_step(session, claimed.id, claimed.epoch, error)
-        )
+        return self.write(lambda session: steps.fail_step(session, claimed, error))
 
     def jobs_of(self, asset: Asset) -> list[Job]:
         """Its jobs, the newest first."""

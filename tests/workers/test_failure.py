@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from pipelines.errors import HashMismatch, ToolFailed, ToolKilled
+from storage.errors import ObjectExists
 from workers.failure import Failure, failure_of
 
 
@@ -25,6 +26,11 @@ def test_a_killed_tool_keeps_its_command_and_its_last_words() -> None:
         log_tail="frame=12",
         command=("ffmpeg", "-i", "x"),
     )
+
+
+def test_an_object_that_lies_at_an_attempts_key_is_no_end() -> None:
+    """A catalogue that was restored gives an epoch again; the next one has another key."""
+    assert failure_of(ObjectExists("work/job/stp/1/a.mp4 already holds something else")).retryable
 
 
 def test_a_full_disk_has_its_own_code_wherever_it_shows() -> None:

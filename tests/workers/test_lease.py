@@ -28,7 +28,7 @@ def _claimed(bench: Bench) -> Claimed:
 
 @contextmanager
 def _held(bench: Bench, claimed: Claimed, stopping: threading.Event) -> Iterator[Lease]:
-    with Lease(bench.database, claimed.id, claimed.epoch, 1.0, stopping) as lease:
+    with Lease(bench.database, claimed, 1.0, stopping) as lease:
         yield lease
 
 
