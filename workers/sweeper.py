@@ -30,6 +30,7 @@ from workers.work_objects import sweep_work
 BATCH = 500
 NEVER_RESEND_S = 10 * 365 * 86_400.0
 SILENT_S = 86_400.0  # [P] without a byte: whoever was storing that is dead
+STEADY_S = 300.0  # [P] a machine that starts with a wrong clock has been told the time by then
 LIST_EVERY_S = 600.0  # listing the store is dearer than asking the catalogue
 
 log = logging.getLogger(__name__)
@@ -44,12 +45,15 @@ class Sweeper:
         database: Database,
         objects: ObjectStore,
         broker: dramatiq.Broker,
+        *,
+        steady_s: float = STEADY_S,
     ) -> None:
         self._settings, self._database = settings, database
         self._objects, self._broker = objects, broker
         self._ended = threading.Event()
         self._resend_after_s = 0.0  # a new process may follow one whose queue died with it
-        self._answering_since = time.monotonic()
+        self._answering_since = self._steady_since = time.monotonic()
+        self._steady_s = steady_s
         self._listed_at = -LIST_EVERY_S
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -66,7 +70,7 @@ class Sweeper:
             if abs(time.time() - time.monotonic() - ahead_s) > 1:
                 # The machine slept or its clock was set: holders must renew before they are judged.
                 ahead_s = time.time() - time.monotonic()
-                self._answering_since = time.monotonic()
+                self._answering_since = self._steady_since = time.monotonic()
             self.sweep()
 
     def sweep(self) -> None:
@@ -137,6 +141,8 @@ class Sweeper:
         So it is after a restore, and after a failover that lost a commit: the master is taken, as
         its client was told.
         """
+        if time.monotonic() - self._steady_since < self._steady_s:
+            return  # a clock that is days ahead would end every upload
         with self._database.read() as session:
             moment = now(session)
             late = uploads.late_uploads(session, moment, self._settings.unproven_ttl_s)

@@ -9,27 +9,48 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from storage.catalogue.graph import ReadyStep
 from storage.catalogue.workers import cannot_run
 from storage.clock import now
 from storage.schema import Step
 
+BACKOFF_S = (2.0, 8.0, 30.0, 60.0)  # [P] before the second, third, … attempt
+BEYOND = timedelta(seconds=2 * BACKOFF_S[-1])  # a wait that long was set by a clock that was ahead
+
+Moment = datetime | ColumnElement[datetime]
+
+
+def time_has_come(
+    not_before: ColumnElement[datetime | None] | InstrumentedAttribute[datetime | None],
+    moment: Moment,
+    beyond: Moment,
+) -> ColumnElement[bool]:
+    """Whether a ready step need not wait (any more); `beyond` is `moment` and `BEYOND`."""
+    return or_(not_before.is_(None), not_before <= moment, not_before > beyond)
+
 
 def due_steps(
     session: Session, queue: str, moment: datetime, resend_after_s: float, limit: int = 100
 ) -> list[ReadyStep]:
-    """Ready steps of a queue whose message was never sent, or so long ago that it may be lost."""
+    """Ready steps of a queue whose message was never sent, or so long ago that it may be lost.
+
+    Also one that was sent in the future, before the clock was set back.
+    """
     lost = moment - timedelta(seconds=resend_after_s)
     ready = select(Step.id, Step.queue).where(
         Step.state == "ready",
         Step.queue == queue,
-        or_(Step.not_before.is_(None), Step.not_before <= moment),
+        time_has_come(Step.not_before, moment, moment + BEYOND),
     )
     unsent = ready.where(Step.sent_at.is_(None)).order_by(Step.id).limit(limit)
     found = [ReadyStep(row.id, row.queue) for row in session.execute(unsent)]
-    old = ready.where(Step.sent_at < lost).order_by(Step.sent_at).limit(limit - len(found))
+    old = (
+        ready.where(or_(Step.sent_at < lost, Step.sent_at > moment))
+        .order_by(Step.sent_at)
+        .limit(limit - len(found))
+    )
     return found + [ReadyStep(row.id, row.queue) for row in session.execute(old)]
 
 
@@ -52,7 +73,7 @@ def passed_over(session: Session, worker: str, queues: Iterable[str]) -> ReadySt
     query = (
         select(Step.id, Step.queue)
         .where(Step.state == "ready", Step.queue.in_(sorted(queues)), Step.passed_at.is_not(None))
-        .where(or_(Step.not_before.is_(None), Step.not_before <= moment))
+        .where(time_has_come(Step.not_before, moment, moment + BEYOND))
         .where(~cannot_run(Step.id, Step.memory_bytes, worker))
         .order_by(Step.passed_at, Step.id)
         .limit(1)

@@ -31,7 +31,6 @@ __all__ = ["ReadyStep", "queue_of"]
 SYSTEM = "system"
 LeaseState = Literal["held", "lost", "cancel_requested"]
 
-BACKOFF_S = (2.0, 8.0, 30.0, 60.0)  # [P] before the second, third, … attempt
 # A server that was away says nothing about the step: such an attempt is not counted.
 OUTAGES = frozenset({"catalogue_unavailable", "store_unavailable"})
 WORKER_LOST = {
@@ -87,10 +86,9 @@ class Failed:
 def _claim_statement() -> ReturningUpdate[Any]:
     """The one conditional update that a claim is, built once: building costs more than running."""
     table, moment = cast("Table", Step.__table__), bindparam("moment", type_=UtcDateTime())
-    columns = table.c
-    due = (columns.state == "ready") & (
-        columns.not_before.is_(None) | (columns.not_before <= moment)
-    )
+    columns, beyond = table.c, bindparam("beyond", type_=UtcDateTime())
+    come = messages.time_has_come(columns.not_before, moment, beyond)
+    due = (columns.state == "ready") & come
     expired = (columns.state == "running") & (columns.lease_until < moment)
     return (
         update(table)
@@ -154,6 +152,7 @@ def claim_step(session: Session, step_id: str, worker: str, lease_s: float) -> C
     given = {
         "step_id": step_id,
         "moment": moment,
+        "beyond": moment + messages.BEYOND,
         "by": worker,
         "until": moment + timedelta(seconds=lease_s),
     }
@@ -236,7 +235,8 @@ def fail_step(
     if not again:
         _leave(session, step, "failed", **kept)
     else:
-        wait_s = BACKOFF_S[min(step.attempts, len(BACKOFF_S)) - 1]
+        backoff_s = messages.BACKOFF_S
+        wait_s = backoff_s[min(step.attempts, len(backoff_s)) - 1]
         not_before = now(session) + timedelta(seconds=wait_s)
         attempts = step.attempts - outage
         _leave(session, step, "ready", not_before=not_before, attempts=attempts, **kept)

@@ -437,6 +437,18 @@ def test_due_steps_are_unsent_or_sent_long_ago(world: World) -> None:
     assert measured == []
 
 
+def test_a_clock_that_was_ahead_and_is_set_back_keeps_no_step_waiting(world: World) -> None:
+    """What it sent counts as lost, and a wait longer than any is over."""
+    sent, waiting = encode(), encode()
+    world.job(sent, waiting)
+    ahead = world.read(now) + timedelta(days=3)
+    world.write(lambda session: setattr(session.get_one(Step, sent.id), "sent_at", ahead))
+    world.write(lambda session: setattr(session.get_one(Step, waiting.id), "not_before", ahead))
+    due = world.read(lambda session: messages.due_steps(session, "encode", now(session), 60))
+    assert {step_id for step_id, _ in due} == {sent.id, waiting.id}
+    assert world.claim(waiting.id).epoch == 1
+
+
 def test_is_done_means_done_by_this_very_attempt(world: World) -> None:
     """So a worker whose commit got no answer can find out whether it won."""
     step = encode()

@@ -31,11 +31,13 @@ from workers.sweeper import Sweeper
 from workers.work_objects import Attempt, Standing, may_be_needed, sweep_work
 
 
-def _sweeper(bench: Bench, resend_after_s: float | None = None) -> Sweeper:
+def _sweeper(
+    bench: Bench, resend_after_s: float | None = None, *, steady_s: float = 0.0
+) -> Sweeper:
     settings = bench.settings
     if resend_after_s is not None:
         settings = replace(settings, resend_after_s=resend_after_s)
-    return Sweeper(settings, bench.database, bench.objects, bench.broker)
+    return Sweeper(settings, bench.database, bench.objects, bench.broker, steady_s=steady_s)
 
 
 def _age_messages(bench: Bench, job_id: str, seconds: float) -> None:
@@ -176,6 +178,14 @@ def test_an_expired_upload_leaves_nothing_in_the_store(embedded: Bench) -> None:
     assert embedded.keys("assets/") == []
 
 
+def test_no_upload_expires_before_the_clock_has_been_steady(embedded: Bench) -> None:
+    """A machine may start with a clock that is days ahead, until the network tells it the time."""
+    _, upload_id = _expired_upload(embedded)
+    _sweeper(embedded, steady_s=60).sweep()
+    with embedded.database.read() as session:
+        assert session.get_one(Upload, upload_id).state == "open"
+
+
 def test_a_master_whose_completion_the_catalogue_lost_is_taken_not_deleted(bench: Bench) -> None:
     """A restored catalogue says `open`; only a client's `complete` put the object there."""
     store_id, upload_id = _expired_upload(bench)
@@ -279,7 +289,7 @@ def test_a_store_that_is_away_does_not_keep_leases_from_being_freed(embedded: Be
         steps.claim_step(session, embedded.steps(job)["one"].id, "dead", 30.0)
     embedded.let_lease_run_out(embedded.steps(job)["one"].id)
     away = cast("ObjectStore", _Away())
-    sweeper = Sweeper(embedded.settings, embedded.database, away, embedded.broker)
+    sweeper = Sweeper(embedded.settings, embedded.database, away, embedded.broker, steady_s=0.0)
 
     def freed() -> bool:
         sweeper.sweep()
