@@ -173,7 +173,9 @@ class LocalStore:
         with store_errors(self._root):
             walked = list(os.walk(self._folder(prefix), onerror=_raise_unless_gone))
         files = (Path(folder, name) for folder, _, names in walked for name in names)
-        yield from sorted(path.relative_to(self._objects).as_posix() for path in files)
+        keys = (path.relative_to(self._objects).as_posix() for path in files)
+        # A desktop or a NAS leaves .DS_Store, @eaDir/… or .nfs… where it was shown the folder.
+        yield from sorted(key for key in keys if _KEY.fullmatch(key))
 
     def remove_leftovers(self, silent_s: float) -> list[str]:
         long_ago = time.time() - silent_s

@@ -224,7 +224,8 @@ class MinioStore:
     def delete_prefix(self, prefix: str) -> None:
         doomed = [DeleteObject(key) for key in self.list_prefix(prefix)]
         with self._errors(prefix):
-            for failed in self._client.remove_objects(self._bucket, doomed):
+            # All of them first: one that is locked keeps none of the others.
+            for failed in list(self._client.remove_objects(self._bucket, doomed)):
                 raise StoreUnavailable(f"{failed.name} cannot be deleted: {failed.message}")
 
     def list_prefix(self, prefix: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -15,11 +16,15 @@ from storage.database import Database
 from storage.ids import made_at
 from storage.objects import ObjectStore
 from storage.schema import Asset, Job, PackageRow, Publication, Rendition
+from workers.outage import each
 
 PUBLICATIONS = "publications"  # written by steps, and by the API before there is a row
 # `assets/{asset}/{kind}/…`
 KINDS = ("inspection", "packages", PUBLICATIONS, "renditions")
 BEING_PUBLISHED = timedelta(hours=1)  # [P] a manifest younger than that may get its row yet
+
+# Anything else there is a stranger's; an id that begins with 7 would be of the year 9775 or later.
+_FORM = re.compile(r"assets/[^/]+/[a-z]+/[a-z]{3}_[0-6]?[0-9a-hjkmnp-tv-z]{1,25}/.+")
 
 log = logging.getLogger(__name__)
 
@@ -34,24 +39,29 @@ def tidy_assets(database: Database, objects: ObjectStore, limit: int = 100) -> l
     removed: list[str] = []
     with database.read() as session:
         untidy = [(job.id, str(job.asset_id)) for job in jobs.untidy_jobs(session, limit)]
-    for job_id, asset_id in untidy:
-        there = [key for kind in KINDS for key in objects.list_prefix(f"assets/{asset_id}/{kind}/")]
-        with database.read() as session:
-            named = None if _is_active(session, asset_id) else _named(session, asset_id)
-            moment = now(session)
-        if named is None:
-            continue  # the job that runs now is tidied after, and this one with it
-        unnamed = [key for key in there if not key.startswith(named)]
-        dead = [key for key in unnamed if not _may_be_named_yet(key, moment)]
-        for key in dead:
-            log.info("no row names the object %s", key)
-            objects.delete(key)
-        removed += dead
-        if dead != unnamed:
-            continue  # it is looked at again
-        with database.begin() as session:
-            jobs.mark_tidied(session, job_id)
+    each(untidy, lambda one: _tidy(database, objects, *one, removed))
     return removed
+
+
+def _tidy(
+    database: Database, objects: ObjectStore, job_id: str, asset_id: str, removed: list[str]
+) -> None:
+    there = [key for kind in KINDS for key in objects.list_prefix(f"assets/{asset_id}/{kind}/")]
+    with database.read() as session:
+        named = None if _is_active(session, asset_id) else _named(session, asset_id)
+        moment = now(session)
+    if named is None:
+        return  # the job that runs now is tidied after, and this one with it
+    unnamed = [key for key in there if _FORM.fullmatch(key) and not key.startswith(named)]
+    dead = [key for key in unnamed if not _may_be_named_yet(key, moment)]
+    for key in dead:
+        log.info("no row names the object %s", key)
+        objects.delete(key)
+        removed.append(key)
+    if dead != unnamed:
+        return  # it is looked at again
+    with database.begin() as session:
+        jobs.mark_tidied(session, job_id)
 
 
 def _may_be_named_yet(key: str, moment: datetime) -> bool:

@@ -184,7 +184,8 @@ class Sweeper:
         """Remove the parts or the object of what will never be an asset."""
         with self._database.read() as session:
             dead = uploads.uploads_to_clean(session, BATCH)
-        for upload in dead:
+
+        def clean(upload: Upload) -> None:
             if upload.store_upload_id:
                 self._objects.abort_multipart(upload.key, upload.store_upload_id)
             for one in upload.request.get("subtitles", ()):
@@ -192,3 +193,5 @@ class Sweeper:
             self._objects.delete(upload.key)
             with self._database.begin() as session:
                 uploads.mark_cleaned(session, upload)
+
+        each(dead, clean)

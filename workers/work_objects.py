@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from storage.database import Database
 from storage.errors import JobConflict
 from storage.objects import ObjectStore
 from storage.schema import Job, Step
+from workers.outage import each
+
+_FORM = re.compile(r"work/([^/]+)/([^/]+)/(\d+)/", re.ASCII)
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +69,7 @@ def sweep_work(database: Database, objects: ObjectStore, failed_ttl_s: float) ->
         removed += [one.prefix for one in attempts if not may_be_needed(one, standing)]
     for prefix in removed:
         log.info("nobody needs the objects under %s", prefix)
-        objects.delete_prefix(prefix)
+    each(removed, objects.delete_prefix)
     return removed
 
 
@@ -97,8 +101,8 @@ def _told(database: Database, job_id: str) -> bool:
 def _attempts(keys: Iterable[str]) -> dict[str, set[Attempt]]:
     found: dict[str, set[Attempt]] = defaultdict(set)
     for key in keys:
-        _work, job_id, step_id, epoch, *_name = key.split("/")
-        found[job_id].add(Attempt(job_id, step_id, int(epoch)))
+        if match := _FORM.match(key):  # anything else is a stranger's, such as Thumbs.db
+            found[match[1]].add(Attempt(match[1], match[2], int(match[3])))
     return found
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 from engine_bench import Bench, eventually
@@ -20,9 +20,10 @@ from storage.catalogue import jobs, keys, publications, renditions, steps, uploa
 from storage.catalogue.steps import NewStep
 from storage.clock import now
 from storage.database import Database
-from storage.errors import CatalogueUnavailable, MultipartNotFound, StoreUnavailable
+from storage.errors import CatalogueUnavailable, MultipartNotFound, StoreRefused, StoreUnavailable
 from storage.ids import new_id
 from storage.objects import ObjectStore
+from storage.objects_local import LocalStore
 from storage.schema import Asset, Job, Upload
 from workers import sweeper as sweeper_module
 from workers.asset_objects import tidy_assets
@@ -337,6 +338,42 @@ def test_what_no_row_names_under_an_asset_goes_once_its_jobs_are_over(bench: Ben
     assert sorted(tidy_assets(bench.database, bench.objects)) == sorted(dead)
     assert bench.keys("assets/") == sorted((kept, source))
     assert tidy_assets(bench.database, bench.objects) == []
+
+
+def test_files_of_strangers_and_what_cannot_be_deleted_hold_up_no_tidying(bench: Bench) -> None:
+    """A desktop leaves its files where it was shown the folder; an object may be locked."""
+    job = bench.job(NewStep("encode", "one", payload("encode")))
+    bench.engine().run_step(bench.steps(job)["one"].id)
+    base = f"assets/{bench.row(job).asset_id}"
+    strangers = ["work/Thumbs.db", "work/a/Thumbs.db", f"{base}/publications/Thumbs.db/x"]
+    dead = ["work/job_a/stp_a/1/a", "work/job_b/stp_b/1/b", f"{base}/renditions/ren_1/1/a.mp4"]
+    for key in (*strangers, *dead):
+        bench.objects.put_bytes(b"x", key)
+    if isinstance(bench.objects, LocalStore):
+        for name in (".DS_Store", "@eaDir", ".nfs0001"):
+            (bench.stored(strangers[0]).parent / name).touch()
+            (bench.stored(dead[2]).parent / name).touch()
+    locked = cast("ObjectStore", _Locked(bench.objects, dead[0]))
+    sweep_work(bench.database, locked, failed_ttl_s=3600)
+    assert tidy_assets(bench.database, bench.objects) == [dead[2]]
+    assert bench.row(job).tidied_at is not None
+    left = [*bench.keys("assets/"), *bench.keys("work/")]
+    assert left == [strangers[2], strangers[0], strangers[1], dead[0]]
+
+
+class _Locked:
+    """A store that refuses to delete one object."""
+
+    def __init__(self, objects: ObjectStore, key: str) -> None:
+        self._objects, self._key = objects, key
+
+    def delete_prefix(self, prefix: str) -> None:
+        if self._key.startswith(prefix):
+            raise StoreRefused("it is locked")
+        self._objects.delete_prefix(prefix)
+
+    def __getattr__(self, call: str) -> Any:
+        return getattr(self._objects, call)
 
 
 def test_a_manifest_that_got_no_row_goes_after_an_hour(embedded: Bench) -> None:
