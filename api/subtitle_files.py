@@ -9,6 +9,7 @@ from typing import Any
 
 from api.models.uploads import SubtitleFile
 from pipelines.subtitles.sidecar import read_letters
+from storage.ids import new_id
 from storage.objects import ObjectStore
 
 
@@ -32,13 +33,13 @@ def read_subtitles(given: Sequence[SubtitleFile] | None) -> list[ReadFile]:
 def keep_subtitles(objects: ObjectStore, asset_id: str, read: Sequence[ReadFile]) -> dict[str, Any]:
     """Store the files as they are, and return what a job keeps of them: nothing without any.
 
-    All of a request fit into its body, so that this may be done inside the transaction that keeps
-    their keys.
+    To be done before the transaction that keeps their keys: a store that hangs would hold up every
+    other writer. What gets no row then is swept by the age of the id in its key.
     """
-    kept = []
+    kept, folder = [], f"assets/{asset_id}/subtitles/{new_id('sub')}"
     for one in read:
         digest = sha256(one.raw).hexdigest()
-        key = f"assets/{asset_id}/subtitles/{digest}"
+        key = f"{folder}/{digest}"
         objects.put_bytes(one.raw, key)
         kept.append(
             {

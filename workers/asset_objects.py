@@ -18,10 +18,10 @@ from storage.objects import ObjectStore
 from storage.schema import Asset, Job, PackageRow, Publication, Rendition
 from workers.outage import each
 
-PUBLICATIONS = "publications"  # written by steps, and by the API before there is a row
-# `assets/{asset}/{kind}/…`
-KINDS = ("inspection", "packages", PUBLICATIONS, "renditions")
-BEING_PUBLISHED = timedelta(hours=1)  # [P] a manifest younger than that may get its row yet
+# `assets/{asset}/{kind}/{id}/…`
+KINDS = ("inspection", "packages", "publications", "renditions", "subtitles")
+BEFORE_ROWS = {"publications", "subtitles"}  # written by the API before there is a row
+BEING_NAMED = timedelta(hours=1)  # [P] what is younger than that may get its row yet
 
 # Anything else there is a stranger's; an id that begins with 7 would be of the year 9775 or later.
 _FORM = re.compile(r"assets/[^/]+/[a-z]+/[a-z]{3}_[0-6]?[0-9a-hjkmnp-tv-z]{1,25}/.+")
@@ -34,7 +34,7 @@ def tidy_assets(database: Database, objects: ObjectStore, limit: int = 100) -> l
 
     The store is listed before the catalogue is asked: what is listed then and neither named nor
     being made now will never be named, because a later attempt writes under a later epoch. What the
-    API publishes has no attempt: it is judged by the age of its id.
+    API stores has no attempt: it is judged by the age of its id.
     """
     removed: list[str] = []
     with database.read() as session:
@@ -66,7 +66,7 @@ def _tidy(
 
 def _may_be_named_yet(key: str, moment: datetime) -> bool:
     _assets, _asset_id, kind, identifier, *_name = key.split("/")
-    return kind == PUBLICATIONS and moment - made_at(identifier) < BEING_PUBLISHED
+    return kind in BEFORE_ROWS and moment - made_at(identifier) < BEING_NAMED
 
 
 def _is_active(session: Session, asset_id: str) -> bool:
@@ -80,7 +80,9 @@ def _named(session: Session, asset_id: str) -> tuple[str, ...]:
     keys = select(Rendition.key).where(Rendition.asset_id == asset_id, Rendition.key.is_not(None))
     prefixes = select(PackageRow.prefix).where(PackageRow.asset_id == asset_id)
     manifests = select(Publication.manifest_key).where(Publication.asset_id == asset_id)
-    found = [asset.inspection_prefix]
+    requests = select(Job.request).where(Job.asset_id == asset_id)
+    files = [one for request in session.scalars(requests) for one in request.get("subtitles", ())]
+    found = [asset.inspection_prefix, *(one["key"] for one in files)]
     for query in (keys, prefixes, manifests):
         found += session.scalars(query)
     return tuple(str(one) for one in found if one)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import Action, Caller, Editor, Reader, Uploader, may
 from api.backend import BackendDep
-from api.idempotency import Answer, TicketDep, answer_once
+from api.idempotency import Answer, TicketDep, answer_once, answered
 from api.links import file_link
 from api.models import assets as model
 from api.models import jobs as job_model
@@ -149,15 +149,22 @@ def start_job(
     asset_id: str, body: job_model.NewJob, backend: BackendDep, caller: Uploader, ticket: TicketDep
 ) -> Response:
     """More renditions of an asset that is already there; finished ones are kept."""
+    if (remembered := answered(backend, caller, ticket)) is not None:
+        return remembered
     subtitles = read_subtitles(body.subtitles)
+    if subtitles:
+        with backend.database.begin() as session:
+            row = assets.get_asset(session, caller.organisation_id, asset_id)
+            check_recipe(session, caller, body, backend.settings.beat_s, row, replace=body.replace)
+            jobs.mark_untidy(session, asset_id)  # what is stored now may end without a row
+    kept = keep_subtitles(backend.objects, asset_id, subtitles)
 
     def start(session: Session) -> Answer:
         row = assets.get_asset(session, caller.organisation_id, asset_id)
-        request = check_recipe(
+        recipe = check_recipe(
             session, caller, body, backend.settings.beat_s, row, replace=body.replace
         )
-        request |= keep_subtitles(backend.objects, asset_id, subtitles)
-        job = jobs.start_job(session, row, request, caller.key_id)
+        job = jobs.start_job(session, row, recipe | kept, caller.key_id)
         ready = jobs.ready_steps(session, job.id)
         return accepted(job, then=lambda: send_ready(backend.broker, backend.database, ready))
 

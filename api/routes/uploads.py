@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import Caller, Reader, Uploader
 from api.backend import Backend, BackendDep
-from api.idempotency import Answer, Ticket, TicketDep, answer_once
+from api.idempotency import Answer, Ticket, TicketDep, answer_once, answered
 from api.links import expiry
 from api.models import uploads as model
 from api.models.common import Page
@@ -48,14 +48,16 @@ def begin_upload(
     """
     _check_size(backend, body)
     subtitles = read_subtitles(body.subtitles)
+    if (remembered := answered(backend, caller, ticket)) is not None:
+        return remembered
+    with backend.database.read() as session:  # before anything is stored for it
+        check_recipe(session, caller, body, backend.settings.beat_s)
+    upload_id, asset_id = new_id("upl"), new_id("ast")
+    kept = keep_subtitles(backend.objects, asset_id, subtitles)
 
     def begin(session: Session) -> Answer:
-        upload_id, asset_id = new_id("upl"), new_id("ast")
-        request = {
-            **check_recipe(session, caller, body, backend.settings.beat_s),
-            **keep_subtitles(backend.objects, asset_id, subtitles),
-            "metadata": body.metadata,
-        }
+        recipe = check_recipe(session, caller, body, backend.settings.beat_s)
+        request = {**recipe, **kept, "metadata": body.metadata}
         key = f"assets/{asset_id}/source/{upload_id}"
         part_size_bytes = uploads.part_size(body.size_bytes)
         row = uploads.create_upload(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import threading
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import api_world
@@ -31,6 +34,7 @@ def test_a_subtitle_file_is_kept_as_it_was_sent(
     digest = hashlib.sha256(raw).hexdigest()
     with api.database.read() as session:
         row = uploads.get_upload(session, org.id, answer.json()["id"])
+        key = row.request["subtitles"][0]["key"]
         assert row.request["subtitles"] == [
             {
                 "language": "zh",
@@ -38,10 +42,10 @@ def test_a_subtitle_file_is_kept_as_it_was_sent(
                 "codec": "subrip",
                 "size_bytes": len(raw),
                 "sha256": digest,
-                "key": f"assets/{row.asset_id}/subtitles/{digest}",
+                "key": key,
             }
         ]
-        key = row.request["subtitles"][0]["key"]
+    assert re.fullmatch(rf"assets/{row.asset_id}/subtitles/sub_[0-9a-z]{{26}}/{digest}", key)
     assert api.objects.read_bytes(key, 1 << 20) == raw
 
 
@@ -92,3 +96,33 @@ def test_another_job_of_an_asset_gets_the_files_that_it_is_given(
     assert [one["language"] for one in kept] == ["zh", "en"]
     (stored,) = api.objects.list_prefix(prefix)
     assert {one["key"] for one in kept} == {stored}
+
+
+def test_a_store_that_hangs_while_subtitles_are_kept_stops_nobody_else(
+    org: api_world.Organisation, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has one writer: leases would run out behind it, and encodes be done again."""
+    asset, hangs, goes_on = org.asset(), threading.Semaphore(0), threading.Event()
+    put = org.running.objects.put_bytes
+
+    def put_slowly(content: bytes, key: str) -> None:
+        hangs.release()
+        assert goes_on.wait(60)
+        put(content, key)
+
+    with ThreadPoolExecutor(2) as pool:
+        monkeypatch.setattr(org.running.objects, "put_bytes", put_slowly)
+        wish = given(SRT.encode())
+        job = {"profiles": ["mobile-540p"], "subtitles": wish["subtitles"]}
+        uploading = pool.submit(admin.post, "/v1/uploads", json=wish)
+        starting = pool.submit(
+            org.client("admin", "b").post, f"/v1/assets/{asset.id}/jobs", json=job
+        )
+        try:
+            assert hangs.acquire(timeout=30)
+            assert hangs.acquire(timeout=30)
+            zone = {"name": "beside", "title": "Beside"}
+            assert org.client("admin", "c").post("/v1/zones", json=zone).status_code == 201
+        finally:
+            goes_on.set()
+        assert (uploading.result(60).status_code, starting.result(60).status_code) == (201, 202)

@@ -398,6 +398,28 @@ def test_a_manifest_that_got_no_row_goes_after_an_hour(embedded: Bench) -> None:
     assert tidy_assets(embedded.database, embedded.objects) == []
     assert embedded.row(job).tidied_at is not None
     assert embedded.keys(f"assets/{asset_id}/publications/") == [named]
+
+
+def test_subtitle_files_that_no_job_names_go_after_an_hour(embedded: Bench) -> None:
+    """A request stored them and was refused; those of every job stay."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    base = f"assets/{embedded.row(job).asset_id}/subtitles"
+    named, old = f"{base}/sub_{'0' * 26}/abc", f"{base}/sub_{'0' * 25}1/abc"
+    young, before_ids = f"{base}/{new_id('sub')}/abc", f"{base}/abc"
+    for key in (named, old, young, before_ids):
+        embedded.objects.put_bytes(b"words", key)
+    with embedded.database.begin() as session:
+        session.get_one(Job, job).request = {"subtitles": [{"key": named}]}
+    embedded.engine().run_step(embedded.steps(job)["one"].id)
+    assert tidy_assets(embedded.database, embedded.objects) == [old]
+
+
+def test_something_stored_with_an_asset_makes_its_newest_job_untidy(embedded: Bench) -> None:
+    """So that the sweeper looks at the asset again."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    embedded.engine().run_step(embedded.steps(job)["one"].id)
+    asset_id = str(embedded.row(job).asset_id)
+    tidy_assets(embedded.database, embedded.objects)
     with embedded.database.begin() as session:
         jobs.mark_untidy(session, asset_id)
     assert embedded.row(job).tidied_at is None
