@@ -78,7 +78,7 @@ def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ)
     Each secret may come as `NAME_FILE`, the path of a file that holds it.
     """
     folder = (data or Path(env.get("KAPOK_DATA") or "kapok-data")).absolute()
-    s3_endpoint = _url(env, "KAPOK_S3_ENDPOINT", "http", "https")
+    s3_endpoint = _s3_endpoint(env, "KAPOK_S3_ENDPOINT")
     access_key, secret_key = (_secret(env, f"KAPOK_S3_{name}_KEY") for name in ("ACCESS", "SECRET"))
     if s3_endpoint and not (access_key and secret_key):
         raise InvalidSettings(
@@ -89,7 +89,7 @@ def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ)
         database_url=_database_url(_secret(env, "KAPOK_DATABASE_URL"), folder),
         broker_url=_secret(env, "KAPOK_BROKER_URL"),
         s3_endpoint=s3_endpoint,
-        s3_public_endpoint=_url(env, "KAPOK_S3_PUBLIC_ENDPOINT", "http", "https") or s3_endpoint,
+        s3_public_endpoint=_s3_endpoint(env, "KAPOK_S3_PUBLIC_ENDPOINT") or s3_endpoint,
         s3_access_key=access_key or "",
         s3_secret_key=secret_key or "",
         s3_bucket=env.get("KAPOK_S3_BUCKET") or Settings.s3_bucket,
@@ -159,6 +159,18 @@ def _url(env: Mapping[str, str], name: str, *schemes: str) -> str | None:
     if value and not _is_url(value, schemes):
         raise InvalidSettings(f"{name} is {value!r}: write it as {schemes[0]}://host:port")
     return value or None
+
+
+def _s3_endpoint(env: Mapping[str, str], name: str) -> str | None:
+    """Scheme, host and port: the SDK knows nothing else, and would drop it without a word."""
+    value = _url(env, name, "http", "https")
+    parts = urlsplit(value or "")
+    if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        raise InvalidSettings(
+            f"{name} has a path, a query or a user, which an S3 endpoint cannot have: write it as "
+            "http://host:port, and keys into KAPOK_S3_ACCESS_KEY and KAPOK_S3_SECRET_KEY"
+        )
+    return value
 
 
 def _is_url(value: str, schemes: tuple[str, ...]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from kapok.command import Output, command
 from kapok.connection import DEFAULT_DATA, DEFAULT_PORT
 from kapok.errors import Usage
 from kapok.language import t
+
+if TYPE_CHECKING:
+    from storage.settings import Settings
 
 Data = Annotated[
     Path | None,
@@ -105,9 +108,10 @@ def api(
     log_level: LogLevel = "info",
 ) -> None:
     from kapok.up import api_only, stop_signal, wait_until_stopped
+    from storage.settings import load_settings
 
     _log(log_level)
-    _need_broker("kapok api")
+    _need_broker("kapok api", load_settings())
     _keep_private()
     stop = stop_signal()
     with api_only(host, port) as running:
@@ -125,7 +129,9 @@ def worker(
     from workers.service import WorkerService
 
     _log(log_level)
-    _need_broker("kapok worker")
+    settings = load_settings()
+    _need_broker("kapok worker", settings)
+    _need_store(settings)
     _keep_private()
     wanted = names(queues) or QUEUES
     unknown = sorted(set(wanted) - set(QUEUES))
@@ -135,7 +141,7 @@ def worker(
             t(f"no queue {unknown[0]!r}: use {known}", f"没有队列 {unknown[0]!r}：可用 {known}")
         )
     stop = stop_signal()
-    service = WorkerService(load_settings(), wanted, threads)
+    service = WorkerService(settings, wanted, threads)
     service.start()
     words = ", ".join(wanted)
     out.note(t(f"working on {words}, {threads} at a time", f"处理队列 {words}，同时 {threads} 个"))
@@ -175,16 +181,29 @@ def _keep_private() -> None:
     os.umask(0o077)
 
 
-def _need_broker(what: str) -> None:
-    from storage.settings import load_settings
-
-    if load_settings().embedded:
+def _need_broker(what: str, settings: Settings) -> None:
+    if settings.embedded:
         raise Usage(
             t(
                 f"{what} shares its work through a broker: set KAPOK_BROKER_URL (and "
                 "KAPOK_DATABASE_URL, KAPOK_S3_…), or run everything on one machine with `kapok up`",
                 f"{what} 通过消息队列协作：请设置 KAPOK_BROKER_URL（以及 KAPOK_DATABASE_URL、"
                 "KAPOK_S3_…），或用 `kapok up` 在一台机器上运行全部服务",
+            )
+        )
+
+
+def _need_store(settings: Settings) -> None:
+    """A worker with a folder of its own would not find what was sent to the API's."""
+    if settings.s3_endpoint is None:
+        raise Usage(
+            t(
+                "kapok worker needs the object store that the API has: set KAPOK_S3_ENDPOINT, "
+                "KAPOK_S3_ACCESS_KEY and KAPOK_S3_SECRET_KEY for both, or run everything on one "
+                "machine with `kapok up`",
+                "kapok worker 需要与 API 相同的对象存储：请为两者设置 KAPOK_S3_ENDPOINT、"
+                "KAPOK_S3_ACCESS_KEY 和 KAPOK_S3_SECRET_KEY，"
+                "或用 `kapok up` 在一台机器上运行全部服务",
             )
         )
 

@@ -145,6 +145,15 @@ def test_an_empty_host_is_a_lost_word_of_a_script(tmp_path: Path) -> None:
     assert "--host is empty" in done.stderr
 
 
+def test_a_worker_without_the_apis_store_is_refused(tmp_path: Path) -> None:
+    """It would look for masters in a folder of its own."""
+    broker = {"KAPOK_DATA": str(tmp_path), "KAPOK_BROKER_URL": "redis://127.0.0.1:1/0"}
+    done = _kapok("worker", **broker)
+
+    assert done.returncode == 2
+    assert "KAPOK_S3_ENDPOINT" in done.stderr
+
+
 def test_a_damaged_catalogue_is_said_to_be_one(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
