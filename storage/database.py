@@ -189,8 +189,9 @@ def _unavailable() -> Iterator[None]:
                 "its place"
             ) from error
         if getattr(error.orig, "sqlstate", "") == NO_TABLE:
+            reason = str(error.orig).partition("\n")[0]
             raise CatalogueUnavailable(
-                "the catalogue has no tables yet: run `kapok migrate` first"
+                f"the catalogue lacks a table ({reason}): run `kapok migrate` first"
             ) from error
         if not error.connection_invalidated and getattr(error.orig, "sqlstate", "") != READ_ONLY:
             raise
