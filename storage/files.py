@@ -11,9 +11,10 @@ from pathlib import Path
 
 from pipelines.errors import DiskFull
 from pipelines.running.durable import sync
-from storage.errors import StoreUnavailable
+from storage.errors import InvalidSettings, StoreUnavailable
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 READ_ONLY = 0o444
 PRIVATE = 0o700  # folders of masters, keys and scratch are for their owner alone
 TRIES = 10  # a folder may be pruned between its making and its use
@@ -32,6 +33,21 @@ def store_errors(folder: Path) -> Iterator[None]:
         raise StoreUnavailable(
             f"the store's folder {folder} cannot be used ({error.strerror or error}): "
             "check that its disk is mounted and that this user may write there"
+        ) from error
+
+
+@contextmanager
+def need_links(folder: Path) -> Iterator[None]:
+    """Say what a disk lacks that gives no file a second name; the block makes one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        raise InvalidSettings(
+            f"the disk of {folder} knows no hard links ({error.strerror}), by which finished files "
+            "get their names: exFAT, FAT and most SMB shares do not. Give another --data or "
+            "KAPOK_DATA, on ext4, XFS, Btrfs, ZFS or NFS, or an S3 store (KAPOK_S3_ENDPOINT)"
         ) from error
 
 

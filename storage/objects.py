@@ -41,7 +41,10 @@ class ObjectStore(Protocol):
     """What both stores do. Keys are relative paths made by Kapok, never by a user."""
 
     def prepare(self) -> None:
-        """Make the bucket or folder, if it is not there yet."""
+        """Make the bucket or folder, if it is not there yet.
+
+        Raises `InvalidSettings` for a folder whose disk cannot keep objects.
+        """
 
     def check(self) -> None:
         """Raise `StoreUnavailable` unless the store answers and can be written."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipelines.running.durable import sync
 from storage.errors import MultipartNotFound, ObjectExists, ObjectMissing, ObjectTooLarge
-from storage.files import READ_ONLY, make_folder, need_free, place, prune, store_errors
+from storage.files import READ_ONLY, make_folder, need_free, need_links, place, prune, store_errors
 from storage.ids import new_id
 from storage.multipart_local import Layout, LocalMultipart, PartWriter
 from storage.objects import ObjectFacts, Part, never
@@ -42,6 +42,14 @@ class LocalStore:
         with store_errors(self._root):
             for folder in (self._objects, self._incoming, self._root / "multipart"):
                 make_folder(folder)
+            probe, second = (self._incoming / new_id("chk") for _ in range(2))
+            probe.touch()
+            try:
+                with need_links(self._root):
+                    second.hardlink_to(probe)
+                second.unlink()
+            finally:
+                probe.unlink()
 
     def check(self) -> None:
         with store_errors(self._root):

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -14,6 +15,7 @@ from pipelines.planning.chunks import CHUNK_MIN_S
 from pipelines.planning.plan_types import SEARCH_SHARE
 from pipelines.running.sandbox import machine_memory_bytes
 from storage.errors import InvalidSettings
+from storage.files import need_links
 
 GIB = 1024**3
 MEMORY_PERCENT = 80  # [P] of the machine's: the rest is for the service, its servers and files
@@ -134,9 +136,8 @@ def _create_signing_key(path: Path) -> bytes:
         file.flush()
         os.fsync(file.fileno())
     try:
-        path.hardlink_to(aside)
-    except FileExistsError:
-        pass
+        with need_links(path.parent), suppress(FileExistsError):
+            path.hardlink_to(aside)
     finally:
         aside.unlink()
     return path.read_bytes()

@@ -20,6 +20,7 @@ from worlds import at_once
 
 from pipelines.errors import DiskFull
 from storage.errors import (
+    InvalidSettings,
     MultipartNotFound,
     ObjectMissing,
     PartMissing,
@@ -32,6 +33,7 @@ from storage.errors import (
 )
 from storage.files import store_errors
 from storage.objects_local import LocalStore
+from storage.settings import data_signing_key, load_settings
 from storage.signing import verify
 
 KEY = "assets/ast_1/source/source.mxf"
@@ -340,3 +342,20 @@ def test_an_upload_that_is_aborted_while_it_is_completed_is_one_of_both(
 
         completed, _ = at_once([complete, abort])
         assert local_store.path(key).is_file() == completed
+
+
+def test_a_disk_without_hard_links_is_refused_at_the_start(
+    local_store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As exFAT says it; each finished encode would fail there, and be made again for ever."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    local_store.prepare()
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(InvalidSettings, match="no hard links"):
+        local_store.prepare()
+    with pytest.raises(InvalidSettings, match="no hard links"):
+        data_signing_key(load_settings(tmp_path, {}))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
