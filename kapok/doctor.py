@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -91,6 +92,7 @@ def _sandbox() -> Finding:
 def _servers(settings: Settings) -> Iterator[Finding]:
     yield _reach("catalogue", lambda: _check_catalogue(settings))
     yield _reach("object store", lambda: _check_store(settings))
+    yield from _versions(settings)
     yield _reach("broker", lambda: _check_broker(settings))
 
 
@@ -110,6 +112,23 @@ def _check_store(settings: Settings) -> str:
 
     open_store(settings).check()
     return f"{settings.s3_endpoint} / {settings.s3_bucket}"
+
+
+def _versions(settings: Settings) -> Iterator[Finding]:
+    """Nothing where the store does not say: it is away, or does not know versions."""
+    from storage.objects import open_store
+    from storage.objects_minio import MinioStore
+
+    store = open_store(settings) if settings.s3_endpoint else None
+    with contextlib.suppress(KapokError):
+        if isinstance(store, MinioStore) and store.keeps_versions():
+            text = t(
+                f"the bucket {settings.s3_bucket} keeps versions: what Kapok deletes stays, and "
+                "takes room, until a lifecycle rule removes noncurrent versions",
+                f"存储桶 {settings.s3_bucket} 启用了版本控制：木棉删除的对象仍占用空间，"
+                "请用生命周期规则清除非当前版本",
+            )
+            yield Finding("servers", "versions", "warning", text)
 
 
 def _check_broker(settings: Settings) -> str:

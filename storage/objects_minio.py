@@ -94,6 +94,11 @@ class MinioStore:
         with self._errors():
             self._client.bucket_exists(self._bucket)
 
+    def keeps_versions(self) -> bool:
+        """Whether the bucket keeps what is deleted from it."""
+        with self._errors():
+            return self._client.get_bucket_versioning(self._bucket).status == "Enabled"
+
     def create_multipart(self, key: str, *, size_bytes: int, part_size_bytes: int) -> str:
         if size_bytes > part_size_bytes and part_size_bytes < MIN_PART_BYTES:
             raise PartTooSmall(f"parts must have {MIN_PART_BYTES} bytes, all but the last")

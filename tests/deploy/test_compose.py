@@ -16,6 +16,7 @@ import yaml
 from missing import missing_tool
 
 from kapok.app import app
+from storage.database import CONNECTIONS
 from storage.settings import load_settings
 from workers.broker import QUEUES
 
@@ -126,6 +127,20 @@ def test_no_service_has_a_capability_and_only_the_store_is_root(
         assert service["security_opt"] == ["no-new-privileges:true"]
     assert [name for name, service in services.items() if "user" not in service] == ["store"]
     assert {services[name]["user"] for name in KAPOK_SERVICES} == {"10001:10001"}
+
+
+def test_no_log_grows_for_ever(services: dict[str, dict[str, Any]]) -> None:
+    """Docker's default keeps every line of every container."""
+    for service in services.values():
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
+def test_postgresql_takes_the_connections_of_scaled_workers(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    """Its default of 100 is less than what API and workers of two hosts may open."""
+    *_, limit = services["postgres"]["command"]
+    assert limit == f"max_connections={10 * 2 * CONNECTIONS}"  # ten processes, pool and overflow
 
 
 def test_workers_have_no_way_to_the_internet(compose: dict[str, Any]) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import servers
+from minio import Minio
+from minio.versioningconfig import VersioningConfig
 from real_service import Service
 from rich.console import Console
 from shell import kapok
@@ -19,6 +22,7 @@ from kapok.show_jobs import folded, job, waits
 from kapok.transfer import Transfer
 from pipelines.profiles import profile
 from pipelines.profiles.profile import load_profiles
+from storage.objects import open_store
 from storage.settings import load_settings
 
 TITLE = "Tape 7 [/b] side A [restored] :tape: \x1b[31mred\x9b"
@@ -164,6 +168,35 @@ def test_doctor_proves_each_profile_and_says_why_one_cannot_be_met(
     assert (unable.name, unable.level) == ("cn4k-avs3-hlg", "warning")
     assert "has no encoder libuavs3e" in unable.text
     assert record(found)["ok"]
+
+
+@pytest.mark.services
+def test_doctor_warns_of_a_bucket_that_keeps_what_is_deleted(
+    minio_server: servers.Minio, tmp_path: Path
+) -> None:
+    """Work of terabytes would stay as noncurrent versions."""
+    env = {
+        "KAPOK_S3_ENDPOINT": minio_server.endpoint,
+        "KAPOK_S3_ACCESS_KEY": minio_server.access_key,
+        "KAPOK_S3_SECRET_KEY": minio_server.secret_key,
+        "KAPOK_S3_BUCKET": "versioned",
+    }
+    settings = load_settings(tmp_path, env)
+    open_store(settings).prepare()
+
+    def warned() -> bool:
+        found = examine(settings, prove=False)
+        return any(one.name == "versions" and one.level == "warning" for one in found)
+
+    assert not warned()
+    client = Minio(
+        minio_server.endpoint.removeprefix("http://"),
+        minio_server.access_key,
+        minio_server.secret_key,
+        secure=False,
+    )
+    client.set_bucket_versioning("versioned", VersioningConfig("Enabled"))
+    assert warned()
 
 
 def test_doctor_keeps_its_marks() -> None:
