@@ -119,6 +119,7 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
     "POST /v1/publications/{publication_id}/withdraw": ("not_published",),
     "POST /v1/centres/{name}/receipts": ("publication_not_found", "receipt_mismatch"),
     "POST /v1/organisations": ("name_taken",),
+    "POST /v1/api-keys": ("organisation_not_found",),
     "DELETE /v1/api-keys/{key_id}": ("last_admin_key",),
     "GET /v1/playback/{token}/{path}": (*FILE_CODES, *STORE_CODES),
     "GET /health/ready": ("not_ready",),

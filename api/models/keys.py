@@ -23,6 +23,12 @@ class NewKey(Received):
         description="For role `centre`: the centre's name, as zones list it and its URLs carry it."
     )
 
+    organisation: Text | None = Field(
+        default=None,
+        description="Another organisation's name: only admins of the first organisation may, so "
+        "that one whose keys were lost can be entered again.",
+    )
+
     @field_validator("name")
     @classmethod
     def _fits_a_centre(cls, name: str, info: ValidationInfo) -> str:

@@ -41,9 +41,11 @@ def make_key(body: model.NewKey, backend: BackendDep, caller: Admin, ticket: Tic
     """A key of this organisation. Its secret is in this answer and nowhere else."""
 
     def make(session: Session) -> Answer:
-        key, secret = keys.create_key(
-            session, caller.organisation_id, body.name, body.role, caller.key_id
-        )
+        organisation_id = caller.organisation_id
+        if body.organisation is not None:
+            _check_operator(session, caller)
+            organisation_id = keys.organisation_named(session, body.organisation).id
+        key, secret = keys.create_key(session, organisation_id, body.name, body.role, caller.key_id)
         return Answer(201, _key(key, secret), kept=_key(key, None))
 
     return answer_once(backend, caller, ticket, make)
@@ -70,8 +72,8 @@ def _check_operator(session: Session, caller: Caller) -> None:
     own = keys.get_organisation(session, caller.organisation_id)
     if own.name != FIRST_ORGANISATION:
         raise Forbidden(
-            f"Only admins of the organisation '{FIRST_ORGANISATION}' make organisations: "
-            "ask whoever runs this installation."
+            f"Only admins of the organisation '{FIRST_ORGANISATION}' make organisations and "
+            "their keys: ask whoever runs this installation."
         )
 
 

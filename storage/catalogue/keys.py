@@ -47,6 +47,15 @@ def get_organisation(session: Session, organisation_id: str) -> Organisation:
     return organisation
 
 
+def organisation_named(session: Session, name: str) -> Organisation:
+    """Raises `OrganisationNotFound`."""
+    query = select(Organisation).where(Organisation.name == storable(name, "organisation"))
+    organisation = session.scalar(query)
+    if organisation is None:
+        raise OrganisationNotFound(f"there is no organisation named {name!r}")
+    return organisation
+
+
 def create_key(
     session: Session, organisation_id: str, name: str, role: Role, actor: str = SYSTEM
 ) -> tuple[ApiKey, str]:

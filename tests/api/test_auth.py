@@ -306,3 +306,25 @@ def test_only_the_first_organisation_makes_others(tmp_path: Any) -> None:
         refused = httpx.post(url, json={"name": "x"}, headers=tenant)
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
         operator.close()
+
+
+def test_an_organisation_whose_keys_were_lost_is_entered_by_another_one(tmp_path: Any) -> None:
+    """The answer with its first secret may be lost; an admin of a tenant makes keys of no other."""
+    with api_world.local_api(tmp_path) as running:
+        with running.database.begin() as session:
+            first = keys.ensure_first_admin(session)
+        url = f"{running.url}/v1/api-keys"
+        operator = httpx.Client(headers={"Authorization": f"Bearer {first}"})
+        operator.post(f"{running.url}/v1/organisations", json={"name": "佛山"})
+        wanted = {"name": "second", "role": "admin", "organisation": "佛山"}
+        tenant = {"Authorization": f"Bearer {operator.post(url, json=wanted).json()['secret']}"}
+        listed = httpx.get(url, headers=tenant).json()["data"]
+        assert [one["name"] for one in listed] == ["admin", "second"]
+        for name, sender, code in (
+            ("default", tenant, "forbidden"),
+            ("佛山", tenant, "forbidden"),
+            ("none", dict(operator.headers), "organisation_not_found"),
+        ):
+            refused = httpx.post(url, json={**wanted, "organisation": name}, headers=sender)
+            assert refused.json()["code"] == code
+        operator.close()
