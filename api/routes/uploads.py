@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from api.auth import Caller, Reader, Uploader
+from api.auth import Action, Caller, Reader, Uploader
 from api.backend import Backend, BackendDep
 from api.idempotency import Answer, Ticket, TicketDep, answer_once, answered
 from api.links import expiry
@@ -47,9 +47,9 @@ def begin_upload(
     分片大小由服务端决定；断点续传时以 `GET /v1/uploads/{id}/parts` 的结果为准。
     """
     _check_size(backend, body)
-    subtitles = read_subtitles(body.subtitles)
     if (remembered := answered(backend, caller, ticket)) is not None:
         return remembered
+    subtitles = read_subtitles(body.subtitles)
     with backend.database.read() as session:  # before anything is stored for it
         check_recipe(session, caller, body, backend.settings.beat_s)
     upload_id, asset_id = new_id("upl"), new_id("ast")
@@ -112,7 +112,9 @@ def sign_parts(
     upload_id: str, body: model.PartNumbers, backend: BackendDep, caller: Uploader
 ) -> model.SignedParts:
     """Signed URLs, each for one PUT of a part straight to the store. Ask again when they expire."""
-    row = _begun(backend, _find_open(backend, caller, upload_id))
+    row = _find_open(backend, caller, upload_id)
+    _may_go_on(caller, row)
+    row = _begun(backend, row)
     with backend.database.begin() as session:
         uploads.keep_open(session, row, expiry(backend.settings.upload_ttl_s))
     ttl_s = backend.settings.signed_url_ttl_s
@@ -146,6 +148,7 @@ def complete_upload(
     """All parts are sent: begin the job, whose first step proves the bytes. `Location` names it."""
     declared = body.declared() if body is not None else {}
     found = _find(backend, caller, upload_id)
+    _may_go_on(caller, found)
     if found.state == "open":
         uploads.agreeing(found, declared)  # else the parts would be gone for nothing
         with backend.database.begin() as session:  # it must not expire while the store is at it
@@ -183,6 +186,12 @@ def abort_upload(upload_id: str, backend: BackendDep, caller: Uploader) -> None:
 def _find(backend: Backend, caller: Caller, upload_id: str) -> schema.Upload:
     with backend.database.read() as session:
         return uploads.get_upload(session, caller.organisation_id, upload_id)
+
+
+def _may_go_on(caller: Caller, row: schema.Upload) -> None:
+    """What is sent to an upload that ends in a zone is published on its own."""
+    if row.request.get("zone") is not None:
+        caller.require(Action.PUBLISH)
 
 
 def _find_open(backend: Backend, caller: Caller, upload_id: str) -> schema.Upload:
