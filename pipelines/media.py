@@ -221,6 +221,25 @@ class SubtitleFault:
 
 
 @dataclass(frozen=True, slots=True)
+class LaterTrack:
+    """One that begins in the middle of a file, and is in no rendition. `kind` is `picture`,
+    `sound`, `subtitle` or what else ffmpeg calls it; where it begins may not be known.
+    """
+
+    kind: str
+    name: str
+    at_byte: int | None = None
+
+    @property
+    def place(self) -> str:
+        return "in the middle of the file" if self.at_byte is None else f"at byte {self.at_byte}"
+
+    @property
+    def told(self) -> str:
+        return f"{self.name} begins {self.place}, and is in no rendition: cut the file there"
+
+
+@dataclass(frozen=True, slots=True)
 class AncillaryTrack:
     """A track of what stood between the pictures of a video signal (SMPTE ST 436-1, in MXF).
 
@@ -380,7 +399,8 @@ class Inspection:
     those of CEA-608 in which something is said, `unreadable_subtitles` the tracks whose letters are
     in no code that Kapok reads. `subtitle_faults` are those of TTML and teletext, and of tracks
     with too many letters. `ancillary` has all that a track holds, anywhere. `data_channels` are, of
-    each sound track, those that hold data and no sound (`inspection.data_bursts`).
+    each sound track, those that hold data and no sound (`inspection.data_bursts`). `later` are the
+    tracks that begin in the middle of the file.
     """
 
     duration_s: Fraction
@@ -424,6 +444,7 @@ class Inspection:
     subtitle_faults: tuple[SubtitleFault, ...] = ()
     ancillary: tuple[AncillaryTrack, ...] = ()
     data_channels: tuple[tuple[int, ...], ...] = ()
+    later: tuple[LaterTrack, ...] = ()
 
     @property
     def scan(self) -> FieldOrder:

@@ -8,6 +8,8 @@ _JUMP = re.compile(r"timestamp discontinuity", re.IGNORECASE)
 _DAMAGED = "corrupt decoded frame"  # of a picture: what was missing is made up
 # It builds a graph again, and goes on as if nothing had been: what was first is what comes out.
 _CHANGED = re.compile(r"\[fc#(\d+) @ \S+\] \[info\] .*(video|audio) parameters changed to ([^,(]+)")
+_LATER = re.compile(r"New (\w+) stream with index (\d+) at pos:(\d+)")
+_ABSENT = re.compile(r"stream (\d+) : no TS found at start of file")
 _OF_OUTPUTS = "to muxer in stream"  # about the order of stamps, which `frame_times` judges
 
 
@@ -16,12 +18,16 @@ class DecoderWords:
 
     `changed_formats` are the pixel formats that follow the first one, in order (one may be the
     first one again, with other tags), `changed_sounds` the graphs of sound with another rate, other
-    channels or another format of samples.
+    channels or another format of samples. `later` are the kinds, indices and places in bytes of
+    streams that appear: of several at once, the first. `absent` are the indices of those that are
+    known, and not there where the file begins.
     """
 
     def __init__(self) -> None:
         self.changed_formats: list[str] = []
         self.changed_sounds: set[int] = set()
+        self.later: list[tuple[str, int, int]] = []
+        self.absent: set[int] = set()
         self._rest = b""
         self._first = ""
         self.errors = 0
@@ -45,6 +51,10 @@ class DecoderWords:
         self.too_large = self.too_large or "exceeds specified max pixel count" in line
         self.jumps = self.jumps or bool(_JUMP.search(line))
         self.damaged_pictures += line.endswith(_DAMAGED)
+        if appeared := _LATER.search(line):
+            self.later.append((appeared[1], int(appeared[2]), int(appeared[3])))
+        if absent := _ABSENT.search(line):
+            self.absent.add(int(absent[1]))
         if changed := _CHANGED.search(line):
             if changed[2] == "video":
                 self.changed_formats.append(changed[3])

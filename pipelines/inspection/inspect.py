@@ -14,6 +14,7 @@ from pipelines.inspection.data_bursts import data_channels
 from pipelines.inspection.decoder_words import DecoderWords
 from pipelines.inspection.field_motion import moves_whole
 from pipelines.inspection.inspect_command import command, tables_read
+from pipelines.inspection.later_tracks import later_tracks
 from pipelines.inspection.picture_watch import PictureWatch
 from pipelines.inspection.shapes import may_change_shape, shape_findings
 from pipelines.inspection.sound_watch import MixWatch, SoundWatch
@@ -90,6 +91,7 @@ def inspect(
     if words.too_large:
         message = f"pictures after the first have more than {MAX_PIXELS} pixels: cut them off"
         raise LimitExceeded(message)
+    later = yield from later_tracks(path, info, words)
     kinds = (yield from _kinds(path, info)) if captioned else ()
     channels, unread = (yield from _captions(path, info)) if "cea-608" in kinds else ((), ())
     ancillary, unheard = yield from _ancillary(path, info)
@@ -136,6 +138,7 @@ def inspect(
                 if len(held) == track.channels
             ),
             *(f"sound track {at} changes its rate or its channels" for at in changed_sounds),
+            *(track.told for track in later),
             *shapes,
             *unread,
             *unheard,
@@ -146,6 +149,7 @@ def inspect(
         subtitle_faults=(*faults, *too_long),
         ancillary=ancillary,
         data_channels=data,
+        later=later,
     )
 
 

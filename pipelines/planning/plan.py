@@ -110,7 +110,7 @@ def plan(
             *sound_decisions(info, inspection, rungs),
             *_offset_decisions(source, rungs),
             *_end_decisions(source, rungs),
-            *preservation_decisions(info, rungs),
+            *preservation_decisions(info, inspection, rungs),
             *subtitle_decisions(info, inspection, rungs),
             *_key_frame_decisions(targeted.rungs, rungs),
             *targeted.decisions,

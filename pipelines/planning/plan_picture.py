@@ -166,6 +166,7 @@ def _refuse_unfit(source: Source) -> VideoTrack:
             "the size or the pixel format of the pictures changes within the source, and every "
             "rung has one: cut the source there and upload the parts",
         )
+    _refuse_later_pictures(source.info, source.inspection)
     if source.picture.field_pictures:
         raise Refused(
             "field_pictures",
@@ -191,6 +192,17 @@ def _refuse_unfit(source: Source) -> VideoTrack:
     if (why := in_doubt(source.colour_in_doubt)) is not None:
         raise Refused(*why)
     return source.picture
+
+
+def _refuse_later_pictures(info: MediaInfo, inspection: Inspection) -> None:
+    """Of several programmes it may be another one's."""
+    later = [track for track in inspection.later if track.kind == "picture"]
+    if later and (later[0].at_byte is None or len(info.programmes) < 2):
+        raise Refused(
+            "picture_track_changes",
+            f"{later[0].name} begins {later[0].place}, and every rung has one picture track: cut "
+            "the file there and upload the parts, or copy the one that you want into a file",
+        )
 
 
 def _refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) -> None:

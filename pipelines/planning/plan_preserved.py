@@ -38,17 +38,20 @@ def refuse_what_would_be_cut(
             )
 
 
-def preservation_decisions(info: MediaInfo, rungs: Sequence[Rung]) -> list[str]:
+def preservation_decisions(
+    info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]
+) -> list[str]:
     """Every track that is in no rendition, and what becomes of lossy sound."""
     preserved = [track for rung in rungs for track in rung.audio if track.lossless]
-    return [*_left_out(info), *_lossy(info, preserved)]
+    return [*_left_out(info, inspection), *_lossy(info, preserved)]
 
 
-def _left_out(info: MediaInfo) -> Iterator[str]:
+def _left_out(info: MediaInfo, inspection: Inspection) -> Iterator[str]:
     for picture in info.video[1:]:
         yield f"picture track {picture.index} ({picture.codec}) is in no rendition"
     for track in info.left_out:
         yield f"{track} is in no rendition"
+    yield from (later.told for later in inspection.later if later.at_byte is not None)
 
 
 def _lossy(info: MediaInfo, preserved: Sequence[AudioPlan]) -> Iterator[str]:

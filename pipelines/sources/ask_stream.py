@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -24,6 +24,13 @@ _AT_ONCE_S = 600  # [P] the first caption may come behind an hour of a master
 def ask_stream(source: Path, track: int, what: str) -> Generator[Progress, None, Any]:
     """Of pictures, or QuickTime's captions: `captions`, `kinds`, `shapes`. Raises as `run` does."""
     return (yield from _ask(_CHILD, source, track, what))
+
+
+def ask_later(source: Path, places: Sequence[int]) -> Generator[Progress, None, Any]:
+    """The streams that a transport stream has from these places in bytes on, and not where it
+    begins: kind, codec, PID and place of each. Raises as `run` does.
+    """
+    return (yield from _ask(_CHILD, source, ",".join(map(str, places)), "later"))
 
 
 def ask_track(source: Path, track: int, what: str) -> Generator[Progress, None, Any]:
@@ -48,7 +55,7 @@ def _ask_at_once(child: Path, source: Path, track: int, what: str) -> Any:
     return json.loads(capture(argv, readable=readable, timeout_s=_AT_ONCE_S, limits=limits).stdout)
 
 
-def _ask(child: Path, source: Path, track: int, what: str) -> Generator[Progress, None, Any]:
+def _ask(child: Path, source: Path, track: int | str, what: str) -> Generator[Progress, None, Any]:
     argv = isolated_python.command(child, str(source), ",".join(FORMATS), str(track), what)
     with TemporaryFile() as written:
         readable = [source, *isolated_python.files(child)]

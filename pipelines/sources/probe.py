@@ -70,6 +70,7 @@ _DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
 # ffmpeg's.
 TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "eia_608", "ttml"})
 TEXT_CODECS |= {"dvb_teletext"}
+_NOT_AT_START = "no TS found at start of file"  # ffmpeg's words of a recording's late tracks
 # ITU-T H.273, 8.7, by the names of ffprobe and of ffmpeg's filters; "left" is what all assume.
 _CHROMA_LOCATIONS = frozenset({"center", "topleft", "top", "bottomleft", "bottom"})
 _BESIDE: Mapping[str, Beside] = {
@@ -445,11 +446,7 @@ def _sound_bit_depth(codec: str, sample_bits: int, coded_bits: int | None) -> in
 
 
 def _notes(found: Mapping[str, Any]) -> tuple[str, ...]:
-    silent = [
-        f"sound track {track['index']} cannot be decoded and is left out"
-        for track in found["audio"]
-        if not track["decoded"]
-    ]
+    silent = [_silent(track["index"], found) for track in found["audio"] if not track["decoded"]]
     disputed = [
         f"picture track {track['index']}: the container and the pictures name different colours"
         for track in found["video"]
@@ -462,6 +459,15 @@ def _notes(found: Mapping[str, Any]) -> tuple[str, ...]:
         if track["decoded"] and track["dpx_transfer"] in _DPX_LIGHT
     ]
     return (*silent, *disputed, *logarithmic)
+
+
+def _silent(index: int, found: Mapping[str, Any]) -> str:
+    if any(line.startswith(f"stream {index} : {_NOT_AT_START}") for line in found["log"]):
+        return (
+            f"sound track {index} is not there where the file begins, and is left out: if it comes "
+            "later, cut the file there to have it"
+        )
+    return f"sound track {index} cannot be decoded and is left out"
 
 
 def _disagree(stream: Sequence[int], frame: Sequence[int]) -> bool:

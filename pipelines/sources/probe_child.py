@@ -14,7 +14,8 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
@@ -172,6 +173,53 @@ def print_shapes(path: str, formats: str, track: str) -> None:
             if len(told) > _MOST_SHAPES:
                 break
     json.dump(told, sys.stdout)
+
+
+def print_later(path: str, formats: str, places: str) -> None:
+    """Print the streams that a transport stream has from these places in bytes on, and not at its
+    beginning: kind, codec, PID and the first such place of each.
+
+    A picture counts if something of it is there: tables name what is never sent.
+    """
+    av.logging.set_level(av.logging.ERROR)
+    with _opened(path, formats) as container:
+        known = {stream.id for stream in container.streams}
+    told: list[tuple[str, str, int, int]] = []
+    for place in map(int, places.split(",")):
+        with Path(path).open("rb") as file:
+            file.seek(place)
+            for kind, name, pid in _streams_from(_Pipe(file)):
+                if pid not in known:
+                    known.add(pid)
+                    told.append((kind, name, pid, place))
+    json.dump(told, sys.stdout)
+
+
+class _Pipe:
+    """A file in which nobody can go to a place: ffmpeg would look for the end of the whole."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+
+
+def _streams_from(pipe: _Pipe) -> list[tuple[str, str, int]]:
+    try:
+        with av.open(pipe, "r", format="mpegts") as container:
+            streams, sent, size = list(container.streams), set(), 0
+            for count, packet in enumerate(packets_of(container, streams)):
+                sent.add(packet.stream.index)
+                size += packet.size
+                if count > _PLACE_PACKETS or size > _PLACE_BYTES:
+                    break
+            there = [one for one in streams if one.index in sent or one.type != "video"]
+            return [(one.type, _codec(one), one.id) for one in there]
+    except av.error.FFmpegError:
+        return []
+
+
+def _codec(stream: Any) -> str:
+    context = stream.codec_context
+    return context.codec.canonical_name if context is not None else "no decoder"
 
 
 class _UnreadCaptionsError(Exception):
@@ -481,13 +529,11 @@ def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
     kinds = {"video": "cover image", "audio": "sound track"}
     told = []
     for stream in container.streams:
-        context = stream.codec_context
         taken = stream in pictures or (stream.type == "audio" and _sound(stream)["decoded"])
         if taken or stream.type == "subtitle" or _is_timecode(stream) or _is_ancillary(stream):
             continue
         kind = kinds.get(stream.type, f"{stream.type} track")
-        name = context.codec.canonical_name if context is not None else "no decoder"
-        told.append(f"{kind} {stream.index} ({name}{_handler(stream)})")
+        told.append(f"{kind} {stream.index} ({_codec(stream)}{_handler(stream)})")
     if chapters := container.chapters():
         told.append(f"the list of chapters ({len(chapters)})")
     return told
@@ -586,6 +632,7 @@ if __name__ == "__main__":
         "captioned": print_captioned,
         "captions": print_captions,
         "kinds": print_kinds,
+        "later": print_later,
         "shapes": print_shapes,
         "stream": print_stream,
     }

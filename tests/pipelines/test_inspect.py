@@ -15,6 +15,8 @@ import pytest
 from pipelines.errors import LimitExceeded, NoEssence
 from pipelines.inspection.inspect import inspect
 from pipelines.media import AudioTrack, Inspection
+from pipelines.planning.plan import plan
+from pipelines.profiles.profile import profile
 from pipelines.progress import finish
 from pipelines.sources.probe import probe
 
@@ -383,6 +385,43 @@ def test_a_track_that_appears_in_the_middle_fails_nothing(tmp_path: Path) -> Non
     recorded.write_bytes(b"".join(part.read_bytes() for part in parts))
     found = inspected(recorded, tmp_path)
     assert found.frames == 22 * 25
+    ((kind, name, place),) = [(one.kind, one.name, one.at_byte) for one in found.later]
+    assert (kind, name) == ("sound", "sound track (mp2, PID 257)")
+    first = parts[0].stat().st_size
+    assert place is not None
+    assert first <= place < first + parts[1].stat().st_size
+    assert [one for one in found.findings if name in one] == [
+        f"{name} begins at byte {place}, and is in no rendition: cut the file there"
+    ]
+
+
+@pytest.mark.parametrize("numbers", [(256, 512, 256), (256, 512)])
+def test_pictures_that_go_on_under_another_pid_are_told_of_and_refused(
+    numbers: tuple[int, ...], tmp_path: Path
+) -> None:
+    """Adverts, then the programme: ffmpeg reads the track of the adverts alone. At the end of a
+    file it sees one that it did not see at the beginning.
+    """
+    recorded = tmp_path / "recorded.ts"
+    coded = ("-c:v", "mpeg2video", "-c:a", "mp2", "-muxrate", "8M")
+    with recorded.open("wb") as file:
+        for number in numbers:
+            picture = clips.generated("testsrc2=s=64x36:r=25:d=8")
+            source = (*picture, "-f", "lavfi", "-i", "sine=d=8")
+            pids = ("-mpegts_start_pid", str(number))
+            part = clips.make(tmp_path / f"{number}.ts", *source, *coded, *pids)
+            file.write(part.read_bytes())
+    info = probe(recorded)
+    images = tmp_path / "images"
+    images.mkdir()
+    found = finish(inspect(recorded, info, images))
+    assert [one.kind for one in found.later][:1] == ["picture"]
+    assert not any("cannot be decoded" in one for one in found.findings)
+    made = plan(info, found, [profile("mobile-540p"), profile("audio-access-aac")])
+    assert [(one.profile, one.code) for one in made.refused] == [
+        ("mobile-540p", "picture_track_changes")
+    ]
+    assert any("512" in one or "sound track 3" in one for one in made.decisions)
 
 
 def test_a_channel_that_switches_between_4_3_and_16_9_is_found(tmp_path: Path) -> None:
