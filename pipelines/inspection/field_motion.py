@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from pipelines.encoding.large_pictures import decoder_words
+from pipelines.inspection.inspect_command import expected_s
 from pipelines.media import MediaInfo
 from pipelines.progress import Progress
 from pipelines.running.raw_frames import Frame, FrameShape, RawFrames
@@ -44,7 +45,7 @@ def moves_whole(path: Path, info: MediaInfo) -> Generator[Progress, None, bool]:
     """
     picture = info.picture
     assert picture is not None, "only pictures have fields"
-    if info.duration_s is None or info.duration_s > LONGEST_S:
+    if info.duration_s is None or expected_s(info) > LONGEST_S:
         return False
     every = max(_LEAST_APART, int(info.duration_s * picture.frame_rate / _PAIRS))
     pairs = _Pairs()

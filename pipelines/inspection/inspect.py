@@ -13,7 +13,7 @@ from pipelines.errors import LimitExceeded, NoEssence, UnsupportedMedia
 from pipelines.inspection.data_bursts import data_channels
 from pipelines.inspection.decoder_words import DecoderWords
 from pipelines.inspection.field_motion import moves_whole
-from pipelines.inspection.inspect_command import command, tables_read
+from pipelines.inspection.inspect_command import command, expected_s, tables_read
 from pipelines.inspection.later_tracks import later_tracks
 from pipelines.inspection.picture_watch import PictureWatch
 from pipelines.inspection.shapes import may_change_shape, shape_findings
@@ -68,7 +68,7 @@ def inspect(
         if info.picture
         else None
     )
-    sounds = [SoundWatch(n, track, info.duration_s) for n, track in enumerate(info.audio)]
+    sounds = [SoundWatch(n, track, expected_s(info)) for n, track in enumerate(info.audio)]
     taps: dict[str, Callable[[bytes], object]] = dict(picture.consumers()) if picture else {}
     for sound in sounds:
         taps.update(sound.consumers())

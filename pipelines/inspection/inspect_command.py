@@ -29,11 +29,13 @@ from pipelines.running.raw_frames import FrameShape
 from pipelines.running.tools import ffmpeg
 from pipelines.sound import sound_mix
 from pipelines.sound.loudness import EBUR128
-from pipelines.sources.containers import PICTURE_INPUT, sound_words
+from pipelines.sources.containers import PICTURE_INPUT, may_jump, sound_words
 
 _GREY_LONG_SIDE = 320
 _LEVELS_LONG_SIDE = 192
 _PICK_LONG_SIDE = 960  # first every n-th pixel, then an average: a quarter of the cost of averaging
+_FAST_BPS = 100_000_000  # [P] few recordings have more; one of less gets more tiles, in proportion
+_LEAST_S = Fraction(10)  # [P] of what says nothing: tiles as close as they ever are
 # The source's clock may stand still, and the count begins anew with each change of the raster or of
 # a tag, where ffmpeg builds the graph again; together they rise.
 _RISING = r"settb=1/1000000,setpts='if(isnan(PTS)\,N\,PTS+N)'"
@@ -58,8 +60,8 @@ def picture_taps(
     info: MediaInfo, picture: VideoTrack, *, keep_thumbs: bool, measure_light: bool = False
 ) -> PictureTaps:
     depth = min(max(picture.bit_depth, 8), 16)
-    expected_s = info.duration_s or Fraction(3600)
-    tiles = storyboard.lay_out(picture.display_size, picture.frame_rate, expected_s)
+    lasts_s = expected_s(info)
+    tiles = storyboard.lay_out(picture.display_size, picture.frame_rate, lasts_s)
     coded = not picture.pix_fmt.startswith(("gbr", "rgb", "bgr", "xyz"))
     return PictureTaps(
         grey=FrameShape(1, *_fitted(picture.display_size, _GREY_LONG_SIDE)),
@@ -70,11 +72,24 @@ def picture_taps(
         else None,
         levels_depth=depth,
         tiles=tiles,
-        poster_every_frames=posters.spread(tiles.every_frames, expected_s * picture.frame_rate),
+        poster_every_frames=posters.spread(tiles.every_frames, lasts_s * picture.frame_rate),
         fields=picture.height <= MAX_INTERLACED_HEIGHT,
         thumbs=keep_thumbs,
         light=measure_light,
     )
+
+
+def expected_s(info: MediaInfo) -> Fraction:
+    """How long it may well be: what is kept of it is spaced by that.
+
+    Where a clock begins anew the first stamp and the last one say nothing: ten hours may claim a
+    second. A stream without a clock claims nothing.
+    """
+    claimed_s = info.duration_s or Fraction(0)
+    if claimed_s and not may_jump(info.format_name):
+        return claimed_s
+    by_size_s = Fraction(8 * info.size_bytes, _FAST_BPS)
+    return max(claimed_s, by_size_s, Fraction(0) if claimed_s else _LEAST_S)
 
 
 def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path) -> list[str]:

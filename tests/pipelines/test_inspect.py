@@ -191,6 +191,15 @@ def test_the_images_are_there_and_nothing_else(tmp_path: Path) -> None:
         assert image.shape[:2] == (poster.height, poster.width) == (180, 320)
 
 
+def test_a_stream_without_a_clock_has_more_than_one_poster_to_choose_from(tmp_path: Path) -> None:
+    """It was spaced as an hour is: its first picture was the only one."""
+    source = clips.generated("testsrc2=s=64x36:r=25:d=4")
+    found = inspected(clips.make(tmp_path / "bare.h264", *source), tmp_path / "out")
+    assert len(found.posters) == 4
+    assert found.storyboard is not None
+    assert (tmp_path / "out" / found.storyboard.vtt).read_text().count("-->") == 10
+
+
 def test_the_storyboard_covers_the_whole_programme(tmp_path: Path) -> None:
     """Cues touch each other, and the last ends with the programme."""
     found = inspected(clips.programme(tmp_path), tmp_path / "out")

@@ -11,11 +11,12 @@ import pytest
 
 from pipelines.inspection.fields import Fields, judge_fields
 from pipelines.inspection.frame_times import FrameTimes, Timing
+from pipelines.inspection.inspect_command import expected_s
 from pipelines.inspection.posters import Candidate, choose
 from pipelines.inspection.shots import ShotFinder
 from pipelines.inspection.storyboard import Tiles, lay_out, write_storyboard
 from pipelines.inspection.waveform import Peaks
-from pipelines.media import Loudness, Shot
+from pipelines.media import Loudness, MediaInfo, Shot
 from pipelines.running.raw_frames import Frame, FrameShape, RawFrames
 from pipelines.sound.loudness import read_loudness
 from pipelines.sound.sound_clock import SoundClock
@@ -295,6 +296,21 @@ def test_a_long_programme_gets_no_more_than_a_tile_each_ten_seconds(
     tiles = lay_out((3840, 2160), Fraction(50), Fraction(seconds))
     assert (tiles.every_frames, tiles.rows) == (every, rows)
     assert (tiles.width, tiles.height) == (240, 136)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "claimed", "lasts"),
+    [("mpegts", 1, 2880), ("mpegts", 36000, 36000), ("mov,mp4", 1, 1), ("h264", None, 2880)],
+)
+def test_a_clock_that_begins_anew_says_nothing_of_how_long_it_is(
+    format_name: str, claimed: int | None, lasts: int
+) -> None:
+    """Ten hours of 8 Mbit/s, whose first and last stamps are a second apart, would have become
+    90000 tiles and 45000 posters.
+    """
+    size_bytes = 36_000_000_000
+    duration_s = None if claimed is None else Fraction(claimed)
+    assert expected_s(MediaInfo(format_name, size_bytes, duration_s, (), ())) == lasts
 
 
 def test_posters_come_from_different_shots_first() -> None:
