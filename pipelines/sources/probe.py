@@ -55,6 +55,9 @@ MAX_STREAMS = 128
 MAX_DURATION_S = 7 * 24 * 3600
 
 _MOV_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
+# Brands of ISO/IEC 23008-12 (HEIF) and of AOM's AV1 Image File Format, still and moving.
+_PHOTOGRAPHS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"})
+_PHOTOGRAPHS |= {b"avif", b"avis", b"avci"}
 # SMPTE ST 377-1, RFC 8794 (EBML).
 _SIGNATURES = {"MXF": bytes.fromhex("060e2b34020501010d010201"), "MKV": b"\x1a\x45\xdf\xa3"}
 _OPENED = "MP4, MOV, MXF, MPEG-TS, MKV, WAV or the like"
@@ -94,6 +97,7 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
     if path.stat().st_size == 0:
         message = "the file is empty: upload it again"
         raise EmptyFile(message)
+    _refuse_photographs(path)
     found = _sniff(path)
     _refuse_broken(path, found)
     video, unreadable = _video_tracks(path, found["video"])
@@ -196,6 +200,18 @@ def _refuse_broken(path: Path, found: Mapping[str, Any]) -> None:
     if Fraction(found["duration_s"] or 0) > MAX_DURATION_S:
         message = "it claims to last longer than a week: cut it, or repair its index"
         raise LimitExceeded(message)
+
+
+def _refuse_photographs(path: Path) -> None:
+    """As a programme they would be the first of the tiles that the photograph is made of."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp" and head[8:] in _PHOTOGRAPHS:
+        message = (
+            f"it is a photograph (HEIF or AVIF, {head[8:].decode()}): upload a programme, or "
+            "export pictures as numbered PNG or TIFF images, of which `kapok wrap` makes one"
+        )
+        raise UnsupportedMedia(message)
 
 
 def _looks_like_mov(path: Path) -> bool:

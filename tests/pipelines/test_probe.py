@@ -186,6 +186,17 @@ def test_a_playlist_or_text_named_mp4_is_refused(kind: str, tmp_path: Path) -> N
         probe(path)
 
 
+def test_a_photograph_is_no_programme(tmp_path: Path) -> None:
+    """A phone's is a grid of tiles in a file like a film's, whose first tile was taken."""
+    source = clips.generated("testsrc2=s=64x64:r=1:d=1")
+    photograph = clips.make(tmp_path / "a.avif", *source, "-c:v", "libsvtav1", "-f", "avif")
+    with pytest.raises(UnsupportedMedia, match=r"a photograph \(HEIF or AVIF, avif\): upload"):
+        probe(photograph)
+    film = clips.make(tmp_path / "a.mp4", *source, "-brand", "heic")
+    with pytest.raises(UnsupportedMedia, match="a photograph"):
+        probe(film)
+
+
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     """Nothing was transferred."""
     (tmp_path / "film.mp4").touch()
