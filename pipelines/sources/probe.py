@@ -45,6 +45,7 @@ from pipelines.sources.ask_stream import ask_track_at_once
 from pipelines.sources.containers import FORMATS, MAX_PIXELS, may_jump
 from pipelines.sources.first_picture import FirstPicture, first_picture
 from pipelines.sources.programmes import read_programmes
+from pipelines.sources.sound_files import missing_bytes
 from pipelines.sources.teletext_pages import read_teletext
 from pipelines.sources.track_choice import with_choice
 from pipelines.subtitles.ancillary import names
@@ -190,8 +191,9 @@ def _refuse_broken(path: Path, found: Mapping[str, Any]) -> None:
     if "external track" in log:
         message = "the file keeps its essence in other files: upload a self-contained file"
         raise UnsupportedMedia(message)
-    missing = found["last_byte"] - path.stat().st_size
-    if "mov" in found["format_name"] and missing > 0:
+    of_film = "mov" in found["format_name"]
+    missing = found["last_byte"] - path.stat().st_size if of_film else missing_bytes(path)
+    if missing > 0:
         message = f"the file lacks its last {missing} bytes: upload it again, whole"
         raise TruncatedMedia(message)
     if found["streams"] > MAX_STREAMS:

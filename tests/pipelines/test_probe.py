@@ -23,7 +23,7 @@ from pipelines.rates import nearest_standard_rate
 from pipelines.running.sandbox import active
 from pipelines.sources.first_picture import read_log
 from pipelines.sources.probe import probe
-from tests.pipelines.sources import planned
+from tests.pipelines.sources import call, planned
 
 pytestmark = pytest.mark.media
 
@@ -218,6 +218,28 @@ def test_a_film_whose_pictures_are_cut_short_is_truncated(tmp_path: Path) -> Non
     (tmp_path / "cut.mp4").write_bytes(whole[:-1000])
     with pytest.raises(TruncatedMedia, match="lacks its last 1000 bytes"):
         probe(tmp_path / "cut.mp4")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.caf", "a.w64", "a.aiff", "rf64.wav"])
+def test_a_recording_that_is_cut_short_is_truncated(name: str, tmp_path: Path) -> None:
+    """Between two samples nothing looks damaged: half of it was taken for all."""
+    rf64 = ("-rf64", "always") if name == "rf64.wav" else ()
+    whole = clips.make(tmp_path / name, "-f", "lavfi", "-i", "sine=d=1:r=48000", *rf64)
+    assert probe(whole).duration_s == 1
+    whole.write_bytes(whole.read_bytes()[:-48_000])
+    with pytest.raises(TruncatedMedia, match="lacks its last 48000 bytes"):
+        probe(whole)
+
+
+def test_a_recording_whose_header_does_not_know_its_length_is_whole(tmp_path: Path) -> None:
+    """As it is written into a pipe, by ffmpeg and by SoX, or before its recorder is stopped."""
+    streamed = tmp_path / "streamed.wav"
+    written = call("-f", "lavfi", "-i", "sine=d=1:r=48000", "-f", "wav", "pipe:1")
+    at = written.index(b"data") + 4
+    assert written[at : at + 4] == b"\xff\xff\xff\xff"
+    for size in (0xFFFFFFFF, 0, 0x7FFFF000, 0x7FFFFFFF):
+        streamed.write_bytes(written[:at] + size.to_bytes(4, "little") + written[at + 4 :])
+        assert [track.codec for track in probe(streamed).audio] == ["pcm_s16le"]
 
 
 def test_a_film_without_pictures_has_no_essence(tmp_path: Path) -> None:
