@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipelines.errors import IncompleteSource
+from pipelines.sources.exr_images import refuse_cut_short
 from pipelines.sources.wrap import Input, Parts
 
 IMAGES = (".dpx", ".exr", ".png", ".tif", ".tiff")
@@ -44,6 +45,8 @@ def sequence_parts(folder: Path, files: Mapping[str, int], wanted: str, rate: Fr
     chosen = {name: size for name, size in files.items() if matches(name, wanted)}
     found = find_sequence(chosen)
     names = {found.name(found.first + n) for n in range(found.count)}
+    if found.suffix.lower() == ".exr":
+        refuse_cut_short(folder / name for name in sorted(names))
     pattern = f"{folder}/{found.prefix}".replace("%", "%%")
     options = (
         *("-protocol_whitelist", "file", "-format_whitelist", "image2", "-f", "image2"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from clips import generated, make
 
 from pipelines.errors import IncompleteSource, UnsupportedMedia
 from pipelines.progress import finish
+from pipelines.sources.exr_images import is_cut_short
 from pipelines.sources.many_files import is_many_files, parts_of
 from pipelines.sources.opatom import Clip, one_clip
 from pipelines.sources.probe import probe
@@ -120,7 +122,7 @@ def test_a_folder_whose_name_looks_like_a_pattern_is_read(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("number", [998, 1000, 1002])
-@pytest.mark.parametrize("kind", ["png16", "exr", "tiff16"])
+@pytest.mark.parametrize("kind", ["png16", "tiff16"])
 def test_an_image_that_does_not_decode_leaves_no_file(
     kind: str, number: int, tmp_path: Path
 ) -> None:
@@ -131,6 +133,56 @@ def test_an_image_that_does_not_decode_leaves_no_file(
     with pytest.raises(IncompleteSource, match="4 of the 5 pictures of scan can be decoded"):
         finish(wrap(parts_of(folder, FILM), tmp_path / "one.mov"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scan"]
+
+
+@pytest.mark.parametrize("compression", ["none", "zip16"])
+def test_an_exr_that_ends_early_is_named(compression: str, tmp_path: Path) -> None:
+    """Ffmpeg makes a whole picture of it, black from there on, and says nothing."""
+    folder = tmp_path / "scan"
+    folder.mkdir()
+    noise = "nullsrc=s=64x48:r=24,format=gray16le,geq=random(1)*65535,trim=end_frame=3"
+    pattern = folder / "f%03d.exr"
+    call(*generated(noise), "-c:v", "exr", "-compression", compression, pattern)
+    parts_of(folder, FILM)
+    file = folder / "f002.exr"
+    whole = file.read_bytes()
+    for spoilt in (whole[:-1], whole[: len(whole) // 2], whole[:300], whole[:20]):
+        file.write_bytes(spoilt)
+        with pytest.raises(IncompleteSource, match=r"f002.exr ends before its table"):
+            parts_of(folder, FILM)
+
+
+def exr(*, tiled: bool, parts: bool) -> bytes:
+    """Of 64 by 64 pixels in four chunks with three bytes each: tiles, or lines of two parts."""
+    said = {"dataWindow": struct.pack("<4i", 0, 0, 63, 63), "compression": b"\0"}
+    said |= {"tiles": struct.pack("<2IB", 32, 32, 0)} if tiled else {}
+    said |= {"chunkCount": struct.pack("<i", 2)} if parts else {}
+    header = b"".join(
+        name.encode() + b"\0any\0" + struct.pack("<i", len(value)) + value
+        for name, value in said.items()
+    )
+    flags = 2 | (0x200 if tiled else 0) | (0x1000 if parts else 0)
+    headers = 2 * (header + b"\0") + b"\0" if parts else header + b"\0"
+    head = b"v/1\x01" + struct.pack("<i", flags) + headers
+    chunk = bytes(4 * ((4 if tiled else 1) + parts)) + struct.pack("<i", 3) + b"abc"
+    begin = len(head) + 4 * 8
+    table = struct.pack("<4Q", *(begin + n * len(chunk) for n in range(4)))
+    return head + table + 4 * chunk
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [exr(tiled=True, parts=False), exr(tiled=False, parts=True), exr(tiled=True, parts=True)],
+    ids=["tiles", "parts", "both"],
+)
+def test_tiles_and_parts_of_an_exr_are_counted(whole: bytes, tmp_path: Path) -> None:
+    """Where a renderer was broken off, zeros stand in the table."""
+    file = tmp_path / "a.exr"
+    last = struct.pack("<Q", len(whole) - len(whole.split(b"abc")[1]) - 3)
+    assert whole.count(last) == 1
+    for content, cut in ((whole, False), (whole[:-1], True), (whole.replace(last, bytes(8)), True)):
+        file.write_bytes(content)
+        assert is_cut_short(file) == cut
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
