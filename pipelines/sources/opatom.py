@@ -12,6 +12,10 @@ from pipelines.media import MediaInfo
 from pipelines.sources.probe import probe
 from pipelines.sources.wrap import Input, Parts
 
+# A partition pack: key, length, versions and size of a grid, its own place, that of the one before
+# it, that of the footer.
+_PARTITION_KEY = bytes.fromhex("060e2b34020501010d010201")
+_KEY, _FOOTER_AT, _PARTITION = 16, 24, 64
 _GUARDS = ("-protocol_whitelist", "file", "-format_whitelist", "mxf")
 
 
@@ -25,6 +29,8 @@ class Clip:
 
 def opatom_parts(folder: Path, names: Sequence[str]) -> Parts:
     """All of these MXF files as one clip; raises `IncompleteSource` and what `probe` raises."""
+    for name in names:
+        _refuse_cut_short(folder / name)
     infos = {name: probe(folder / name) for name in names}
     clip = one_clip(infos)
     files = [folder / name for name in (clip.picture, *clip.sounds)]
@@ -34,7 +40,7 @@ def opatom_parts(folder: Path, names: Sequence[str]) -> Parts:
         inputs=tuple(Input(_GUARDS, str(file)) for file in files),
         readable=tuple(files),
         size_bytes=sum(file.stat().st_size for file in files),
-        frames=None,
+        frames=_frames(infos[clip.picture]),
         left_out=tuple(track for name in names for track in infos[name].left_out),
     )
 
@@ -54,6 +60,26 @@ def one_clip(infos: Mapping[str, MediaInfo]) -> Clip:
     for name in sounds:
         _refuse_other_length(infos[pictures[0]], name, infos[name])
     return Clip(pictures[0], sounds)
+
+
+def _refuse_cut_short(path: Path) -> None:
+    """A file's first partition says where its footer begins, once it is closed (SMPTE ST 377-1,
+    7.1); zero says that nobody knows.
+    """
+    with path.open("rb") as file:
+        head = file.read(_PARTITION)
+    length = head[_KEY : _KEY + 1]
+    begins = _KEY + 1 + (length[0] & 0x7F if length and length[0] & 0x80 else 0) + _FOOTER_AT
+    footer = int.from_bytes(head[begins : begins + 8], "big")
+    if footer >= path.stat().st_size and head.startswith(_PARTITION_KEY):
+        raise IncompleteSource(f"{path.name} ends before its footer: copy it again")
+
+
+def _frames(info: MediaInfo) -> int | None:
+    """How many pictures the file says that it has."""
+    if info.picture is None or info.duration_s is None:
+        return None
+    return round(info.duration_s * info.picture.frame_rate)
 
 
 def _refuse_other_length(picture: MediaInfo, name: str, sound: MediaInfo) -> None:

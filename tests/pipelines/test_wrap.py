@@ -277,6 +277,26 @@ def test_files_of_two_clips_are_not_mixed(tmp_path: Path) -> None:
         parts_of(folder)
 
 
+DNXHD = ("-pix_fmt", "yuv422p", "-c:v", "dnxhd", "-b:v", "120M")
+
+
+def test_a_clip_that_ends_early_does_not_become_a_shorter_one(tmp_path: Path) -> None:
+    """By where its footer should be, or, of a file that was never closed, by its pictures."""
+    folder = atoms(tmp_path / "clip", DNXHD, 1)
+    assert parts_of(folder).frames == 10
+    for name in ("clip.A1.mxf", "clip.V1.mxf"):
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(IncompleteSource, match=f"{name} ends before its footer"):
+            parts_of(folder)
+        (folder / name).write_bytes(whole)
+    footer = whole[44:52]  # behind key, length, versions and two places of 8 bytes
+    assert int.from_bytes(footer, "big") > len(whole) // 2
+    (folder / name).write_bytes(whole[:44] + bytes(8) + whole[52 : len(whole) // 2])
+    with pytest.raises(IncompleteSource, match=r"[45] of the 10 pictures of clip can be decoded"):
+        finish(wrap(parts_of(folder), tmp_path / "one.mov"))
+
+
 def test_the_picture_comes_first_and_sound_by_its_name() -> None:
     """Pure: whatever the folder's order."""
     picture, _ = described(HD)
