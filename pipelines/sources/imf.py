@@ -10,9 +10,11 @@ import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
+from pipelines.encoding.timecode import timecode_at
 from pipelines.errors import IncompleteSource, UnsupportedMedia
 from pipelines.sources.wrap import Input, Parts
 
@@ -24,11 +26,15 @@ _READ = ("MainImageSequence", "MainAudioSequence")
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """`tracks` are the ids of the files that its picture and sound are made of."""
+    """`tracks` are the ids of the files that its picture and sound are made of, `timecode` that of
+    its first picture, counted at `rate`.
+    """
 
     tracks: tuple[str, ...]
     frames: int
     left_out: tuple[str, ...]
+    rate: Fraction | None = None
+    timecode: str | None = None
 
 
 def imf_parts(folder: Path, asset_map: str, wanted: str) -> Parts:
@@ -60,6 +66,8 @@ def imf_parts(folder: Path, asset_map: str, wanted: str) -> Parts:
         size_bytes=sum((folder / places[track]).stat().st_size for track in composition.tracks),
         frames=composition.frames,
         left_out=composition.left_out,
+        rate=composition.rate,
+        timecode=composition.timecode,
     )
 
 
@@ -94,7 +102,30 @@ def read_composition(root: Element) -> Composition:
                 frames += _edit_units(resource) if kind == "MainImageSequence" else 0
     if not frames:
         raise UnsupportedMedia("the composition has no picture: upload its sound as it is")
-    return Composition(tuple(tracks), frames, tuple(left_out))
+    rate = _rate(_optional(root, "EditRate"))
+    timecode = _timecode(root, rate) if rate else None
+    return Composition(tuple(tracks), frames, tuple(left_out), rate, timecode)
+
+
+def _rate(said: str | None) -> Fraction | None:
+    """Of two whole numbers, `24000 1001`."""
+    words = (said or "").split()
+    if not all(word.isdecimal() for word in words) or len(words) != 2 or 0 in map(int, words):
+        return None
+    return Fraction(int(words[0]), int(words[1]))
+
+
+def _timecode(root: Element, rate: Fraction) -> str | None:
+    """Its start address (SMPTE ST 2067-3), which is counted at a rate of its own."""
+    stated = next(_all(root, "CompositionTimecode"), None)
+    address = _optional(stated, "TimecodeStartAddress") if stated is not None else None
+    if stated is None or address is None:
+        return None
+    if _optional(stated, "TimecodeDropFrame") in ("1", "true"):
+        address = f"{address[:-3]};{address[-2:]}"
+    counted = Fraction(_number(stated, "TimecodeRate", round(rate)) or round(rate))
+    start = timecode_at(address, counted, rate)
+    return str(start) if start else None
 
 
 def _edit_units(resource: Element) -> int:

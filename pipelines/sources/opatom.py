@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from pipelines.encoding.timecode import picture_timecode
 from pipelines.errors import IncompleteSource
 from pipelines.media import MediaInfo
 from pipelines.sources.probe import probe
@@ -33,6 +34,8 @@ def opatom_parts(folder: Path, names: Sequence[str]) -> Parts:
         _refuse_cut_short(folder / name)
     infos = {name: probe(folder / name) for name in names}
     clip = one_clip(infos)
+    info = infos[clip.picture]
+    rate = info.picture.frame_rate if info.picture else None
     files = [folder / name for name in (clip.picture, *clip.sounds)]
     return Parts(
         name=folder.name,
@@ -40,8 +43,10 @@ def opatom_parts(folder: Path, names: Sequence[str]) -> Parts:
         inputs=tuple(Input(_GUARDS, str(file)) for file in files),
         readable=tuple(files),
         size_bytes=sum(file.stat().st_size for file in files),
-        frames=_frames(infos[clip.picture]),
+        frames=_frames(info),
         left_out=tuple(track for name in names for track in infos[name].left_out),
+        rate=rate,
+        timecode=picture_timecode(info.timecode, rate, 0),
     )
 
 

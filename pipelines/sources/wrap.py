@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from pipelines.errors import DiskFull, IncompleteSource, UnsupportedMedia, VerificationFailed
@@ -47,7 +48,8 @@ class Input:
 class Parts:
     """What a source of several files consists of, checked: the first input has the picture.
 
-    `frames` is how many pictures there must be, `left_out` what stays behind, in words.
+    `frames` is how many pictures there must be, `left_out` what stays behind, in words. `timecode`
+    is that of the first picture, counted at `rate`: ffmpeg copies it of some codecs alone.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Parts:
     size_bytes: int
     frames: int | None = None
     left_out: tuple[str, ...] = ()
+    rate: Fraction | None = None
+    timecode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ def wrap(parts: Parts, out: Path) -> Generator[Progress, None, Wrapped]:
     with tempfile.TemporaryDirectory(prefix=".kapok-", dir=out.parent) as folder:
         made = Path(folder) / "wrapped.mov"
         copying = run(
-            [*_reading(parts), *_all_streams(parts), "-c", "copy", *_OUTPUT, str(made)],
+            [*_reading(parts), *_all_streams(parts), "-c", "copy", *_written(parts), str(made)],
             readable=parts.readable,
             writable=[made.parent],
             total_frames=parts.frames,
@@ -123,6 +127,13 @@ def _all_streams(parts: Parts) -> list[str]:
     return ["-map", "0:v:0", *sounds]
 
 
+def _written(parts: Parts) -> list[str]:
+    if parts.timecode is None or parts.rate is None:
+        return [*_OUTPUT]
+    # A track of timecode needs a rate, and JPEG 2000 in MXF has none of its own.
+    return ["-r", str(parts.rate), "-timecode", parts.timecode, *_OUTPUT]
+
+
 def _proven(parts: Parts, made: Path) -> Generator[Progress, None, tuple[str, ...]]:
     """The hashes of the new file's streams, once they are found to be those of the old ones."""
     whole = Input(_OWN, str(made))
@@ -149,7 +160,13 @@ def _refuse_undecodable(parts: Parts, made: Path) -> Generator[Progress, None, N
 
     A decoder goes on after a damaged one: the programme would be shorter, and nobody would know.
     """
-    picture, stamps = probe(made).picture, bytearray()
+    info, stamps = probe(made), bytearray()
+    picture = info.picture
+    if parts.timecode and info.timecode != parts.timecode:
+        raise VerificationFailed(
+            f"the one file made of {parts.name} begins at timecode {info.timecode}, not at "
+            f"{parts.timecode}: try again"
+        )
     frames = parts.frames or (picture.container_frames if picture else None) or 0
     each = ("-fps_mode", "passthrough", "-enc_time_base:v", "demux", "-f", "null")
     told = ("-stats_enc_pre:0", "pipe:stamps", "-stats_enc_pre_fmt:0", "{pts}")

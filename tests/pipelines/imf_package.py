@@ -12,6 +12,7 @@ from clips import generated, make
 
 CPL = "http://www.smpte-ra.org/schemas/2067-3/2016"
 RATE = 24
+START = "00:59:50:12"
 
 
 def identity(name: str) -> str:
@@ -55,6 +56,9 @@ def composition(folder: Path, name: str, *sequences: str) -> str:
     text = (
         f'<?xml version="1.0" encoding="UTF-8"?><CompositionPlaylist xmlns="{CPL}">'
         f"<Id>{identity(name)}</Id><ContentTitle>Kapok</ContentTitle>"
+        "<CompositionTimecode><TimecodeDropFrame>0</TimecodeDropFrame>"
+        f"<TimecodeRate>{RATE}</TimecodeRate>"
+        f"<TimecodeStartAddress>{START}</TimecodeStartAddress></CompositionTimecode>"
         f"<EditRate>{RATE} 1</EditRate><SegmentList><Segment><Id>{identity('segment')}</Id>"
         f"<SequenceList>{''.join(sequences)}</SequenceList></Segment></SegmentList>"
         "</CompositionPlaylist>"

@@ -50,6 +50,7 @@ def test_a_composition_becomes_one_file_frame_for_frame(whole: Path, tmp_path: P
     assert (info.picture.codec, info.picture.pix_fmt) == ("jpeg2000", "yuv422p10le")
     assert (info.picture.colour.transfer, info.picture.colour.primaries) == ("smpte2084", "bt2020")
     assert info.picture.container_frames == 16
+    assert info.timecode == imf_package.START
     (track,) = info.audio
     assert (track.codec, track.duration_s) == ("pcm_s24le", Fraction(16, 24))
     expected = [decoded("-i", whole / "v0.mxf")[2:8], decoded("-i", whole / "v1.mxf")]

@@ -277,6 +277,18 @@ def test_files_of_two_clips_are_not_mixed(tmp_path: Path) -> None:
         parts_of(folder)
 
 
+@pytest.mark.parametrize("coder", [("jpeg2000",), ("dnxhd", "-profile:v", "dnxhr_sq")])
+def test_a_clip_begins_at_its_timecode(coder: tuple[str, ...], tmp_path: Path) -> None:
+    """JPEG 2000 in MXF has no rate to ffmpeg, which then writes no track of timecode."""
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    source = generated("testsrc2=s=320x180:r=30000/1001,trim=end_frame=5,format=yuv422p")
+    stated = ("-timecode", "01:00:00;02", "-f", "mxf_opatom")
+    make(folder / "clip.V1.mxf", *source, "-c:v", *coder, *stated)
+    made = finish(wrap(parts_of(folder), tmp_path / "one.mov"))
+    assert probe(made.path).timecode == "01:00:00;02"
+
+
 DNXHD = ("-pix_fmt", "yuv422p", "-c:v", "dnxhd", "-b:v", "120M")
 
 
