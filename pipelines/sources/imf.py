@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -21,6 +23,11 @@ from pipelines.sources.wrap import Input, Parts
 ASSET_MAPS = ("ASSETMAP.xml", "ASSETMAP")
 _XML_BYTES = 16 << 20
 _LARGEST = 1 << 32  # of any number in the tables
+# Of an IMF package (SMPTE ST 2067-2); its asset map, as a file of its own, is read by its name.
+_TABLES = frozenset({b"CompositionPlaylist", b"PackingList"})
+_HEAD_BYTES = 64 << 10
+_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
+_ELEMENT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
 _READ = ("MainImageSequence", "MainAudioSequence")
 
 
@@ -37,45 +44,106 @@ class Composition:
     timecode: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Package:
+    """A folder with an asset map: its files by id, and the tables among them by their place."""
+
+    asset_map: Path
+    files: Mapping[str, Path]
+    tables: Mapping[str, Element]
+    left_out: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        return self.asset_map.parent
+
+    def named(self, kind: str) -> list[str]:
+        return sorted(name for name, root in self.tables.items() if _local(root) == kind)
+
+
 def imf_parts(folder: Path, asset_map: str, wanted: str) -> Parts:
     """The composition of the file `wanted`, or the only one of the package.
 
-    Raises `IncompleteSource` or `UnsupportedMedia`.
+    What it needs and does not have may lie in the packages that it supplements: folders in it, or
+    beside it. Raises `IncompleteSource` or `UnsupportedMedia`.
     """
-    places = read_asset_map(_parsed(folder / asset_map))
-    for place in places.values():
-        _need_inside(folder, place)
-    tables = {str(place): _parsed(folder / place) for place in places.values() if _is_table(place)}
-    lists = sorted(name for name, root in tables.items() if _local(root) == "CompositionPlaylist")
-    name = _chosen(lists, wanted)
-    composition = read_composition(tables[name])
-    if missing := [track for track in composition.tracks if track not in places]:
+    package = _package(folder / asset_map)
+    name = _chosen(package.named("CompositionPlaylist"), wanted)
+    composition = read_composition(package.tables[name])
+    packages = [package, *_supplemented(package, composition.tracks)]
+    files = {one: path for each in reversed(packages) for one, path in each.files.items()}
+    if missing := [track for track in composition.tracks if track not in files]:
         raise IncompleteSource(
             f"{name} needs {len(missing)} track files that {asset_map} does not list "
-            f"({missing[0]} …): put the packages that it supplements into one folder"
+            f"({missing[0]} …): put the packages that it supplements beside it, into one folder"
         )
-    packing = [root for root in tables.values() if _local(root) == "PackingList"]
+    packing = [each.tables[one] for each in packages for one in each.named("PackingList")]
     for track in composition.tracks:
-        _refuse_damaged(folder / places[track], _packed(packing, track))
+        _refuse_damaged(files[track], _packed(packing, track))
     guards = ("-protocol_whitelist", "file", "-format_whitelist", "imf,mxf", "-f", "imf")
     return Parts(
         name=folder.name,
         kind=f"IMF composition {name}",
-        inputs=(Input((*guards, "-assetmaps", str(folder / asset_map)), str(folder / name)),),
-        readable=(folder,),
-        size_bytes=sum((folder / places[track]).stat().st_size for track in composition.tracks),
+        inputs=(Input((*guards, "-assetmaps", _maps(packages)), str(folder / name)),),
+        readable=tuple(each.folder for each in packages),
+        size_bytes=sum(files[track].stat().st_size for track in composition.tracks),
         frames=composition.frames,
-        left_out=composition.left_out,
+        left_out=(*composition.left_out, *package.left_out),
         rate=composition.rate,
         timecode=composition.timecode,
     )
+
+
+def _package(asset_map: Path) -> _Package:
+    """Its tables are those of IMF alone: a package may have anything beside them, also as XML."""
+    folder = asset_map.parent
+    places = read_asset_map(_parsed(asset_map))
+    for place in places.values():
+        _need_inside(folder, place)
+    listed = [place for place in places.values() if place.suffix.lower() == ".xml"]
+    others = [place for place in listed if _is_no_table(folder / place)]
+    return _Package(
+        asset_map=asset_map,
+        files={one: folder / place for one, place in places.items()},
+        tables={str(place): _parsed(folder / place) for place in listed if place not in others},
+        left_out=tuple(f"{place} of the package" for place in others),
+    )
+
+
+def _supplemented(package: _Package, tracks: Sequence[str]) -> list[_Package]:
+    """Those packages near by that have what is missing; what else lies there is nobody's matter."""
+    missing = set(tracks) - set(package.files)
+    found = []
+    for asset_map in _maps_near(package.folder) if missing else ():
+        try:
+            other = _package(asset_map)
+        except (IncompleteSource, UnsupportedMedia):
+            continue
+        if not missing.isdisjoint(other.files):
+            found.append(other)
+    return found
+
+
+def _maps_near(folder: Path) -> list[Path]:
+    near = {one for place in (folder, folder.parent) for one in place.iterdir() if one.is_dir()}
+    folders = [one for one in near if not one.is_symlink() and one != folder]
+    maps = [one / name for one in folders for name in ASSET_MAPS]
+    return sorted(one for one in maps if one.is_file() and not one.is_symlink())
+
+
+def _maps(packages: Sequence[_Package]) -> str:
+    """As ffmpeg takes them, which knows no sign for a comma in a name."""
+    maps = [str(package.asset_map) for package in packages]
+    if odd := next((name for name in maps if "," in name), None):
+        raise UnsupportedMedia(f"{odd!r} has a comma in it: rename the folder")
+    return ",".join(maps)
 
 
 def read_asset_map(root: Element) -> dict[str, PurePosixPath]:
     """Where each id lies in the folder (SMPTE ST 429-9). Pure; raises `IncompleteSource`."""
     places: dict[str, PurePosixPath] = {}
     for asset in _all(root, "Asset"):
-        identity, paths = _text(asset, "Id"), [path.text or "" for path in _all(asset, "Path")]
+        identity, paths = _identity(asset), [path.text or "" for path in _all(asset, "Path")]
         if identity in places or len(paths) != 1:
             raise IncompleteSource(f"the asset map does not say once where {identity} is")
         place = PurePosixPath(paths[0].strip())
@@ -98,7 +166,7 @@ def read_composition(root: Element) -> Composition:
                 left_out[f"{kind} of the composition"] = None
                 continue
             for resource in _all(sequence, "Resource"):
-                tracks[_text(resource, "TrackFileId")] = None
+                tracks[_identity(resource, "TrackFileId")] = None
                 frames += _edit_units(resource) if kind == "MainImageSequence" else 0
     if not frames:
         raise UnsupportedMedia("the composition has no picture: upload its sound as it is")
@@ -154,13 +222,17 @@ def _need_inside(folder: Path, place: PurePosixPath) -> None:
         raise IncompleteSource(f"{place} is missing, which the asset map lists: copy it again")
 
 
-def _is_table(place: PurePosixPath) -> bool:
-    return place.suffix.lower() == ".xml"
+def _is_no_table(path: Path) -> bool:
+    """Whether its first element is plainly another one's; what is broken is read, and refused."""
+    with path.open("rb") as file:
+        head = _COMMENT.sub(b"", file.read(_HEAD_BYTES))
+    first = _ELEMENT.search(head)
+    return first is not None and first[1] not in _TABLES
 
 
 def _packed(packing: Sequence[Element], track: str) -> Element | None:
     assets = (asset for root in packing for asset in _all(root, "Asset"))
-    return next((asset for asset in assets if _text(asset, "Id") == track), None)
+    return next((asset for asset in assets if _identity(asset) == track), None)
 
 
 def _refuse_damaged(path: Path, packed: Element | None) -> None:
@@ -206,6 +278,15 @@ def _all(element: Element, name: str) -> Iterator[Element]:
 def _optional(element: Element, name: str) -> str | None:
     found = next((one.text for one in element if _local(one) == name), None)
     return found.strip() if found else None
+
+
+def _identity(element: Element, name: str = "Id") -> str:
+    """A UUID in its one spelling: writers differ in the case of its digits."""
+    said = _text(element, name)
+    try:
+        return uuid.UUID(said).urn
+    except ValueError as error:
+        raise UnsupportedMedia(f"{said!r} in a table of the package is no UUID") from error
 
 
 def _text(element: Element, name: str) -> str:

@@ -69,6 +69,50 @@ def test_a_composition_may_be_named_by_its_file(package: Path) -> None:
     assert parts_of(package / "other.xml").frames == 12
 
 
+def test_ids_are_equal_in_any_case(package: Path) -> None:
+    """Some writers have the digits of a UUID in capitals in one table, small in another."""
+    text = (package / "CPL.xml").read_text()
+    identity = imf_package.identity("v0.mxf")
+    capital = identity[:9] + identity[9:].upper()
+    assert identity != capital
+    (package / "CPL.xml").write_text(text.replace(identity, capital))
+    assert parts_of(package).frames == 16
+
+
+def test_what_else_a_package_lists_as_xml_is_left_out(package: Path, tmp_path: Path) -> None:
+    """A sidecar may be large, or have declarations: it is not read."""
+    (package / "side.xml").write_text("<!DOCTYPE x><!-- <CompositionPlaylist --><x/>")
+    names = ("v0.mxf", "v1.mxf", "a0.mxf", "a1.mxf", "CPL.xml", "PKL.xml", "side.xml")
+    imf_package.asset_map(package, {name: name for name in names})
+    parts = parts_of(package)
+    assert parts.left_out == ("MarkerSequence of the composition", "side.xml of the package")
+    assert finish(wrap(parts, tmp_path / "one.mov")).path.is_file()
+
+
+@pytest.mark.parametrize("place", ["original", "feature/original"])
+def test_a_package_may_supplement_another_one(place: str, package: Path, tmp_path: Path) -> None:
+    """Two packages cannot be in one folder, since each has its asset map: one lies in or beside
+    the other.
+    """
+    original = tmp_path / place
+    original.mkdir()
+    for name in ("v0.mxf", "a0.mxf"):
+        (package / name).rename(original / name)
+    imf_package.packing_list(original, ("v0.mxf", "a0.mxf"))
+    imf_package.asset_map(original, {name: name for name in ("v0.mxf", "a0.mxf", "PKL.xml")})
+    names = ("v1.mxf", "a1.mxf", "CPL.xml", "PKL.xml")
+    imf_package.asset_map(package, {name: name for name in names})
+    (tmp_path / "else").mkdir()
+    (tmp_path / "else" / "ASSETMAP.xml").write_text("only words")
+    made = finish(wrap(parts_of(package), tmp_path / "one.mov"))
+    assert (picture := probe(made.path).picture) is not None
+    assert picture.container_frames == 16
+    content = (original / "v0.mxf").read_bytes()
+    (original / "v0.mxf").write_bytes(content[:-1])
+    with pytest.raises(IncompleteSource, match=r"v0.mxf has \d+ bytes of"):
+        parts_of(package)
+
+
 def _cut_short(package: Path) -> None:
     file = package / "v1.mxf"
     file.write_bytes(file.read_bytes()[:-100])
