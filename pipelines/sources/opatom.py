@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -51,7 +52,9 @@ def opatom_parts(folder: Path, names: Sequence[str]) -> Parts:
 
 
 def one_clip(infos: Mapping[str, MediaInfo]) -> Clip:
-    """One picture and sound as long as it is, by name. Pure; raises `IncompleteSource`."""
+    """One picture and sound of its length and start, by the numbers in their names. Pure; raises
+    `IncompleteSource`.
+    """
     pictures = sorted(name for name, info in infos.items() if info.video)
     if len(pictures) != 1:
         told = ", ".join(pictures) or "none"
@@ -59,11 +62,12 @@ def one_clip(infos: Mapping[str, MediaInfo]) -> Clip:
             f"{len(pictures)} of its MXF files have a picture ({told}): a folder must hold the "
             "files of one clip"
         )
-    sounds = tuple(sorted(name for name in infos if name not in pictures))
+    sounds = tuple(sorted((name for name in infos if name not in pictures), key=_by_number))
     if several := [name for name, info in infos.items() if name in sounds and len(info.audio) > 1]:
         raise IncompleteSource(f"{several[0]} has several tracks, which no OP-Atom file has")
     for name in sounds:
         _refuse_other_length(infos[pictures[0]], name, infos[name])
+        _refuse_other_start(infos[pictures[0]], name, infos[name])
     return Clip(pictures[0], sounds)
 
 
@@ -85,6 +89,22 @@ def _frames(info: MediaInfo) -> int | None:
     if info.picture is None or info.duration_s is None:
         return None
     return round(info.duration_s * info.picture.frame_rate)
+
+
+def _by_number(name: str) -> tuple[list[str | int], str]:
+    """A2 comes before A10."""
+    words = re.split(r"(\d+)", name)
+    return [int(word) if at % 2 else word for at, word in enumerate(words)], name
+
+
+def _refuse_other_start(picture: MediaInfo, name: str, sound: MediaInfo) -> None:
+    """Takes of one scene are as long as each other, and begin at other times."""
+    begins, heard = picture.timecode, sound.timecode
+    if begins and heard and begins.replace(";", ":") != heard.replace(";", ":"):
+        raise IncompleteSource(
+            f"{name} begins at timecode {heard} and the picture at {begins}: a folder must hold "
+            "the files of one clip"
+        )
 
 
 def _refuse_other_length(picture: MediaInfo, name: str, sound: MediaInfo) -> None:

@@ -313,7 +313,17 @@ def test_the_picture_comes_first_and_sound_by_its_name() -> None:
     """Pure: whatever the folder's order."""
     picture, _ = described(HD)
     sound, _ = described(None, [STEREO])
-    infos = {"b.mxf": sound, "z.mxf": picture, "a.mxf": sound}
-    assert one_clip(infos) == Clip("z.mxf", ("a.mxf", "b.mxf"))
+    infos = {"b.A10.mxf": sound, "z.mxf": picture, "b.A2.mxf": sound, "a.mxf": sound}
+    assert one_clip(infos) == Clip("z.mxf", ("a.mxf", "b.A2.mxf", "b.A10.mxf"))
     with pytest.raises(IncompleteSource, match=r"0 of its MXF files have a picture \(none\)"):
         one_clip({"a.mxf": sound})
+
+
+def test_sound_that_begins_at_another_timecode_is_another_clip_s() -> None:
+    """Two takes may well be equally long."""
+    picture, _ = described(HD, timecode="10:00:00:00")
+    sound, _ = described(None, [STEREO], timecode="10:00:00;00")
+    assert one_clip({"v.mxf": picture, "a.mxf": sound}).sounds == ("a.mxf",)
+    other, _ = described(None, [STEREO], timecode="10:03:00:00")
+    with pytest.raises(IncompleteSource, match=r"b.mxf begins at timecode 10:03:00:00 and the pict"):
+        one_clip({"v.mxf": picture, "a.mxf": sound, "b.mxf": other})
