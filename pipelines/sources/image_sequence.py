@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -19,7 +19,8 @@ IMAGES = (".dpx", ".exr", ".png", ".tif", ".tiff")
 # At most nine digits count: ffmpeg's numbers have 31 bits.
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})(\.(?:dpx|exr|png|tiff?))", re.IGNORECASE | re.DOTALL)
 _PLACE = re.compile(r"%0?\d*d")
-_NAMED = 5
+_LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
+_NAMED, _MOST_TOLD = 5, 20
 _ONE_SIZE = frozenset({".dpx"})  # without compression, so all frames take the same
 
 
@@ -59,8 +60,23 @@ def sequence_parts(folder: Path, files: Mapping[str, int], wanted: str, rate: Fr
         readable=(folder,),
         size_bytes=sum(size for name, size in files.items() if name in names),
         frames=found.count,
-        left_out=tuple(sorted(name for name in files if name not in names)),
+        left_out=tuple(_in_groups([name for name in files if name not in names])),
     )
+
+
+def _in_groups(names: Sequence[str]) -> Iterator[str]:
+    """What differs by its last number alone is told together: another reel has as many images."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        path = Path(name)
+        groups[f"{_LAST_NUMBER.sub('*', path.stem)}{path.suffix}"].append(name)
+    told = [
+        f"{series} ({len(members)} files)" if len(members) > 1 else members[0]
+        for series, members in groups.items()
+    ]
+    yield from sorted(told)[:_MOST_TOLD]
+    if len(told) > _MOST_TOLD:
+        yield f"and what else lies there ({len(names)} files in all)"
 
 
 def matches(name: str, wanted: str) -> bool:

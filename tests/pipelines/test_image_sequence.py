@@ -78,6 +78,17 @@ def test_a_pattern_takes_one_of_several_sequences(wanted: str) -> None:
     assert parts.left_out == ("a_0001.png", "sound.wav")
 
 
+def test_another_reel_is_left_out_as_one() -> None:
+    """A plan has a decision for each thing that is left out, not for each of 100000 images."""
+    other = {f"b_{number:07d}.dpx": 5 for number in range(2000)}
+    odd = {f"{chr(ord('a') + number)}.txt": 1 for number in range(26)}
+    wanted = sequence_parts(Path("/reels"), {**scan(1, 2), **other}, "scan_*", Fraction(24))
+    assert wanted.left_out == ("b_*.dpx (2000 files)",)
+    wanted = sequence_parts(Path("/reels"), {**scan(1, 2), **other, **odd}, "scan_*", Fraction(24))
+    assert len(wanted.left_out) == 21
+    assert wanted.left_out[-1] == "and what else lies there (2026 files in all)"
+
+
 def test_brackets_of_a_pattern_are_brackets() -> None:
     files = {"a[1]_1.png": 5, "a1_1.png": 6}
     assert sequence_parts(Path("/r"), files, "a[1]_*.png", Fraction(24)).size_bytes == 5
