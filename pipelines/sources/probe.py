@@ -163,7 +163,10 @@ def _with_chroma(path: Path, video: tuple[VideoTrack, ...]) -> tuple[VideoTrack,
     if not any(track.pix_fmt.startswith("yuv420p") for track in video):
         return video
     entries = "stream=index,chroma_location"
-    told = ask_ffprobe(path, "-select_streams", "v", "-show_entries", entries)
+    try:
+        told = ask_ffprobe(path, "-select_streams", "v", "-show_entries", entries)
+    except ToolFailed:
+        return video  # it opens a decoder for each track, also for one that none can decode
     known = {one["index"]: one.get("chroma_location") for one in told.get("streams", [])}
     return tuple(
         replace(track, chroma_location=known.get(track.index))
