@@ -70,7 +70,8 @@ def _no_sound(info: MediaInfo) -> str:
     unknown = [track for track in info.left_out if track.startswith("sound track")]
     if not unknown:
         return "the source has no sound: neither has any rendition"
-    return f"nothing here decodes {', '.join(unknown)}: no rendition has sound"
+    # A decoder may be missing, or the beginning of the track: `notes` say which.
+    return f"no sound is decoded of {', '.join(unknown)}: no rendition has any"
 
 
 def _told(info: MediaInfo, track: AudioPlan) -> str:

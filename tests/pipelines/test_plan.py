@@ -662,7 +662,7 @@ def test_sound_that_nothing_decodes_is_not_called_silence() -> None:
     info, seen = described(HD)
     info = replace(info, left_out=("sound track 1 (no decoder)",))
     told = plan(info, seen, [profile("mobile-540p")]).decisions
-    wanted = "nothing here decodes sound track 1 (no decoder): no rendition has sound"
+    wanted = "no sound is decoded of sound track 1 (no decoder): no rendition has any"
     assert wanted in told
     assert not any("has no sound" in one for one in told)
 
