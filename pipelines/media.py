@@ -15,6 +15,10 @@ BLANKING_LINES = 32
 # Of D-10 (SMPTE ST 356), whose pictures begin with as many lines of the vertical blanking.
 _BLANKED_RASTERS = frozenset({(720, 608), (720, 512)})
 _SCREENS = (Fraction(4, 3), Fraction(16, 9))
+# Of SD (ITU-R BT.601, SMPTE ST 125 and ST 356), whose samples are not square: the picture is 4:3
+# where nothing says that it is 16:9.
+_SD_COLUMNS = frozenset({704, 720})
+_SD_LINES = frozenset({480, 486, 512, 576, 608})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Area:
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
     """One picture track. `width` and `height` are as stored, before rotation and pixel aspect.
+    `sample_aspect_ratio` is `None` where nothing says it.
 
     `rotation_deg` is clockwise; a `mirrored` picture is shown as in a mirror besides. Of
     `field_pictures` each is one field, which nothing puts together. `chroma_location` is where the
@@ -98,7 +103,7 @@ class VideoTrack:
     bit_depth: int
     frame_rate: Fraction
     colour: Colour
-    sample_aspect_ratio: Fraction = Fraction(1)
+    sample_aspect_ratio: Fraction | None = None
     rotation_deg: int = 0
     field_order: FieldOrder | None = None
     start_s: Fraction = Fraction(0)
@@ -124,11 +129,19 @@ class VideoTrack:
         return (self.width, self.height) in _BLANKED_RASTERS
 
     @property
+    def has_sd_raster(self) -> bool:
+        """Whether its samples are those of ITU-R BT.601, which are not square."""
+        return self.width in _SD_COLUMNS and self.height in _SD_LINES
+
+    @property
     def pixel_aspect(self) -> Fraction:
         """`sample_aspect_ratio`, but of a raster with blanking that of its picture: MPEG-2 says 4:3
-        or 16:9 of it, and ffmpeg reads that of all lines.
+        or 16:9 of it, and ffmpeg reads that of all lines. Where nothing says it, that of 4:3 for
+        the rasters of SD, else square.
         """
         shape = self.sample_aspect_ratio
+        if shape is None:
+            shape = Fraction(4, 3) * self.height / self.width if self.has_sd_raster else Fraction(1)
         if self.has_blanking and shape * self.width / self.height in _SCREENS:
             return shape * (self.height - BLANKING_LINES) / self.height
         return shape

@@ -306,8 +306,7 @@ def _output(stream: Any, branch: Branch, made: _Chunked) -> Any:
         stream = signal(stream, video.colour)
         # The frames' own flags are missing where the source says nothing of its fields.
         if made.part:  # which has lost what only the container said
-            shape = video.sample_aspect_ratio
-            stream = stream.filter("setsar", rational(shape))
+            stream = stream.filter("setsar", rational(video.sample_aspect_ratio or Fraction(0)))
         if video.repacked:  # which drops the matrix and range of grey
             stream = signal(stream.filter("format", video.pix_fmt), video.colour)
         stream = stream.filter("setfield", mode=_FIELD_MODES[video.field_order])

@@ -354,6 +354,10 @@ def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspecti
         f"the source does not say its colour in full: taken as {', '.join(gaps)}": bool(gaps),
         f"the frame rate varies: resampled to an even {rate}": not inspection.constant_frame_rate,
         f"{_turned(picture)}, as the file asks": picture.mirrored or picture.rotation_deg != 0,
+        f"the source does not say the shape of its pixels: {picture.width}x{picture.height} is "
+        f"taken as 4:3, pixels of {picture.pixel_aspect}": (
+            picture.sample_aspect_ratio is None and picture.has_sd_raster
+        ),
         f"pixels of aspect {picture.pixel_aspect} become square, except in preservation": (
             picture.pixel_aspect != 1
         ),

@@ -39,6 +39,7 @@ class VideoPlan:
 
     `repacked`: the source holds the same samples in another order than `pix_fmt`.
     `colour_decision` says how `conversion` is done, and with which numbers.
+    `sample_aspect_ratio` is `None` of a picture that is kept as it is, whose file does not say it.
     `crop` is the part of the source's picture that is shown, `active` where that stands on the
     raster: what lies beside it is black. `None` stands for all of either.
     """
@@ -53,7 +54,7 @@ class VideoPlan:
     colour: Colour
     conversion: Conversion
     field_order: FieldOrder
-    sample_aspect_ratio: Fraction = Fraction(1)
+    sample_aspect_ratio: Fraction | None = Fraction(1)
     deinterlace: bool = False
     rate_divisor: int = 1  # keep every n-th frame
     each_field: bool = False  # a frame for each field: twice the source's

@@ -281,7 +281,7 @@ def _track_by_pyav(track: Mapping[str, Any]) -> VideoTrack:
         bit_depth=_bit_depth(track["pix_fmt"]),
         frame_rate=_rate(track),
         colour=_colour(track),
-        sample_aspect_ratio=Fraction(track["sample_aspect_ratio"]),
+        sample_aspect_ratio=_pixel_aspect(track),
         rotation_deg=-track["rotation_ccw_deg"] % 360,
         mirrored=track["mirrored"],
         field_order=_field_order(track),
@@ -309,12 +309,17 @@ def _track_by_ffmpeg(track: Mapping[str, Any], picture: FirstPicture) -> VideoTr
         bit_depth=_bit_depth(picture.pix_fmt),
         frame_rate=_rate(track),
         colour=picture.colour,
-        sample_aspect_ratio=picture.sample_aspect_ratio or Fraction(track["sample_aspect_ratio"]),
+        sample_aspect_ratio=picture.sample_aspect_ratio or _pixel_aspect(track),
         field_order=picture.field_order,
         start_s=Fraction(track["start_s"]),
         container_frames=track["container_frames"],
         default=track["default"],
     )
+
+
+def _pixel_aspect(track: Mapping[str, Any]) -> Fraction | None:
+    said = track["sample_aspect_ratio"]
+    return Fraction(said) if said else None
 
 
 def _audio_track(track: Mapping[str, Any]) -> AudioTrack:

@@ -391,7 +391,7 @@ def _picture(stream: Any, first: tuple[Any, int] | None, captions: set[str]) -> 
         "rates": [_text(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate],
         "start_s": _start(stream),
         "container_frames": stream.frames or None,
-        "sample_aspect_ratio": _text(stream.sample_aspect_ratio or Fraction(1)),
+        "sample_aspect_ratio": _aspect(stream.sample_aspect_ratio),
     }
     if context is None or frame is None:
         return common
@@ -616,6 +616,11 @@ def st12_timecode(raw: bytes | None, rate: Fraction) -> str | None:
     if rate > 30:
         frame = 2 * frame + (bits >> (7 if rate == 50 else 23) & 1)
     return f"{hour:02}:{minute:02}:{second:02}{';' if bits >> 30 & 1 else ':'}{frame:02}"
+
+
+def _aspect(said: Fraction | None) -> str | None:
+    """0 is what a file says that says nothing."""
+    return _text(said) if said else None
 
 
 def _bcd(bits: int) -> int:

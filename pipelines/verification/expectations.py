@@ -187,7 +187,7 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
         "width": (planned.width, found.width),
         "height": (planned.height, found.height),
         "pix_fmt": (planned.pix_fmt, found.pix_fmt),
-        "sample aspect ratio": (planned.sample_aspect_ratio, found.sample_aspect_ratio),
+        "sample aspect ratio": (planned.sample_aspect_ratio, _shape(planned, found)),
         "field order": (planned.field_order, found.field_order),
         "dynamic metadata": (planned.dynamic_metadata, found.dynamic_metadata),
     }
@@ -209,6 +209,12 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
     yield from _colour_faults(rung, planned, found)
     yield from _level_faults(planned, found)
     yield from dict.fromkeys(_hdr10_faults(rung, planned, found))
+
+
+def _shape(planned: VideoPlan, found: PictureReading) -> Fraction | None:
+    """What the container of AVS2 leaves out its own headers say, and ffprobe does not read them."""
+    unread = planned.sample_aspect_ratio if planned.codec == "avs2" else None
+    return found.sample_aspect_ratio or unread
 
 
 def _caption_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:

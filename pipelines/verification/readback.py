@@ -55,7 +55,7 @@ class PictureReading:
     width: int
     height: int
     pix_fmt: str
-    sample_aspect_ratio: Fraction
+    sample_aspect_ratio: Fraction | None
     field_order: FieldOrder
     frame_rates: tuple[Fraction, ...]
     start_s: Fraction
@@ -187,7 +187,7 @@ def _picture(
         width=int(stream.get("width", 0)),
         height=int(stream.get("height", 0)),
         pix_fmt=_pix_fmt(path, stream),
-        sample_aspect_ratio=_ratio(stream.get("sample_aspect_ratio")) or Fraction(1),
+        sample_aspect_ratio=_ratio(stream.get("sample_aspect_ratio")),
         field_order=_FIELD_ORDERS.get(stream.get("field_order", ""), "progressive"),
         frame_rates=tuple(
             rate for key in ("avg_frame_rate", "r_frame_rate") if (rate := _ratio(stream.get(key)))

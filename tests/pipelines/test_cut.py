@@ -206,15 +206,18 @@ def test_only_what_the_part_needs_is_read(tmp_path: Path) -> None:
     assert source.read_bytes < source.size_bytes / 8
 
 
-def test_the_shape_of_pixels_outlives_the_cut_of_a_master(tmp_path: Path) -> None:
-    """Only the container says it, and the part's container does not."""
-    path = made(tmp_path / "wide.mov", ("-vf", "setsar=16/15", "-c:v", "prores_ks"))
+@pytest.mark.parametrize(("shape", "said"), [("16/15", "16:15"), ("0", None)])
+def test_the_shape_of_pixels_outlives_the_cut_of_a_master(
+    shape: str, said: str | None, tmp_path: Path
+) -> None:
+    """Only the container says it, and the part's container does not; where it does not, no part."""
+    path = made(tmp_path / "wide.mov", ("-vf", f"setsar={shape}", "-c:v", "prores_ks"))
     plan = planned(path, [profile("archive-ffv1")], tmp_path)
     for chunk in chunked(plan, EDGES):
         own = tmp_path / f"chunk-{chunk.index}"
         own.mkdir()
         file = finish(encode_part(LocalFile(path), plan, chunk, own)).files["archive-ffv1"]
-        assert read_back(file).stream["sample_aspect_ratio"] == "16:15"
+        assert read_back(file).stream.get("sample_aspect_ratio") == said
 
 
 def test_a_part_that_lacks_frames_is_refused(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from tests.pipelines.sources import (
     framemd5,
     luma,
     planned,
+    read_back,
     smaller,
     verified,
 )
@@ -122,6 +123,57 @@ def test_the_blanking_of_d10_does_not_change_the_shape(
     (whole_tape,) = shaped(tape, profile("archive-ffv1")).rungs
     assert whole_tape.video is not None
     assert (whole_tape.video.height, whole_tape.video.sample_aspect_ratio) == (lines, said)
+
+
+@pytest.mark.parametrize(
+    ("stored", "shape"),
+    [
+        ((720, 576), Fraction(4, 3)),
+        ((704, 576), Fraction(4, 3)),
+        ((720, 480), Fraction(4, 3)),
+        ((720, 486), Fraction(4, 3)),
+        ((720, 608), Fraction(4, 3) * 576 / 608),
+        ((720, 512), Fraction(4, 3) * 480 / 512),
+        ((768, 576), None),
+        ((640, 480), None),
+        ((720, 720), None),
+    ],
+)
+def test_sd_that_does_not_say_its_shape_is_4_by_3(
+    stored: tuple[int, int], shape: Fraction | None
+) -> None:
+    """Samples of ITU-R BT.601 are not square; the plan says what was taken. Others are square."""
+    picture = replace(HD, width=stored[0], height=stored[1])
+    across, down = picture.exact_size(None)
+    assert across / down == (shape or Fraction(*stored))
+    made = shaped(picture, profile("mobile-540p"))
+    told = [one for one in made.decisions if "does not say the shape" in one]
+    assert len(told) == (shape is not None)
+    square = shaped(replace(picture, sample_aspect_ratio=Fraction(1)), profile("mobile-540p"))
+    assert not [one for one in square.decisions if "pixels" in one]
+    assert picture_of(shaped(picture, profile("archive-ffv1"))).sample_aspect_ratio is None
+
+
+def test_the_plan_says_which_shape_was_taken() -> None:
+    """Unsaid is not 1:1, which stays square."""
+    assert (
+        "the source does not say the shape of its pixels: 720x576 is taken as 4:3, pixels of 16/15"
+    ) in shaped(PAL).decisions
+
+
+@pytest.mark.media
+def test_a_tape_without_a_shape_is_delivered_as_4_by_3_and_kept_as_it_is(tmp_path: Path) -> None:
+    """What is delivered says that its pixels are square, what is preserved says nothing."""
+    source = tmp_path / "tape.avi"
+    picture = "testsrc2=s=720x576:r=25:d=0.2,setsar=0"
+    call("-f", "lavfi", "-i", picture, "-c:v", "rawvideo", source)
+    wanted = [profile("archive-ffv1"), smaller(profile("mobile-540p"), 96, 80)]
+    made = planned(source, wanted, tmp_path)
+    files = finish(encode_chunk(source, made, made.chunks[0], tmp_path)).files
+    master, mobile = (read_back(files[rung.profile]).stream for rung in made.rungs)
+    assert "sample_aspect_ratio" not in master
+    said = (mobile["width"], mobile["height"], mobile["sample_aspect_ratio"])
+    assert said == (96, 72, "1:1")
 
 
 def test_fields_become_frames_before_they_are_enlarged() -> None:
