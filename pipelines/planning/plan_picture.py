@@ -36,6 +36,7 @@ from pipelines.planning.plan_copied import why_no_copy, why_too_fast
 from pipelines.planning.plan_geometry import SMALLEST_SIDE, geometry
 from pipelines.planning.plan_subtitles import captions_of, plan_captions
 from pipelines.planning.plan_types import Refused, VideoPlan
+from pipelines.profiles.levels import Load, beyond
 from pipelines.profiles.profile import Profile, VideoProfile
 from pipelines.verification.lossless_formats import FFV1_PIX_FMTS, REPACKED
 
@@ -116,6 +117,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     divisor = rate_divisor(motion.rate, wanted)
     rate = motion.rate / divisor
     _refuse_other_rates(profile, wanted, rate)
+    _refuse_low_levels(profile, wanted, Load(shape.width, shape.height, rate))
     return VideoPlan(
         codec=wanted.codec,
         encoder=wanted.encoder,
@@ -223,6 +225,19 @@ def _refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) 
         raise _no_such_rate(profile, "frame size", rate, AVC_INTRA_RATES)
     if wanted.codec == "avs2" and rate not in AVS2_RATES:
         raise _no_such_rate(profile, "code", rate, AVS2_RATES)
+
+
+def _refuse_low_levels(profile: Profile, wanted: VideoProfile, picture: Load) -> None:
+    """X264 would write the level all the same, x265 refuse it or lower the cap."""
+    load = replace(picture, bitrate_bps=wanted.max_bitrate_bps, buffer_bits=wanted.buffer_bits)
+    if wanted.level and (
+        why := ", ".join(beyond(wanted.codec, wanted.level, wanted.codec_profile, load))
+    ):
+        raise Refused(
+            "level_too_low",
+            f"level {wanted.level} of {profile.name} does not allow {why}: choose another profile, "
+            "or give it a higher level or none",
+        )
 
 
 def _no_such_rate(

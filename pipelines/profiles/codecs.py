@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from pipelines.profiles.levels import LEVELS
+
 _X26X = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
     *("medium", "slow", "slower", "veryslow"),
@@ -48,7 +50,6 @@ class Encoder:
     constant: tuple[str, ...] = ()
 
 
-_H26X_LEVELS = ("3", "3.1", "4", "4.1", "5", "5.1", "5.2", "6", "6.1", "6.2")
 _AVS_LEVELS = (
     *("4.0.00", "6.0.00", "6.0.20", "6.2.60"),
     *("8.0.30", "8.2.30", "8.0.60", "8.2.60", "10.0.30", "10.0.60", "10.2.60"),
@@ -62,7 +63,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             pix_fmts=(*_420, *_422),
             presets=_X26X,
             codec_profiles=("baseline", "main", "high", "high10", "high422", "avc-intra-300"),
-            levels=_H26X_LEVELS,
+            levels=tuple(LEVELS["h264"]),
             crf=(0, 51),
             crf_step=0.1,
             constant=("avc-intra-300",),
@@ -72,7 +73,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             pix_fmts=(*_420, "yuv422p10le"),
             presets=_X26X,
             codec_profiles=("main", "main10", "main422-10"),
-            levels=_H26X_LEVELS,
+            levels=tuple(LEVELS["hevc"]),
             crf=(0, 51),
             crf_step=0.1,
         ),

@@ -22,6 +22,7 @@ from pipelines.profiles.codecs import (
     UNCOMPRESSED,
     Encoder,
 )
+from pipelines.profiles.levels import Load, beyond
 
 Table = Mapping[str, Any]
 
@@ -290,6 +291,7 @@ def _encoder_faults(video: Table, name: str, encoder: Encoder) -> Iterator[str]:
         value = video.get(field)
         if isinstance(value, str) and value not in allowed:
             yield _not_one_of(f"video.{field}", value, allowed, f"for {name}")
+    yield from _level_faults(video, encoder.codec)
     constant = video.get("codec_profile") in encoder.constant
     if encoder.crf and not constant:
         yield from _within(video, "video.crf", *encoder.crf)
@@ -298,6 +300,26 @@ def _encoder_faults(video: Table, name: str, encoder: Encoder) -> Iterator[str]:
     for field in ("crf", "max_bitrate_bps"):
         if video.get(field) is not None and (constant or not (encoder.crf or field != "crf")):
             yield f"video.{field} is {video[field]}: {name} has none to be chosen here"
+
+
+def _level_faults(video: Table, codec: str) -> Iterator[str]:
+    """What a level does not allow of what the profile fixes; the rest is the plan's."""
+    level, codec_profile = video.get("level"), video.get("codec_profile")
+    if not isinstance(level, str):
+        return
+    exact = video.get("fit") == "exact"
+    fields = ("width", "height", "min_frame_rate", "max_bitrate_bps", "buffer_bits")
+    width, height, rate, cap, buffer = (_number(video.get(field)) for field in fields)
+    load = Load(
+        width=int(width) if width and exact else None,
+        height=int(height) if height and exact else None,
+        frame_rate=rate,
+        bitrate_bps=cap,
+        buffer_bits=buffer,
+    )
+    named = codec_profile if isinstance(codec_profile, str) else None
+    for fault in beyond(codec, level, named, load):
+        yield _is("video.level", level, f"one that allows {fault}")
 
 
 def _sound_faults(where: str, sound: Table) -> Iterator[str]:

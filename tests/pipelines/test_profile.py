@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from pipelines.errors import InvalidProfile, UnknownProfile
 from pipelines.media import AudioTrack
 from pipelines.planning.plan import plan
+from pipelines.profiles.levels import LEVELS, Load, beyond
 from pipelines.profiles.profile import (
     Crop,
     choose_profiles,
@@ -22,6 +24,7 @@ from pipelines.profiles.profile import (
     read_ladders,
     read_profile,
 )
+from pipelines.running.tools import ffmpeg
 from tests.pipelines.sources import HD, STEREO, described
 
 SHIPPED = {
@@ -240,6 +243,16 @@ def test_rates_are_exact(written: Path) -> None:
             'fit = "source"\ncrop = "bars"',
             "video.crop is 'bars': nothing may be taken away where video.fit",
         ),
+        (
+            'fit = "inside"\nwidth = 320\nheight = 180',
+            'fit = "exact"\nlevel = "3"\nwidth = 1920\nheight = 1080',
+            "video.level is '3': one that allows 1920x1080, 8160 macroblocks (at most 1620)",
+        ),
+        (
+            'fit = "inside"',
+            'fit = "inside"\nlevel = "4"\nmax_bitrate_bps = 30_000_000\nbuffer_bits = 30_000_000',
+            "video.level is '4': one that allows a cap of 30000000 bit/s (at most 20000000); video",
+        ),
         ("[video]", "[video", "is not TOML"),
         ("[video]", "video = 3\n[other]", "video: Input should be a dictionary"),
         ("width = 320", "width = 321", "video.width is 321: an even number"),
@@ -295,6 +308,63 @@ def test_a_mistake_is_named_with_its_file_and_field(
         read_profile(written)
     assert str(raised.value).startswith("made.toml: ")
     assert named in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("codec", "level", "codec_profile", "load", "told"),
+    [
+        ("h264", "4.2", "high", Load(1920, 1080, Fraction(60), 62_500_000, 78_125_000), []),
+        ("h264", "4", "high", Load(1920, 1080, Fraction(30), 25_000_000), []),
+        ("h264", "4", "main", Load(bitrate_bps=25_000_000), ["a cap of 25000000 bit/s"]),
+        ("h264", "4", "high", Load(1920, 1080, Fraction(50)), ["1920x1080 at 50 fps"]),
+        ("h264", "4", None, Load(4112, 320), ["4112x320"]),
+        ("hevc", "5.1", "main10", Load(3840, 2160, Fraction(60), 40_000_000, 40_000_000), []),
+        ("hevc", "5", "main10", Load(3840, 2160, Fraction(50)), ["3840x2160 at 50 fps"]),
+        ("hevc", "6.1", "main10", Load(7680, 4320, Fraction(60), 120_000_000), []),
+        ("hevc", "6", "main10", Load(7680, 4320, Fraction(50)), ["7680x4320 at 50 fps"]),
+        ("avs2", "8.0.60", None, Load(7680, 4320), []),
+    ],
+)
+def test_a_level_allows_what_its_standard_says(
+    codec: str, level: str, codec_profile: str | None, load: Load, told: list[str]
+) -> None:
+    """ITU-T H.264 and H.265, annexes A: the raster, its rate, the cap and the buffer."""
+    found = beyond(codec, level, codec_profile, load)
+    assert [fault.partition(" (")[0].partition(",")[0] for fault in found] == told
+
+
+def test_a_source_that_is_too_fast_for_a_level_is_refused() -> None:
+    """1080p25 is made at level 4, and 1080p50 not under a level that is a lie."""
+    base = profile("hd-avc-sdr")
+    assert base.video is not None
+    low = replace(base, video=replace(base.video, level="4"))
+    slow, fast = (
+        plan(*described(replace(HD, frame_rate=Fraction(rate))), [low]) for rate in (25, 50)
+    )
+    assert [rung.profile for rung in slow.rungs] == ["hd-avc-sdr"]
+    (refused,) = fast.refused
+    assert refused.code == "level_too_low"
+    assert refused.reason.startswith(
+        "level 4 of hd-avc-sdr does not allow 1920x1080 at 50 fps (at most 30.12): choose another"
+    )
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("codec", sorted(LEVELS))
+def test_the_encoders_know_the_same_limits(codec: str, tmp_path: Path) -> None:
+    """X264 warns of a cap or a buffer beyond its level, x265 lowers them."""
+    for level, limits in LEVELS[codec].items():
+        options = {
+            "h264": ("libx264", "-profile:v", "main", "-level:v", level),
+            "hevc": ("libx265", "-x265-params", f"level-idc={level}:high-tier=0"),
+        }[codec]
+        picture = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=0.04", "-pix_fmt", "yuv420p")
+        argv = [ffmpeg(), "-nostdin", *picture, "-c:v", *options]
+        argv += ["-maxrate", "2G", "-bufsize", "2G", "-f", "null", "-"]
+        log = subprocess.run(argv, check=True, capture_output=True, text=True).stderr
+        said = re.findall(r"level limit \((\d+)\)|lowering VBV.* to (\d+)", log)
+        kilobits = [int(one or other) for one, other in said]
+        assert kilobits == [limits.bitrate_bps // 1000, limits.buffer_bits // 1000], level
 
 
 def test_every_fault_is_told_at_once_with_what_may_stand_there() -> None:
