@@ -83,8 +83,8 @@ def plan(
             made.append((profile, _rung(profile, source, capabilities)))
         except Refused as refusal:
             refused.append(Refusal(profile.name, refusal.code, str(refusal)))
-    rungs, twins = _without_twins(made)
-    targeted = _with_targets(made, rungs, source, findings)
+    twins = _twins(made, source)
+    targeted = _with_targets(made, twins, source, findings)
     rungs = _with_common_key_frames(targeted.rungs)
     chunks = _chunks(source, rungs, chunk_min_s)
     resolved = Plan(
@@ -98,7 +98,11 @@ def plan(
         audio_tracks=tuple(track.index for track in info.audio),
         source_sounds=tuple(track.codec for track in info.audio),
         rungs=rungs,
-        refused=(*refused, *twins, *targeted.refused),
+        refused=(
+            *refused,
+            *(_twin(rung, twins[rung.profile]) for _, rung in made if rung.profile in twins),
+            *targeted.refused,
+        ),
         chunks=chunks,
         decisions=(
             *choice_decisions(info),
@@ -173,29 +177,29 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
     )
 
 
-def _without_twins(
-    made: Sequence[tuple[Profile, Rung]],
-) -> tuple[tuple[Rung, ...], tuple[Refusal, ...]]:
-    """Of `inside` rungs that a small source makes equal, the one whose raster fits best stays."""
-    best: dict[object, tuple[Profile, Rung]] = {}
+def _twins(made: Sequence[tuple[Profile, Rung]], source: Source) -> dict[str, str]:
+    """`inside` rungs that a small source makes equal to one of a smaller box, which stays."""
+    best: dict[object, Profile] = {}
     for profile, rung in made:
         look = _look(profile, rung)
-        if look not in best or _raster(profile) < _raster(best[look][0]):
-            best[look] = (profile, rung)
-    kept = tuple(rung for profile, rung in made if best[_look(profile, rung)][1] is rung)
-    twins = [
-        _twin(rung, best[_look(profile, rung)][1]) for profile, rung in made if rung not in kept
-    ]
-    return kept, tuple(twins)
+        if look not in best or _raster(profile) < _raster(best[look]):
+            best[look] = profile
+    smaller = {profile.name: best[_look(profile, rung)] for profile, rung in made}
+    return {
+        profile.name: smaller[profile.name].name
+        for profile, rung in made
+        if _raster(profile) > _raster(smaller[profile.name]) and _is_as_large(source, rung)
+    }
 
 
 def _look(profile: Profile, rung: Rung) -> object:
-    """Equal for rungs that would show the same picture."""
+    """Equal for rungs of one kind that would show the same picture with the same sound."""
     video = rung.video
     if video is None or profile.video is None or profile.video.fit != "inside":
         return rung.profile
     size = (video.width, video.height, video.frame_rate, video.crop)
-    return (*size, video.codec, video.pix_fmt, video.colour, video.burnt_in_timecode)
+    kind = (rung.container, rung.packaged, rung.mux_rate_bps, video.codec, video.codec_profile)
+    return (*size, *kind, video.pix_fmt, video.colour, video.burnt_in_timecode, rung.audio)
 
 
 def _raster(profile: Profile) -> int:
@@ -203,28 +207,37 @@ def _raster(profile: Profile) -> int:
     return (video.width or 0) * (video.height or 0) if video else 0
 
 
-def _twin(rung: Rung, other: Rung) -> Refusal:
+def _is_as_large(source: Source, rung: Rung) -> bool:
+    """Whether the box could have held more than the source has."""
+    if source.picture is None or rung.video is None:
+        return False
+    return source.picture.shown_size(rung.video.crop) == (rung.video.width, rung.video.height)
+
+
+def _twin(rung: Rung, other: str) -> Refusal:
     assert rung.video is not None, "only pictures can be equal"
     reason = (
         f"the source is no larger than {rung.video.width}x{rung.video.height}, "
-        f"and {other.profile} already gives that picture"
+        f"and {other} already gives that picture"
     )
     return Refusal(rung.profile, "duplicate_rung", reason)
 
 
 def _with_targets(
-    made: Sequence[tuple[Profile, Rung]], rungs: Sequence[Rung], source: Source, findings: Findings
+    made: Sequence[tuple[Profile, Rung]],
+    twins: Mapping[str, str],
+    source: Source,
+    findings: Findings,
 ) -> Targeted:
     """A rung that stands for twins has the highest of their targets."""
-    best: dict[object, Target] = {}
-    for profile, rung in made:
-        target, look = profile.video and profile.video.target, _look(profile, rung)
-        if target and (look not in best or target.value > best[look].value):
-            best[look] = target
-    looks = {rung.profile: _look(profile, rung) for profile, rung in made}
-    targets = {name: best[look] for name, look in looks.items() if look in best}
+    rungs = tuple(rung for profile, rung in made if profile.name not in twins)
+    targets: dict[str, Target] = {}
+    for profile, _ in made:
+        name, target = twins.get(profile.name, profile.name), profile.video and profile.video.target
+        if target and (name not in targets or target.value > targets[name].value):
+            targets[name] = target
     if source.picture is None:
-        return Targeted(tuple(rungs), (), (), ())
+        return Targeted(rungs, (), (), ())
     picture, inspection = source.picture, source.inspection
     inside = {one.name for one, _ in made if one.video and one.video.fit == "inside"}
     return with_targets(rungs, targets, picture, inspection, findings, optional=inside)

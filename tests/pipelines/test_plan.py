@@ -188,6 +188,24 @@ def test_a_small_source_makes_one_mobile_rung_and_a_proxy() -> None:
     assert (picture_of(planned.rungs[0]).width, picture_of(planned.rungs[0]).height) == (768, 432)
 
 
+def test_other_deliveries_of_a_picture_are_no_twins() -> None:
+    """A transport stream beside the MP4, another rate for one raster, another sound: all stay."""
+    base = profile("mobile-720p")
+    assert base.video is not None
+    others = [
+        replace(base, name="own-ts", container="ts"),
+        replace(base, name="own-8m", video=replace(base.video, max_bitrate_bps=8_000_000)),
+        replace(base, name="own-flat", video=replace(base.video, height=712)),
+    ]
+    mute = replace(profile("mobile-1080p"), audio=(), name="own-mute")
+    wanted = [base, *others, profile("mobile-1080p"), mute]
+    small = plan(*described(replace(HD, width=640, height=360), [STEREO]), wanted)
+    assert names(small) == ["own-ts", "own-flat", "own-mute"]
+    assert {one.code for one in small.refused} == {"duplicate_rung"}
+    large = plan(*described(HD, [STEREO]), wanted)
+    assert not large.refused
+
+
 def test_hd_and_mobile_1080p_both_stay_at_1080p25() -> None:
     """The labelled rung is no duplicate of the mobile one: a zone may ask for either."""
     assert names(made(HD)) == list(ladder("cn-uhd-zone").profiles)[1:]
