@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kapok.local import Show
 from kapok.local_plan import Looked, keep, plan_record, searched_plan
+from pipelines.encoding.encoders import encoder_options
 from pipelines.media import Shot
+from pipelines.planning.plan import plan
 from pipelines.planning.plan_types import Findings, Probe
 from pipelines.planning.prediction import predict
+from pipelines.profiles.profile import profile
 from pipelines.quality.search import key_of
 from pipelines.records import to_json
 from sample_media.generate import generate
 from tests.kapok.test_local import answer, kapok
-from tests.pipelines.sources import HD, STEREO, described
+from tests.pipelines.sources import HD, STEREO, UHD, call, described, smaller
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +97,53 @@ def test_what_was_found_for_the_same_bytes_is_not_sought_again(
     made = searched_plan(looked(moved), tmp_path / "scratch", silent)
     assert made.findings == found
     assert made.choices[0].basis == "probed"
+
+
+@pytest.mark.parametrize(
+    ("name", "mbps", "basis"),
+    [
+        ("mezz4k-prores422hq", 1539, "most"),  # Apple's white paper: 1475 Mb/s at 2160p50
+        ("mezz4k-xavc300", 504, "most"),
+        ("cn4k-hevc-hlg-ts", 40, "predicted"),
+    ],
+)
+def test_a_constant_rate_is_foreseen_as_it_is(name: str, mbps: int, basis: str) -> None:
+    """By the codec's own frame size, or by the rate of the transport stream, with its padding."""
+    info, inspection = described(UHD, frames=3000)
+    made = plan(info, inspection, [profile(name)])
+    (rung,) = predict(made, info, inspection, 4).rungs
+    assert rung.basis == basis
+    assert rung.size_bytes * 8 / 60e6 == pytest.approx(mbps, rel=0.02)
+
+
+def test_pcm_is_foreseen_with_all_its_samples() -> None:
+    """FLAC makes them fewer bits, PCM does not."""
+    info, inspection = described(UHD, [STEREO], frames=3000)
+    sizes = {}
+    for sounds in ([], [STEREO]):
+        made = plan(replace(info, audio=tuple(sounds)), inspection, [profile("mezz4k-prores422hq")])
+        (sizes[len(sounds)],) = predict(made, info, inspection, 4).rungs
+    sound = sizes[1].size_bytes - sizes[0].size_bytes
+    assert sound == pytest.approx(60 * 48_000 * 2 * 3, rel=0.02)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("name", ["mezz4k-prores422hq", "mezz4k-xavc300"])
+def test_noise_takes_about_what_was_foreseen(name: str, tmp_path: Path) -> None:
+    """The worst that there is; ProRes at a raster that a test has time for."""
+    wanted = profile(name) if "xavc" in name else smaller(profile(name), 640, 360)
+    info, inspection = described(UHD, frames=2)
+    made = plan(info, inspection, [wanted])
+    video = made.rungs[0].video
+    assert video is not None
+    noise = f"color=gray:s={video.width}x{video.height}:r=50,noise=alls=100:allf=t"
+    options = {**encoder_options(video), "f": made.rungs[0].container}
+    words = [word for name, value in options.items() for word in (f"-{name}", str(value))]
+    file = tmp_path / "noise"
+    picture = ("-f", "lavfi", "-i", noise, "-pix_fmt", video.pix_fmt, "-frames:v", "2")
+    call(*picture, *words, file)
+    (rung,) = predict(made, info, inspection, 4).rungs
+    assert file.stat().st_size == pytest.approx(rung.size_bytes, rel=0.1)
 
 
 def test_the_record_holds_plan_and_prediction(tmp_path: Path) -> None:
