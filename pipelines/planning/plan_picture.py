@@ -116,7 +116,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     motion = _motion(wanted, source)
     divisor = rate_divisor(motion.rate, wanted)
     rate = motion.rate / divisor
-    _refuse_other_rates(profile, wanted, rate)
+    refuse_other_rates(profile, wanted, rate)
     _refuse_low_levels(profile, wanted, Load(shape.width, shape.height, rate))
     return VideoPlan(
         codec=wanted.codec,
@@ -207,7 +207,8 @@ def _refuse_later_pictures(info: MediaInfo, inspection: Inspection) -> None:
         )
 
 
-def _refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) -> None:
+def refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) -> None:
+    """What a rung's rate may be: by its profile, its codec and its container."""
     if wanted.min_frame_rate and rate < wanted.min_frame_rate:
         raise Refused(
             "frame_rate_too_low",

@@ -15,10 +15,12 @@ from pipelines.inspection.thumbs import write_thumbs
 from pipelines.media import DynamicRange, Inspection
 from pipelines.planning.plan import plan
 from pipelines.planning.plan_colour import NOMINAL_DISPLAY
-from pipelines.planning.plan_types import Plan, Rung
+from pipelines.planning.plan_picture import refuse_other_rates
+from pipelines.planning.plan_types import Plan, Refused, Rung
 from pipelines.profiles.profile import Profile, VideoProfile, load_profiles
 from pipelines.profiles.vivid_sample import mark_vivid
 from pipelines.progress import Progress, finish
+from pipelines.rates import STANDARD_RATES
 from pipelines.running.run import run
 from pipelines.running.tools import encoder_pix_fmts, encoders, ffmpeg, versions
 from pipelines.sound.audio import encode_audio
@@ -28,6 +30,7 @@ from pipelines.verification.verify import verify
 _WIDTH, _HEIGHT = 320, 180
 _LENGTH_S, _LARGE_LENGTH_S = Fraction(1, 2), Fraction(1, 10)
 _USUAL_RATE = Fraction(25)
+_LEAST_FRAMES = 3  # of a transport stream, whose rate nobody can read of fewer
 _TAGS = {
     "sdr": "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709",
     "hlg": "format=yuv420p10le,setparams=color_primaries=bt2020:color_trc=arib-std-b67"
@@ -118,7 +121,7 @@ def _lacking(profile: Profile) -> str | None:
 
 def _make_one(profile: Profile, folder: Path) -> Generator[Progress, None, None]:
     source = folder / "source.mkv"
-    rate = (profile.video and profile.video.min_frame_rate) or _USUAL_RATE
+    rate = _rate(profile)
     yield from _make_source(profile, rate, source)
     tiny, rung = _planned(_small(profile), source, rate)
     pictures, sounds = [], []
@@ -136,6 +139,24 @@ def _make_one(profile: Profile, folder: Path) -> Generator[Progress, None, None]
     yield from verify(out, rung, tiny, source, thumbs)
 
 
+def _rate(profile: Profile) -> Fraction:
+    """The highest that the profile takes; where it names none the usual one, or the next higher."""
+    video = profile.video
+    if video is None:
+        return _USUAL_RATE
+    most = video.max_frame_rate or max(_USUAL_RATE, video.min_frame_rate or _USUAL_RATE)
+    taken = [rate for rate in STANDARD_RATES if _takes(profile, video, rate)]
+    return max((rate for rate in taken if rate <= most), default=min(taken, default=most))
+
+
+def _takes(profile: Profile, video: VideoProfile, rate: Fraction) -> bool:
+    try:
+        refuse_other_rates(profile, video, rate)
+    except Refused:
+        return False
+    return True
+
+
 def _make_source(profile: Profile, rate: Fraction, path: Path) -> Generator[Progress, None, None]:
     """Without loss; for a copy, HEVC that says what the copy has to keep."""
     arguments, folder = _source_arguments(profile, rate), path.parent
@@ -143,7 +164,7 @@ def _make_source(profile: Profile, rate: Fraction, path: Path) -> Generator[Prog
         yield from run([ffmpeg(), "-v", "error", *arguments, "-y", str(path)], writable=[folder])
         return
     bare, marked = folder / "bare.mp4", folder / "marked.mp4"
-    frames = str(int(rate * _length_s(profile)))
+    frames = str(int(rate * _length_s(profile, rate)))
     coded = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error")
     picture = arguments[: arguments.index("-i") + 2]
     video = [*picture, "-frames:v", frames, *coded, str(bare)]
@@ -157,7 +178,7 @@ def _make_source(profile: Profile, rate: Fraction, path: Path) -> Generator[Prog
 
 def _planned(profile: Profile, source: Path, rate: Fraction) -> tuple[Plan, Rung]:
     info = probe(source)
-    frames = int(rate * _length_s(profile)) if profile.video else 0
+    frames = int(rate * _length_s(profile, rate)) if profile.video else 0
     length_s = frames / rate if frames else _LENGTH_S
     inspection = Inspection(
         duration_s=length_s,
@@ -193,15 +214,15 @@ def _size(video: VideoProfile) -> tuple[int, int]:
     return _WIDTH, _HEIGHT
 
 
-def _length_s(profile: Profile) -> Fraction:
+def _length_s(profile: Profile, rate: Fraction) -> Fraction:
     large = profile.video is not None and _size(profile.video) != (_WIDTH, _HEIGHT)
-    return _LARGE_LENGTH_S if large else _LENGTH_S
+    return max(_LARGE_LENGTH_S if large else _LENGTH_S, _LEAST_FRAMES / rate)
 
 
 def _source_arguments(profile: Profile, rate: Fraction) -> list[str]:
     arguments: list[str] = []
     codecs: list[str] = []
-    length_s = _length_s(profile)
+    length_s = _length_s(profile, rate)
     if profile.video is not None:
         width, height = _size(profile.video)
         picture = f"testsrc2=s={width}x{height}:r={rate}:d={float(length_s)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from pipelines.media import ContentLight
 from pipelines.planning.plan import plan
 from pipelines.planning.plan_colour import NOMINAL_DISPLAY
 from pipelines.profiles.capabilities import lacking, prove, prove_all
-from pipelines.profiles.profile import load_profiles
+from pipelines.profiles.profile import Container, load_profiles
 from pipelines.running.tools import versions
 from pipelines.sources.probe import probe
 from tests.pipelines.sources import UHD, described
@@ -35,6 +36,26 @@ def test_this_machine_can_do_every_profile_but_those_beyond_its_libraries(tmp_pa
     for name, reason in BEYOND_IT.items():
         assert reasons[name].startswith(reason.format(versions()["ffmpeg"]))
     assert all(one.tools == versions() for one in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "least", "most"),
+    [
+        ("hd-avc-sdr", "ts", "24000/1001", "50"),  # without a constant rate from 25 on
+        ("mobile-540p", "mp4", "1", "5"),
+        ("mezz4k-xavc300", "mxf", "24", "50"),  # knows 50 and 60000/1001 alone
+    ],
+)
+def test_a_profile_is_proven_at_a_rate_that_it_can_have(
+    name: str, container: Container, least: str, most: str, tmp_path: Path
+) -> None:
+    """The least that it takes may be one that its container or codec does not know."""
+    base = load_profiles()[name]
+    assert base.video is not None
+    rates = {"min_frame_rate": Fraction(least), "max_frame_rate": Fraction(most)}
+    video = replace(base.video, **rates)  # type: ignore[arg-type]
+    own = replace(base, name="own", container=container, mux_rate_bps=None, video=video)
+    assert prove(own, tmp_path).reason is None
 
 
 def test_the_sample_of_an_hdr_profile_has_what_hdr_masters_have(tmp_path: Path) -> None:
