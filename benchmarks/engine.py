@@ -144,7 +144,7 @@ def _vmaf(clip: Clip, made: Plan, rung: Rung, path: Path, folder: Path) -> list[
     assert metric.name == "vmaf", metric
     finish(
         run(
-            compose(comparison, Window(0, made.frames, seek=False), folder),
+            compose(comparison, [Window(0, made.frames, seek=False)], folder),
             readable=comparison.files,
             writable=[folder],
             taps=dict.fromkeys(taps_of(0), len),

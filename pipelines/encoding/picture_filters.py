@@ -146,8 +146,15 @@ def with_bars(stream: Any, video: VideoPlan) -> Any:
     )
 
 
-def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 0) -> Any:
-    """Burn the source's timecode in; `first_frame` is the rung's frame that comes first.
+def with_timecode(
+    stream: Any,
+    plan: Plan,
+    video: VideoPlan,
+    first_frame: int = 0,
+    frames: range | None = None,
+) -> Any:
+    """Burn the source's timecode in; `first_frame` is the rung's frame that comes first. With
+    `frames` only these of the stream get it.
 
     A rate that timecode does not count gets the time since the first picture instead.
     """
@@ -162,6 +169,8 @@ def with_timecode(stream: Any, plan: Plan, video: VideoPlan, first_frame: int = 
         "x": "(w-tw)/2",
         "y": f"h-th-{font_size}",
     }
+    if frames is not None:
+        look["enable"] = f"between(n,{frames.start},{frames.stop - 1})"
     start = timecode_at(plan.source_timecode, plan.frame_rate or video.frame_rate, video.frame_rate)
     if start is None:
         first_s = float(first_frame / video.frame_rate)

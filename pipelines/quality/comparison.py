@@ -8,7 +8,7 @@ source ─ reference ─┬─ drop frames ─ timecode ─┬─ metrics of run
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -20,12 +20,14 @@ import ffmpeg as graph
 from pipelines.colour.colour_filters import signal, target_colour
 from pipelines.encoding.graph import split
 from pipelines.encoding.large_pictures import decoder_options
-from pipelines.encoding.picture_filters import cropped, input_options, rational
+from pipelines.encoding.picture_filters import cropped, input_options
 from pipelines.planning.plan_types import Plan, Rung, VideoPlan
 from pipelines.quality.metrics import Metric, metrics_for
 from pipelines.quality.reference import (
     Reference,
+    among,
     between,
+    counted,
     made_apart,
     reference_files,
     reference_pictures,
@@ -39,6 +41,9 @@ from pipelines.verification.samples import Span
 PIX_FMT = "yuv420p10le"  # one format for both inputs, STANDARDS.md "Quality metrics"
 WHOLE_FRAMES = 1500  # [P] up to here every frame is scored
 WINDOW_FRAMES = 25  # [P] contiguous: sub-sampling aliases with the mini-GOP
+# Of a window behind another one in the same command, before those that count: XPSNR weighs a frame
+# by the one or two before it, and took 5 dB from the first one behind a cut (measured).
+SETTLING_FRAMES = 2
 # [P] One for so many frames, where programmes have many shots, but no fewer and no more than this
 # (`docs/decisions/0009-what-proof-costs.md`).
 _WINDOW_EVERY, _FEWEST, _MOST = 375, 20, 80
@@ -131,29 +136,45 @@ def windows_of(plan: Plan, strides: Collection[Fraction], format_name: str) -> t
     if frames <= WHOLE_FRAMES:
         return (Window(0, plan.frames, seek=False),)
     sure = plan.constant_frame_rate and not (plan.clock_jumps or plan.source_pulldown)
-    if not sure or _SEEKABLE.isdisjoint(format_name.split(",")):
-        return (Window(0, ceil(WHOLE_FRAMES * slowest), seek=False),)
+    seek = sure and not _SEEKABLE.isdisjoint(format_name.split(","))
     # Every rung has the source's frames 0, shared, 2 × shared …
     shared = least_multiple([*strides, Fraction(1)]).numerator
     last = int((frames - WINDOW_FRAMES) * slowest / shared)
     count = min(_MOST, max(_FEWEST, frames // _WINDOW_EVERY))
     starts = [last * at // (count - 1) * shared for at in range(count)]
     length = ceil(WINDOW_FRAMES * slowest)
-    return tuple(Window(at, min(at + length, plan.frames), seek=True) for at in starts)
+    if not seek:  # they are counted on from one to the next
+        length = ceil((SETTLING_FRAMES + WINDOW_FRAMES) * slowest / shared) * shared
+    return tuple(Window(at, min(at + length, plan.frames), seek=seek) for at in starts)
 
 
-def compose(comparison: Comparison, window: Window, folder: Path) -> list[str]:
-    """The argv of one comparison. Frames are paired by count: equal clocks are not enough.
+def counting(windows: Sequence[Window], video: VideoPlan) -> Iterator[bool]:
+    """Of each frame that a command compares, whether its values count."""
+    for at, window in enumerate(windows):
+        for number in range(len(window.of(video))):
+            yield at == 0 or number >= SETTLING_FRAMES
+
+
+def passes_of(windows: Sequence[Window]) -> tuple[tuple[Window, ...], ...]:
+    """The windows of each command: one that reading may begin near, or all of those that are only
+    found by counting from the beginning.
+    """
+    return tuple((one,) for one in windows) if windows[0].seek else (tuple(windows),)
+
+
+def compose(comparison: Comparison, windows: Sequence[Window], folder: Path) -> list[str]:
+    """The argv of one comparison (see `passes_of`). Frames are paired by count: equal clocks are
+    not enough.
 
     Where an input ends early, the filters go on with its last frame, so the taps that `taps_of`
     names get a line a frame of each side.
     """
-    reference = split(_reference(comparison, window), len(comparison.pairs))
+    reference = split(_reference(comparison, windows), len(comparison.pairs))
     outputs: list[Any] = []
     for number, (pair, true) in enumerate(zip(comparison.pairs, reference, strict=True)):
-        shown, counts = _compared(comparison, pair, true, window, folder)
-        counted = zip(counts, taps_of(number), strict=True)
-        outputs += [graph.output(shown, "-", format="null"), *(_counted(*one) for one in counted)]
+        shown, counts = _compared(comparison, pair, true, windows, folder)
+        tapped = zip(counts, taps_of(number), strict=True)
+        outputs += [graph.output(shown, "-", format="null"), *(_counted(*one) for one in tapped)]
     argv: list[str] = graph.merge_outputs(*outputs).compile(cmd=ffmpeg())
     return argv
 
@@ -163,30 +184,34 @@ def taps_of(number: int) -> tuple[str, str]:
     return f"true{number:02}", f"seen{number:02}"
 
 
-def _reference(comparison: Comparison, window: Window) -> Any:
+def _reference(comparison: Comparison, windows: Sequence[Window]) -> Any:
     plan, stride = comparison.plan, comparison.stride
     assert plan.frame_rate is not None, "only a plan with pictures is measured"
-    first, end = window.start_frame, window.end_frame
+    first, end = windows[0].start_frame, windows[-1].end_frame
     zero_s, rate = plan.first_picture_s, plan.frame_rate
     apart = made_apart(comparison.reference, stride)
-    span = _span(zero_s, rate, first, end, apart) if window.seek else None
+    span = _span(zero_s, rate, first, end, apart) if windows[0].seek else None
+    some = [range(int(one.start_frame / apart), ceil(one.end_frame / apart)) for one in windows]
     opened = _opened(comparison.source, comparison.format_name, span, input_options(plan))
     pictures = opened[str(plan.video_track)]
-    made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, span)
-    return made.filter("trim", end_frame=ceil((end - first) / stride))
+    cut: Span | Sequence[range] = span or some
+    made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, cut)
+    frames = sum(ceil((one.end_frame - one.start_frame) / stride) for one in windows)
+    return made.filter("trim", end_frame=frames)
 
 
 def _compared(
-    comparison: Comparison, pair: Pair, true: Any, window: Window, folder: Path
+    comparison: Comparison, pair: Pair, true: Any, windows: Sequence[Window], folder: Path
 ) -> tuple[Any, tuple[Any, Any]]:
     """One pair, scored, and its two sides to be counted."""
-    frames, metrics = window.of(pair.video), comparison.metrics(pair)
+    some, metrics = [one.of(pair.video) for one in windows], comparison.metrics(pair)
     true = rung_pictures(
-        true, comparison.plan, pair.video, comparison.reference, comparison.stride, frames.start
+        true, comparison.plan, pair.video, comparison.reference, comparison.stride, some
     )
-    copies = split(_on_one_clock(true, pair), len(metrics) + 1)
-    seen = _seen(comparison, pair, frames, seek=window.seek).filter("trim", end_frame=len(frames))
-    seen, counted = split(_on_one_clock(seen, pair), 2)
+    copies = split(counted(true, pair.video.frame_rate), len(metrics) + 1)
+    seen = _seen(comparison, pair, some, seek=windows[0].seek)
+    seen = seen.filter("trim", end_frame=sum(map(len, some)))
+    seen, tapped = split(counted(seen, pair.video.frame_rate), 2)
     threads = _vmaf_threads(len(comparison.pairs))
     for metric, copy in zip(metrics, copies, strict=False):
         options = _options(metric, pair.log(metric, folder), threads)
@@ -194,7 +219,7 @@ def _compared(
         if metric.pix_fmt:
             both = [one.filter("format", pix_fmts=metric.pix_fmt) for one in both]
         seen = graph.filter(both, options.pop("filter"), **options)
-    return seen, (copies[-1], counted)
+    return seen, (copies[-1], tapped)
 
 
 def _counted(pictures: Any, tap: str) -> Any:
@@ -208,25 +233,18 @@ def _counted(pictures: Any, tap: str) -> Any:
     )
 
 
-def _seen(comparison: Comparison, pair: Pair, frames: range, *, seek: bool) -> Any:
+def _seen(comparison: Comparison, pair: Pair, some: Sequence[range], *, seek: bool) -> Any:
     video, raster = pair.video, comparison.reference.raster
-    span = _span(pair.zero_s, video.frame_rate, frames.start, frames.stop) if seek else None
+    first, end = some[0].start, some[-1].stop
+    span = _span(pair.zero_s, video.frame_rate, first, end) if seek else None
     options = decoder_options((video.width, video.height), video.codec)
     pictures = _opened(pair.rendition, pair.rung.container, span, options)["v:0"]
-    if span is not None:
-        pictures = between(pictures, span)
-    pictures = cropped(pictures, video.active)
+    pictures = cropped(between(pictures, span) if span else among(pictures, some), video.active)
     if video.shown != raster:
         pictures = pictures.filter("scale", *raster, flags="bicubic")
     # Tagged as the reference is: filters would convert one of the two where the tags differ.
     colour = target_colour(video.conversion, comparison.plan.source_colour)
     return signal(pictures.filter("format", pix_fmts=PIX_FMT), colour)
-
-
-def _on_one_clock(pictures: Any, pair: Pair) -> Any:
-    """Frame n at tick n. In seconds it would be truncated, and then pair with its neighbour."""
-    tick = 1 / pair.video.frame_rate
-    return pictures.filter("settb", rational(tick)).filter("setpts", "N")
 
 
 def _opened(path: Path, format_name: str, span: Span | None, wanted: Mapping[str, Any]) -> Any:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,16 @@ from pipelines.media import MediaInfo, VideoTrack
 from pipelines.planning.memory import score_bytes
 from pipelines.planning.plan_types import Plan, Rung
 from pipelines.progress import Progress, part
-from pipelines.quality.comparison import Comparison, Pair, Window, compose, taps_of, windows_of
+from pipelines.quality.comparison import (
+    Comparison,
+    Pair,
+    Window,
+    compose,
+    counting,
+    passes_of,
+    taps_of,
+    windows_of,
+)
 from pipelines.quality.metrics import Metric
 from pipelines.quality.reference import Reference, reference_of
 from pipelines.quality.scores import measurement
@@ -147,9 +157,10 @@ def _measure(
     windows = windows_of(plan, {pair.video.stride for pair in pairs}, info.format_name)
     readings = [_Reading(pair, comparison.metrics(pair), folder) for pair in pairs]
     commands: list[tuple[str, ...]] = []
-    for at, window in enumerate(windows):
-        share = (at / len(windows), (at + 1) / len(windows))
-        comparing = _compare(comparison, window, readings, folder)
+    passes = passes_of(windows)
+    for at, some in enumerate(passes):
+        share = (at / len(passes), (at + 1) / len(passes))
+        comparing = _compare(comparison, some, readings, folder)
         commands.append((yield from part(comparing, *share, "measuring")))
     return Scored(
         {one.profile: Scores(one.scores(), commands[0]) for one in readings if not one.fault},
@@ -172,10 +183,10 @@ class _Reading:
         self._pair, self._folder = pair, folder
         self._values: dict[Metric, list[float]] = {metric: [] for metric in metrics}
 
-    def take(self, window: Window, true: int, seen: int) -> None:
-        """Of a window in which so many frames of the source and of the rendition were compared."""
+    def take(self, windows: Sequence[Window], true: int, seen: int) -> None:
+        """Of windows in which so many frames of the source and of the rendition were compared."""
         try:
-            self._take(len(window.of(self._pair.video)), true, seen)
+            self._take(list(counting(windows, self._pair.video)), true, seen)
         except (VerificationFailed, ToolFailed) as error:
             self.fault = self.fault or error
 
@@ -185,14 +196,15 @@ class _Reading:
             for metric, values in self._values.items()
         )
 
-    def _take(self, frames: int, true: int, seen: int) -> None:
+    def _take(self, counts: Sequence[bool], true: int, seen: int) -> None:
+        frames = len(counts)
         if (true, seen) != (frames, frames):
             raise VerificationFailed(
                 f"{true} frames of the source and {seen} of the rendition stand against the"
                 f" {frames} planned: inspect the source again"
             )
         for metric, values in self._values.items():
-            values.extend(self._read(metric, frames))
+            values.extend(compress(self._read(metric, frames), counts))
 
     def _read(self, metric: Metric, frames: int) -> list[float]:
         log = self._pair.log(metric, self._folder)
@@ -204,18 +216,22 @@ class _Reading:
 
 
 def _compare(
-    comparison: Comparison, window: Window, readings: Sequence[_Reading], folder: Path
+    comparison: Comparison, windows: Sequence[Window], readings: Sequence[_Reading], folder: Path
 ) -> Generator[Progress, None, tuple[str, ...]]:
-    """One window of every pair, read into its reading."""
+    """The windows of one command, of every pair, read into its reading."""
     counts = {tap: bytearray() for at in range(len(readings)) for tap in taps_of(at)}
     finished = yield from run(
-        compose(comparison, window, folder),
+        compose(comparison, windows, folder),
         readable=comparison.files,
         writable=[folder],
-        total_frames=len(window.of(comparison.pairs[0].video)),
+        total_frames=_frames_in(windows, comparison.pairs[0]),
         taps={tap: lines.extend for tap, lines in counts.items()},
     )
     for at, reading in enumerate(readings):
         true, seen = (counts[tap].count(b"\n") for tap in taps_of(at))
-        reading.take(window, true, seen)
+        reading.take(windows, true, seen)
     return finished.argv
+
+
+def _frames_in(windows: Sequence[Window], pair: Pair) -> int:
+    return sum(len(window.of(pair.video)) for window in windows)

@@ -14,6 +14,7 @@ from pipelines.encoding.picture_filters import (
     at_full_range,
     cropped,
     deinterlaced,
+    rational,
     resampled,
     scaled,
     turned,
@@ -63,11 +64,12 @@ def reference_pictures(
     reference: Reference,
     stride: Fraction,
     pix_fmt: str,
-    span: Span | None,
+    cut: Span | Sequence[range],
 ) -> Any:
     """Nodes from the source's frames to the reference's, which are `stride` of them apart.
 
-    `span` cuts the source's frames by their times.
+    `cut` says which frames of the source remain: by their times, or by count in those before any
+    is left out (see `made_apart`).
     """
     apart = made_apart(reference, stride)
     if not plan.constant_frame_rate:
@@ -77,8 +79,7 @@ def reference_pictures(
         pictures = film(pictures, plan.source_pulldown, plan.frame_rate)
     if reference.deinterlace:
         pictures = deinterlaced(pictures, plan, each_field=apart < 1)
-    if span is not None:
-        pictures = between(pictures, span)
+    pictures = between(pictures, cut) if isinstance(cut, Span) else among(pictures, cut)
     pictures = _every(pictures, stride / apart)
     pictures = cropped(turned(pictures, plan.source_rotation_deg), reference.crop)
     enlarged = reference.raster if reference.upconverted else None
@@ -97,17 +98,26 @@ def made_apart(reference: Reference, stride: Fraction) -> Fraction:
 
 
 def rung_pictures(
-    pictures: Any, plan: Plan, video: VideoPlan, reference: Reference, stride: Fraction, first: int
+    pictures: Any,
+    plan: Plan,
+    video: VideoPlan,
+    reference: Reference,
+    stride: Fraction,
+    frames: Sequence[range],
 ) -> Any:
     """What one rung is compared with, of pictures `stride` apart: its rate and its timecode.
 
-    `first` is the rung's frame that comes first.
+    `frames` of the rung are those that remain, one stretch after the other.
     """
     pictures = _every(pictures, video.stride / stride)
     if video.burnt_in_timecode:  # in both, so that it does not count as a fault of the encoder
         width, height = reference.raster
         shown = replace(video, width=width, height=height)
-        pictures = with_timecode(pictures, plan, shown, first)
+        pictures, before = counted(pictures, video.frame_rate), 0
+        for some in frames:
+            here = range(before, before + len(some)) if len(frames) > 1 else None
+            pictures = with_timecode(pictures, plan, shown, some.start - before, here)
+            before += len(some)
     return pictures
 
 
@@ -120,6 +130,19 @@ def reference_files(videos: Sequence[VideoPlan]) -> list[Path]:
 
 def _every(pictures: Any, count: Fraction) -> Any:
     return pictures if count == 1 else pictures.filter("framestep", int(count))
+
+
+def counted(pictures: Any, rate: Fraction) -> Any:
+    """Frame n at tick n. In seconds it would be truncated, and then pair with its neighbour."""
+    return pictures.filter("settb", rational(1 / rate)).filter("setpts", "N")
+
+
+def among(pictures: Any, frames: Sequence[range]) -> Any:
+    """By count from the first; all before the last of them are decoded."""
+    if len(frames) == 1 and frames[0].start == 0:
+        return pictures
+    chosen = "+".join(f"between(n,{some.start},{some.stop - 1})" for some in frames)
+    return pictures.filter("select", chosen)
 
 
 def between(pictures: Any, span: Span) -> Any:

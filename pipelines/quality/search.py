@@ -177,7 +177,7 @@ def _scored(
     first = stretch.start_frame
     scored = Window(sample.start_frame - first, sample.end_frame - first, seek=True)
     yield from run(
-        compose(comparison, scored, folder),
+        compose(comparison, [scored], folder),
         readable=comparison.files,
         writable=[folder],
         taps={tap: len for at in range(len(comparison.pairs)) for tap in taps_of(at)},

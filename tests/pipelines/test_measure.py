@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,16 @@ from pipelines.facts import Measurement
 from pipelines.media import Colour, MediaInfo, VideoTrack
 from pipelines.planning.plan_types import Plan, Rung
 from pipelines.progress import finish
-from pipelines.quality.comparison import Comparison, Pair, Window, compose, taps_of, windows_of
+from pipelines.quality.comparison import (
+    Comparison,
+    Pair,
+    Window,
+    compose,
+    counting,
+    passes_of,
+    taps_of,
+    windows_of,
+)
 from pipelines.quality.measure import Scored, Scores, measure, measured_together
 from pipelines.quality.metrics import comparison_raster, metrics_for
 from pipelines.quality.reference import Reference
@@ -191,8 +201,8 @@ def test_a_window_of_a_long_programme_is_the_same_frames_of_both(tmp_path: Path)
     first_s = Fraction(frame_times(source)[0])
     plan = replace(PLAN, frames=400, first_picture_s=first_s)
     pair = Pair(replace(RUNG, video=replace(VIDEO, frames=400)), copy)
-    window = Window(301, 321, seek=True)
-    assert xpsnrs(Comparison(source, plan, SAME, (pair,)), window, tmp_path) == [[100.0] * 20]
+    windows = [Window(301, 321, seek=True)]
+    assert xpsnrs(Comparison(source, plan, SAME, (pair,)), windows, tmp_path) == [[100.0] * 20]
 
 
 @pytest.mark.media
@@ -204,7 +214,7 @@ def test_a_window_of_a_transport_stream_is_the_same_frames(tmp_path: Path) -> No
     handmade.call("-i", file, "-c", "copy", "-muxdelay", "1.2", stream)
     rung = replace(RUNG, container="ts", video=replace(VIDEO, frames=400))
     comparison = Comparison(source, replace(PLAN, frames=400), SAME, (Pair(rung, stream),))
-    assert xpsnrs(comparison, Window(301, 321, seek=True), tmp_path) == [[100.0] * 20]
+    assert xpsnrs(comparison, [Window(301, 321, seek=True)], tmp_path) == [[100.0] * 20]
 
 
 @pytest.mark.media
@@ -214,7 +224,7 @@ def test_nothing_is_decoded_after_a_window(tmp_path: Path) -> None:
     copy = encode(source, tmp_path / "copy.mp4", EXACT)
     pair = Pair(replace(RUNG, video=replace(VIDEO, frames=400)), copy)
     comparison = Comparison(source, replace(PLAN, frames=400), SAME, (pair,))
-    program, *words = compose(comparison, Window(20, 40, seek=True), tmp_path)
+    program, *words = compose(comparison, [Window(20, 40, seek=True)], tmp_path)
     words = [re.sub(r"^pipe:\w+$", str(tmp_path / "counts"), word) for word in words]
     done = subprocess.run(
         [program, "-nostdin", "-v", "verbose", *words], capture_output=True, text=True, check=True
@@ -234,22 +244,88 @@ def test_a_window_is_the_same_moment_for_rungs_of_other_rates(tmp_path: Path) ->
     rung = replace(RUNG, video=replace(VIDEO, frames=400))
     pairs = (Pair(rung, fast), Pair(replace(RUNG, profile="slow", video=video), slow))
     comparison = Comparison(source, replace(PLAN, frames=400), SAME, pairs)
-    found = xpsnrs(comparison, Window(300, 341, seek=True), tmp_path)
+    found = xpsnrs(comparison, [Window(300, 341, seek=True)], tmp_path)
     assert found == [[100.0] * 41, [100.0] * 21]
 
 
-def xpsnrs(comparison: Comparison, window: Window, folder: Path) -> list[list[float]]:
-    """The values of a window, of each pair; both sides had as many frames, by their counts."""
+@pytest.mark.media
+def test_a_long_programme_is_scored_all_over_where_nothing_can_be_sought(tmp_path: Path) -> None:
+    """Not by its bars and slate alone: of an AVI whose second half is spoilt that is seen."""
+    source = tmp_path / "source.avi"
+    bars = f"testsrc2=s=96x54:r=25,{handmade.TAGS}"
+    handmade.call("-f", "lavfi", "-i", bars, "-frames:v", "1600", "-c:v", "ffv1", source)
+    video = replace(VIDEO, width=96, height=54, frames=1600)
+    rung, plan = replace(RUNG, video=video, audio=()), replace(PLAN, frames=1600, video_track=0)
+    silent = replace(EXACT, audio_codec=("-an",))
+    exact = encode(source, tmp_path / "exact.mp4", silent)
+    spoilt = encode(
+        source, tmp_path / "spoilt.mp4", replace(silent, picture="boxblur=4:enable='gte(n,800)'")
+    )
+    right = scored(source, exact, tmp_path, rung, plan)["xpsnr"]
+    assert (right.mean, right.p5, right.frames) == (100, 100, 20 * 25)
+    wrong = scored(source, spoilt, tmp_path, rung, plan)["xpsnr"]
+    assert mean(wrong) < 70
+
+
+PLACES = [Window(at, at + 20, seek=False) for at in (0, 150, 380)]
+
+
+@pytest.mark.media
+def test_windows_are_counted_where_nothing_can_be_sought(tmp_path: Path) -> None:
+    """The same frames of an AVI and of rungs of its rate and half of it, in one command."""
+    fast = encode(handmade.make_source(tmp_path, frames=400), tmp_path / "fast.mp4", EXACT)
+    source = tmp_path / "source.avi"
+    handmade.call("-i", fast, "-map", "0:v", "-c:v", "ffv1", source)
+    slow = encode(fast, tmp_path / "slow.mp4", replace(EXACT, picture="framestep=2"))
+    video = replace(VIDEO, frames=200, frame_rate=Fraction(25, 2), rate_divisor=2)
+    rung = replace(RUNG, video=replace(VIDEO, frames=400))
+    pairs = (Pair(rung, fast), Pair(replace(RUNG, profile="slow", video=video), slow))
+    comparison = Comparison(source, replace(PLAN, frames=400, video_track=0), SAME, pairs)
+    assert xpsnrs(comparison, PLACES, tmp_path) == [[100.0] * 60, [100.0] * 30]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(25, 2)])
+def test_counted_windows_have_their_own_timecode(rate: Fraction, tmp_path: Path) -> None:
+    """In the reference as in the proxy; a rate that timecode does not count shows the time."""
+    source = handmade.make_source(tmp_path, rate, frames=400)
+    video = replace(VIDEO, frames=400, frame_rate=rate, burnt_in_timecode=True, crf=10.0)
+    rung = replace(RUNG, video=video, audio=())
+    plan = replace(handmade.plan_at(rate), frames=400, rungs=(rung,), source_timecode="10:00:00:00")
+    chunk = replace(plan.chunks[0], end_frame=400)
+    proxy = finish(encode_chunk(source, plan, chunk, tmp_path)).files[rung.profile]
+    comparison = Comparison(source, plan, SAME, (Pair(rung, proxy),))
+    (right,) = xpsnrs(comparison, PLACES, tmp_path)
+    one = [Window(380, 400, seek=True)]
+    alone = xpsnrs(comparison, one, tmp_path)[0]
+    assert right[-len(alone) :][2:] == pytest.approx(alone[2:], abs=0.01)
+    head = xpsnrs(comparison, PLACES[:1], tmp_path)[0]
+    assert right[: len(head)] == pytest.approx(head, abs=0.01)
+    (bare,) = xpsnrs(replace(comparison, pairs=(without_timecode(rung, proxy),)), PLACES, tmp_path)
+    assert min(right) > max(bare) + 3
+
+
+def without_timecode(rung: Rung, rendition: Path) -> Pair:
+    assert rung.video is not None
+    return Pair(replace(rung, video=replace(rung.video, burnt_in_timecode=False)), rendition)
+
+
+def xpsnrs(comparison: Comparison, windows: Sequence[Window], folder: Path) -> list[list[float]]:
+    """The values of windows, of each pair; both sides had as many frames, by their counts."""
     counts = {tap: bytearray() for at in range(len(comparison.pairs)) for tap in taps_of(at)}
     finish(
         run(
-            compose(comparison, window, folder),
+            compose(comparison, windows, folder),
             readable=comparison.files,
             writable=[folder],
             taps={tap: lines.extend for tap, lines in counts.items()},
         )
     )
-    expected = [len(window.of(pair.video)) for pair in comparison.pairs for _ in range(2)]
+    expected = [
+        sum(len(window.of(pair.video)) for window in windows)
+        for pair in comparison.pairs
+        for _ in range(2)
+    ]
     assert [lines.count(b"\n") for lines in counts.values()] == expected
     logs = [pair.log(comparison.metrics(pair)[1], folder) for pair in comparison.pairs]
     return [xpsnr_values(log.read_text()) for log in logs]
@@ -333,12 +409,23 @@ def test_windows_are_as_long_for_the_slowest_rung() -> None:
     assert {len(window.of(third)) for window in windows} == {25}
 
 
-def test_where_seeking_is_not_exact_only_the_head_is_scored() -> None:
+def test_where_seeking_is_not_exact_the_same_moments_are_scored_in_one_decode() -> None:
     """AVI has no presentation times, and a resampled source no fixed ones."""
-    head, plan = (Window(0, 1500, seek=False),), replace(PLAN, frames=9000)
-    assert windows_of(plan, {1}, "avi") == head
-    assert windows_of(replace(plan, constant_frame_rate=False), {1}, "mxf") == head
-    assert windows_of(plan, {1, 2}, "avi") == (Window(0, 3000, seek=False),)
+    plan = replace(PLAN, frames=9000)
+    sought = windows_of(plan, {1, 2}, "mxf")
+    # Each but the first begins with two frames that do not count.
+    counted = tuple(
+        Window(one.start_frame, min(one.start_frame + 54, 9000), seek=False) for one in sought
+    )
+    assert windows_of(plan, {1, 2}, "avi") == counted
+    counts = list(counting(counted[:2], replace(VIDEO, frames=9000)))
+    assert [at for at, yes in enumerate(counts) if not yes] == [54, 55]
+    assert windows_of(replace(plan, constant_frame_rate=False), {1, 2}, "mxf") == counted
+    assert passes_of(sought) == tuple((window,) for window in sought)
+    assert passes_of(counted) == (counted,)
+    film = windows_of(replace(plan, clock_jumps=True), {Fraction(5, 4), Fraction(5, 2)}, "mxf")
+    assert {window.start_frame % 5 for window in film} == {0}
+    assert {(window.end_frame - window.start_frame) % 5 for window in film} == {0}
 
 
 UHD = MediaInfo(
