@@ -159,6 +159,8 @@ class _Pull:
         self._pass(organisation_id, entry)
 
     def _pass(self, organisation_id: str, entry: Entry) -> None:
+        if self.failed and entry["cursor"] in self._place.taken:
+            return  # thousands may lie behind a gap, and are known
         self._place = self._place.after(entry["cursor"], gap=bool(self.failed))
         self._record.move(organisation_id, self._place)
 

@@ -236,7 +236,8 @@ class SubtitleFault:
 @dataclass(frozen=True, slots=True)
 class LaterTrack:
     """One that begins in the middle of a file, and is in no rendition. `kind` is `picture`,
-    `sound`, `subtitle` or what else ffmpeg calls it; where it begins may not be known.
+    `second picture` where the first goes on beside it, `sound`, `subtitle` or what else ffmpeg
+    calls it; where it begins may not be known.
     """
 
     kind: str

@@ -171,8 +171,9 @@ class MinioStore:
     def put_file(self, path: Path, key: str, check: Callable[[], None] = never) -> None:
         self.prepare()
         size_bytes = path.stat().st_size
-        if self._holds(key, size_bytes):
-            return
+        with path.open("rb") as file:
+            if self._holds(key, size_bytes, file):
+                return
         with self._errors(key), path.open("rb") as file:
             self._client.put_object(
                 self._bucket,
@@ -186,7 +187,7 @@ class MinioStore:
 
     def put_bytes(self, content: bytes, key: str) -> None:
         self.prepare()
-        if self._holds(key, len(content)):
+        if self._holds(key, len(content), BytesIO(content)):
             return
         with self._errors(key):
             self._client.put_object(self._bucket, key, BytesIO(content), len(content))
@@ -245,13 +246,16 @@ class MinioStore:
         """Nothing: the server itself drops the transfers that nobody finished."""
         return []
 
-    def _holds(self, key: str, size_bytes: int) -> bool:
-        """Keys name one attempt of one step: an object of the same size there is the same one."""
+    def _holds(self, key: str, size_bytes: int, content: BinaryIO) -> bool:
+        """Keys name one attempt of one step, but for those that a restored catalogue gives again:
+        so what is there is compared.
+        """
         try:
             found = self.stat(key).size_bytes
         except ObjectMissing:
             return False
-        if found != size_bytes:
+        stored = self.open_range(key, 0, size_bytes)
+        if found != size_bytes or any(block != content.read(len(block)) for block in stored):
             raise ObjectExists(f"{key} already holds something else: objects are never changed")
         return True
 

@@ -26,10 +26,10 @@ def own_store(database: Database, objects: ObjectStore) -> None:
         mine = events.first_hash(session)
     if mine is None:
         raise CatalogueUnavailable("the catalogue is empty: run `kapok migrate` first")
-    objects.prepare()
     try:
         theirs = objects.read_bytes(KEY, MOST_BYTES)
     except ObjectMissing:
+        objects.prepare()
         with suppress(ObjectExists):
             objects.put_bytes(mine.encode(), KEY)
         theirs = objects.read_bytes(KEY, MOST_BYTES)  # somebody else may have come first
@@ -44,6 +44,7 @@ def own_store(database: Database, objects: ObjectStore) -> None:
 def own_store_at_start(database: Database, objects: ObjectStore) -> None:
     """`own_store`, where the servers are there; else the sweeper asks before it deletes."""
     try:
+        objects.prepare()
         own_store(database, objects)
     except KapokError as error:
         if not error.retryable:

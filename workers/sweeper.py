@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 import dramatiq
 
@@ -53,7 +54,7 @@ class Sweeper:
         self._ended = threading.Event()
         self._resend_after_s = 0.0  # a new process may follow one whose queue died with it
         self._answering_since = self._steady_since = time.monotonic()
-        self._steady_s = steady_s
+        self._steady_s, self._ahead_s = steady_s, 0.0
         self._listed_at = -LIST_EVERY_S
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -70,7 +71,7 @@ class Sweeper:
             if abs(time.time() - time.monotonic() - ahead_s) > 1:
                 # The machine slept or its clock was set: holders must renew before they are judged.
                 ahead_s = time.time() - time.monotonic()
-                self._answering_since = self._steady_since = time.monotonic()
+                self._answering_since = time.monotonic()
             self.sweep()
 
     def sweep(self) -> None:
@@ -141,10 +142,10 @@ class Sweeper:
         So it is after a restore, and after a failover that lost a commit: the master is taken, as
         its client was told.
         """
-        if time.monotonic() - self._steady_since < self._steady_s:
-            return  # a clock that is days ahead would end every upload
         with self._database.read() as session:
             moment = now(session)
+            if not self._is_steady(moment):
+                return
             late = uploads.late_uploads(session, moment, self._settings.unproven_ttl_s)
 
         def end(upload: Upload) -> None:
@@ -156,6 +157,15 @@ class Sweeper:
                     uploads.expire_upload(session, upload, moment)
 
         each(late, end)
+
+    def _is_steady(self, moment: datetime) -> bool:
+        """Whether the catalogue's clock went on evenly for a while: one that was set days ahead
+        would end every upload.
+        """
+        ahead_s = moment.timestamp() - time.monotonic()
+        if abs(ahead_s - self._ahead_s) > 1:
+            self._ahead_s, self._steady_since = ahead_s, time.monotonic()
+        return time.monotonic() - self._steady_since >= self._steady_s
 
     def _remove_dead_workers(self) -> None:
         """As leases are judged: not soon after the catalogue was away."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from api.auth import Action, Caller, Reader, Uploader
+from api.auth import Caller, Reader, Uploader
 from api.backend import Backend, BackendDep
 from api.idempotency import Answer, Ticket, TicketDep, answer_once, answered
 from api.links import expiry
@@ -112,9 +112,7 @@ def sign_parts(
     upload_id: str, body: model.PartNumbers, backend: BackendDep, caller: Uploader
 ) -> model.SignedParts:
     """Signed URLs, each for one PUT of a part straight to the store. Ask again when they expire."""
-    row = _find_open(backend, caller, upload_id)
-    _may_go_on(caller, row)
-    row = _begun(backend, row)
+    row = _begun(backend, _find_open(backend, caller, upload_id))
     with backend.database.begin() as session:
         uploads.keep_open(session, row, expiry(backend.settings.upload_ttl_s))
     ttl_s = backend.settings.signed_url_ttl_s
@@ -148,7 +146,6 @@ def complete_upload(
     """All parts are sent: begin the job, whose first step proves the bytes. `Location` names it."""
     declared = body.declared() if body is not None else {}
     found = _find(backend, caller, upload_id)
-    _may_go_on(caller, found)
     if found.state == "open":
         uploads.agreeing(found, declared)  # else the parts would be gone for nothing
         with backend.database.begin() as session:  # it must not expire while the store is at it
@@ -186,12 +183,6 @@ def abort_upload(upload_id: str, backend: BackendDep, caller: Uploader) -> None:
 def _find(backend: Backend, caller: Caller, upload_id: str) -> schema.Upload:
     with backend.database.read() as session:
         return uploads.get_upload(session, caller.organisation_id, upload_id)
-
-
-def _may_go_on(caller: Caller, row: schema.Upload) -> None:
-    """What is sent to an upload that ends in a zone is published on its own."""
-    if row.request.get("zone") is not None:
-        caller.require(Action.PUBLISH)
 
 
 def _find_open(backend: Backend, caller: Caller, upload_id: str) -> schema.Upload:

@@ -12,7 +12,7 @@ from pipelines.media import LaterTrack, MediaInfo
 from pipelines.progress import Progress
 from pipelines.sources.ask_stream import ask_later
 
-_KINDS = {"video": "picture", "audio": "sound"}
+_KINDS = {"video": "picture", "beside": "second picture", "audio": "sound"}
 _MOST_PLACES = 50  # [P] each takes a look at some megabytes
 
 

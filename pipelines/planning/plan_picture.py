@@ -230,7 +230,12 @@ def refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) -
 
 def _refuse_low_levels(profile: Profile, wanted: VideoProfile, picture: Load) -> None:
     """X264 would write the level all the same, x265 refuse it or lower the cap."""
-    load = replace(picture, bitrate_bps=wanted.max_bitrate_bps, buffer_bits=wanted.buffer_bits)
+    load = replace(
+        picture,
+        bitrate_bps=wanted.max_bitrate_bps,
+        buffer_bits=wanted.buffer_bits,
+        pix_fmt=wanted.pix_fmt,
+    )
     if wanted.level and (
         why := ", ".join(beyond(wanted.codec, wanted.level, wanted.codec_profile, load))
     ):

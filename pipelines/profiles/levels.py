@@ -73,6 +73,7 @@ class Load:
     frame_rate: Fraction | None = None
     bitrate_bps: Fraction | int | None = None
     buffer_bits: Fraction | int | None = None
+    pix_fmt: str | None = None
 
 
 def beyond(codec: str, level: str, codec_profile: str | None, load: Load) -> Iterator[str]:
@@ -82,13 +83,21 @@ def beyond(codec: str, level: str, codec_profile: str | None, load: Load) -> Ite
         return
     if load.width and load.height:
         yield from _raster_beyond(codec, limits, load.width, load.height, load.frame_rate)
-    share = _H264_RATES.get(codec_profile or "", Fraction(1)) if codec == "h264" else Fraction(1)
+    named = codec_profile or _by_x264(load.pix_fmt or "")
+    share = _H264_RATES.get(named, Fraction(1)) if codec == "h264" else Fraction(1)
     for what, value, most in (
         ("a cap of {} bit/s", load.bitrate_bps, limits.bitrate_bps * share),
         ("a buffer of {} bits", load.buffer_bits, limits.buffer_bits * share),
     ):
         if value is not None and value > most:
             yield f"{what.format(value)} (at most {most})"
+
+
+def _by_x264(pix_fmt: str) -> str:
+    """The profile that x264 writes where none is asked for."""
+    if "422" in pix_fmt:
+        return "high422"
+    return "high10" if "10" in pix_fmt else "high"
 
 
 def _raster_beyond(

@@ -316,6 +316,7 @@ def _level_faults(video: Table, codec: str) -> Iterator[str]:
         frame_rate=rate,
         bitrate_bps=cap,
         buffer_bits=buffer,
+        pix_fmt=pix_fmt if isinstance(pix_fmt := video.get("pix_fmt"), str) else None,
     )
     named = codec_profile if isinstance(codec_profile, str) else None
     for fault in beyond(codec, level, named, load):

@@ -125,10 +125,18 @@ def _supplemented(package: _Package, tracks: Sequence[str]) -> list[_Package]:
 
 
 def _maps_near(folder: Path) -> list[Path]:
-    near = {one for place in (folder, folder.parent) for one in place.iterdir() if one.is_dir()}
-    folders = [one for one in near if not one.is_symlink() and one != folder]
-    maps = [one / name for one in folders for name in ASSET_MAPS]
-    return sorted(one for one in maps if one.is_file() and not one.is_symlink())
+    """In the folders of this one, and of the one that it stands in; of those that can be read."""
+    near = {one for place in (folder, folder.parent) for one in _within(place)} - {folder}
+    maps = [one for place in near if place.is_dir() for one in _within(place)]
+    return sorted(one for one in maps if one.name in ASSET_MAPS and one.is_file())
+
+
+def _within(place: Path) -> list[Path]:
+    """What stands in a folder and is no link; nothing of one that may not be read."""
+    try:
+        return [one for one in place.iterdir() if not one.is_symlink()]
+    except OSError:
+        return []
 
 
 def _maps(packages: Sequence[_Package]) -> str:

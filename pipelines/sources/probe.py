@@ -160,7 +160,7 @@ def _video_tracks(
 
 def _with_chroma(path: Path, video: tuple[VideoTrack, ...]) -> tuple[VideoTrack, ...]:
     """Where the samples of colour stand, by ffprobe: PyAV does not tell."""
-    if not any(track.pix_fmt.startswith("yuv420p") for track in video):
+    if not any(track.pix_fmt.startswith(("yuv420p", "yuvj420p")) for track in video):
         return video
     entries = "stream=index,chroma_location"
     try:

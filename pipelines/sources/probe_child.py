@@ -177,21 +177,26 @@ def print_shapes(path: str, formats: str, track: str) -> None:
 
 def print_later(path: str, formats: str, places: str) -> None:
     """Print the streams that a transport stream has from these places in bytes on, and not at its
-    beginning: kind, codec, PID and the first such place of each.
+    beginning: kind, codec, PID and the first such place of each. The kind of a picture that stands
+    beside one of the beginning is `beside`.
 
     A picture counts if something of it is there: tables name what is never sent.
     """
     av.logging.set_level(av.logging.ERROR)
     with _opened(path, formats) as container:
         known = {stream.id for stream in container.streams}
+        pictures = {stream.id for stream in container.streams.video}
     told: list[tuple[str, str, int, int]] = []
     for place in map(int, places.split(",")):
         with Path(path).open("rb") as file:
             file.seek(place)
-            for kind, name, pid in _streams_from(_Pipe(file)):
+            there = _streams_from(_Pipe(file))
+            goes_on = not pictures.isdisjoint(pid for kind, _, pid in there if kind == "video")
+            for kind, name, pid in there:
                 if pid not in known:
                     known.add(pid)
-                    told.append((kind, name, pid, place))
+                    beside = kind == "video" and goes_on
+                    told.append(("beside" if beside else kind, name, pid, place))
     json.dump(told, sys.stdout)
 
 

@@ -212,9 +212,11 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
 
 
 def _shape(planned: VideoPlan, found: PictureReading) -> Fraction | None:
-    """What the container of AVS2 leaves out its own headers say, and ffprobe does not read them."""
-    unread = planned.sample_aspect_ratio if planned.codec == "avs2" else None
-    return found.sample_aspect_ratio or unread
+    """What the container of AVS2 leaves out its own headers say, and ffprobe does not read them. Of
+    a master that says nothing plans said 1 before.
+    """
+    unsaid = planned.codec == "avs2" or (planned.lossless and planned.sample_aspect_ratio == 1)
+    return found.sample_aspect_ratio or (planned.sample_aspect_ratio if unsaid else None)
 
 
 def _caption_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:

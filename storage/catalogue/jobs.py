@@ -25,6 +25,7 @@ from storage.schema import Asset, Job, Step, StepDependency, Upload
 
 SYSTEM = "system"
 _PLANS_LOOKED_AT = 20
+_MEASURED = frozenset({"thumbs", "data_channels", "later"})  # an older inspection lacks some
 
 
 def get_job(session: Session, organisation_id: str, job_id: str) -> Job:
@@ -132,7 +133,7 @@ def start_job(session: Session, asset: Asset, request: Mapping[str, Any], actor:
     inspect = NewStep("inspect", "inspect the source", {})
     plan = NewStep("plan", "plan the renditions", {})
     seen = asset.inspection or {}
-    stale = "thumbs" not in seen or "source_colour" in request
+    stale = not seen.keys() >= _MEASURED or "source_colour" in request
     stale = stale or not inspected_as_asked(asset.media or {}, request)
     fresh = stale or _lacks(session, asset, request)
     add_steps(session, job, [inspect, replace(plan, after=("inspect",))] if fresh else [plan])

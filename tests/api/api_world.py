@@ -100,6 +100,8 @@ INSPECTION = {
     ],
     "storyboard": {"vtt": "storyboard.vtt", "images": ["sprite-001.jpg"]},
     "thumbs": {"pictures": "thumbs.mkv", "times": None},
+    "data_channels": [],
+    "later": [],
     "waveform": "waveform.json",
 }
 

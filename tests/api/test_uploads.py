@@ -297,19 +297,3 @@ def test_more_renditions_of_an_asset_are_a_new_job(
         assert [step.kind for step in jobs.job_steps(session, job_id)] == ["plan"]
     assert next(job["id"] for job in admin.get(path).json()["data"]) == job_id
     refused(admin.post(path, json={"profiles": ["x"]}), 422, "unknown_profile")
-
-
-def test_what_ends_in_a_zone_is_sent_by_who_may_publish(
-    org: api_world.Organisation, admin: httpx.Client
-) -> None:
-    """Else an uploader's own file would be published in the place of the one that was meant."""
-    org.zone("open")
-    upload = begin(admin, zone="open")
-    uploader, path = org.client("uploader"), f"/v1/uploads/{upload['id']}"
-
-    detail = refused(uploader.post(f"{path}/parts", json={"numbers": [1]}), 403, "forbidden")
-    refused(uploader.post(f"{path}/complete"), 403, "forbidden")
-
-    assert "publish" in detail
-    send(admin, upload, CONTENT, 1, 2)
-    assert admin.post(f"{path}/complete").status_code == 202

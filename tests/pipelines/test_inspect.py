@@ -404,6 +404,27 @@ def test_a_track_that_appears_in_the_middle_fails_nothing(tmp_path: Path) -> Non
     ]
 
 
+def test_a_second_picture_that_begins_later_takes_nothing_from_the_first(tmp_path: Path) -> None:
+    """Sign language for one programme of an evening."""
+    coded = ("-c:v", "mpeg2video", "-muxrate", "8M")  # the middle is farther on than ffmpeg looks
+    picture = clips.generated("testsrc2=s=64x36:r=25:d=8")
+    parts = []
+    for number in range(3):
+        tracks = ("-map", "0:v") * (2 if number == 1 else 1)
+        late = ("-output_ts_offset", str(8 * number))
+        parts.append(clips.make(tmp_path / f"{number}.ts", *picture, *tracks, *late, *coded))
+    recorded = tmp_path / "recorded.ts"
+    recorded.write_bytes(b"".join(part.read_bytes() for part in parts))
+    info = probe(recorded)
+    images = tmp_path / "images"
+    images.mkdir()
+
+    found = finish(inspect(recorded, info, images))
+
+    assert [one.kind for one in found.later] == ["second picture"]
+    assert plan(info, found, [profile("mobile-540p")]).refused == ()
+
+
 @pytest.mark.parametrize("numbers", [(256, 512, 256), (256, 512)])
 def test_pictures_that_go_on_under_another_pid_are_told_of_and_refused(
     numbers: tuple[int, ...], tmp_path: Path

@@ -251,7 +251,7 @@ def test_rates_are_exact(written: Path) -> None:
         (
             'fit = "inside"',
             'fit = "inside"\nlevel = "4"\nmax_bitrate_bps = 30_000_000\nbuffer_bits = 30_000_000',
-            "video.level is '4': one that allows a cap of 30000000 bit/s (at most 20000000); video",
+            "video.level is '4': one that allows a cap of 30000000 bit/s (at most 25000000)",
         ),
         ("[video]", "[video", "is not TOML"),
         ("[video]", "video = 3\n[other]", "video: Input should be a dictionary"),

@@ -24,6 +24,8 @@ RUNGS = [
 ]
 PLAN = {"refused": [{"profile": "cn4k-hevc-hlg", "code": "would_upscale", "reason": "small"}]}
 FACTS = {"sha256": "cd" * 32, "size_bytes": 1000}
+SEEN = {"frames": 1, "thumbs": None, "data_channels": [], "later": []}
+INSPECTED, AGAIN = ["plan the renditions"], ["inspect the source", "plan the renditions"]
 
 
 def planned(world: World, *more: NewStep) -> tuple[Job, dict[str, str]]:
@@ -299,10 +301,11 @@ def test_a_ready_asset_stays_ready_when_a_later_job_fails(world: World) -> None:
 @pytest.mark.parametrize(
     ("seen", "steps"),
     [
-        ({"frames": 1, "thumbs": None}, ["plan the renditions"]),
-        ({"frames": 1}, ["inspect the source", "plan the renditions"]),
+        (SEEN, INSPECTED),
+        ({"frames": 1}, AGAIN),
+        ({"frames": 1, "thumbs": None}, AGAIN),
     ],
-    ids=["inspected", "by a version without thumbnails"],
+    ids=["inspected", "by a version without thumbnails", "by one that took data for sound"],
 )
 def test_another_job_of_an_inspected_asset_begins_with_its_plan(
     seen: dict[str, object], steps: list[str], world: World
@@ -322,7 +325,6 @@ def test_another_job_of_an_inspected_asset_begins_with_its_plan(
     assert second.request == {"profiles": ["archive-ffv1"]}
 
 
-INSPECTED, AGAIN = ["plan the renditions"], ["inspect the source", "plan the renditions"]
 MEASURED = {"max_cll_cd_m2": 900, "max_fall_cd_m2": 300}
 
 
@@ -347,7 +349,7 @@ def test_pq_has_its_light_measured_where_no_inspection_has(
 
     def inspected(session: Session) -> Job:
         row = assets.get_asset(session, world.organisation_id, asset.id)
-        seen = {"thumbs": None, "light": light}
+        seen = {**SEEN, "light": light}
         assets.record_inspection(session, row, {"format": "mxf"}, seen, "p/")
         return jobs.start_job(session, row, request_made, "key_test")
 
@@ -357,8 +359,8 @@ def test_pq_has_its_light_measured_where_no_inspection_has(
 @pytest.mark.parametrize(
     ("seen", "steps"),
     [
-        ({"thumbs": None}, AGAIN),
-        ({"thumbs": None, "active_picture": None}, INSPECTED),
+        (SEEN, AGAIN),
+        ({**SEEN, "active_picture": None}, INSPECTED),
     ],
 )
 def test_bars_that_are_to_be_cropped_are_measured_where_no_inspection_has(
@@ -389,7 +391,7 @@ def test_a_colour_that_a_person_states_is_looked_at_and_written_down(
 
     def stated(session: Session) -> Job:
         row = assets.get_asset(session, world.organisation_id, asset.id)
-        assets.record_inspection(session, row, {"format": "mxf"}, {"thumbs": None}, "p/")
+        assets.record_inspection(session, row, {"format": "mxf"}, SEEN, "p/")
         return jobs.start_job(session, row, request_made, "key_test")
 
     after = world.read(events.head)
@@ -420,7 +422,7 @@ def test_another_programme_is_inspected_anew(
 
     def again(session: Session) -> Job:
         row = assets.get_asset(session, world.organisation_id, asset.id)
-        assets.record_inspection(session, row, media, {"thumbs": None}, "p/")
+        assets.record_inspection(session, row, media, SEEN, "p/")
         request = {"profiles": ["archive-ffv1"], "programme": asked}
         return jobs.start_job(session, row, request, "key_test")
 
@@ -452,7 +454,7 @@ def test_a_job_is_not_retried_with_another_programmes_inspection(world: World) -
 
     def inspected_again(session: Session) -> None:
         row = assets.get_asset(session, world.organisation_id, asset.id)
-        assets.record_inspection(session, row, {"programme": 101}, {"thumbs": None}, "p/")
+        assets.record_inspection(session, row, {"programme": 101}, SEEN, "p/")
         jobs.record_plan(session, job, {"programme": 102}, [])
 
     world.write(inspected_again)

@@ -123,6 +123,8 @@ def test_an_object_is_written_once(store: ObjectStore, tmp_path: Path) -> None:
         store.put_file(other, "assets/a.mp4")
     with pytest.raises(ObjectExists):
         store.put_bytes(b"other bytes", "assets/a.mp4")
+    with pytest.raises(ObjectExists):  # of the same size, as a constant rate gives
+        store.put_bytes(b"third", "assets/a.mp4")
     assert store.read_bytes("assets/a.mp4", 100) == b"first"
 
 

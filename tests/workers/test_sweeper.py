@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -185,6 +185,15 @@ def test_no_upload_expires_before_the_clock_has_been_steady(embedded: Bench) -> 
     _sweeper(embedded, steady_s=60).sweep()
     with embedded.database.read() as session:
         assert session.get_one(Upload, upload_id).state == "open"
+
+
+def test_a_clock_that_is_set_has_to_be_steady_anew(embedded: Bench) -> None:
+    """It is the catalogue's own, which may be another machine's."""
+    sweeper = _sweeper(embedded, steady_s=0.2)
+    assert not sweeper._is_steady(datetime.now(UTC))
+    time.sleep(0.3)
+    assert sweeper._is_steady(datetime.now(UTC))
+    assert not sweeper._is_steady(datetime.now(UTC) + timedelta(days=3))
 
 
 def test_a_master_whose_completion_the_catalogue_lost_is_taken_not_deleted(bench: Bench) -> None:
