@@ -256,7 +256,8 @@ class Stack:
             process.stop()
 
 
-# What a row may name: an object, all that lies under a prefix, or the parts of an open upload.
+# What a row may name: an object, all that lies under a prefix, or the parts of an open upload; and
+# whose the store is.
 NAMED = """
     SELECT 'objects/' || source_key FROM assets
     UNION SELECT 'objects/' || key FROM renditions WHERE key IS NOT NULL
@@ -265,6 +266,7 @@ NAMED = """
     UNION SELECT 'objects/' || prefix FROM packages
     UNION SELECT 'objects/' || key FROM uploads WHERE state IN ('complete', 'verified')
     UNION SELECT 'multipart/' || store_upload_id || '/' FROM uploads WHERE state = 'open'
+    UNION SELECT 'objects/kapok-catalogue'
     UNION SELECT 'objects/work/' || job_id || '/' || id || '/' || epoch || '/' FROM steps
         WHERE state = 'done'
 """

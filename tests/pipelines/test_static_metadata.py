@@ -72,7 +72,10 @@ def in_pair(container: Container, codec: str, wanted: DynamicRange = "pq") -> Pr
         max_bitrate_bps=None,
         buffer_bits=None,
     )
-    return replace(base, name=f"{codec}-{container}", container=container, video=video, audio=())
+    # Of a package all would have the key frames of ProRes.
+    packaged = container == "mp4" and codec in ("hevc", "h264", "av1")
+    name = f"{codec}-{container}"
+    return replace(base, name=name, container=container, video=video, audio=(), packaged=packaged)
 
 
 @pytest.mark.parametrize(
