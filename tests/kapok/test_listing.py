@@ -122,7 +122,7 @@ def test_the_list_of_profiles_leaves_their_basis_to_show() -> None:
 
 def test_a_pull_that_brings_nothing_says_so() -> None:
     """And not the cursor alone; a withdrawal is something."""
-    record = {"files": [], "withdrawn": [], "cursor": "58"}
+    record = {"files": [], "withdrawn": [], "failed": [], "cursor": "58"}
     assert shown(pulled(record), 80)[0].split()[:2] == ["nothing", "new"]
     withdrawn = {**record, "withdrawn": [{"title": "岭南春早", "publication_id": "pub_1"}]}
     assert "nothing new" not in "".join(shown(pulled(withdrawn), 80))
