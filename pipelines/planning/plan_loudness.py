@@ -52,11 +52,19 @@ def with_loudness(
     track = replace(track, key=named, loudness=goal)
     if inspection.duration_s < _SHORTEST_S:
         return _as_measured(track, goal, None, None, "it is too short to be measured")
-    silent = {one.track for one in inspection.loudness if one.integrated_lkfs is None}
+    silent = _silent(inspection)
     if silent.issuperset(track.tracks):
         return _as_measured(track, goal, None, None, "nothing in it is loud enough to be measured")
     found = _measured(track, inspection)
     return track if found is None else _as_measured(track, goal, *found)
+
+
+def _silent(inspection: Inspection) -> set[int]:
+    """The tracks without anything above BS.1770's gate. Of one with data on some of its channels
+    the inspection tells no loudness, and of the mix of the others it does.
+    """
+    held = {track for track, channels in enumerate(inspection.data_channels) if channels}
+    return {one.track for one in inspection.loudness if one.integrated_lkfs is None} - held
 
 
 def heard_with(inspection: Inspection, zero_s: Fraction, duration_s: Fraction) -> Inspection:

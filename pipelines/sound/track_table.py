@@ -74,7 +74,7 @@ def with_data(
     return frozenset(
         position
         for position, (track, held) in enumerate(zip(tracks, data_channels, strict=False))
-        if held and (min(held) < _TWO or track.channels <= _TWO or not is_discrete(track))
+        if held and (min(held) < _TWO or not is_discrete(track) or is_surround(track))
     )
 
 

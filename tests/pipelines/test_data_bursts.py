@@ -13,6 +13,7 @@ from pipelines.encoding.encode import encode_chunk
 from pipelines.encoding.join import join
 from pipelines.inspection.data_bursts import BurstWatch, data_channels
 from pipelines.inspection.inspect import inspect
+from pipelines.media import Loudness, MixLoudness
 from pipelines.planning.plan import plan
 from pipelines.profiles.profile import profile
 from pipelines.progress import finish
@@ -86,6 +87,19 @@ def test_tracks_with_data_are_in_no_mix() -> None:
         assert len(planned_here.rungs[1].audio) == 8
         said = "holds data (SMPTE ST 337, such as Dolby E), not sound: kept in preservation"
         assert [said in one for one in planned_here.decisions].count(True) == 2
+
+
+def test_channels_beside_data_keep_their_loudness() -> None:
+    """Channels 1 and 2 of eight, measured as a pair; of six, which are a 5.1, nothing is taken."""
+    eight = replace(MONO, channels=8, layout="8 channels")
+    loudness, mixes = (Loudness(0, None, None, None),), (MixLoudness((0,), "pair", -28.0, -8.0),)
+    held = {"loudness": loudness, "mixes": mixes, "data_channels": ((4, 5),)}
+    (mix,) = plan(*described(HD, (eight,), **held), [profile("mobile-540p")]).rungs[0].audio
+    assert mix.loudness is not None
+    assert (mix.pan, mix.loudness.gain_db, mix.loudness.kept) == ("pair", 4.0, None)
+    six = replace(MONO, channels=6, layout="6 channels")
+    (refusal,) = plan(*described(HD, (six,), **held), [profile("mobile-540p")]).refused
+    assert (refusal.code, "(data)" in refusal.reason) == ("no_fitting_sound", True)
 
 
 def test_a_profile_that_names_a_track_with_data_is_refused() -> None:
