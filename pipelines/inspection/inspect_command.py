@@ -299,7 +299,9 @@ def _mix_output(number: int, mix: AudioPlan, tracks: Sequence[AudioTrack]) -> li
     if mix.pan == "downmix":
         filters += sound_mix.downmix(mix.layout)
     if mix.pan == "pair":
-        filters.append(sound_mix.pair(mix.layout))
+        filters.append(sound_mix.pair(mix.own_order))
+    if mix.pan == "six":
+        filters.append(sound_mix.six(mix.own_order))
     parts = "".join(f"[0:{tracks[position].index}]" for position in mix.tracks)
     chain = ",".join([*map(str, filters), EBUR128])
     printed = rf"ametadata=print:file='pipe\:mix{number}'"

@@ -13,9 +13,16 @@ from pipelines.planning.plan_loudness import with_loudness
 from pipelines.planning.plan_types import AudioPlan, Refused
 from pipelines.profiles.codecs import UNCOMPRESSED
 from pipelines.profiles.profile import AudioCodec, AudioProfile, Profile
-from pipelines.sound.loudspeakers import in_flac, usual
+from pipelines.sound.loudspeakers import has_stereo_mix, in_flac, six_places, usual
 from pipelines.sound.sound_codecs import layout, sample_rate_hz
-from pipelines.sound.track_table import fits, is_discrete, is_surround, programme, with_data
+from pipelines.sound.track_table import (
+    fits,
+    is_discrete,
+    is_pair,
+    is_surround,
+    programme,
+    with_data,
+)
 
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1(side)"}
 _WANTED = {1: "mono", 2: "stereo", 6: "5.1"}
@@ -60,10 +67,16 @@ def _why_none(profile: Profile, info: MediaInfo, inspection: Inspection) -> str:
         "data" if position in data else track.layout or f"{track.channels} channels"
         for position, track in enumerate(info.audio)
     )
+    kept = ", or 'archive-ffv1', which keeps every track" if all(map(_is_kept, info.audio)) else ""
     return (
         f"{profile.name} has its sound in {wanted}, which is not made from the source's ({has}): "
-        "choose a profile that takes this sound, or 'archive-ffv1', which keeps every track"
+        f"choose a profile that takes this sound{kept}"
     )
+
+
+def _is_kept(track: AudioTrack) -> bool:
+    """Whether FLAC holds it, as preservation has it."""
+    return track.channels <= _FLAC_CHANNELS and in_flac(track.layout or "")
 
 
 def _copies(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[AudioPlan]:
@@ -219,10 +232,16 @@ def _mixed(
     if count > 1:
         channels = min(count, wanted.channels or count)
         return _track(wanted, first, channels, used, "join" if channels == count else "downmix")
-    if not fits(first):
-        return None
+    return _of_one(wanted, first, used) if fits(first) else None
+
+
+def _of_one(wanted: AudioProfile, first: AudioTrack, used: tuple[int, ...]) -> AudioPlan | None:
+    if wanted.channels == _SIX and six_places(first.layout):
+        return _track(wanted, first, _SIX, used, "six")
     if wanted.channels == _SIX:
         return _track(wanted, first, _SIX, used, "source") if is_surround(first) else None
+    if is_pair(first):
+        return _track(wanted, first, 2, used, "pair")
     if first.channels <= (wanted.channels or first.channels):
         return _track(wanted, first, first.channels, used, "source")
     known = first.channels == _SIX or not is_discrete(first)
@@ -267,6 +286,7 @@ def _track(
     rate_hz = wanted.sample_rate_hz or sample_rate_hz(codec, first.sample_rate_hz)
     rate = "" if rate_hz == _USUAL_RATE_HZ else f"_{rate_hz}hz"
     named = "-".join(str(position) for position in tracks)
+    own = len(tracks) == 1 and (usual(first.layout) or has_stereo_mix(first.layout))
     size = f"{bitrate // 1000}k" if bitrate else f"{wanted.bit_depth}bit"
     return AudioPlan(
         key=f"{codec}_{channels}ch_{size}{rate}_t{named}",
@@ -276,11 +296,11 @@ def _track(
         sample_rate_hz=rate_hz,
         bitrate_bps=bitrate,
         tracks=tracks,
-        pan=pan,  # type: ignore[arg-type]  # one of the four, by the callers above
+        pan=pan,  # type: ignore[arg-type]  # one of the five, by the callers above
         language=three_letters(first.language),
         language_tag=short_tag(first.language),
         bit_depth=bits,
-        own_order=first.layout if len(tracks) == 1 and usual(first.layout) else None,
+        own_order=first.layout if own else None,
     )
 
 

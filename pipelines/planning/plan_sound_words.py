@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pipelines.media import Inspection, MediaInfo
+from pipelines.media import AudioTrack, Inspection, MediaInfo
 from pipelines.planning.plan_copied_sound import copied_decisions
 from pipelines.planning.plan_full_scale import full_scale_decisions
 from pipelines.planning.plan_loudness import loudness_decisions
 from pipelines.planning.plan_types import AudioPlan, Rung
-from pipelines.sound.loudspeakers import listed
-from pipelines.sound.track_table import fits, with_data
+from pipelines.sound.loudspeakers import listed, pair_places
+from pipelines.sound.track_table import fits, is_pair, with_data
 
 _SIX = 6
 
@@ -81,12 +81,10 @@ def _told(info: MediaInfo, track: AudioPlan) -> str:
         case "join":
             left, right = track.tracks
             return f"stereo from mono tracks {left} (left) and {right} (right) of {len(info.audio)}"
+        case "six":
+            return f"5.1 from the six channels beside the stereo mix of track {track.tracks[0]}"
         case "pair":
-            count = info.audio[track.tracks[0]].channels
-            return (
-                f"stereo from channels 1 and 2 of {count}: the file does not say what the channels "
-                "are, and the others go into preservation rungs only"
-            )
+            return _pair_told(info.audio[track.tracks[0]], track.tracks[0])
         case "downmix":
             count = len(track.tracks)
             what = (
@@ -98,11 +96,29 @@ def _told(info: MediaInfo, track: AudioPlan) -> str:
                 f"stereo from {what} by ITU-R BS.775 (centre and surrounds at -3 dB, no LFE), not "
                 f"scaled down{'' if track.loudness else ': peaks above -2 dBFS are limited'}"
             )
-        case "source" if track.own_order:
-            channels = "+".join(listed(track.own_order))
-            return f"sound track {track.tracks[0]} as it is, its channels {channels} in usual order"
         case "source":
-            return f"sound track {track.tracks[0]} as it is"
+            return _as_it_is(track)
+
+
+def _pair_told(source: AudioTrack, position: int) -> str:
+    if is_pair(source):
+        left, right = (place + 1 for place in pair_places(source.layout))
+        named = "+".join(listed(source.layout))
+        return (
+            f"stereo from channels {left} and {right} of sound track {position} as they are: the "
+            f"file calls its channels {named}"
+        )
+    return (
+        f"stereo from channels 1 and 2 of {source.channels}: the file does not say what the "
+        "channels are, and the others go into preservation rungs only"
+    )
+
+
+def _as_it_is(track: AudioPlan) -> str:
+    told = f"sound track {track.tracks[0]} as it is"
+    if track.own_order:
+        told += f", its channels {'+'.join(listed(track.own_order))} in usual order"
+    return told
 
 
 def _listed(track: AudioPlan) -> str:

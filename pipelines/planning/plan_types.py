@@ -138,11 +138,12 @@ class AudioPlan:
     `key` names the encode: rungs with equal audio share one key, and it is encoded once.
     `gain_db` lowers what its codec could not hold, where no `loudness` does.
     `own_order` is the layout of the one source track where that lists its channels in an order of
-    their own: they are brought into ffmpeg's.
+    their own, and they are brought into ffmpeg's, or has a stereo mix beside them.
     `language` is as files hold it (ISO 639-2/T), `language_tag` as HLS and DASH do (BCP 47).
     `pan` is `source` (one track as it is), `join` (mono tracks side by side: stereo or 5.1),
-    `downmix` (of one track, or of six mono ones), or `pair`: the first two channels of a track
-    whose loudspeakers are unknown. A `lossless` track holds every sample, also those after the
+    `downmix` (of one track, or of six mono ones), `pair` (the first two channels of a track whose
+    loudspeakers are unknown, or the stereo mix that it has beside them), or `six`: those beside
+    such a mix. A `lossless` track holds every sample, also those after the
     picture; of a `lossy_source` those that it decodes to, in 24 bits. A `copied` one holds the
     source's packets, and its `loudness` is only stated. `not_copied` says why a profile that copies
     what it can had to encode this one.
@@ -155,7 +156,7 @@ class AudioPlan:
     sample_rate_hz: int
     bitrate_bps: int | None
     tracks: tuple[int, ...]
-    pan: Literal["source", "join", "downmix", "pair"]
+    pan: Literal["source", "join", "downmix", "pair", "six"]
     language: str | None = None
     bit_depth: int | None = None
     loudness: LoudnessPlan | None = None

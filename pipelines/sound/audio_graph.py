@@ -123,7 +123,9 @@ def _mixed(parts: list[Any], track: AudioPlan) -> Any:
             one = _joined(parts) if len(parts) > 1 else parts[0]
             return _through(one, *sound_mix.downmix(track.layout))
         case "pair":
-            return _through(parts[0], sound_mix.pair(track.layout))
+            return _through(parts[0], sound_mix.pair(track.own_order))
+        case "six":
+            return _through(parts[0], sound_mix.six(track.own_order))
         case "source":
             return parts[0]
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 SURROUND = (("FL", "FR", "FC", "LFE", "SL", "SR"), ("FL", "FR", "FC", "LFE", "BL", "BR"))
 SURROUND_NAMES = ("5.1(side)", "5.1")
+STEREO_MIX = ("DL", "DR")  # the two of a mix that somebody made for two loudspeakers
 
 # In ffmpeg's own order, which is that of WAVEFORMATEXTENSIBLE's mask and so of FLAC's.
 _ORDER = (
@@ -57,6 +58,27 @@ def usual(layout: str | None) -> tuple[str, tuple[int, ...]] | None:
     if wanted == channels:
         return None
     return _NAMES.get(wanted, "+".join(wanted)), tuple(map(channels.index, wanted))
+
+
+def has_stereo_mix(layout: str | None) -> bool:
+    """Whether a track has a mix of its own for two loudspeakers, beside others or alone."""
+    return {*STEREO_MIX} <= {*listed(layout)}
+
+
+def pair_places(layout: str | None) -> tuple[int, int]:
+    """Where the two channels for stereo stand: those of the mix, else the first two."""
+    if not has_stereo_mix(layout):
+        return 0, 1
+    left, right = map(listed(layout).index, STEREO_MIX)
+    return left, right
+
+
+def six_places(layout: str | None) -> tuple[int, ...]:
+    """Where the six loudspeakers stand in a track that has their stereo mix too; else nowhere."""
+    channels = listed(layout)
+    others = [one for one in channels if one not in STEREO_MIX]
+    six = next((six for six in SURROUND if sorted(six) == sorted(others)), ())
+    return tuple(map(channels.index, six)) if has_stereo_mix(layout) else ()
 
 
 def in_flac(layout: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pipelines.sound.loudspeakers import usual
+from pipelines.sound.loudspeakers import pair_places, six_places, usual
 
 
 class Filter(NamedTuple):
@@ -18,7 +18,6 @@ class Filter(NamedTuple):
         return f"{self.name}=" + ":".join(f"{key}={value}" for key, value in self.options.items())
 
 
-FIRST_PAIR = "0-FL|1-FR"  # the `channelmap` of channels 1 and 2 as they are
 _SIDES: Mapping[int, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
         2: ("stereo", ("FL", "FR")),
@@ -58,5 +57,13 @@ def in_order(own_order: str | None) -> tuple[Filter, ...]:
     return (Filter("channelmap", {"map": named, "channel_layout": layout}),)
 
 
-def pair(layout: str) -> Filter:
-    return Filter("channelmap", {"map": FIRST_PAIR, "channel_layout": layout})
+def pair(own_order: str | None) -> Filter:
+    """The stereo mix that a track has beside its loudspeakers, else channels 1 and 2."""
+    left, right = pair_places(own_order)
+    return Filter("channelmap", {"map": f"{left}-FL|{right}-FR", "channel_layout": "stereo"})
+
+
+def six(own_order: str | None) -> Filter:
+    """The loudspeakers that a track has beside their stereo mix."""
+    named = "|".join(map(str, six_places(own_order)))
+    return Filter("channelmap", {"map": named, "channel_layout": _SIDES[6][0]})

@@ -11,10 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.media import AudioTrack
-from pipelines.sound.loudspeakers import SURROUND, SURROUND_NAMES, is_mixed, usual
+from pipelines.sound.loudspeakers import (
+    STEREO_MIX,
+    SURROUND,
+    SURROUND_NAMES,
+    has_stereo_mix,
+    is_mixed,
+    listed,
+    six_places,
+    usual,
+)
 
 _LABEL = re.compile(r"1 channels \((\w+)\)")
-_STEREO_MIX = ("DL", "DR")  # ffmpeg's names of a downmix's own left and right
 _TWO, _SIX, _EIGHT = 2, 6, 8
 # Where a file says none, as PCM in Matroska and plain WAV, ffmpeg has the second for a name.
 _SURROUND_LAYOUTS = frozenset({None, f"{_SIX} channels", *SURROUND_NAMES})
@@ -62,7 +70,9 @@ def programme(
 
 def fits(track: AudioTrack) -> bool:
     """Whether delivery can be made of it: not of binaural sound, say, nor of loudspeakers above."""
-    return track.channels == 1 or is_discrete(track) or is_mixed(track.layout or "")
+    return (
+        track.channels == 1 or is_discrete(track) or is_pair(track) or is_mixed(track.layout or "")
+    )
 
 
 def with_data(
@@ -83,6 +93,14 @@ def is_discrete(track: AudioTrack) -> bool:
     return track.layout is None or track.layout == f"{track.channels} channels"
 
 
+def is_pair(track: AudioTrack) -> bool:
+    """Whether two of its channels are its stereo: a mix that somebody made, or both there are,
+    whatever else than loudspeakers for left and right the file calls them.
+    """
+    both = track.channels == _TWO and bool(listed(track.layout))
+    return has_stereo_mix(track.layout) or (both and not is_mixed(track.layout or ""))
+
+
 def is_surround(track: AudioTrack) -> bool:
     """The six loudspeakers in any order; of unknown order, as every tool writes them."""
     named, _ = usual(track.layout) or (track.layout, ())
@@ -96,7 +114,7 @@ def _by_label(tracks: Sequence[AudioTrack], own: Sequence[int]) -> Programme | N
         if found and tracks[position].channels == 1:
             places.setdefault(found[1], position)
     surround = next((_at(names, places) for names in SURROUND if _at(names, places)), ())
-    stereo = _at(_STEREO_MIX, places) or surround or _at(("FL", "FR"), places)
+    stereo = _at(STEREO_MIX, places) or surround or _at(("FL", "FR"), places)
     return Programme(stereo, surround) if stereo else None
 
 
@@ -105,13 +123,14 @@ def _at(names: Sequence[str], places: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def _surround_track(tracks: Sequence[AudioTrack], own: Sequence[int]) -> tuple[int, ...]:
-    """The first 5.1 track."""
-    return next(((one,) for one in own if is_surround(tracks[one])), ())
+    """The first 5.1 track, or one that has its stereo mix too."""
+    able = (one for one in own if is_surround(tracks[one]) or six_places(tracks[one].layout))
+    return next(((one,) for one in able), ())
 
 
 def _stereo_track(tracks: Sequence[AudioTrack], own: Sequence[int], silent: frozenset[int]) -> int:
     """The first track, or else the mix that somebody made of it for two loudspeakers."""
-    if tracks[own[0]].channels <= _TWO:
+    if tracks[own[0]].channels <= _TWO or is_pair(tracks[own[0]]):
         return own[0]
     mixes = (one for one in own if tracks[one].channels == _TWO and one not in silent)
     return next(mixes, own[0])

@@ -18,7 +18,7 @@ from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sound.sound_clock import HOLE_S
 from pipelines.sound.sound_levels import Levels, LevelTrack
-from pipelines.sound.sound_mix import FIRST_PAIR, in_order, join
+from pipelines.sound.sound_mix import in_order, join, pair, six
 from pipelines.sources.containers import INPUT_GUARDS, sound_words
 
 Sound = NDArray[np.float32]  # (samples, channels)
@@ -31,7 +31,6 @@ SOUND_FILTER = (
 )
 
 _MONO = ",aformat=channel_layouts=mono"
-_PAIR = f",channelmap={FIRST_PAIR}:stereo"
 # Codecs carry little above 120 Hz in the LFE channel, and each another share of it.
 _LFE_BAND, _LFE_BAND_OF_SIX = ",lowpass=f=120" * 4, ",lowpass=f=120:c=LFE" * 4
 _LFE, _SIX = 3, 6
@@ -129,7 +128,7 @@ def source_tracks(track: AudioPlan) -> dict[SourceTrack, int]:
     """What a track is made from, with the channels that it has as it is compared."""
     if track.pan == "downmix":
         return {SourceTrack(track.tracks, _MONO): 1}
-    channels = track.channels if track.pan in ("source", "pair") else 1
+    channels = 1 if track.pan == "join" else track.channels
     return {
         SourceTrack((at,), _mix(track, place)): channels for place, at in enumerate(track.tracks)
     }
@@ -138,12 +137,14 @@ def source_tracks(track: AudioPlan) -> dict[SourceTrack, int]:
 def _mix(track: AudioPlan, place: int) -> str:
     """The filters of the `place`-th source track of a track before it is compared."""
     match track.pan:
-        case "pair":
-            return _PAIR
         case "join":
             return _LFE_BAND if track.channels == _SIX and place == _LFE else ""
+        case "six":
+            return f",{six(track.own_order)}{_LFE_BAND_OF_SIX}"
         case _:
-            ordered = "".join(f",{one}" for one in in_order(track.own_order))
+            filters = list(in_order(track.own_order))
+            filters += [pair(track.own_order)] if track.pan == "pair" else []
+            ordered = "".join(f",{one}" for one in filters)
             return ordered + (_LFE_BAND_OF_SIX if track.channels == _SIX else "")
 
 

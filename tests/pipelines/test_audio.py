@@ -559,6 +559,27 @@ def test_each_codec_keeps_clicks_and_is_read_back(
 
 
 @pytest.mark.media
+def test_five_one_and_its_stereo_mix_come_out_of_one_track(tmp_path: Path) -> None:
+    """Of a QuickTime master of eight channels that stand in an order of their own."""
+    order = "FL+FR+DL+DR+BL+BR+FC+LFE"
+    noise = np.random.default_rng(1).uniform(-0.2, 0.2, (8, RATE))
+    source, own = tmp_path / "eight.mov", replace(profile("audio-access-aac"), container="mov")
+    named = f"channelmap=map=0|1|2|3|4|5|6|7:channel_layout={order}"
+    plain = wav(tmp_path / "eight.wav", list(noise))
+    call("-i", plain, "-af", named, "-c:a", "pcm_s24le", source)
+    own = replace(own, audio=tuple(AudioProfile("pcm", n, RATE) for n in (2, 6)))
+    made = planned(source, [own], tmp_path)
+    files = finish(encode_audio(source, made, tmp_path)).files
+    sounds = [files[track.key] for track in made.rungs[0].audio]
+    true = samples(source, 8)
+    assert np.array_equal(samples(sounds[0], 2), true[:, [2, 3]])
+    assert np.array_equal(samples(sounds[1], 6), true[:, [0, 1, 6, 7, 4, 5]])
+    out = tmp_path / "finished.mov"
+    finish(join(made.rungs[0], [], sounds, out, made))
+    assert len(verified(out, made.rungs[0], made, source).facts.audio) == 2
+
+
+@pytest.mark.media
 @pytest.mark.parametrize("bits", [16, 24])
 def test_pcm_and_flac_are_the_source_s_samples(bits: int, tmp_path: Path) -> None:
     """Of a rung that is cut to the picture, in MP4 and in Matroska, bit for bit."""

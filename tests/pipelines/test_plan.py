@@ -628,6 +628,33 @@ def test_loudspeakers_that_no_mix_has_a_place_for_are_not_mixed(layout: str) -> 
     assert len(planned.rungs) == (0 if unsaid else 1)
 
 
+def test_a_track_of_eight_may_have_five_one_and_its_stereo_mix() -> None:
+    """By the names that QuickTime gives its channels; each has a loudness of its own."""
+    layout = "8 channels (FL+FR+FC+LFE+BL+BR+DL+DR)"
+    eight = replace(STEREO, codec="pcm_s24le", channels=8, layout=layout, bit_depth=24)
+    planned = made(UHD, "cn4k-hevc-hlg", audio=(eight,))
+    assert [(one.pan, one.channels) for one in planned.rungs[0].audio] == [("pair", 2), ("six", 6)]
+    assert {mix.pan for mix in default_mixes((eight,))} == {"pair", "six"}
+    said = "stereo from channels 7 and 8 of sound track 0 as they are"
+    assert any(said in one for one in planned.decisions)
+
+
+@pytest.mark.parametrize("names", ["DL+DR", "FL+LFE", "UNK+UNK"])
+def test_two_channels_are_two_channels_whatever_they_are_called(names: str) -> None:
+    """As a recorder writes them that labels none, or others."""
+    two = replace(STEREO, layout=f"2 channels ({names})")
+    (track,) = made(UHD, "mobile-540p", audio=(two,)).rungs[0].audio
+    assert (track.channels, track.pan) == (2, "pair")
+
+
+def test_the_archive_is_advised_only_where_it_keeps_the_sound() -> None:
+    """FLAC has no word for the channels of a stereo mix, nor for more than eight."""
+    for channels, layout, kept in ((4, "5.1.4", True), (4, "4 channels (FL+DL+DR+BC)", False)):
+        above = replace(STEREO, channels=channels, layout=layout)
+        (refusal,) = made(UHD, "cn4k-avs3-hlg", audio=(above,)).refused
+        assert (refusal.code, "'archive-ffv1'" in refusal.reason) == ("no_fitting_sound", kept)
+
+
 def test_a_profile_with_five_one_alone_refuses_stereo() -> None:
     """Rather than a rendition without sound."""
     planned = made(UHD, "cn4k-avs3-hlg", audio=(STEREO,))
