@@ -9,6 +9,7 @@ from pipelines.languages import short_tag, three_letters
 from pipelines.media import AudioTrack, Inspection, MediaInfo
 from pipelines.planning.plan_copied_sound import copied_sound, reasons_against_copies
 from pipelines.planning.plan_full_scale import within_full_scale
+from pipelines.planning.plan_heard import passed_over
 from pipelines.planning.plan_loudness import with_loudness
 from pipelines.planning.plan_types import AudioPlan, Refused
 from pipelines.profiles.codecs import UNCOMPRESSED
@@ -29,7 +30,6 @@ _WANTED = {1: "mono", 2: "stereo", 6: "5.1"}
 _FLAC_CHANNELS, _MOST_BITS = 8, 24
 _USUAL_RATE_HZ = 48000
 _SIX = 6
-_NOISE_LKFS, _NOISE_BELOW_LU = -60.0, 30.0  # [P] of a track, and below the loudest one
 
 
 def plan_sound(
@@ -90,7 +90,7 @@ def _copies(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[A
 
 def _encoded(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[AudioPlan]:
     tracks, planned = info.audio, list[AudioPlan]()
-    silent, data = _silent(inspection), with_data(info.audio, inspection.data_channels)
+    passed, data = passed_over(tracks, inspection), with_data(tracks, inspection.data_channels)
     for wanted in profile.audio:
         if wanted.codec == "copy":
             continue
@@ -101,7 +101,7 @@ def _encoded(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[
                 for position, track in enumerate(tracks)
                 if position not in left
             ]
-        elif (made := _mixed(wanted, tracks, silent, data)) is not None:
+        elif (made := _mixed(wanted, tracks, passed, data)) is not None:
             planned.append(with_loudness(made, wanted.loudness, inspection))
     return _instead_of_copies(profile, info, inspection, planned)
 
@@ -142,17 +142,9 @@ def default_mixes(tracks: Sequence[AudioTrack]) -> tuple[AudioPlan, ...]:
     pairs = frozenset(at for at, track in enumerate(tracks) if track.channels == 2)
     silences = (frozenset[int](), frozenset({6, 7}), frozenset(range(2, _SIX)), pairs)
     wanted = [AudioProfile("pcm", channels=channels) for channels in (2, _SIX)]
-    made = [_mixed(one, tracks, silent) for one in wanted for silent in silences]
+    made = [_mixed(one, tracks, passed) for one in wanted for passed in silences]
     mixes = {(one.tracks, one.pan): one for one in made if one and one.pan != "source"}
     return tuple(mixes.values())
-
-
-def _silent(inspection: Inspection) -> frozenset[int]:
-    """Beside a programme the hiss of an open line is silence too."""
-    heard = {one.track: one.integrated_lkfs for one in inspection.loudness}
-    loudest = max((lkfs for lkfs in heard.values() if lkfs is not None), default=0.0)
-    noise_lkfs = min(_NOISE_LKFS, loudest - _NOISE_BELOW_LU)
-    return frozenset(track for track, lkfs in heard.items() if lkfs is None or lkfs < noise_lkfs)
 
 
 def _preserves(profile: Profile) -> bool:
@@ -217,11 +209,11 @@ def _preserved(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioP
 def _mixed(
     wanted: AudioProfile,
     tracks: Sequence[AudioTrack],
-    silent: frozenset[int],
+    passed: frozenset[int],
     data: frozenset[int] = frozenset(),
 ) -> AudioPlan | None:
     """Channels are never invented: mono stays mono, and 5.1 needs a 5.1 source."""
-    found = programme(tracks, silent, data)
+    found = programme(tracks, passed, data)
     if wanted.tracks is not None:
         used = _named(wanted.tracks, tracks, data)
     else:

@@ -12,7 +12,7 @@ from pipelines.planning.plan_types import AudioPlan, Rung
 from pipelines.sound.loudspeakers import listed, pair_places
 from pipelines.sound.track_table import fits, is_pair, with_data
 
-_SIX = 6
+_TWO, _SIX = 2, 6
 
 
 def sound_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
@@ -97,7 +97,7 @@ def _told(info: MediaInfo, track: AudioPlan) -> str:
                 f"scaled down{'' if track.loudness else ': peaks above -2 dBFS are limited'}"
             )
         case "source":
-            return _as_it_is(track)
+            return _as_it_is(info.audio, track)
 
 
 def _pair_told(source: AudioTrack, position: int) -> str:
@@ -114,11 +114,21 @@ def _pair_told(source: AudioTrack, position: int) -> str:
     )
 
 
-def _as_it_is(track: AudioPlan) -> str:
-    told = f"sound track {track.tracks[0]} as it is"
+def _as_it_is(tracks: Sequence[AudioTrack], track: AudioPlan) -> str:
+    (position,) = track.tracks
+    if track.channels == _TWO and (more := _with_more(tracks, position)) is not None:
+        return f"stereo is sound track {position} as it is, not a downmix of sound track {more}"
+    told = f"sound track {position} as it is"
     if track.own_order:
         told += f", its channels {'+'.join(listed(track.own_order))} in usual order"
     return told
+
+
+def _with_more(tracks: Sequence[AudioTrack], position: int) -> int | None:
+    """The track before it that stereo could have been made of."""
+    language = tracks[position].language
+    alike = (at for at in range(position) if tracks[at].language == language)
+    return next((at for at in alike if tracks[at].channels > _TWO and fits(tracks[at])), None)
 
 
 def _listed(track: AudioPlan) -> str:

@@ -41,9 +41,10 @@ class Programme:
 
 
 def programme(
-    tracks: Sequence[AudioTrack], silent: frozenset[int], data: frozenset[int] = frozenset()
+    tracks: Sequence[AudioTrack], passed: frozenset[int], data: frozenset[int] = frozenset()
 ) -> Programme:
-    """`silent` are the positions of tracks in which nothing was heard, `data` those that hold none.
+    """`passed` are the positions of tracks that were heard to be silent or no stereo mix of the 5.1
+    before them (see `planning.plan_heard`), `data` those that hold no sound.
 
     What is beside the programme (see `AudioTrack`) is passed over while there is anything else.
     """
@@ -57,13 +58,13 @@ def programme(
     if labelled is not None:
         return labelled
     if tracks[first].channels > 1:
-        stereo = _stereo_track(tracks, own, silent)
+        stereo = _stereo_track(tracks, own, passed)
         return Programme((stereo,), _surround_track(tracks, own))
     alike = _alike(tracks, own)
     count = len(alike) if first == 0 else 0  # the table is one of all tracks
-    if (count >= _EIGHT or count == _SIX) and not silent.issuperset(range(2, _SIX)):
+    if (count >= _EIGHT or count == _SIX) and not passed.issuperset(range(2, _SIX)):
         surround = tuple(range(_SIX))
-        mixed = count < _EIGHT or silent.issuperset((6, 7))
+        mixed = count < _EIGHT or passed.issuperset((6, 7))
         return Programme(surround if mixed else (6, 7), surround)
     return Programme(tuple(alike[:2]))
 
@@ -128,11 +129,11 @@ def _surround_track(tracks: Sequence[AudioTrack], own: Sequence[int]) -> tuple[i
     return next(((one,) for one in able), ())
 
 
-def _stereo_track(tracks: Sequence[AudioTrack], own: Sequence[int], silent: frozenset[int]) -> int:
+def _stereo_track(tracks: Sequence[AudioTrack], own: Sequence[int], passed: frozenset[int]) -> int:
     """The first track, or else the mix that somebody made of it for two loudspeakers."""
     if tracks[own[0]].channels <= _TWO or is_pair(tracks[own[0]]):
         return own[0]
-    mixes = (one for one in own if tracks[one].channels == _TWO and one not in silent)
+    mixes = (one for one in own if tracks[one].channels == _TWO and one not in passed)
     return next(mixes, own[0])
 
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
 from pipelines.colour.colour_types import ColourDecision
-from pipelines.media import AudioTrack, Colour, ContentLight, Loudness, MasteringDisplay, VideoTrack
+from pipelines.media import (
+    AudioTrack,
+    Colour,
+    ContentLight,
+    Loudness,
+    MasteringDisplay,
+    MixLoudness,
+    VideoTrack,
+)
 from pipelines.planning.plan import Chunk, Plan, Rung, VideoPlan, plan
 from pipelines.planning.plan_sound import default_mixes
 from pipelines.profiles.profile import ladder, load_profiles, profile
@@ -580,20 +589,53 @@ def test_five_one_may_stand_in_a_later_track() -> None:
     assert [one.tracks for one in planned.rungs[0].audio] == [(0,)]
 
 
+def behind_five_one(
+    other: AudioTrack, *, lkfs: float | None = -26.0, late_s: int = 0, measured: int = 1
+) -> Plan:
+    """A 5.1 of 100 s whose downmix has -24 LKFS, and another track behind it."""
+    return made(
+        UHD,
+        "cn4k-hevc-hlg",
+        audio=(SURROUND, other),
+        loudness=heard(-23.0, lkfs),
+        mixes=(MixLoudness((0,), "downmix", -24.0, -4.0),) * measured,
+        audio_start_s=(Fraction(0), Fraction(late_s)),
+        audio_end_s=(Fraction(100), Fraction(100)),
+        frames=5000,
+        duration_s=Fraction(100),
+    )
+
+
 def test_a_stereo_mix_behind_the_five_one_is_taken_for_stereo() -> None:
-    """Somebody mixed it; silent, in another language or with no such track 5.1 is mixed down."""
-    planned = made(UHD, "cn4k-hevc-hlg", audio=(SURROUND, STEREO))
+    """Somebody mixed it: it is as long as the 5.1, and about as loud as its downmix."""
+    planned = behind_five_one(STEREO)
     assert [(one.tracks, one.pan) for one in planned.rungs[0].audio] == [
         ((1,), "source"),
         ((0,), "source"),
     ]
-    silent = {"loudness": heard(-24, None)}
-    for other, said in ((STEREO, silent), (replace(STEREO, language="eng"), {})):
-        planned = made(UHD, "cn4k-hevc-hlg", audio=(SURROUND, other), **said)
-        assert [(one.tracks, one.pan) for one in planned.rungs[0].audio] == [
-            ((0,), "downmix"),
-            ((0,), "source"),
-        ]
+    said = "stereo is sound track 1 as it is, not a downmix of sound track 0"
+    assert said in planned.decisions
+
+
+@pytest.mark.parametrize(
+    ("other", "changes"),
+    [
+        (STEREO, {"lkfs": None}),
+        (STEREO, {"lkfs": -28.0}),
+        (STEREO, {"late_s": 6}),
+        (STEREO, {"measured": 0}),
+        (replace(STEREO, language="eng"), {}),
+    ],
+)
+def test_stereo_that_is_no_mix_of_the_five_one_is_not_taken(
+    other: AudioTrack, changes: dict[str, Any]
+) -> None:
+    """Silent, quieter as music and effects are, late, never compared, or in another language."""
+    planned = behind_five_one(other, **changes)
+    assert [(one.tracks, one.pan) for one in planned.rungs[0].audio] == [
+        ((0,), "downmix"),
+        ((0,), "source"),
+    ]
 
 
 def test_a_description_or_a_commentary_is_not_taken_for_the_programme() -> None:
