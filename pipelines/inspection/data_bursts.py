@@ -6,6 +6,7 @@ one (ST 337, 7.1 and 7.2). A pair may be two tracks.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -18,7 +19,10 @@ Places = NDArray[np.int64]
 _WORDS = ((0xF87200, 0x4E1F00), (0x6F8720, 0x54E1F0), (0x96F872, 0xA54E1F))
 _FULL_SCALE = 1 << 23
 _BURSTS, _WITHIN_S = 4, 1  # [P] each picture has one, each block of AC-3 too: sound has none
-_MOST_PLACES = 10_000  # [P] of a word of 16 bits that happens to be in sound
+# [P] Bursts begin once in 384 samples at most (ST 337 with MPEG-1 layer I). A word that stands more
+# often in a block, as in a test tone, is sound, and would fill the memory. In programmes one of 16
+# bits happens six times a second, which are 2 MB in ten hours.
+_MOST_OFTEN, _FEW = 1 / 200, 4
 
 
 class BurstWatch:
@@ -27,24 +31,23 @@ class BurstWatch:
     def __init__(self, channels: int, rate_hz: int) -> None:
         self.rate_hz = rate_hz
         self._count = 0
-        self._found: list[list[tuple[list[Places], list[Places]]]] = [
-            [([], []) for _ in _WORDS] for _ in range(channels)
-        ]
+        self._found = [[(array("q"), array("q")) for _ in _WORDS] for _ in range(channels)]
 
     def take(self, samples: NDArray[np.float32]) -> None:
+        most = max(_FEW, _MOST_OFTEN * len(samples))
         for channel, words in enumerate(self._found):
             sound = samples[:, channel]
             for found, values in zip(words, _WORDS, strict=True):
                 for places, value in zip(found, values, strict=True):
                     here = np.flatnonzero(sound == _signed(value))
-                    if len(here) and sum(map(len, places)) < _MOST_PLACES:
-                        places.append(here + self._count)
+                    if len(here) <= most:
+                        places.extend((here + self._count).tolist())
         self._count += len(samples)
 
     @property
     def channels(self) -> list[list[tuple[Places, Places]]]:
         """Of each channel the places of Pa and Pb, by the length of a word."""
-        return [[(_all(one), _all(other)) for one, other in words] for words in self._found]
+        return [[(_read(one), _read(other)) for one, other in words] for words in self._found]
 
 
 def data_channels(tracks: Sequence[BurstWatch]) -> tuple[tuple[int, ...], ...]:
@@ -82,5 +85,5 @@ def _signed(word: int) -> np.float32:
     return np.float32((word - (word >> 23 << 24)) / _FULL_SCALE)
 
 
-def _all(places: Sequence[Places]) -> Places:
-    return np.concatenate([np.zeros(0, np.int64), *places])
+def _read(places: array[int]) -> Places:
+    return np.frombuffer(places, np.int64) if places else np.zeros(0, np.int64)

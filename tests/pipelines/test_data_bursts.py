@@ -75,6 +75,16 @@ def test_the_words_of_sound_are_no_data() -> None:
     assert found(np.concatenate([bursts(16, apart=RATE)] * 5)) == ((),)
 
 
+def test_data_is_found_behind_any_length_of_sound() -> None:
+    """In ordinary sound of 16 bits the words happen by themselves, in a tone all the time."""
+    first = (WORDS[16][0] ^ 0x800000) - 0x800000
+    ordinary = np.tile(noise(2, 16), (60, 1))
+    ordinary[::250] = first, 0
+    for sound in (ordinary, np.full((RATE, 2), first)):
+        assert found(np.concatenate([sound, bursts(16), sound])) == ((0, 1),)
+        assert found(sound) == ((),)
+
+
 def test_tracks_with_data_are_in_no_mix() -> None:
     """A stereo mix on 7-8 that is Dolby E leaves the 5.1, one on 1-2 leaves what comes after."""
     six = tuple(range(6))
