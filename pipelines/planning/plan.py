@@ -15,6 +15,7 @@ from pipelines.planning.chunks import CHUNK_MIN_S, chunks_of, in_one_piece, why_
 from pipelines.planning.plan_colour import colour_decisions
 from pipelines.planning.plan_damage import damage_decisions
 from pipelines.planning.plan_fields import field_decisions
+from pipelines.planning.plan_full_scale import within_full_scale
 from pipelines.planning.plan_geometry import geometry_decisions, rotation_after_fields
 from pipelines.planning.plan_loudness import heard_with
 from pipelines.planning.plan_picture import Source, plan_picture, understand
@@ -74,8 +75,6 @@ def plan(
     `pipelines.quality.search`, by which rungs with a quality target get their CRF.
     """
     source = understand(info, inspection, source_colour)
-    heard = heard_with(inspection, _zero(source), source.duration_s)
-    source = replace(source, inspection=heard)
     made: list[tuple[Profile, Rung]] = []
     refused: list[Refusal] = []
     for profile in profiles:
@@ -159,7 +158,9 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
             f"{video.frames} of the {_LEAST_STREAMED} pictures that a transport stream needs for "
             "its clock and its rate to be read: choose a profile in MP4",
         )
-    audio = plan_sound(profile, source.info, source.inspection, _outside(source))
+    heard = heard_with(source.inspection, _zero(source), source.duration_s)
+    sounds = plan_sound(profile, source.info, heard, _outside(source))
+    audio = tuple(within_full_scale(one, source.info, source.inspection) for one in sounds)
     refuse_what_would_be_cut(audio, source.inspection, _zero(source))
     if video is None and not audio:
         raise Refused("no_sound", "the source has no sound: choose a profile with a picture")

@@ -5,7 +5,7 @@ FLAC have no numbers for. Pure.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.media import AudioTrack, Inspection, MediaInfo
@@ -51,13 +51,17 @@ def full_scale_decisions(
 
 
 def _peak_dbtp(track: AudioPlan, info: MediaInfo, inspection: Inspection) -> float:
-    """The highest true peak of the tracks that may exceed full scale; 0 where none does."""
-    peaks: Iterable[float | None] = (
-        one.true_peak_dbtp
-        for one in inspection.loudness
-        if one.track in track.tracks and _may_exceed(info.audio[one.track])
-    )
-    return max((peak for peak in peaks if peak is not None), default=0.0)
+    """The highest true peak of the tracks that may exceed full scale, wherever it is, and of their
+    mix, for of a track with data nothing else is told; 0 where none does.
+    """
+    able = {position for position in track.tracks if _may_exceed(info.audio[position])}
+    alone = [one.true_peak_dbtp for one in inspection.loudness if one.track in able]
+    mixed = [
+        mix.true_peak_dbtp
+        for mix in inspection.mixes
+        if (mix.tracks, mix.pan) == (track.tracks, track.pan) and able.issuperset(mix.tracks)
+    ]
+    return max((peak for peak in (*alone, *mixed) if peak is not None), default=0.0)
 
 
 def _may_exceed(track: AudioTrack) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pipelines.languages import short_tag, three_letters
 from pipelines.media import AudioTrack, Inspection, MediaInfo
 from pipelines.planning.plan_copied_sound import copied_sound, reasons_against_copies
-from pipelines.planning.plan_full_scale import within_full_scale
 from pipelines.planning.plan_heard import passed_over
 from pipelines.planning.plan_loudness import with_loudness
 from pipelines.planning.plan_types import AudioPlan, Refused
@@ -47,7 +46,6 @@ def plan_sound(
     planned = _copies(profile, info, inspection) or _encoded(profile, info, inspection)
     if profile.audio and not planned:
         raise Refused("no_fitting_sound", _why_none(profile, info, inspection))
-    planned = [within_full_scale(one, info, inspection) for one in planned]
     planned = [one for one in planned if one.lossless or not outside.issuperset(one.tracks)]
     for position in sorted({position for made in planned for position in made.tracks}):
         if position in inspection.changed_sounds:

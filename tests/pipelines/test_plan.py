@@ -20,7 +20,7 @@ from pipelines.media import (
 )
 from pipelines.planning.plan import Chunk, Plan, Rung, VideoPlan, plan
 from pipelines.planning.plan_sound import default_mixes
-from pipelines.profiles.profile import ladder, load_profiles, profile
+from pipelines.profiles.profile import AudioProfile, ladder, load_profiles, profile
 from pipelines.records import from_json, to_json
 from tests.pipelines.sources import BT709, HD, HLG, PQ, STEREO, UHD, described
 
@@ -727,6 +727,25 @@ def test_preserving_lossy_sound_above_full_scale_is_said() -> None:
     whole = replace(STEREO, codec="pcm_s24le", bit_depth=24)
     planned = made(UHD, "archive-ffv1", audio=(whole,), loudness=loud)
     assert not any(said in one for one in planned.decisions)
+
+
+@pytest.mark.parametrize("seen", ["outside", "with data"])
+def test_peaks_above_full_scale_are_known_where_the_loudness_is_not(seen: str) -> None:
+    """Of a track that lasts longer than the pictures, and of channels 1 and 2 beside data."""
+    own = profile("mobile-540p")
+    own = replace(own, audio=(AudioProfile("pcm", channels=2),))
+    eight = replace(STEREO, codec="pcm_f32le", channels=8, layout="8 channels", bit_depth=32)
+    inspected: dict[str, Any] = {
+        "outside": {"loudness": heard(1.2), "audio_end_s": (Fraction(6),)},
+        "with data": {
+            "loudness": heard(None),
+            "mixes": (MixLoudness((0,), "pair", -9.0, 1.2),),
+            "data_channels": ((6, 7),),
+        },
+    }[seen]
+    info, inspection = described(HD, (eight,), **inspected)
+    (track,) = plan(info, inspection, [own]).rungs[0].audio
+    assert track.gain_db == -1.3
 
 
 def test_a_profile_may_name_its_tracks() -> None:
