@@ -10,7 +10,8 @@ Levels = NDArray[np.float64]  # (windows, channels): RMS, full scale is 1
 WINDOW_S = 0.1
 _HEARD = 10 ** (-50 / 20)  # quieter than this nothing is missed, and codecs leave noise
 _VANISHED = 0.03  # 30 dB down
-_TOLERANCE_DB = 1.0  # [P] lossy codecs keep a programme's energy within a fraction of it
+LOSSY_DB = 1.0  # [P] lossy codecs keep a programme's energy within a fraction of it
+EXACT_DB = 0.1  # [P] PCM and FLAC keep all of it, but for what another rate loses
 
 
 class LevelTrack:
@@ -36,11 +37,11 @@ class LevelTrack:
         return np.concatenate([nothing, *self._levels, *last])
 
 
-def level_faults(heard: Levels, true: Levels, *, mixed: bool) -> list[str]:
+def level_faults(heard: Levels, true: Levels, *, within_db: float | None) -> list[str]:
     """Where the one is silent and the other is not, and whether the whole is louder or softer.
 
-    A window may borrow from its neighbours: codecs smear an onset. A `mixed` track has levels of
-    its own.
+    A window may borrow from its neighbours: codecs smear an onset. `within_db` is `None` for what
+    has levels of its own, as a downmix.
     """
     count = max(len(heard), len(true))
     heard, true = _padded(heard, count), _padded(true, count)
@@ -53,7 +54,7 @@ def level_faults(heard: Levels, true: Levels, *, mixed: bool) -> list[str]:
             faults.append(f"channel {channel} is silent {_where(lost)}, the source is not")
         if added.any():
             faults.append(f"channel {channel} has sound {_where(added)}, the source has none")
-    return faults if faults or mixed else _louder(heard, true)
+    return faults if faults or within_db is None else _louder(heard, true, within_db)
 
 
 def gain_between(heard: Levels, true: Levels) -> float:
@@ -63,12 +64,12 @@ def gain_between(heard: Levels, true: Levels) -> float:
     return ours / theirs if ours and theirs else 1.0
 
 
-def _louder(heard: Levels, true: Levels) -> list[str]:
+def _louder(heard: Levels, true: Levels, within_db: float) -> list[str]:
     ours, theirs = (float(np.sqrt(np.mean(levels**2))) for levels in (heard, true))
     if min(ours, theirs) < _HEARD:
         return []
     change_db = 20 * float(np.log10(ours / theirs))
-    return [f"{change_db:+.1f} dB against the source"] if abs(change_db) > _TOLERANCE_DB else []
+    return [f"{change_db:+.1f} dB against the source"] if abs(change_db) > within_db else []
 
 
 def _where(windows: NDArray[np.bool_]) -> str:

@@ -24,7 +24,7 @@ from pipelines.inspection.thumbs import Pictures, Thumbs, part_of, picture_place
 from pipelines.media import Colour
 from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.progress import Progress, part
-from pipelines.sound.sound_levels import Levels, gain_between, level_faults
+from pipelines.sound.sound_levels import EXACT_DB, LOSSY_DB, Levels, gain_between, level_faults
 from pipelines.verification.copied_sound import copied_sound
 from pipelines.verification.decoded import Decoded, DecodedSound, Track, decode
 from pipelines.verification.expectations import decoding_faults, signalling_faults
@@ -198,7 +198,10 @@ def _level_faults(
     if not any(len(part) for part in parts):
         return ["nothing of the source's sound decodes, so that nothing can be compared"]
     as_loud = planned.pan != "downmix" and (planned.loudness is None or planned.copied)
-    return level_faults(heard.levels / gain, together(parts), mixed=not as_loud)
+    within_db = EXACT_DB if planned.gain_db else LOSSY_DB  # only PCM and FLAC have such a gain
+    return level_faults(
+        heard.levels / gain, together(parts), within_db=within_db if as_loud else None
+    )
 
 
 def _parts(planned: AudioPlan, levels: Mapping[SourceTrack, Levels]) -> list[Levels]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.encoding.encode import encode_chunk
 from pipelines.encoding.join import join
+from pipelines.errors import VerificationFailed
 from pipelines.inspection.inspect import inspect
 from pipelines.media import AudioTrack
 from pipelines.planning.plan import AudioPlan, Plan, plan
@@ -641,6 +642,30 @@ def test_floating_point_above_full_scale_is_lowered_and_not_cut_off(tmp_path: Pa
         out = tmp_path / "finished.mov"
         finish(join(made.rungs[0], [], [file], out, made))
         assert verified(out, made.rungs[0], made, source).facts.audio[0].codec == "pcm_s24le"
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("rate", [44100, 96000])
+def test_a_gain_of_a_fraction_of_a_decibel_is_proven(rate: int, tmp_path: Path) -> None:
+    """At another rate too: noise that is to be lowered by 0.4 dB, and was not, is refused."""
+    own = replace(profile("audio-access-aac"), container="mov")
+    own = replace(own, audio=(AudioProfile("pcm", channels=2, sample_rate_hz=RATE),))
+    source = tmp_path / "over.wav"
+    noise = f"anoisesrc=a=0.3:r={rate}:seed=2:d=2,aformat=channel_layouts=stereo"
+    call("-f", "lavfi", "-i", noise, "-c:a", "pcm_f32le", source)
+    made = planned(source, [own], tmp_path)
+    (rung,) = made.rungs
+    (track,) = rung.audio
+    lowered = replace(rung, audio=(replace(track, gain_db=-0.4),))
+    outs = []
+    for one in (lowered, rung):
+        resolved = replace(made, rungs=(one,))
+        file = finish(encode_audio(source, resolved, tmp_path)).files[track.key]
+        outs.append(tmp_path / f"{len(outs)}.mov")
+        finish(join(one, [], [file], outs[-1], resolved))
+    assert verified(outs[0], lowered, made, source).facts.audio
+    with pytest.raises(VerificationFailed, match=r"\+0\.4 dB against the source"):
+        verified(outs[1], lowered, made, source)
 
 
 @pytest.mark.media

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipelines.inspection.inspect import inspect
 from pipelines.profiles.profile import profile
 from pipelines.progress import finish
-from pipelines.sound.sound_levels import Levels, LevelTrack, level_faults
+from pipelines.sound.sound_levels import LOSSY_DB, Levels, LevelTrack, level_faults
 from pipelines.sources.probe import probe
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import call, planned, read_back, samples, smaller
@@ -66,13 +66,13 @@ def test_sound_that_ends_within_a_window_is_as_loud_with_silence_behind_it() -> 
     """A rendition goes on in silence to the picture's end, where 50 ms of sound do not."""
     tone = np.sin(np.arange(400, dtype=np.float32))[:, np.newaxis]
     silence = np.zeros((RATE_HZ, 1), np.float32)
-    assert level_faults(metered(tone, silence), metered(tone), mixed=False) == []
+    assert level_faults(metered(tone, silence), metered(tone), within_db=LOSSY_DB) == []
 
 
 def test_the_tail_of_a_last_packet_is_no_sound_that_the_source_lacks() -> None:
     """16 ms behind the end count as much as they last: an LFE's filter rings that long."""
     silence, ringing = np.zeros((800, 1), np.float32), np.full((128, 1), 0.005, np.float32)
-    assert level_faults(metered(silence, ringing), metered(silence), mixed=True) == []
+    assert level_faults(metered(silence, ringing), metered(silence), within_db=None) == []
 
 
 def test_six_channels_that_nobody_names_are_five_one_as_well_as_their_downmix(
