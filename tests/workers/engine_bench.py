@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -218,4 +219,7 @@ def open_bench(folder: Path, env: dict[str, str]) -> Iterator[Bench]:
     finally:
         bench.closing.close()
         bench.broker.close()
+        for thread in threading.enumerate():  # a lease ends within a tick, in a thread of its own:
+            if thread.name.startswith("lease-"):  # what it asks then would outlive the pool
+                thread.join(5)
         database.close()
