@@ -50,8 +50,9 @@ def begin_upload(
     if (remembered := answered(backend, caller, ticket)) is not None:
         return remembered
     subtitles = read_subtitles(body.subtitles)
-    with backend.database.read() as session:  # before anything is stored for it
-        check_recipe(session, caller, body, backend.settings.beat_s)
+    if subtitles:
+        with backend.database.read() as session:  # before anything is stored for it
+            check_recipe(session, caller, body, backend.settings.beat_s)
     upload_id, asset_id = new_id("upl"), new_id("ast")
     kept = keep_subtitles(backend.objects, asset_id, subtitles)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kapok.command import Group, Output, online
-from kapok.commands.local import Programme, SourceColour, Subtitles
+from kapok.commands.local import Overwrite, Programme, SourceColour, Subtitles
 from kapok.commands.upload import Ladder, Profiles
 from kapok.language import t
 
@@ -25,12 +25,6 @@ Target = Annotated[
     str,
     typer.Option(
         "--output", "-o", metavar="PATH", help=t("A file, or a folder/.", "文件，或目录/。")
-    ),
-]
-Overwrite = Annotated[
-    bool,
-    typer.Option(
-        "--overwrite", help=t("Replace a file that is there already.", "替换已有的同名文件。")
     ),
 ]
 Wait = Annotated[

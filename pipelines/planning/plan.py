@@ -75,11 +75,12 @@ def plan(
     `pipelines.quality.search`, by which rungs with a quality target get their CRF.
     """
     source = understand(info, inspection, source_colour)
+    heard = heard_with(inspection, _zero(source), source.duration_s)
     made: list[tuple[Profile, Rung]] = []
     refused: list[Refusal] = []
     for profile in profiles:
         try:
-            made.append((profile, _rung(profile, source, capabilities)))
+            made.append((profile, _rung(profile, source, heard, capabilities)))
         except Refused as refusal:
             refused.append(Refusal(profile.name, refusal.code, str(refusal)))
     twins = _twins(made, source)
@@ -147,7 +148,10 @@ def _why_undivided(rungs: Sequence[Rung]) -> str | None:
     return "frames of film are counted from the first" if film else None
 
 
-def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> Rung:
+def _rung(
+    profile: Profile, source: Source, heard: Inspection, capabilities: Mapping[str, str]
+) -> Rung:
+    """`heard` is what the inspection heard within the picture (see `heard_with`)."""
     if profile.name in capabilities:
         raise Refused("unavailable_here", capabilities[profile.name])
     video = plan_picture(profile, profile.video, source) if profile.video else None
@@ -158,7 +162,6 @@ def _rung(profile: Profile, source: Source, capabilities: Mapping[str, str]) -> 
             f"{video.frames} of the {_LEAST_STREAMED} pictures that a transport stream needs for "
             "its clock and its rate to be read: choose a profile in MP4",
         )
-    heard = heard_with(source.inspection, _zero(source), source.duration_s)
     sounds = plan_sound(profile, source.info, heard, _outside(source))
     audio = tuple(within_full_scale(one, source.info, source.inspection) for one in sounds)
     refuse_what_would_be_cut(audio, source.inspection, _zero(source))

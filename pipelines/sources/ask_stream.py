@@ -12,13 +12,14 @@ from typing import Any
 from pipelines.progress import Progress
 from pipelines.running import isolated_python
 from pipelines.running.run import capture, run
-from pipelines.running.sandbox import SNIFF_LIMITS
+from pipelines.running.sandbox import SNIFF_LIMITS, Limits
 from pipelines.sources import probe_child, track_child
 from pipelines.sources.containers import FORMATS
 
 _CHILD = Path(probe_child.__file__)
 _TRACK_CHILD = Path(track_child.__file__)
-_AT_ONCE_S = 600  # [P] the first caption may come behind an hour of a master
+# [P] The first caption may come behind an hour of a master.
+_WHOLE = replace(SNIFF_LIMITS, cpu_s=600)
 
 
 def ask_stream(source: Path, track: int, what: str) -> Generator[Progress, None, Any]:
@@ -40,19 +41,18 @@ def ask_track(source: Path, track: int, what: str) -> Generator[Progress, None, 
 
 def ask_track_at_once(source: Path, track: int, what: str) -> Any:
     """Of its beginning alone: `ancillary`, `head`. Raises as `run` does."""
-    return _ask_at_once(_TRACK_CHILD, source, track, what)
+    return _ask_at_once(_TRACK_CHILD, source, track, what, SNIFF_LIMITS)
 
 
 def ask_stream_at_once(file: Path, track: int, what: str) -> Any:
     """Of pictures of a file that Kapok made: `stream`, `captioned`. Raises as `run` does."""
-    return _ask_at_once(_CHILD, file, track, what)
+    return _ask_at_once(_CHILD, file, track, what, _WHOLE)
 
 
-def _ask_at_once(child: Path, source: Path, track: int, what: str) -> Any:
+def _ask_at_once(child: Path, source: Path, track: int, what: str, limits: Limits) -> Any:
     argv = isolated_python.command(child, str(source), ",".join(FORMATS), str(track), what)
-    limits = replace(SNIFF_LIMITS, cpu_s=_AT_ONCE_S)
-    readable = [source, *isolated_python.files(child)]
-    return json.loads(capture(argv, readable=readable, timeout_s=_AT_ONCE_S, limits=limits).stdout)
+    readable, timeout_s = [source, *isolated_python.files(child)], float(limits.cpu_s or 0)
+    return json.loads(capture(argv, readable=readable, timeout_s=timeout_s, limits=limits).stdout)
 
 
 def _ask(child: Path, source: Path, track: int | str, what: str) -> Generator[Progress, None, Any]:
