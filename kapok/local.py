@@ -18,11 +18,12 @@ from pipelines.colour.colour_types import StatedColour
 from pipelines.errors import KapokError, NothingToEncode
 from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.chunks import CHUNK_MIN_S
-from pipelines.planning.plan_types import Findings, Plan, Rung
+from pipelines.planning.plan_types import SEARCH_SHARE, Findings, Plan, Probe, Rung
 from pipelines.progress import Progress
 from pipelines.running.durable import sync, sync_names
 
 if TYPE_CHECKING:
+    from pipelines.encoding.encode import EncodedChunk
     from pipelines.facts import Measurement, RenditionFacts
     from pipelines.inspection.thumbs import Thumbs
     from pipelines.quality.measure import Scored, Scores
@@ -146,12 +147,15 @@ def make_plan(
     chunk_min_s: float | None = None,
     source_colour: StatedColour | None = None,
     findings: Findings | None = None,
+    search_share: float = SEARCH_SHARE,
 ) -> Plan:
     """`wanted`: profile names, a ladder's name, or nothing for the source's default ladder."""
     from pipelines.encoding.encode_groups import divided
     from pipelines.planning.plan import plan
     from pipelines.profiles.capabilities import lacking
     from pipelines.profiles.profile import choose_profiles
+    from pipelines.quality.sampling import Means
+    from pipelines.quality.steering import with_steering
     from pipelines.running.sandbox import machine_memory_bytes
 
     profiles = choose_profiles(info, wanted)
@@ -167,7 +171,8 @@ def make_plan(
     if not made.rungs:
         reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(reasons)
-    return divided(made, info.picture, usable_cores(), machine_memory_bytes())
+    made = divided(made, info.picture, usable_cores(), machine_memory_bytes())
+    return with_steering(made, info, inspection, Means(search_share, most_bytes(), usable_cores()))
 
 
 def usable_cores() -> int:
@@ -187,6 +192,8 @@ class Work:
     """One source being encoded here; `begin` names a stage and gives the place for its progress."""
 
     source: Path
+    info: MediaInfo
+    inspection: Inspection
     plan: Plan
     thumbs: Thumbs | None
     output: Path
@@ -274,11 +281,9 @@ def encode(work: Work) -> Iterator[Encoded]:
 def _groups(work: Work) -> list[tuple[Rung, ...]]:
     """What is scored together, and alone what has no scores, each where its first rung stands."""
     from pipelines.quality.measure import measured_together
-    from pipelines.sources.probe import probe
 
     rungs = work.plan.rungs
-    info = probe(work.source, work.plan.programme)
-    groups = measured_together(rungs, info) if work.score else ()
+    groups = measured_together(rungs, work.info) if work.score else ()
     scored = {rung.profile for group in groups for rung in group}
     alone = [(rung,) for rung in rungs if rung.profile not in scored]
     return sorted([*groups, *alone], key=lambda group: rungs.index(group[0]))
@@ -301,22 +306,11 @@ def _told(work: Work, failed: Sequence[FailedRung]) -> str:
 
 def _encode_all(work: Work) -> dict[str, Pieces]:
     """By profile."""
-    from pipelines.encoding.cut import LocalFile
-    from pipelines.encoding.encode import encode as encode_pictures
-    from pipelines.encoding.encode_groups import groups_of
     from pipelines.sound.audio import encode_audio
 
-    plan, chunks = work.plan, []
+    plan = work.plan
     text = _subtitles(work)  # before the pictures: a file of subtitles may be refused
-    parts = list(product(plan.chunks, groups_of(plan)))
-    for number, (chunk, group) in enumerate(parts):
-        count = len(group.rungs)
-        title = t(f"encoding {count} renditions", f"编码 {count} 个成品")
-        if len(parts) > 1:
-            title += f" ({number + 1}/{len(parts)})"
-        folder = work.folder(f"part-{number}")
-        encoding = encode_pictures(LocalFile(work.source), group, chunk, folder)
-        chunks.append(follow(encoding, work.begin(title)))
+    chunks = _encode_pictures(work)
     title = t("encoding sound", "编码声音")
     sound = follow(encode_audio(work.source, plan, work.folder("audio")), work.begin(title))
     made = {}
@@ -332,6 +326,30 @@ def _encode_all(work: Work) -> dict[str, Pieces]:
         commands = (*(chunk.argv for chunk in mine), *heard, *read)
         made[rung.profile] = Pieces(pictures, tracks, commands)
     return made
+
+
+def _encode_pictures(work: Work) -> list[EncodedChunk]:
+    """In the order of the chunks, those that steer the others being encoded first."""
+    from pipelines.encoding.cut import LocalFile
+    from pipelines.encoding.encode_groups import groups_of
+    from pipelines.quality.steered_encode import encode_steered
+    from pipelines.quality.steering import in_order
+
+    ordered = [chunk for wave in in_order(work.plan) for chunk in wave]
+    parts = list(product(ordered, groups_of(work.plan)))
+    probes: list[Probe] = []
+    made: list[tuple[int, EncodedChunk]] = []
+    for number, (chunk, group) in enumerate(parts):
+        count = len(group.rungs)
+        title = t(f"encoding {count} renditions", f"编码 {count} 个成品")
+        if len(parts) > 1:
+            title += f" ({number + 1}/{len(parts)})"
+        folder, source = work.folder(f"part-{number}"), LocalFile(work.source)
+        encoding = encode_steered(source, group, chunk, work.info, work.inspection, probes, folder)
+        one = follow(encoding, work.begin(title))
+        probes += one.probes
+        made.append((chunk.index, one.encoded))
+    return [encoded for _, encoded in sorted(made, key=lambda one: one[0])]
 
 
 def _subtitles(work: Work) -> EncodedSubtitles:

@@ -41,6 +41,11 @@ class Looked:
     said: tuple[str, ...] = ()
     named: Path | None = None
 
+    @property
+    def share(self) -> float:
+        """Of the encode's time, for the search."""
+        return SEARCH_SHARE if self.search_share is None else self.search_share
+
     def plan(self, findings: Findings | None = None) -> Plan:
         made = make_plan(
             self.info,
@@ -49,6 +54,7 @@ class Looked:
             self.chunk_min_s,
             self.source_colour,
             findings,
+            self.share,
         )
         return replace(made, decisions=(*self.said, *made.decisions))
 
@@ -69,11 +75,10 @@ def _found(looked: Looked, first: Plan, scratch: Path, begin: Callable[[str], Sh
     from pipelines.running.cache_files import is_kept, kept_file
 
     view = begin(t("probing for the target quality", "为目标画质取样试编"))
-    share = SEARCH_SHARE if looked.search_share is None else looked.search_share
-    name = _kept_name(looked.path, key_of(first, share))
+    name = _kept_name(looked.path, key_of(first, looked.share))
     if is_kept(name):
         return from_json(Findings, json.loads(kept_file(name, bytes).read_text("utf-8")))
-    source, means = LocalFile(looked.path), Means(share, most_bytes(), usable_cores())
+    source, means = LocalFile(looked.path), Means(looked.share, most_bytes(), usable_cores())
     searching = search(source, first, looked.info, looked.inspection, scratch, means)
     found = follow(searching, view)
     if found.probes:

@@ -187,7 +187,9 @@ def encode(
         )
         plan = searched_plan(looked_at, scratch / "search", begin)
         thumbs = thumbs_in(images, found.thumbs)
-        work = local.Work(source, plan, thumbs, output, scratch, begin, scores, overwrite)
+        work = local.Work(
+            source, info, found, plan, thumbs, output, scratch, begin, scores, overwrite
+        )
         work = local.with_parts_that_decode(work)
         made, failure = _finished(work)
     _answer_encoded(out, file, work, made, failure)

@@ -34,18 +34,19 @@ class EncodedChunk:
     """`files` by profile: pictures alone, from zero on an even grid. `argv` made all of them, at
     last: what was encoded anew for a seam is there once.
 
-    `why_whole` says why the whole source had to be read for a part of it, and `peak_bytes` what
-    memory it took.
+    `why_whole` says why the whole source had to be read for a part of it, `peak_bytes` what memory
+    it took. `part` is what was cut out of the source, where that is to be kept.
     """
 
     files: dict[str, Path]
     argv: tuple[str, ...]
     peak_bytes: int
     why_whole: str | None = None
+    part: Path | None = None
 
 
 def encode(
-    source: Master, plan: Plan, chunk: Chunk, folder: Path
+    source: Master, plan: Plan, chunk: Chunk, folder: Path, *, keep_part: bool = False
 ) -> Generator[Progress, None, EncodedChunk]:
     """Write the chunk's picture of every rung into `folder`; errors are those of `run`.
 
@@ -55,7 +56,7 @@ def encode(
     why_whole = None
     if len(plan.chunks) > 1:
         try:
-            return (yield from encode_part(source, plan, chunk, folder))
+            return (yield from encode_part(source, plan, chunk, folder, keep=keep_part))
         except CutFailed as error:
             why_whole = str(error)
             log.warning("the whole source is decoded for %s: %s", chunk, error)
@@ -72,28 +73,31 @@ def encode_chunk(
 
 
 def encode_part(
-    source: Readable, plan: Plan, chunk: Chunk, folder: Path
+    source: Readable, plan: Plan, chunk: Chunk, folder: Path, *, keep: bool = False
 ) -> Generator[Progress, None, EncodedChunk]:
     """`encode`, reading and decoding of the source only what the chunk needs.
 
-    Raises `CutFailed` where that does not give exactly the chunk's frames, and what `run` raises.
+    `keep` leaves that part beside the files. Raises `CutFailed` where that does not give exactly
+    the chunk's frames, and what `run` raises.
     """
     folder = folder.resolve()
-    path = part_file(chunk, folder)
+    path, kept = part_file(chunk, folder), None
     try:
         yield from part(cut(source, plan, chunk, path), 0.0, _CUT, "reading the source")
         encoding = _encode(path, plan, chunk, folder, of_part=True)
         encoded = yield from part(encoding, _CUT, 1.0, "encoding")
+        for rung in plan.rungs:
+            if rung.video is not None:
+                _refuse_other_count(encoded.files[rung.profile], frames_of(rung.video, chunk))
+        kept = path if keep else None
     except (ToolKilled, ToolStalled):
         raise
     except (ToolFailed, MediaError) as error:  # the whole may be read where a part is not
         raise CutFailed(f"{chunk} is not to be had by itself: {error}") from error
     finally:
-        path.unlink(missing_ok=True)
-    for rung in plan.rungs:
-        if rung.video is not None:
-            _refuse_other_count(encoded.files[rung.profile], frames_of(rung.video, chunk))
-    return encoded
+        if kept is None:
+            path.unlink(missing_ok=True)
+    return replace(encoded, part=kept)
 
 
 def with_parts_that_decode(

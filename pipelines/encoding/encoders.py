@@ -100,7 +100,15 @@ def _h264(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
         "flags": "+cgop",
         "psy-rd": _PSY_RD,
         "a53cc": int(bool(video.captions)),
-        "x264-params": _told({"zones": _h264_zones(chunk.seams), **_hdr10(video, _X264)}),
+        "x264-params": _told(
+            {
+                "zones": _h264_zones(chunk.seams),
+                # Else its headers hold the quantiser that a chunk begins with, and only one
+                # chunk's are kept: the CRF may differ from chunk to chunk.
+                "stitchable": 1 if chunk.seams != ONE_CHUNK else None,
+                **_hdr10(video, _X264),
+            }
+        ),
         "video_track_timescale": timescale(video.frame_rate),
     }
 

@@ -36,10 +36,13 @@ def chunks_of(
 
 def in_one_piece(plan: Plan, why: str) -> Plan:
     """The plan with a single chunk, which says why."""
+    steering = plan.steering
+    kept = (one for one in plan.decisions if steering is None or one != steering.told)
     return replace(
         plan,
         chunks=(Chunk(0, 0, plan.frames),),
-        decisions=(*plan.decisions, f"encoded in one piece: {why}"),
+        decisions=(*kept, f"encoded in one piece: {why}"),
+        steering=None,
     )
 
 

@@ -291,6 +291,21 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Steering:
+    """Rungs whose CRF follows what their first chunks score (`pipelines.quality.steering`).
+
+    `windows` are the frames that are scored, each with the index of its chunk: `first` of these
+    chunks are encoded before all others, and all of them before those that are not scored. `told`
+    is the plan's decision.
+    """
+
+    profiles: tuple[str, ...]
+    windows: tuple[Chunk, ...]
+    told: str
+    first: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything an encode worker needs besides the source file itself.
 
@@ -338,6 +353,7 @@ class Plan:
     together: tuple[tuple[str, ...], ...] = ()
     choices: tuple[Choice, ...] = ()
     findings: Findings = _NOTHING_FOUND
+    steering: Steering | None = None
 
     @property
     def clock_tracks(self) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.media import Inspection, Shot, VideoTrack
-from pipelines.planning.plan_types import VideoPlan
+from pipelines.planning.plan_types import Chunk, VideoPlan
 from pipelines.quality.metrics import comparison_raster
 
 Metric = Literal["vmaf", "xpsnr"]
@@ -53,6 +53,20 @@ def materials(inspection: Inspection) -> tuple[Material, ...]:
         return ()
     frames = sum(shot.end_frame - shot.start_frame for shot in shots)
     return tuple(material_of(shot, frames) for shot in shots)
+
+
+def materials_within(inspection: Inspection, chunks: Sequence[Chunk]) -> tuple[Material, ...]:
+    """Of each shot that these chunks show, by its share of them."""
+    frames = sum(chunk.end_frame - chunk.start_frame for chunk in chunks)
+    found = []
+    for shot in inspection.shots:
+        shown = sum(
+            max(0, min(shot.end_frame, chunk.end_frame) - max(shot.start_frame, chunk.start_frame))
+            for chunk in chunks
+        )
+        if shown and shot.coded_bytes is not None:
+            found.append(Material(shown / frames, shot.coded_bytes, shot.detail))
+    return tuple(found)
 
 
 def material_of(shot: Shot, frames: int) -> Material:

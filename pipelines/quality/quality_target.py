@@ -134,7 +134,7 @@ def subjects_of(
     kinds = model.materials(inspection)
     for rung in rungs:
         target = wanted.get(rung.profile)
-        if target and kinds and rung.video and _can_tell(target, rung.video, picture):
+        if target and kinds and rung.video and can_tell(target, rung.video, picture):
             shape = model.shape_of(rung.video, picture)
             own = [probe for probe in found.probes if probe.profile == rung.profile]
             made[rung.profile] = _subject(target.metric, shape, kinds, own, inspection)
@@ -243,7 +243,7 @@ def _with_crf(rung: Rung, choices: Mapping[str, Choice]) -> Rung:
     return replace(rung, video=replace(rung.video, crf=choices[rung.profile].crf))
 
 
-def _can_tell(target: Target, video: VideoPlan, picture: VideoTrack) -> bool:
+def can_tell(target: Target, video: VideoPlan, picture: VideoTrack) -> bool:
     """Whether such a picture is scored by the target's model, and its codec's losses are known."""
     scored = metrics_for(video, comparison_raster(video, picture.shown_size(video.crop)))
     fits = any(
@@ -300,7 +300,7 @@ def _subject(
     lost: dict[float, dict[int, float]] = {}
     bits: dict[float, dict[int, float]] = {}
     for probe in probes:
-        kind, place = _kind_at(probe, kinds, inspection), probe.start_frame
+        kind, place = kind_at(probe, kinds, inspection), probe.start_frame
         predicted = model.loss(metric, probe.crf, kind, shape)
         lost.setdefault(probe.crf, {})[place] = model.loss_of(metric, probe.mean) - predicted
         expected = model.bits_a_frame(probe.crf, kind, shape)
@@ -318,7 +318,7 @@ def _subject(
     )
 
 
-def _kind_at(probe: Probe, kinds: Sequence[Material], inspection: Inspection) -> Material:
+def kind_at(probe: Probe, kinds: Sequence[Material], inspection: Inspection) -> Material:
     """The shot that the middle of the sample shows."""
     middle = (probe.start_frame + probe.end_frame) // 2
     for shot, kind in zip(inspection.shots, kinds, strict=True):

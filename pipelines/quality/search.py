@@ -12,10 +12,9 @@ import logging
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
-from pipelines.encoding.cut import PART_STARTS_S, Readable, cut, part_file
+from pipelines.encoding.cut import Readable, cut, part_file
 from pipelines.encoding.graph import compose as encode_command
 from pipelines.encoding.rung_tree import chunk_files
 from pipelines.errors import MediaError, ToolFailed, ToolKilled, ToolStalled
@@ -23,16 +22,14 @@ from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.plan_types import SEARCH_SHARE, Chunk, Findings, Plan, Probe, Rung
 from pipelines.progress import Progress, part
 from pipelines.quality import quality_model as model
-from pipelines.quality.comparison import Comparison, Pair, Window, compose, taps_of
 from pipelines.quality.measure import measured_together
+from pipelines.quality.probing import probe_part
 from pipelines.quality.quality_target import with_targets
-from pipelines.quality.reference import reference_files, reference_of
+from pipelines.quality.reference import reference_files
 from pipelines.quality.sampling import Means, Sampling, crf_of, gop_frames, sampling_of
-from pipelines.quality.scores import measurement
 from pipelines.records import to_json
 from pipelines.running import tools
 from pipelines.running.run import run
-from pipelines.sources.written_packets import picture_packets
 
 log = logging.getLogger(__name__)
 Take = tuple[Chunk, tuple[Rung, ...]]  # a sample, and what is probed of it
@@ -149,18 +146,14 @@ def _one(
     assert info.picture is not None, "a plan with choices comes from a source with a picture"
     taken: list[Probe] = []
     for group in measured_together(made.rungs, info):
-        videos = [rung.video for rung in group if rung.video]
-        reference = reference_of(videos[0], info.picture)
         alone = replace(made, rungs=group)
         yield from run(
             encode_command(path, alone, stretch, folder, part=True),
-            readable=[path, *reference_files(videos)],
+            readable=[path, *reference_files([rung.video for rung in group if rung.video])],
             writable=[folder],
         )
         files = chunk_files(alone, folder)
-        pairs = tuple(Pair(rung, files[rung.profile]) for rung in group)
-        comparison = Comparison(path, _as_part(alone, stretch), reference, pairs, _metric_of(alone))
-        taken += yield from _scored(comparison, sample, stretch, folder)
+        taken += yield from probe_part(path, alone, info, stretch, sample, files, folder)
     path.unlink()
     return taken
 
@@ -169,58 +162,6 @@ def _with_gops_beside(sample: Chunk, made: Plan) -> Chunk:
     gop = gop_frames(made.rungs)
     first, end = max(0, sample.start_frame - gop), min(made.frames, sample.end_frame + gop)
     return replace(sample, start_frame=first, end_frame=end)
-
-
-def _scored(
-    comparison: Comparison, sample: Chunk, stretch: Chunk, folder: Path
-) -> Generator[Progress, None, list[Probe]]:
-    first = stretch.start_frame
-    scored = Window(sample.start_frame - first, sample.end_frame - first, seek=True)
-    yield from run(
-        compose(comparison, [scored], folder),
-        readable=comparison.files,
-        writable=[folder],
-        taps={tap: len for at in range(len(comparison.pairs)) for tap in taps_of(at)},
-    )
-    return [_probe_of(comparison, pair, scored, sample, folder) for pair in comparison.pairs]
-
-
-def _probe_of(
-    comparison: Comparison, pair: Pair, scored: Window, sample: Chunk, folder: Path
-) -> Probe:
-    (metric,) = comparison.metrics(pair)
-    scores = pair.log(metric, folder)
-    values = metric.read(scores.read_text()) if scores.is_file() else []
-    frames = scored.of(pair.video)
-    if len(values) != len(frames):
-        message = f"{len(values)} of {len(frames)} frames were scored"
-        raise ToolFailed(message)
-    packets = [one for one in picture_packets(pair.rendition) if one.pts is not None]
-    sizes = [one.size for one in sorted(packets, key=lambda one: one.pts or 0)]
-    bits = 8 * sum(sizes[frames.start : frames.stop])
-    found = measurement(metric.name, metric.model, values)
-    assert found.mean is not None and found.p5 is not None, "of frames there are scores"  # noqa: PT018
-    return Probe(
-        profile=pair.rung.profile,
-        start_frame=sample.start_frame,
-        end_frame=sample.end_frame,
-        crf=crf_of(pair.rung),
-        mean=found.mean,
-        p5=found.p5,
-        bits_a_frame=round(bits / len(frames), 1),
-    )
-
-
-def _metric_of(made: Plan) -> str:
-    """Pictures of one reference have one range, and so one metric."""
-    metrics = {choice.profile: choice.target.metric for choice in made.choices}
-    return metrics[made.rungs[0].profile]
-
-
-def _as_part(made: Plan, sample: Chunk) -> Plan:
-    """As if the sample were a source of its own: as `cut` leaves it."""
-    frames = sample.end_frame - sample.start_frame
-    return replace(made, frames=frames, video_track=0, first_picture_s=Fraction(PART_STARTS_S))
 
 
 def _uncapped(rung: Rung) -> Rung:

@@ -66,6 +66,13 @@ def job_steps(
     return list(session.scalars(query.options(*(defer(one, raiseload=True) for one in without))))
 
 
+def done_results(session: Session, job_id: str, kind: str) -> list[Mapping[str, Any]]:
+    """Of the job's finished steps of that kind, in the order of their making."""
+    query = select(Step.result).where(Step.job_id == job_id, Step.kind == kind)
+    done = query.where(Step.state == "done").order_by(Step.id)
+    return [result or {} for result in session.scalars(done)]
+
+
 def ready_steps(session: Session, job_id: str) -> list[ReadyStep]:
     """What a message may be sent for right now."""
     query = select(Step.id, Step.queue).where(Step.job_id == job_id, Step.state == "ready")

@@ -135,7 +135,7 @@ def test_a_rung_that_fails_does_not_stop_the_later_ones(clip: Path, tmp_path: Pa
     output.mkdir()
     thumbs = thumbs_in(tmp_path / "inspection", found.thumbs)
     both = replace(plan, rungs=(wrong, second))
-    work = Work(clip, both, thumbs, output, tmp_path, lambda _: show, score=False)
+    work = Work(clip, info, found, both, thumbs, output, tmp_path, lambda _: show, score=False)
     finished = []
     with pytest.raises(
         RungsFailed, match=r"mobile-540p .verification_failed.*sample aspect ratio"

@@ -318,7 +318,9 @@ def looked_at(source: Path, folder: Path, profile: str) -> local.Work:
     made = local.make_plan(info, seen, [profile], chunk_min_s=1)
     thumbs = thumbs_in(folder / "look", seen.thumbs)
     quiet = lambda title: lambda progress: None  # noqa: E731 - one line says it all
-    work = local.Work(source, made, thumbs, folder, folder / "scratch", quiet, score=False)
+    work = local.Work(
+        source, info, seen, made, thumbs, folder, folder / "scratch", quiet, score=False
+    )
     return local.with_parts_that_decode(work)
 
 

@@ -263,9 +263,9 @@ def test_x265_is_told_everything_that_its_stream_must_say() -> None:
 @pytest.mark.parametrize(
     ("start", "end", "full", "edges"),
     [
-        (0, 300, None, "zones=149,149,b=1.6"),
-        (300, 600, 2_500_000, "zones=0,0,b=1.4/149,149,b=1.6"),
-        (600, 1000, 2_500_000, "zones=0,0,b=1.4"),
+        (0, 300, None, "zones=149,149,b=1.6:stitchable=1"),
+        (300, 600, 2_500_000, "zones=0,0,b=1.4/149,149,b=1.6:stitchable=1"),
+        (600, 1000, 2_500_000, "zones=0,0,b=1.4:stitchable=1"),
         (0, 1000, None, None),
     ],
 )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from fractions import Fraction
 
-from pipelines.encoding.encode import encode
 from pipelines.encoding.encode_groups import group_with
-from pipelines.planning.memory import encode_bytes
 from pipelines.planning.plan import Chunk, Plan, VideoPlan
-from pipelines.records import from_json
+from pipelines.quality.steered_encode import encode_steered, steered_bytes
+from pipelines.records import from_json, to_json
 from workers.context import StepContext, StepResult
-from workers.steps.inputs import picture_of, plan_of, source_of
+from workers.steps.inputs import looked_at, plan_of, probes_of, source_of
 from workers.stored_source import StoredSource
 
 log = logging.getLogger(__name__)
@@ -26,12 +25,17 @@ def run(context: StepContext) -> StepResult:
     profiles = context.step.payload.get("profiles")
     plan = group_with(whole, profiles[0]) if profiles else whole
     chunk = from_json(Chunk, context.step.payload["chunk"])
-    part_bytes = int(source.size_bytes * _share(plan, chunk)) if len(plan.chunks) > 1 else 0
-    context.need_scratch(part_bytes + scratch_bytes(plan, chunk, source.size_bytes))
+    info, inspection = looked_at(context)
+    foreseen_bytes = steered_bytes(plan, chunk, info, context.settings.cores)
     master = StoredSource(context, source.key, source.size_bytes)
-    foreseen_bytes = encode_bytes(picture_of(context), plan, chunk, context.settings.cores)
+    part_bytes = int(source.size_bytes * _share(plan, chunk)) if len(plan.chunks) > 1 else 0
     with context.memory(foreseen_bytes):
-        encoded = context.follow(encode(master, plan, chunk, context.folder), end=0.99)
+        context.need_scratch(part_bytes + scratch_bytes(plan, chunk, source.size_bytes))
+        # After the wait for memory: others may have been scored meanwhile.
+        seen = probes_of(context) if plan.steering else ()
+        encoding = encode_steered(master, plan, chunk, info, inspection, seen, context.folder)
+        made = context.follow(encoding, end=0.99)
+    encoded = made.encoded
     log.info(
         "step %s held %.2f GB of memory, %.2f GB foreseen",
         context.step.id,
@@ -42,7 +46,11 @@ def run(context: StepContext) -> StepResult:
         profile: context.put(file, context.work, file.name)
         for profile, file in encoded.files.items()
     }
-    return StepResult(result={"files": keys}, command=encoded.argv, log_tail=encoded.why_whole)
+    return StepResult(
+        result={"files": keys, "probes": [to_json(probe) for probe in made.probes]},
+        command=encoded.argv,
+        log_tail=encoded.why_whole,
+    )
 
 
 def scratch_bytes(plan: Plan, chunk: Chunk, source_bytes: int) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from pipelines.inspection.thumbs import Thumbs
 from pipelines.media import Inspection, MediaInfo, VideoTrack
 from pipelines.planning.plan import Plan, Rung
+from pipelines.planning.plan_types import Probe
 from pipelines.profiles.profile import Profile, choose_profiles
 from pipelines.records import from_json
 from storage.catalogue import assets, jobs, profiles, renditions
@@ -65,19 +66,29 @@ def inspected(context: StepContext) -> tuple[MediaInfo, Inspection]:
 
     Raises `JobConflict` where it is of another programme than this job's.
     """
-    asset_id = source_of(context).asset_id
-
-    def query(session: Session) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        asset = assets.get_asset(session, context.step.organisation_id, asset_id)
-        return asset.media or {}, asset.inspection or {}
-
-    media, inspection = context.read(query)
+    media, inspection = _recorded(context)
     if not inspected_as_asked(media, request_of(context)):
         raise JobConflict(
             "the asset was inspected for another programme since this job had it inspected: "
             "start a new job for this one when no other works on the asset"
         )
     return from_json(MediaInfo, media), from_json(Inspection, inspection)
+
+
+def looked_at(context: StepContext) -> tuple[MediaInfo, Inspection]:
+    """`inspected`, for the steps of a plan that was made by it."""
+    media, inspection = _recorded(context)
+    return from_json(MediaInfo, media), from_json(Inspection, inspection)
+
+
+def _recorded(context: StepContext) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    asset_id = source_of(context).asset_id
+
+    def query(session: Session) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        asset = assets.get_asset(session, context.step.organisation_id, asset_id)
+        return asset.media or {}, asset.inspection or {}
+
+    return context.read(query)
 
 
 @contextmanager
@@ -156,6 +167,16 @@ def made_by(context: StepContext, kind: str) -> list[Made]:
         return [_made(row.result or {}, row.command or ()) for row in done]
 
     return context.read(query)
+
+
+def probes_of(context: StepContext) -> tuple[Probe, ...]:
+    """What the job's finished chunks scored in their windows."""
+
+    def query(session: Session) -> list[Mapping[str, Any]]:
+        done = jobs.done_results(session, context.step.job_id, "encode")
+        return [probe for result in done for probe in result.get("probes", ())]
+
+    return tuple(from_json(Probe, probe) for probe in context.read(query))
 
 
 def _made(result: Mapping[str, Any], command: Sequence[str]) -> Made:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import product
 from textwrap import shorten
 from typing import Any
 
@@ -16,11 +17,12 @@ from pipelines.errors import NothingToEncode
 from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.memory import look_bytes
 from pipelines.planning.plan import Plan, plan
-from pipelines.planning.plan_types import Findings, Refusal
+from pipelines.planning.plan_types import Chunk, Findings, Refusal
 from pipelines.profiles.profile_key import profile_key
 from pipelines.quality.measure import measured_together
 from pipelines.quality.sampling import Means, search_bytes
 from pipelines.quality.search import key_of, search
+from pipelines.quality.steering import in_order, with_steering
 from pipelines.records import from_json, to_json
 from storage.catalogue import assets, jobs, workers, zones
 from storage.catalogue.programmes import reading_of
@@ -75,6 +77,7 @@ def run(context: StepContext) -> StepResult:
         with context.memory_if_much(decoding_bytes):
             made = context.follow(with_parts_that_decode(master, made, context.folder))
     made = divided(made, info.picture, context.settings.cores, context.settings.memory_bytes)
+    made = with_steering(made, info, inspection, _means(context))
     steps = steps_of(made, info, zone, scores=request.get("scores", True))
     return StepResult(
         result={"renditions": len(made.rungs), "refused": [asdict(one) for one in made.refused]},
@@ -137,12 +140,16 @@ def _findings(
             return from_json(Findings, known)
     context.need_scratch(min(SAMPLE_BYTES, source.size_bytes) + PROOF_BYTES)
     master = StoredSource(context, source.key, source.size_bytes)
-    settings = context.settings
-    most_bytes = min(MOST_BYTES, settings.memory_bytes)
-    means = Means(settings.search_share, most_bytes, settings.cores)
+    means = _means(context)
     searching = search(master, made, info, inspection, context.folder / "search", means)
     with context.memory_if_much(search_bytes(made, info, inspection, means)):
         return context.follow(searching)
+
+
+def _means(context: StepContext) -> Means:
+    settings = context.settings
+    most_bytes = min(MOST_BYTES, settings.memory_bytes)
+    return Means(settings.search_share, most_bytes, settings.cores)
 
 
 def steps_of(
@@ -150,9 +157,9 @@ def steps_of(
 ) -> Iterator[NewStep]:
     """The steps of a plan. A later one names the earlier ones that it waits for.
 
-    encode a chunk of a group of rungs ‖ audio → join a rendition → measure all that share a
-    reference; one package after the joins of what is packaged; publish last, when a zone was
-    asked for.
+    encode a chunk of a group of rungs (those that steer the others first) ‖ audio → join a
+    rendition → measure all that share a reference; one package after the joins of what is packaged;
+    publish last, when a zone was asked for.
     """
     encodes = list(_encode_steps(made))
     joins = [_join_step(rung.profile, encodes) for rung in made.rungs]
@@ -167,19 +174,30 @@ def steps_of(
 
 
 def _encode_steps(made: Plan) -> Iterator[NewStep]:
-    count, groups = len(made.chunks), made.together or (None,)
+    count, groups = len(made.chunks), made.together or ((),)
     if any(rung.video is not None for rung in made.rungs):
-        for chunk in made.chunks:
-            name, payload = f"encode chunk {chunk.index + 1} of {count}", {"chunk": asdict(chunk)}
-            for group in groups:
-                if group is None:
-                    yield NewStep("encode", name, payload)
-                else:
-                    of_group = {**payload, "profiles": list(group)}
-                    yield NewStep("encode", _named(f"{name}:", group), of_group)
+        before: dict[tuple[str, ...], list[str]] = {group: [] for group in groups}
+        for wave in in_order(made):
+            here: dict[tuple[str, ...], list[str]] = {group: [] for group in groups}
+            for chunk, group in product(wave, groups):
+                step = _encode_step(chunk, count, group, after=tuple(before[group]))
+                here[group].append(step.name)
+                yield step
+            before = here
     if any(rung.audio or rung.subtitles for rung in made.rungs):
         sounds = any(rung.audio for rung in made.rungs)
         yield NewStep("audio", "encode the sound" if sounds else "encode the subtitles", {})
+
+
+def _encode_step(
+    chunk: Chunk, count: int, group: tuple[str, ...], after: tuple[str, ...]
+) -> NewStep:
+    """Of all rungs, or of a group of them, whose chunks lead each other to their CRFs."""
+    name, payload = f"encode chunk {chunk.index + 1} of {count}", {"chunk": asdict(chunk)}
+    if not group:
+        return NewStep("encode", name, payload, after)
+    of_group = {**payload, "profiles": list(group)}
+    return NewStep("encode", _named(f"{name}:", group), of_group, after)
 
 
 def _join_step(profile: str, encodes: list[NewStep]) -> NewStep:

@@ -1,0 +1,257 @@
+"""Let a rung's CRF follow what its first chunks score, where samples could not tell it. Pure.
+
+A programme of a few minutes has no time for samples: each takes three GOPs of encoding. Its own
+chunks are encoded anyway. Some of them are scored in a short window as soon as they are there, and
+the CRF of all later ones is chosen by that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from pipelines.media import Inspection, MediaInfo, VideoTrack
+from pipelines.planning.plan_types import (
+    Choice,
+    Chunk,
+    Plan,
+    Probe,
+    Rung,
+    Steering,
+    VideoPlan,
+)
+from pipelines.quality import quality_model as model
+from pipelines.quality.quality_model import Material
+from pipelines.quality.quality_target import NOTICEABLE, Subject, choose, kind_at
+from pipelines.quality.reference import reference_of
+from pipelines.quality.sampling import Means, encode_cpu_s, gop_frames, sample_cpu_s
+from pipelines.rates import least_multiple
+
+WINDOW_FRAMES = 25  # [P] of the slowest rung: as in the scores of a long programme
+_FEWEST_CHUNKS = 3  # [P] below, nothing is left that could be steered
+_ENOUGH = 8  # [P] samples of a rung; with more its CRF is known better than chunks tell it
+_MOST_WINDOWS = 24  # [P] as many as there are samples at most
+_WINDOW_S = 0.35  # CPU seconds to start the tools of one window, measured
+_MOST_MORE = {"vmaf": 1.5, "xpsnr": 0.6}  # [P] that later chunks make up for what the first lack
+_MOST_AGAIN = 0.125  # [P] of the programme, for a first chunk that may be encoded once more
+# [P] How sure the model's slope over the CRF is, against what one place is off by: (0.15 / 0.035)².
+# At first the slope is the model's, and with CRFs far apart the places' own.
+_SLOPE_HOLDS = 18.0
+
+
+def with_steering(made: Plan, info: MediaInfo, inspection: Inspection, means: Means) -> Plan:
+    """The plan, with what is scored on the way where its rungs' CRFs are not known well enough.
+
+    `made` has its final chunks.
+    """
+    wanted = _unsure(made)
+    if not wanted or not means.share or len(made.chunks) < _FEWEST_CHUNKS:
+        return made
+    assert info.picture is not None, "a plan with choices comes from a source with a picture"
+    count = min(
+        _MOST_WINDOWS, len(made.chunks) - 1, _affordable(made, wanted, info, inspection, means)
+    )
+    if count < 1:
+        return made
+    windows = _windows(made, wanted, inspection, count)
+    names = ", ".join(rung.profile for rung in wanted)
+    told = (
+        f"{names}: {count} of {len(made.chunks)} chunks are scored as soon as they are encoded, "
+        "and later ones take their CRF from that"
+    )
+    steering = Steering(tuple(rung.profile for rung in wanted), windows, told)
+    return replace(made, steering=steering, decisions=(*made.decisions, told))
+
+
+def in_order(made: Plan) -> tuple[tuple[Chunk, ...], ...]:
+    """The chunks in waves: a later one begins when the earlier ones are there."""
+    if made.steering is None:
+        return (made.chunks,)
+    scored = [window.index for window in made.steering.windows]
+    first = made.steering.first
+    rest = [chunk.index for chunk in made.chunks if chunk.index not in scored]
+    waves = (scored[:first], scored[first:], rest)
+    return tuple(tuple(made.chunks[index] for index in wave) for wave in waves if wave)
+
+
+def window_in(made: Plan, chunk: Chunk) -> Chunk | None:
+    """What is scored of a chunk, if anything."""
+    windows = made.steering.windows if made.steering else ()
+    return next((one for one in windows if one.index == chunk.index), None)
+
+
+def steered(made: Plan, picture: VideoTrack, inspection: Inspection, seen: Sequence[Probe]) -> Plan:
+    """The plan with the CRFs that its next chunk gets, by the probes of those that are there.
+
+    `picture` is the source's; `made` may have some of the rungs only.
+    """
+    names = made.steering.profiles if made.steering else ()
+    crfs: dict[str, float] = {}
+    for choice in made.choices:
+        own = [probe for probe in seen if probe.profile == choice.profile]
+        if (
+            own
+            and choice.profile in names
+            and choice.profile in {one.profile for one in made.rungs}
+        ):
+            crfs[choice.profile] = _crf(made, choice, picture, inspection, own)
+    return replace(made, rungs=tuple(with_crf(rung, crfs.get(rung.profile)) for rung in made.rungs))
+
+
+def is_far_off(made: Plan, chunk: Chunk, probes: Sequence[Probe]) -> bool:
+    """Whether the first chunk missed a target so far that it is encoded once more.
+
+    Only where it is a small part of the programme: else its time is not there.
+    """
+    steering = made.steering
+    first = [window.index for window in steering.windows[: steering.first]] if steering else []
+    if chunk.index not in first or frames_in(chunk) > _MOST_AGAIN * made.frames:
+        return False
+    wanted = {choice.profile: choice for choice in made.choices if not choice.capped}
+    return any(
+        abs(probe.mean - wanted[probe.profile].target.value)
+        > NOTICEABLE[wanted[probe.profile].target.metric]
+        for probe in probes
+        if probe.profile in wanted
+    )
+
+
+def _crf(
+    made: Plan, choice: Choice, picture: VideoTrack, inspection: Inspection, own: Sequence[Probe]
+) -> float:
+    """The coarsest that gives what is left the target, and what the first chunks lack of it."""
+    rung, metric = made.rung(choice.profile), choice.target.metric
+    assert rung.video is not None, "only pictures have a target"
+    shape = model.shape_of(rung.video, picture)
+    places = [*(one for one in made.findings.probes if one.profile == rung.profile), *own]
+    kinds = model.materials(inspection)
+    known = [(one, kind_at(one, kinds, inspection)) for one in places]
+    lost = [
+        model.loss_of(metric, one.mean) - model.loss(metric, one.crf, kind, shape)
+        for one, kind in known
+    ]
+    bits = [
+        math.log(one.bits_a_frame / model.bits_a_frame(one.crf, kind, shape)) for one, kind in known
+    ]
+    crfs = [one.crf for one in places]
+    latest = {_chunk_of(made, probe): probe for probe in own}  # one may have been encoded again
+    subject = Subject(
+        metric,
+        shape,
+        _kinds_left(made, inspection, latest),
+        basis="probed",
+        places=len(places),
+        spread=float(np.mean([one.mean - one.p5 for one in places])),
+        lost=_line(crfs, lost),
+        more_bits=_line(crfs, bits),
+    )
+    lacking = sum(
+        (choice.target.value - probe.mean) * frames_in(chunk) for chunk, probe in latest.items()
+    )
+    most, left = _MOST_MORE[metric], made.frames - sum(map(frames_in, latest))
+    more = min(max(lacking / max(left, 1), -most), most)
+    return choose(rung, replace(choice.target, value=choice.target.value + more), subject).crf
+
+
+def _line(crfs: Sequence[float], values: Sequence[float]) -> Callable[[float], float]:
+    """Through their mean, as steep as they are where their CRFs lie far enough apart to tell it."""
+    middle, level = float(np.mean(crfs)), float(np.mean(values))
+    off = np.array(crfs) - middle
+    slope = float(off @ (np.array(values) - level)) / (float(off @ off) + _SLOPE_HOLDS)
+    return lambda crf: level + slope * (crf - middle)
+
+
+def _kinds_left(
+    made: Plan, inspection: Inspection, there: Collection[Chunk]
+) -> tuple[Material, ...]:
+    """Of the chunks that are not there yet; of all where there are none left."""
+    left = [chunk for chunk in made.chunks if chunk not in there] or made.chunks
+    return model.materials_within(inspection, left)
+
+
+def _chunk_of(made: Plan, probe: Probe) -> Chunk:
+    return next(one for one in made.chunks if one.start_frame <= probe.start_frame < one.end_frame)
+
+
+def frames_in(chunk: Chunk) -> int:
+    return chunk.end_frame - chunk.start_frame
+
+
+def with_crf(rung: Rung, crf: float | None) -> Rung:
+    if rung.video is None or crf is None:
+        return rung
+    return replace(rung, video=replace(rung.video, crf=crf))
+
+
+def _unsure(made: Plan) -> tuple[Rung, ...]:
+    """The rungs whose target rests on few samples, or on none."""
+    places = {
+        choice.profile: len(
+            {one.start_frame for one in made.findings.probes if one.profile == choice.profile}
+        )
+        for choice in made.choices
+    }
+    return tuple(rung for rung in made.rungs if places.get(rung.profile, _ENOUGH) < _ENOUGH)
+
+
+def _affordable(
+    made: Plan, wanted: Sequence[Rung], info: MediaInfo, inspection: Inspection, means: Means
+) -> int:
+    """How many windows fit into what the search was given and has not taken for samples."""
+    samples = len({(one.start_frame, one.crf) for one in made.findings.probes})
+    probed = {one.profile for one in made.findings.probes}
+    rungs = [rung for rung in made.rungs if rung.profile in probed]
+    spent_s = samples * sample_cpu_s(rungs, gop_frames(rungs), info, inspection) if rungs else 0.0
+    left_s = means.share * encode_cpu_s(made, info, inspection) - spent_s
+    return max(0, int(left_s / _window_cpu_s(wanted, info)))
+
+
+def _window_cpu_s(rungs: Sequence[Rung], info: MediaInfo) -> float:
+    """Scored frames, and about three times as many decoded on the way to them."""
+    picture = info.picture
+    assert picture is not None, "only pictures have a target"
+    length = _window_frames(rungs)
+    total = _WINDOW_S + 4 * length * model.decode_cpu_s(picture.width * picture.height)
+    for rung in rungs:
+        assert rung.video is not None, "only pictures have a target"
+        across, down = reference_of(rung.video, picture).raster
+        scored = float(length / rung.video.stride)
+        total += scored * (model.score_cpu_s(across * down) + 4 * _decode_s(rung.video))
+    return total
+
+
+def _decode_s(video: VideoPlan) -> float:
+    return model.decode_cpu_s(video.width * video.height)
+
+
+def _window_frames(rungs: Sequence[Rung]) -> int:
+    """Of the source."""
+    return math.ceil(WINDOW_FRAMES * max(rung.video.stride for rung in rungs if rung.video))
+
+
+def _windows(
+    made: Plan, rungs: Sequence[Rung], inspection: Inspection, count: int
+) -> tuple[Chunk, ...]:
+    """In the middle of so many chunks, from the easiest to the hardest; the middle one leads."""
+    by_hardness = sorted(made.chunks, key=lambda chunk: (_hardness(inspection, chunk), chunk.index))
+    picked = [by_hardness[int((at + 0.5) / count * len(by_hardness))] for at in range(count)]
+    picked.sort(key=lambda chunk: abs(by_hardness.index(chunk) - len(by_hardness) // 2))
+    strides = [one.video.stride for one in rungs if one.video]
+    step = least_multiple([*strides, Fraction(1)]).numerator
+    return tuple(_window(chunk, _window_frames(rungs), step) for chunk in picked)
+
+
+def _window(chunk: Chunk, length: int, step: int) -> Chunk:
+    """It begins where every rung has a frame."""
+    spare = max(0, frames_in(chunk) - length)
+    start = chunk.start_frame + spare // 2 // step * step
+    return replace(chunk, start_frame=start, end_frame=min(start + length, chunk.end_frame))
+
+
+def _hardness(inspection: Inspection, chunk: Chunk) -> float:
+    kinds = model.materials_within(inspection, [chunk])
+    return round(model.mean_of([kind.coded_bytes for kind in kinds], kinds), 3)

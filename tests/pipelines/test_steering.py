@@ -1,0 +1,315 @@
+"""What the first chunks score leads the CRF of the later ones, and their mean to the target."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from pipelines.encoding.cut import LocalFile
+from pipelines.encoding.encode import encode_part
+from pipelines.encoding.join import join
+from pipelines.inspection.inspect import inspect
+from pipelines.media import Inspection, MediaInfo, Shot, VideoTrack
+from pipelines.planning.chunks import in_one_piece
+from pipelines.planning.plan import Plan, plan
+from pipelines.planning.plan_types import Findings, Probe
+from pipelines.profiles.profile import Profile, Target, profile
+from pipelines.progress import finish
+from pipelines.quality.measure import measure
+from pipelines.quality.sampling import Means
+from pipelines.quality.steered_encode import encode_steered, steered_bytes
+from pipelines.quality.steering import in_order, steered, window_in, with_steering
+from pipelines.running.tools import ffmpeg
+from pipelines.sources.probe import probe
+from tests.pipelines.sources import HD, described
+
+MINUTE = tuple(Shot(at * 200, at * 200 + 200, 0.02, 0.03, 1500.0) for at in range(8))
+NAME = "mobile-720p"
+
+
+def looked_at(
+    shots: tuple[Shot, ...] = MINUTE, picture: VideoTrack = HD
+) -> tuple[MediaInfo, Inspection]:
+    return described(picture, frames=shots[-1].end_frame, shots=shots)
+
+
+def planned(
+    looked: tuple[MediaInfo, Inspection], *wanted: Profile, share: float = 0.07, **more: Findings
+) -> Plan:
+    made = plan(*looked, wanted or [profile(NAME)], **more)
+    return with_steering(made, *looked, Means(share))
+
+
+def crf_with(made: Plan, looked: tuple[MediaInfo, Inspection], *seen: Probe) -> float:
+    info, inspection = looked
+    assert info.picture is not None
+    video = steered(made, info.picture, inspection, seen).rung(NAME).video
+    assert video is not None
+    assert video.crf is not None
+    return video.crf
+
+
+def scored(made: Plan, at: int, mean: float, crf: float | None = None) -> Probe:
+    """The window of the chunk that is scored as the `at`-th one."""
+    assert made.steering is not None
+    window, video = made.steering.windows[at], made.rung(NAME).video
+    assert video is not None
+    assert video.crf is not None
+    frames = (window.start_frame, window.end_frame)
+    return Probe(NAME, *frames, crf or video.crf, mean, mean - 3, 40_000)
+
+
+def test_a_programme_of_a_minute_is_steered_by_its_first_chunks() -> None:
+    """No sample fits into its time. One chunk leads, other scored ones follow, then the rest."""
+    made = planned(looked_at())
+
+    assert made.steering is not None
+    assert made.steering.profiles == (NAME,)
+    assert made.steering.told in made.decisions
+    scored_ones = [window.index for window in made.steering.windows]
+    waves = [[chunk.index for chunk in wave] for wave in in_order(made)]
+    assert waves[0] == scored_ones[:1]
+    assert waves[1] == scored_ones[1:]
+    assert sorted(itertools.chain(*waves)) == list(range(8))
+    for window in made.steering.windows:
+        chunk = made.chunks[window.index]
+        assert chunk.start_frame <= window.start_frame < window.end_frame <= chunk.end_frame
+        assert window.end_frame - window.start_frame == 25
+
+
+def test_chunks_that_are_scored_stand_for_easy_and_hard_ones() -> None:
+    """From the easiest to the hardest, evenly; the one in the middle leads."""
+    bytes_of = (100.0, 3000.0, 200.0, 2500.0, 300.0, 2000.0, 400.0, 1500.0)
+    shots = tuple(replace(MINUTE[at], coded_bytes=coded) for at, coded in enumerate(bytes_of))
+    made = planned(looked_at(shots), share=0.13)
+
+    assert made.steering is not None
+    hardness = [bytes_of[window.index] for window in made.steering.windows]
+    assert len(hardness) > 2
+    assert 400.0 <= hardness[0] <= 2000.0
+    assert min(hardness) < 400.0
+    assert max(hardness) > 2000.0
+
+
+@pytest.mark.parametrize(
+    ("looked", "share"),
+    [(looked_at(MINUTE[:2]), 0.07), (looked_at(), 0.0)],
+    ids=["two chunks", "no time"],
+)
+def test_nothing_is_steered_without_chunks_to_steer_or_time(
+    looked: tuple[MediaInfo, Inspection], share: float
+) -> None:
+    made = planned(looked, share=share)
+
+    assert made.steering is None
+    assert in_order(made) == (made.chunks,)
+    assert window_in(made, made.chunks[0]) is None
+
+
+def test_what_many_samples_told_is_not_steered() -> None:
+    """They know the whole programme; chunks would only jump about it."""
+    found = Findings(
+        probes=tuple(
+            Probe(NAME, at * 50, at * 50 + 50, 23.0, 90.0, 87.0, 40_000) for at in range(9)
+        )
+    )
+
+    assert planned(looked_at(), findings=found).steering is None
+
+
+def test_a_lower_score_makes_later_chunks_finer_and_a_higher_one_coarser() -> None:
+    looked = looked_at()
+    made = planned(looked)
+    video = made.rung(NAME).video
+    assert video is not None
+    assert video.crf is not None
+
+    assert crf_with(made, looked) == video.crf
+    assert crf_with(made, looked, scored(made, 0, 86.0)) < video.crf - 1
+    assert crf_with(made, looked, scored(made, 0, 94.0)) > video.crf + 1
+
+
+def test_a_single_score_leads_no_further_than_a_single_sample() -> None:
+    """One place may be the one hard one: three of the CRF for each."""
+    looked = looked_at()
+    made = planned(looked)
+    video = made.rung(NAME).video
+    assert video is not None
+    assert video.crf is not None
+
+    assert crf_with(made, looked, scored(made, 0, 60.0)) == pytest.approx(video.crf - 3)
+
+
+def test_later_chunks_make_up_for_what_the_first_ones_lack() -> None:
+    """By their scores alone the CRF would stay where the target was met at last."""
+    looked = looked_at()
+    made = planned(looked, share=0.13)
+    poor, good = scored(made, 0, 87.0, crf=26.0), scored(made, 1, 90.0, crf=23.0)
+    fine = [replace(good, mean=90.0), replace(poor, mean=90.0, crf=23.0)]
+
+    assert crf_with(made, looked, poor, good) < crf_with(made, looked, *fine) - 0.3
+
+
+def test_rungs_without_a_score_stay_as_they_were() -> None:
+    looked = looked_at()
+    made = planned(looked, profile(NAME), profile("mobile-540p"))
+    info, inspection = looked
+    assert info.picture is not None
+    assert made.steering is not None
+    assert set(made.steering.profiles) == {NAME, "mobile-540p"}
+
+    after = steered(made, info.picture, inspection, [scored(made, 0, 86.0)])
+
+    assert after.rung("mobile-540p") == made.rung("mobile-540p")
+    assert after.rung(NAME) != made.rung(NAME)
+
+
+def test_a_window_begins_where_every_rung_has_a_frame() -> None:
+    """A rung of 25 frames for 50 of the source has every second one."""
+    picture = replace(HD, frame_rate=Fraction(50))
+    shots = tuple(Shot(at * 401, at * 401 + 401, 0.02, 0.03, 1500.0) for at in range(8))
+    made = planned(looked_at(shots, picture), profile(NAME))
+    video = made.rung(NAME).video
+    assert video is not None
+    assert video.stride == 2
+    assert made.steering is not None
+
+    for window in made.steering.windows:
+        assert window.start_frame % 2 == 0
+        assert len(video.frames_within(window.start_frame, window.end_frame)) == 25
+
+
+def test_one_piece_is_not_steered() -> None:
+    made = planned(looked_at())
+    assert made.steering is not None
+
+    whole = in_one_piece(made, "its parts do not decode")
+
+    assert whole.steering is None
+    assert made.steering.told not in whole.decisions
+
+
+def test_the_memory_of_a_scored_chunk_is_foreseen_with_its_score() -> None:
+    looked = looked_at()
+    made = planned(looked)
+    assert made.steering is not None
+    window = made.steering.windows[0]
+    others = [chunk for chunk in made.chunks if window_in(made, chunk) is None]
+
+    assert steered_bytes(made, made.chunks[window.index], looked[0], 2) >= steered_bytes(
+        made, others[0], looked[0], 2
+    )
+
+
+# -- on a real file
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen seconds of 320x180p25 in shots of two, with more and less grain."""
+    path = tmp_path_factory.mktemp("steering") / "clip.mkv"
+    pan = "mandelbrot=s=320x180:r=25:end_scale=0.05:maxiter=300,trim=end_frame=50,loop=-1:size=50"
+    pan += ",format=yuv420p"
+    grain = "noise=alls=10:allf=t:enable='lt(mod(t,4),2)',negate=enable='lt(mod(t,4),2)'"
+    argv = [ffmpeg(), "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"{pan},{grain}", "-t", "16"]
+    argv += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "6", "-g", "25", str(path)]
+    subprocess.run(argv, check=True)
+    return path
+
+
+def rung(value: float, crf: float) -> Profile:
+    """The profile's own CRF is where a clip nobody knows begins."""
+    base = profile("mobile-540p")
+    assert base.video is not None
+    video = replace(
+        base.video,
+        crf=crf,
+        target=Target("vmaf", value, "vmaf_v1.0.16"),
+        max_bitrate_bps=None,
+        buffer_bits=None,
+    )
+    return replace(base, video=video, audio=())
+
+
+@pytest.mark.media
+def test_the_chunks_of_a_real_clip_are_led_to_their_target(clip: Path, tmp_path: Path) -> None:
+    """The profile's own CRF is far too coarse, and so is the first chunk: it is encoded again."""
+    info = probe(clip)
+    looked = info, finish(inspect(clip, info, tmp_path))
+    wanted = rung(88.0, crf=29.0)
+    made = plan(*looked, [wanted], chunk_min_s=2)
+    made = with_steering(made, *looked, Means(share=3.0))
+    assert made.steering is not None
+
+    files: dict[int, Path] = {}
+    probes: list[Probe] = []
+    for chunk in itertools.chain(*in_order(made)):
+        folder = tmp_path / f"chunk-{chunk.index}"
+        folder.mkdir()
+        one = finish(encode_steered(LocalFile(clip), made, chunk, *looked, probes, folder))
+        probes += one.probes
+        files[chunk.index] = one.encoded.files[wanted.name]
+        assert [path.name for path in folder.iterdir()] == [files[chunk.index].name]
+    joined = tmp_path / "joined.mp4"
+    finish(join(made.rungs[0], [files[at] for at in sorted(files)], [], joined, made))
+
+    (tmp_path / "scores").mkdir()
+    scores = finish(measure(clip, [(made.rungs[0], joined)], made, tmp_path / "scores"))
+    (mean,) = (one.mean for one in scores.of(wanted.name).measurements if one.metric == "vmaf")
+    first = made.steering.windows[0].start_frame
+    crfs = [one.crf for one in probes if one.start_frame == first]
+    assert len(crfs) == 2
+    assert crfs[1] < crfs[0]
+    assert len(probes) == len(made.steering.windows) + 1
+    assert mean == pytest.approx(88.0, abs=1.5)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(("encoder", "codec"), [("libx264", "h264"), ("libx265", "hevc")])
+def test_chunks_of_different_crfs_are_one_stream(
+    encoder: str, codec: str, clip: Path, tmp_path: Path
+) -> None:
+    """Joined, only one of them leaves its headers: every chunk's pictures must fit them."""
+    info = probe(clip)
+    looked = info, finish(inspect(clip, info, tmp_path))
+    wanted = rung(88.0, crf=23.0)
+    assert wanted.video is not None
+    video = replace(wanted.video, encoder=encoder, codec=codec, target=None)  # type: ignore[arg-type]
+    if codec == "hevc":
+        video = replace(video, codec_profile="main", level=None)
+    made = plan(*looked, [replace(wanted, video=video)], chunk_min_s=4)
+    files = []
+    for chunk, crf in zip(made.chunks, itertools.cycle((16.0, 38.0)), strict=False):
+        (only,) = made.rungs
+        assert only.video is not None
+        here = replace(made, rungs=(replace(only, video=replace(only.video, crf=crf)),))
+        folder = tmp_path / f"{chunk.index}"
+        folder.mkdir()
+        files.append(finish(encode_part(LocalFile(clip), here, chunk, folder)).files[wanted.name])
+    assert len(files) > 2
+    joined = tmp_path / "joined.mp4"
+    finish(join(made.rungs[0], files, [], joined, made))
+
+    apart = [frame for file in files for frame in pictures(file)]
+    assert pictures(joined) == apart
+    assert len(apart) == made.frames
+
+
+def pictures(path: Path) -> list[bytes]:
+    with av.open(str(path)) as file:
+        return [frame.to_ndarray().tobytes() for frame in file.decode(video=0)]
+
+
+def test_targets_are_not_needed_to_plan_without_them() -> None:
+    """A rung that has none is never steered."""
+    wanted = profile(NAME)
+    assert wanted.video is not None
+    without = replace(wanted, video=replace(wanted.video, target=None))
+
+    assert planned(looked_at(), without).steering is None
