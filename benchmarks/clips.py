@@ -5,16 +5,19 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from pipelines.encoding.cut import LocalFile
-from pipelines.encoding.encode import encode
 from pipelines.encoding.join import join
 from pipelines.inspection.inspect import inspect
 from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.plan import Plan, plan
+from pipelines.planning.plan_types import Probe
 from pipelines.profiles.profile import Profile
 from pipelines.progress import finish
+from pipelines.quality.steered_encode import encode_steered
+from pipelines.quality.steering import in_order
 from pipelines.running import tools
 from pipelines.sources.probe import probe
 
@@ -45,17 +48,32 @@ def looked_at(path: Path, folder: Path) -> Clip:
     return Clip(path, info, finish(inspect(path, info, images, keep_thumbs=True)))
 
 
-def encoded(clip: Clip, made: Plan, folder: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """A joined rendition, the probes that steered it, and the seconds that they took."""
+
+    path: Path
+    probes: tuple[Probe, ...]
+    probing_s: float
+
+
+def encoded(clip: Clip, made: Plan, folder: Path) -> Encode:
     """The plan's only rung as a job makes it: chunk by chunk, and joined."""
     own, (rung,) = Path(tempfile.mkdtemp(dir=folder)), made.rungs
-    pieces = []
-    for chunk in made.chunks:
+    pieces: dict[int, Path] = {}
+    probes: list[Probe] = []
+    probing_s = 0.0
+    for chunk in chain(*in_order(made)):
         place = own / str(chunk.index)
         place.mkdir()
-        pieces.append(finish(encode(LocalFile(clip.path), made, chunk, place)).files[rung.profile])
+        source, looked = LocalFile(clip.path), (clip.info, clip.inspection)
+        one = finish(encode_steered(source, made, chunk, *looked, probes, place))
+        pieces[chunk.index] = one.encoded.files[rung.profile]
+        probes += one.probes
+        probing_s += one.seconds
     joined = own / "joined.mp4"
-    finish(join(rung, pieces, [], joined, made))
-    return joined
+    finish(join(rung, [pieces[at] for at in sorted(pieces)], [], joined, made))
+    return Encode(joined, tuple(probes), probing_s)
 
 
 def played_again(path: Path, seconds: float, folder: Path) -> Path:

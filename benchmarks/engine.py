@@ -130,7 +130,7 @@ class Scored:
 
 def scored(clip: Clip, made: Plan, folder: Path) -> Scored:
     """Encoded by the plan's chunks, joined, and scored frame by frame."""
-    (rung,), joined = made.rungs, encoded(clip, made, folder)
+    (rung,), joined = made.rungs, encoded(clip, made, folder).path
     return Scored(joined.stat().st_size, _vmaf(clip, made, rung, joined, joined.parent))
 
 

@@ -13,8 +13,10 @@ averages around the rung's own.
 its two encodes, logarithm of the bits), less the rung's own bits, as a share; mean over the clips.
 `xpsnr_more`: XPSNR compared at that place, in dB. `bits_saved_as_delivered`: the same against the
 ladder's nominal rate, whatever more than the target it scores.
-`search_vs_encode_wall`: wall time of the search ÷ that of the encode, median; `cpu` has the CPU
-seconds, which a loaded machine leaves alone (0 where a sandbox hides them).
+`search_vs_encode_wall`: wall time of the search, and of the windows of chunks that are scored on
+the way (with a first chunk that is encoded again), ÷ that of the encode, median; `cpu` has the CPU
+seconds, which a loaded machine leaves alone (0 where a sandbox hides them), of the samples alone
+and of all the rest.
 A larger `--share` gives a short excerpt the samples of a longer programme; the search then takes
 that much more of its encode.
 `target_hit_share`: of the rungs whose cap does not bind, those within 0.5 VMAF of their target.
@@ -46,6 +48,7 @@ from pipelines.progress import finish
 from pipelines.quality.measure import measure
 from pipelines.quality.sampling import Means
 from pipelines.quality.search import search
+from pipelines.quality.steering import with_steering
 from pipelines.running import tools
 from pipelines.sources.probe import probe
 from sample_media.generate import generate
@@ -106,8 +109,11 @@ def compared(path: Path, lines: int, folder: Path, share: float) -> dict[str, An
     searching = search(LocalFile(path), first, clip.info, clip.inspection, own, Means(share))
     found, search_s, search_cpu_s = timed(lambda: finish(searching))
     made = plan(clip.info, clip.inspection, [wanted], findings=found)
-    file, encode_s, encode_cpu_s = timed(lambda: encoded(clip, made, folder))
-    ours = scored(clip, made, file, folder)
+    made = with_steering(made, clip.info, clip.inspection, Means(share))
+    one, took_s, encode_cpu_s = timed(lambda: encoded(clip, made, folder))
+    encode_s = took_s - one.probing_s
+    search_s += one.probing_s
+    ours = scored(clip, made, one.path, folder)
     others = [at_rate(clip, made, round(ours.bits_s * more), folder) for more in RATES]
     (choice,) = made.choices
     nominal = wanted.video.max_bitrate_bps if wanted.video else None
@@ -115,6 +121,7 @@ def compared(path: Path, lines: int, folder: Path, share: float) -> dict[str, An
         "clip": path.stem,
         "limited": found.limited,
         "samples": len(found.probes),
+        "steered": [[probe.start_frame, probe.crf, probe.mean] for probe in one.probes],
         "crf": choice.crf,
         "off": round(ours.vmaf - choice.target.value, 2),
         "capped": choice.capped,

@@ -16,7 +16,7 @@ from kapok.language import t
 from pipelines.colour.colour_types import StatedColour
 
 if TYPE_CHECKING:
-    from kapok.local import Encoded, RungsFailed, Work
+    from kapok.local_encode import Encoded, RungsFailed, Work
 
 File = Annotated[
     Path,
@@ -156,7 +156,7 @@ def encode(
     subtitles: Subtitles = None,
     overwrite: Overwrite = False,
 ) -> None:
-    from kapok import local
+    from kapok import local, local_encode
     from kapok.commands.upload import names
     from kapok.live import step_progress
     from kapok.local_plan import Looked, searched_plan
@@ -187,10 +187,10 @@ def encode(
         )
         plan = searched_plan(looked_at, scratch / "search", begin)
         thumbs = thumbs_in(images, found.thumbs)
-        work = local.Work(
+        work = local_encode.Work(
             source, info, found, plan, thumbs, output, scratch, begin, scores, overwrite
         )
-        work = local.with_parts_that_decode(work)
+        work = local_encode.with_parts_that_decode(work)
         made, failure = _finished(work)
     _answer_encoded(out, file, work, made, failure)
     if failure is not None:
@@ -199,12 +199,12 @@ def encode(
 
 def _finished(work: Work) -> tuple[list[Encoded], RungsFailed | None]:
     """What a failing rung must not hide: the finished ones, and then the error."""
-    from kapok import local
+    from kapok import local_encode
 
     made: list[Encoded] = []
     try:
-        made.extend(local.encode(work))
-    except local.RungsFailed as failure:
+        made.extend(local_encode.encode(work))
+    except local_encode.RungsFailed as failure:
         return made, failure
     return made, None
 

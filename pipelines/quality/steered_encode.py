@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +25,14 @@ _SCORING = 0.05  # share of the time: a second of the six and more that were enc
 
 @dataclass(frozen=True, slots=True)
 class SteeredChunk:
-    """What was encoded, and what of it was scored for the chunks to come."""
+    """What was encoded, and what of it was scored for the chunks to come.
+
+    `seconds` were spent on that, and on an encode whose files are not these.
+    """
 
     encoded: EncodedChunk
     probes: tuple[Probe, ...] = ()
+    seconds: float = 0.0
 
 
 def encode_steered(
@@ -46,15 +51,18 @@ def encode_steered(
     """
     if made.steering is None or info.picture is None:
         return SteeredChunk((yield from encode(source, made, chunk, folder)))
+    began = time.monotonic()
     plan = steered(made, info.picture, inspection, seen)
     one = yield from _scored_chunk(source, plan, chunk, info, folder)
     if not is_far_off(made, chunk, one.probes):
         return one
+    spent = time.monotonic() - began
     log.info("encoding %s again, which scored far from its target", chunk)
     plan = steered(made, info.picture, inspection, [*seen, *one.probes])
     again = _scored_chunk(source, plan, chunk, info, folder)
     better = yield from part(again, 1.0, 1.0, "encoding again, for its target")
-    return replace(better, probes=(*one.probes, *better.probes))
+    probes = (*one.probes, *better.probes)
+    return replace(better, probes=probes, seconds=spent + better.seconds)
 
 
 def _scored_chunk(
@@ -67,6 +75,7 @@ def _scored_chunk(
     encoded = yield from part(encoding, 0.0, 1 - _SCORING, "encoding")
     if encoded.part is None:  # the whole source was decoded for it: so it would be once more
         return SteeredChunk(encoded)
+    began = time.monotonic()
     scoring = _scored(plan, encoded, chunk, window, info, folder)
     try:
         probes = yield from part(scoring, 1 - _SCORING, 1.0, "scoring")
@@ -77,7 +86,8 @@ def _scored_chunk(
         probes = ()
     finally:
         encoded.part.unlink(missing_ok=True)
-    return SteeredChunk(replace(encoded, part=None), probes)
+    seconds = time.monotonic() - began
+    return SteeredChunk(replace(encoded, part=None), probes, seconds)
 
 
 def steered_bytes(made: Plan, chunk: Chunk, info: MediaInfo, cores: int) -> int:

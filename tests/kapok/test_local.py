@@ -16,7 +16,8 @@ import clips
 import pytest
 
 from kapok.errors import FAILED, JOB_FAILED, USAGE, Usage, exit_status
-from kapok.local import RungsFailed, Work, _refuse_long, encode, look_for, make_plan, settle
+from kapok.local import look_for, make_plan
+from kapok.local_encode import RungsFailed, Work, _refuse_long, encode, settle
 from pipelines.inspection.thumbs import thumbs_in
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.probe import probe

@@ -18,7 +18,7 @@ import clips
 import numpy as np
 import pytest
 
-from kapok import local
+from kapok import local, local_encode
 from pipelines.errors import NothingToEncode, UnsupportedMedia
 from pipelines.inspection.thumbs import thumbs_in
 from pipelines.planning.plan import Chunk, Plan
@@ -269,7 +269,7 @@ def test_what_can_be_made_of_a_bad_source_is_whole_and_in_its_place(
     scratch = tmp_path / "whole"
     whole = replace(work, plan=one_chunk(work.plan), scratch=scratch, overwrite=True)
     for one in (work, whole) if case.in_parts else (whole,):
-        (made,) = local.encode(one)
+        (made,) = local_encode.encode(one)
         shown = numbers(made.path)
         assert len(shown) == len(case.shown)
         pairs = zip(shown, case.shown, strict=True)
@@ -312,16 +312,16 @@ def test_a_lost_block_of_sound_is_not_closed_up_in_preservation(tmp_path: Path) 
         looked_at(film, tmp_path, "archive-ffv1")
 
 
-def looked_at(source: Path, folder: Path, profile: str) -> local.Work:
+def looked_at(source: Path, folder: Path, profile: str) -> local_encode.Work:
     """As `kapok encode` goes about it, in chunks of a second where the source allows."""
     info, seen = local.look_for(source, folder / "look", lambda progress: None, [profile])
     made = local.make_plan(info, seen, [profile], chunk_min_s=1)
     thumbs = thumbs_in(folder / "look", seen.thumbs)
     quiet = lambda title: lambda progress: None  # noqa: E731 - one line says it all
-    work = local.Work(
+    work = local_encode.Work(
         source, info, seen, made, thumbs, folder, folder / "scratch", quiet, score=False
     )
-    return local.with_parts_that_decode(work)
+    return local_encode.with_parts_that_decode(work)
 
 
 def one_chunk(made: Plan) -> Plan:

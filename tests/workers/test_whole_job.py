@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -436,6 +436,48 @@ def test_a_target_is_probed_once_for_the_same_bytes(embedded: Bench, tmp_path: P
     assert choice["crf"] == plans[0]["rungs"][0]["video"]["crf"]
     assert plans[0]["findings"]["probes"]
     assert plans[1]["findings"] == plans[0]["findings"]  # its seconds too: nothing was sought
+
+
+def test_chunks_wait_for_the_scores_of_the_first_ones(embedded: Bench, tmp_path: Path) -> None:
+    """No sample fits, two windows do: the others are encoded at the CRF that these led to."""
+    clip = tmp_path / "clip.mp4"
+    picture = "testsrc2=s=320x180:r=25:d=8,noise=alls=6:allf=t,negate=enable='lt(mod(t,4),2)'"
+    argv = [ffmpeg(), "-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "libx264", "-g", "12"]
+    subprocess.run([*argv, "-preset", "ultrafast", "-qp", "6", "-y", str(clip)], check=True)
+    embedded.settings = replace(embedded.settings, chunk_min_s=2.0, search_share=0.5)
+    job_id = _upload(embedded, clip, {"profiles": ["mobile-540p"], "scores": False})
+    engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+    embedded.closing.callback(engine.close)
+    _run_ready(embedded, engine, job_id, but="encode")
+    plan = embedded.row(job_id).plan or {}
+    windows = [window["index"] for window in plan["steering"]["windows"]]
+    assert len(windows) == 2
+
+    waves = []
+    while ready := [
+        step
+        for step in embedded.steps(job_id).values()
+        if step.kind == "encode" and step.state == "ready"
+    ]:
+        waves.append({step.payload["chunk"]["index"] for step in ready})
+        for step in ready:
+            engine.run_step(step.id)
+    assert waves == [{windows[0]}, {windows[1]}, set(range(4)) - set(windows)]
+
+    encodes = [step for step in embedded.steps(job_id).values() if step.kind == "encode"]
+    crfs = {step.payload["chunk"]["index"]: _crf_of(step.command or []) for step in encodes}
+    planned = plan["rungs"][0]["video"]["crf"]
+    assert crfs[windows[0]] == planned
+    assert {crfs[at] for at in waves[2]}.isdisjoint({planned})
+    scored = {step.payload["chunk"]["index"] for step in encodes if (step.result or {})["probes"]}
+    assert scored == set(windows)
+    _run_ready(embedded, engine, job_id)
+    assert embedded.state(job_id) == "done", embedded.row(job_id).error
+    assert (_made(embedded, job_id)["mobile-540p"].facts or {})["frames"] == 200
+
+
+def _crf_of(argv: Sequence[str]) -> float:
+    return float(argv[argv.index("-crf") + 1])
 
 
 @pytest.mark.parametrize(("kind", "digits"), [("sha1", 40), ("sha256", 64), ("sha512", 128)])
