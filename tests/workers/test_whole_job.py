@@ -444,7 +444,7 @@ def test_chunks_wait_for_the_scores_of_the_first_ones(embedded: Bench, tmp_path:
     picture = "testsrc2=s=320x180:r=25:d=8,noise=alls=6:allf=t,negate=enable='lt(mod(t,4),2)'"
     argv = [ffmpeg(), "-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "libx264", "-g", "12"]
     subprocess.run([*argv, "-preset", "ultrafast", "-qp", "6", "-y", str(clip)], check=True)
-    embedded.settings = replace(embedded.settings, chunk_min_s=2.0, search_share=0.5)
+    embedded.settings = replace(embedded.settings, chunk_min_s=2.0, search_share=0.9)
     job_id = _upload(embedded, clip, {"profiles": ["mobile-540p"], "scores": False})
     engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
     embedded.closing.callback(engine.close)
