@@ -12,7 +12,7 @@ from api.models.uploads import Recipe
 from pipelines.colour.colour_types import ColourDecision
 from pipelines.media import Area, Captions
 from pipelines.planning.plan import AudioPlan, Chunk, Refusal
-from pipelines.planning.plan_types import Choice, SubtitlePlan
+from pipelines.planning.plan_types import Choice, Steering, SubtitlePlan
 
 JobState = Literal["queued", "running", "cancelling", "done", "failed", "cancelled"]
 StepState = Literal["waiting", "ready", "running", "done", "failed", "cancelled"]
@@ -86,6 +86,11 @@ class Plan(Sent):
     choices: tuple[Choice, ...] = Field(
         default=(),
         description="The CRF of each rung with a quality target, and what it should give.",
+    )
+    steering: Steering | None = Field(
+        default=None,
+        description="Rungs whose first chunks are scored as soon as they are encoded, and whose "
+        "later ones take their CRF from that, not from `choices`; `windows` are the frames scored.",
     )
 
 

@@ -17,7 +17,7 @@ from pipelines.planning.plan_types import Chunk, Plan, Probe
 from pipelines.progress import Progress, part
 from pipelines.quality.measure import measured_together, together_bytes
 from pipelines.quality.probing import probe_part
-from pipelines.quality.steering import is_far_off, steered, window_in
+from pipelines.quality.steering import is_worth_again, steered, window_in
 
 log = logging.getLogger(__name__)
 _SCORING = 0.05  # share of the time: a second of the six and more that were encoded
@@ -54,12 +54,12 @@ def encode_steered(
     began = time.monotonic()
     plan = steered(made, info.picture, inspection, seen)
     one = yield from _scored_chunk(source, plan, chunk, info, folder)
-    if not is_far_off(made, chunk, one.probes):
+    after = steered(made, info.picture, inspection, [*seen, *one.probes])
+    if not is_worth_again(made, after, chunk, one.probes):
         return one
     spent = time.monotonic() - began
     log.info("encoding %s again, which scored far from its target", chunk)
-    plan = steered(made, info.picture, inspection, [*seen, *one.probes])
-    again = _scored_chunk(source, plan, chunk, info, folder)
+    again = _scored_chunk(source, after, chunk, info, folder)
     better = yield from part(again, 1.0, 1.0, "encoding again, for its target")
     probes = (*one.probes, *better.probes)
     return replace(better, probes=probes, seconds=spent + better.seconds)

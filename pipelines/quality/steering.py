@@ -28,7 +28,7 @@ from pipelines.quality import quality_model as model
 from pipelines.quality.quality_model import Material
 from pipelines.quality.quality_target import NOTICEABLE, Subject, choose, kind_at
 from pipelines.quality.reference import reference_of
-from pipelines.quality.sampling import Means, encode_cpu_s, gop_frames, sample_cpu_s
+from pipelines.quality.sampling import Means, crf_of, encode_cpu_s, gop_frames, sample_cpu_s
 from pipelines.rates import least_multiple
 
 WINDOW_FRAMES = 25  # [P] of the slowest rung: as in the scores of a long programme
@@ -39,6 +39,8 @@ _WINDOW_S = 0.35  # CPU seconds to start the tools of one window, measured
 _MOST_MORE = {"vmaf": 1.5, "xpsnr": 0.6}  # [P] that later chunks make up for what the first lack
 _THEIRS = 0.4  # [P] of the search's time, beside samples: with these 7 % it is a tenth in all
 _MOST_AGAIN = 0.125  # [P] of the programme, for a first chunk that may be encoded once more
+_WORTH_AGAIN_CRF = 1.0  # [P]
+_OVER_CAP = 1.25  # [P] of the cap: easy stretches below it pay for hard ones
 # [P] How sure the model's slope over the CRF is, against what one place is off by: (0.15 / 0.035)².
 # At first the slope is the model's, and with CRFs far apart the places' own.
 _SLOPE_HOLDS = 18.0
@@ -103,21 +105,21 @@ def steered(made: Plan, picture: VideoTrack, inspection: Inspection, seen: Seque
     return replace(made, rungs=tuple(with_crf(rung, crfs.get(rung.profile)) for rung in made.rungs))
 
 
-def is_far_off(made: Plan, chunk: Chunk, probes: Sequence[Probe]) -> bool:
-    """Whether the first chunk missed a target so far that it is encoded once more.
+def is_worth_again(made: Plan, after: Plan, chunk: Chunk, probes: Sequence[Probe]) -> bool:
+    """Whether the first chunk, which these probes are of, is encoded once more as `after` has it.
 
-    Only where it is a small part of the programme: else its time is not there.
+    It is where it missed a target by far and another CRF can help, and where it is a small part of
+    the programme: else there is no time for it.
     """
     steering = made.steering
     first = [window.index for window in steering.windows[: steering.first]] if steering else []
     if chunk.index not in first or frames_in(chunk) > _MOST_AGAIN * made.frames:
         return False
-    wanted = {choice.profile: choice for choice in made.choices if not choice.capped}
+    targets = {choice.profile: choice.target for choice in made.choices}
     return any(
-        abs(probe.mean - wanted[probe.profile].target.value)
-        > NOTICEABLE[wanted[probe.profile].target.metric]
+        abs(probe.mean - targets[probe.profile].value) > NOTICEABLE[targets[probe.profile].metric]
+        and abs(crf_of(after.rung(probe.profile)) - probe.crf) >= _WORTH_AGAIN_CRF
         for probe in probes
-        if probe.profile in wanted
     )
 
 
@@ -155,7 +157,21 @@ def _crf(
     )
     most, left = _MOST_MORE[metric], made.frames - sum(map(frames_in, latest))
     more = min(max(lacking / max(left, 1), -most), most)
-    return choose(rung, replace(choice.target, value=choice.target.value + more), subject).crf
+    crf = choose(rung, replace(choice.target, value=choice.target.value + more), subject).crf
+    return max(crf, _finest_under_cap(rung.video, subject))
+
+
+def _finest_under_cap(video: VideoPlan, subject: Subject) -> float:
+    """A finer CRF than this gives nothing but an emptier buffer, by the bits that were seen: where
+    the cap holds them down they grow from there. Never coarser than the plan's own.
+    """
+    assert video.crf is not None, "only rungs with one have a target"
+    finest, _ = model.crf_range(video.codec)
+    if video.max_bitrate_bps is None:
+        return finest
+    most_bits = _OVER_CAP * video.max_bitrate_bps / float(video.frame_rate)
+    steps = np.arange(finest, video.crf, 0.5)
+    return next((float(crf) for crf in steps if subject.bits_a_frame(crf) <= most_bits), video.crf)
 
 
 def _line(crfs: Sequence[float], values: Sequence[float]) -> Callable[[float], float]:

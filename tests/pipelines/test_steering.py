@@ -24,7 +24,13 @@ from pipelines.progress import finish
 from pipelines.quality.measure import measure
 from pipelines.quality.sampling import Means
 from pipelines.quality.steered_encode import encode_steered, steered_bytes
-from pipelines.quality.steering import in_order, steered, window_in, with_steering
+from pipelines.quality.steering import (
+    in_order,
+    is_worth_again,
+    steered,
+    window_in,
+    with_steering,
+)
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.probe import probe
 from tests.pipelines.sources import HD, described
@@ -154,6 +160,52 @@ def test_later_chunks_make_up_for_what_the_first_ones_lack() -> None:
     fine = [replace(good, mean=90.0), replace(poor, mean=90.0, crf=23.0)]
 
     assert crf_with(made, looked, poor, good) < crf_with(made, looked, *fine) - 0.3
+
+
+def test_a_cap_that_binds_is_not_run_against() -> None:
+    """Its chunks score less than they should, and a finer CRF takes no more bits."""
+    looked = looked_at()
+    made = planned(looked)
+    video = made.rung(NAME).video
+    assert video is not None
+    assert video.crf is not None
+    assert video.max_bitrate_bps is not None
+    held_down = video.max_bitrate_bps / float(video.frame_rate)
+    seen = [replace(scored(made, 0, 80.0), bits_a_frame=held_down)]
+
+    assert video.crf - 2.5 < crf_with(made, looked, *seen) < video.crf
+    assert crf_with(made, looked, scored(made, 0, 80.0)) == pytest.approx(video.crf - 3)
+
+
+@pytest.mark.parametrize(
+    ("at", "mean", "chunks", "again"),
+    [(0, 86.0, 10, True), (0, 89.0, 10, False), (1, 86.0, 10, False), (0, 86.0, 5, False)],
+    ids=["far off", "near enough", "a later chunk", "too much of the programme"],
+)
+def test_a_first_chunk_far_from_its_target_is_encoded_again(
+    at: int, mean: float, chunks: int, *, again: bool
+) -> None:
+    shots = tuple(Shot(n * 200, n * 200 + 200, 0.02, 0.03, 1500.0) for n in range(chunks))
+    looked = looked_at(shots)
+    made, picture = planned(looked, share=0.13), looked[0].picture
+    assert made.steering is not None
+    assert picture is not None
+    seen = [scored(made, at, mean)]
+    chunk = made.chunks[made.steering.windows[at].index]
+
+    assert is_worth_again(made, steered(made, picture, looked[1], seen), chunk, seen) is again
+
+
+def test_a_target_out_of_reach_is_not_tried_again() -> None:
+    """Where a finer CRF gives next to nothing it stays about where it was."""
+    looked = looked_at(tuple(Shot(n * 200, n * 200 + 200, 0.02, 0.03, 1500.0) for n in range(10)))
+    made, picture = planned(looked, share=0.13), looked[0].picture
+    assert made.steering is not None
+    assert picture is not None
+    seen = [scored(made, 0, 86.0)]
+    chunk = made.chunks[made.steering.windows[0].index]
+
+    assert not is_worth_again(made, made, chunk, seen)
 
 
 def test_rungs_without_a_score_stay_as_they_were() -> None:
