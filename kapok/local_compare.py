@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kapok.language import t
 from kapok.local import Show, follow, look
+from pipelines.colour.chroma_siting import found_siting
 from pipelines.colour.colour_filters import target_colour
 from pipelines.colour.colour_types import Conversion
 from pipelines.colour.source_colour import complete_colour
@@ -131,6 +132,7 @@ def _video_plan(source: VideoTrack, made: VideoTrack, divisor: int, frames: int)
         sample_aspect_ratio=made.sample_aspect_ratio,
         rate_divisor=divisor,
         colour_decision=decide(conversion, before, after, source, kept),
+        chroma_location=found_siting(made),
     )
 
 

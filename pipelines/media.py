@@ -9,6 +9,8 @@ from typing import Literal
 DynamicRange = Literal["sdr", "hlg", "pq"]
 FieldOrder = Literal["progressive", "tt", "bb"]
 Captions = Literal["cea-608", "cea-708"]  # inside the pictures, as ATSC A/53 has them
+# Where samples of colour of 4:2:0 stand, by ffmpeg's names (ITU-T H.273, 8.7).
+ChromaLocation = Literal["left", "center", "topleft", "top", "bottomleft", "bottom"]
 CaptionChannel = Literal["CC1", "CC2", "CC3", "CC4"]  # services of CEA-608
 
 BLANKING_LINES = 32
@@ -117,7 +119,7 @@ class VideoTrack:
     captions: tuple[Captions, ...] = ()
     mirrored: bool = False
     field_pictures: bool = False
-    chroma_location: str | None = None
+    chroma_location: ChromaLocation | None = None
 
     @property
     def is_rgb(self) -> bool:

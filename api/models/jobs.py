@@ -60,6 +60,11 @@ class VideoPlan(Sent):
         description="Where the picture stands on the raster, between black bars; null: everywhere.",
     )
     upconverted: bool = Field(default=False, description="Shown larger than the source has it.")
+    chroma_location: str | None = Field(
+        default="left",
+        description="Where the samples of colour of 4:2:0 stand: `topleft` in BT.2020, whose own "
+        "place it is, `left` else; null without 4:2:0.",
+    )
     colour_decision: ColourDecision | None = Field(
         default=None, description="Kept, or converted by which methods with which numbers."
     )

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.colour.chroma_siting import USUAL, is_sited
 from pipelines.colour.colour_methods import INTERVALS, convert, formula, has_formula, parameters_of
 from pipelines.colour.colour_types import Conversion, Parameters
-from pipelines.media import Colour
+from pipelines.media import ChromaLocation, Colour
 from pipelines.planning.plan_types import VideoPlan
 from pipelines.running.cache_files import kept_file
 
@@ -37,6 +38,7 @@ _TARGETS = {
 # One display gamma in practice: converting between them would only darken or lift the picture.
 _SDR_TRANSFERS = frozenset({"bt709", "smpte170m", "bt470bg", "bt470m", "bt2020-10", "bt2020-12"})
 _RANGES = {"tv": "limited", "pc": "full"}
+_Options = dict[str, Any]
 
 
 def target_colour(conversion: Conversion, source: Colour) -> Colour:
@@ -75,37 +77,41 @@ def conversion_filters(
     pix_fmt: str,
     folder: Path | None = None,
     enlarged: tuple[int, int] | None = None,
+    stands: tuple[ChromaLocation, ChromaLocation] = (USUAL, USUAL),
 ) -> Any:
     """The ffmpeg-python nodes that bring `source` pictures to `pix_fmt` and `target_colour`.
 
     `source` must be complete: the plan has filled in what the file leaves out. The frames are
     tagged at the end, for encoders and for filters that would else convert them once more.
     `enlarged` is a size to bring them to in the same step, so that 8 bits are not rounded to 8 bits
-    before they become 10.
+    before they become 10. Samples of colour `stands` where they are, and where they are to be.
     """
     target = target_colour(conversion, source)
-    sized = _sized(enlarged)
+    sized, sited = _sized(enlarged), {"chromalin": stands[0], "chromal": stands[1]}
     if conversion == "none":
-        converted = _same_light(stream, source, pix_fmt, sized)
+        converted = _same_light(stream, source, pix_fmt, sized, sited)
     elif conversion == "sdr_to_sdr":
-        converted = _sdr_to_709(stream, source, pix_fmt, sized)
+        converted = _sdr_to_709(stream, source, pix_fmt, {**sized, **sited})
     else:
         table = lut_file(conversion, parameters, folder)
-        converted = _through_table(stream, table, source, target, pix_fmt, sized)
+        converted = _through_table(stream, table, source, target, pix_fmt, sized, sited)
     if enlarged:
         converted = converted.filter("setsar", 1)
     # What is made anew is progressive, whatever its source was flagged as: HEVC would say it again.
-    return signal(converted.filter("format", pix_fmts=pix_fmt), target, field_mode="prog")
+    others = {"field_mode": "prog"}
+    if is_sited(pix_fmt):  # encoders write what the frames say
+        others["chroma_location"] = stands[1]
+    return signal(converted.filter("format", pix_fmts=pix_fmt), target, **others)
 
 
-def _sized(enlarged: tuple[int, int] | None) -> dict[str, Any]:
+def _sized(enlarged: tuple[int, int] | None) -> _Options:
     """Of a zscale that enlarges. Lanczos came nearest to the original of what had been made small
-    (decision 20); swscale's is as sharp, but moves untagged chroma by a sample.
+    (decision 20).
     """
     if enlarged is None:
         return {}
     width, height = enlarged
-    return {"width": width, "height": height, "filter": "lanczos", "chromal": "left"}
+    return {"width": width, "height": height, "filter": "lanczos"}
 
 
 def signal(stream: Any, colour: Colour, **others: str) -> Any:
@@ -131,11 +137,13 @@ def needs_sdr_conversion(source: Colour) -> bool:
     )
 
 
-def _same_light(stream: Any, source: Colour, pix_fmt: str, sized: dict[str, Any]) -> Any:
+def _same_light(stream: Any, source: Colour, pix_fmt: str, sized: _Options, sited: _Options) -> Any:
     """Only the usual matrix and range, where HDR comes with others."""
     usual = target_colour("none", source)
     if source.dynamic_range == "sdr" or source == usual:
-        return stream.filter("zscale", **sized, dither=_dither(pix_fmt)) if sized else stream
+        if not sized:
+            return stream
+        return stream.filter("zscale", **sized, **sited, dither=_dither(pix_fmt))
     return stream.filter(
         "zscale",
         matrixin=source.matrix,
@@ -143,6 +151,7 @@ def _same_light(stream: Any, source: Colour, pix_fmt: str, sized: dict[str, Any]
         matrix=usual.matrix,
         range="limited",
         **sized,
+        **sited,
     )
 
 
@@ -183,11 +192,21 @@ def to_709(source: Colour) -> dict[str, str | None]:
 
 
 def _through_table(
-    stream: Any, table: Path, source: Colour, target: Colour, pix_fmt: str, sized: dict[str, Any]
+    stream: Any,
+    table: Path,
+    source: Colour,
+    target: Colour,
+    pix_fmt: str,
+    sized: _Options,
+    sited: _Options,
 ) -> Any:
     """The chroma's bicubic is for its missing samples."""
     return (
-        stream.filter("zscale", **{"filter": "bicubic", **to_table(source), **sized})
+        stream.filter(
+            "zscale",
+            **{"filter": "bicubic", **to_table(source), **sized},
+            chromalin=sited["chromalin"],
+        )
         .filter("format", pix_fmts="gbrpf32le")
         .filter("lut3d", file=str(table), interp="tetrahedral")
         .filter(
@@ -195,14 +214,14 @@ def _through_table(
             matrixin="gbr",
             matrix=target.matrix,
             range="limited",
-            chromal="left",
+            chromal=sited["chromal"],
             dither=_dither(pix_fmt),
         )
     )
 
 
-def _sdr_to_709(stream: Any, source: Colour, pix_fmt: str, sized: dict[str, Any]) -> Any:
-    options = {**to_709(source), **sized}
+def _sdr_to_709(stream: Any, source: Colour, pix_fmt: str, others: _Options) -> Any:
+    options = {**to_709(source), **others}
     return stream.filter(
         "zscale", **options, matrix="bt709", range="limited", dither=_dither(pix_fmt)
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from pipelines.colour.chroma_siting import CODED
 from pipelines.encoding.large_pictures import B_FRAMES, FRAME_THREADS, is_large
 from pipelines.errors import ToolMissing
 from pipelines.media import MasteringDisplay
@@ -178,8 +179,11 @@ def _av1(video: VideoPlan, chunk: _Chunk) -> dict[str, Any]:
 
 
 def _vvc(video: VideoPlan, _: _Chunk) -> dict[str, Any]:
-    # Others show frames before the key.
-    words = {"decodingrefreshtype": "idr_no_radl", **_hdr10(video, _VVENC)}
+    words = {
+        "decodingrefreshtype": "idr_no_radl",  # others show frames before the key
+        **_siting(video),
+        **_hdr10(video, _VVENC),
+    }
     return {
         "preset": video.preset,
         "qp": _number(video.crf),
@@ -234,6 +238,13 @@ _BY_CODEC: Mapping[str, Any] = {
     "prores": _prores,
     "ffv1": _ffv1,
 }
+
+
+def _siting(video: VideoPlan) -> dict[str, int]:
+    """For VVenC, which looks at no frame's word and says of all HLG and PQ that it is top left."""
+    if video.chroma_location is None:
+        return {}
+    return {"ChromaLocInfoPresent": 1, "ChromaSampleLocType": CODED.index(video.chroma_location)}
 
 
 def _hdr10(video: VideoPlan, words: _Words) -> dict[str, str]:

@@ -29,13 +29,12 @@ from pipelines.encoding.picture_filters import (
     input_options,
     rational,
     resampled,
-    rescaled,
-    scaled,
     turned,
     with_bars,
     with_timecode,
 )
 from pipelines.encoding.rung_tree import Branch, chunk_files, lay_out
+from pipelines.encoding.scaling import before_conversion, sampled_rung, sampled_source, scaled
 from pipelines.inspection.pulldown import film
 from pipelines.planning.plan_types import Chunk, Plan, VideoPlan
 from pipelines.running import tools
@@ -224,19 +223,29 @@ def _picture(stream: Any, giver: VideoPlan | None, video: VideoPlan, made: _Chun
         return stream
     have = giver.stride if giver else video.stride / video.rate_divisor
     stream = _fewer(stream, have, video.stride, made.chunk)
+    return _converted(stream, giver, video, plan)
+
+
+def _converted(stream: Any, giver: VideoPlan | None, video: VideoPlan, plan: Plan) -> Any:
+    """At this rung's size, in its format and colour, tagged with it."""
     enlarged = video.shown if giver is None and video.upconverted else None
-    if not enlarged and giver is None:
-        stream = scaled(stream, video.shown, plan)
-    elif giver and giver.shown != video.shown:
-        stream = rescaled(stream, video.shown)
+    conversion = video.conversion if giver is None else _rest(giver, video)
+    have = sampled_rung(giver) if giver else sampled_source(plan, video.crop)
+    wanted = sampled_rung(video)
+    sized = before_conversion(have, wanted, conversion, enlarged=enlarged is not None)
+    if enlarged is None and (giver is None or sized != have):
+        stream = scaled(stream, have, sized)
     if giver is None:
         stream = at_full_range(stream, plan, video.conversion)
     if giver is None or giver.conversion != video.conversion or giver.pix_fmt != video.pix_fmt:
-        colour = giver.colour if giver else plan.source_colour
-        conversion = video.conversion if giver is None else _rest(giver, video)
-        numbers = numbers_of(video)
         stream = conversion_filters(
-            stream, conversion, numbers, colour, video.pix_fmt, enlarged=enlarged
+            stream,
+            conversion,
+            numbers_of(video),
+            giver.colour if giver else plan.source_colour,
+            video.pix_fmt,
+            enlarged=enlarged,
+            stands=(sized.stands, wanted.stands),
         )
         if _loses_hdr10(plan, video, conversion):
             stream = _without_hdr10(stream)

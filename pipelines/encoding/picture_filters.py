@@ -19,11 +19,6 @@ from pipelines.planning.plan_types import Plan, VideoPlan
 from pipelines.running.cache_files import timecode_font_file
 from pipelines.sources.containers import PICTURE_OPTIONS
 
-# Measured at 2160p: lanczos, area and the rounding without accurate_rnd all cost the same.
-_SCALER = "bicubic+accurate_rnd"
-# Four pixels share a sample of colour (DV of 525 lines), and zscale takes no other widths than
-# multiples of four of them: 16:9 is 854 pixels wide.
-_WIDE_CHROMA = frozenset({"yuv411p", "yuvj411p", "uyyvyy411", "yuv410p"})
 # Clockwise, as ffmpeg's own turning does it.
 _QUARTERS = {90: "clock", 270: "cclock"}
 
@@ -90,23 +85,6 @@ def resampled(stream: Any, plan: Plan) -> Any:
     )
 
 
-def scaled(stream: Any, size: tuple[int, int], plan: Plan) -> Any:
-    """The source's pictures at that size with square pixels, so that any conversion takes them.
-
-    Their samples of colour stand at the left, between two lines, as all that is made of them says.
-    """
-    stands = plan.source_chroma_location
-    if stands:  # of pictures that keep their size `scale` moves none
-        stream = stream.filter("zscale", chromalin=stands, chromal="left")
-    stream = rescaled(stream, size)
-    finer = finer_chroma(plan.source_pix_fmt)
-    return stream.filter("format", finer) if finer else stream
-
-
-def rescaled(stream: Any, size: tuple[int, int]) -> Any:
-    return stream.filter("scale", *size, flags=_SCALER).filter("setsar", 1)
-
-
 def at_full_range(stream: Any, plan: Plan, conversion: Conversion) -> Any:
     """The source's R'G'B' of narrow range as conversions take it; other pictures as they are, and
     SDR that is not converted.
@@ -118,11 +96,6 @@ def at_full_range(stream: Any, plan: Plan, conversion: Conversion) -> Any:
     if not levels:
         return stream
     return stream.filter("zscale").filter("format", "gbrpf32le").filter("colorlevels", **levels)
-
-
-def finer_chroma(pix_fmt: str | None) -> str | None:
-    """What pictures are scaled to whose samples of colour would not fit a width; else `None`."""
-    return "yuv444p" if pix_fmt in _WIDE_CHROMA else None
 
 
 def cropped(stream: Any, area: Area | None) -> Any:

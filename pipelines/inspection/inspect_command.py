@@ -17,7 +17,8 @@ from pipelines.colour.source_colour import (
     to_full_range,
 )
 from pipelines.encoding.large_pictures import decoder_words
-from pipelines.encoding.picture_filters import can_turn, finer_chroma, turning
+from pipelines.encoding.picture_filters import can_turn, turning
+from pipelines.encoding.scaling import finer_chroma
 from pipelines.inspection import active_picture, light, posters, raster_watch, storyboard, thumbs
 from pipelines.inspection.fields import MAX_INTERLACED_HEIGHT, idet
 from pipelines.inspection.posters import CANDIDATES

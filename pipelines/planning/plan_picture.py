@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from pipelines.colour.chroma_siting import found_siting, planned_siting
 from pipelines.colour.colour_doubt import believed
 from pipelines.colour.colour_filters import target_colour
 from pipelines.colour.colour_types import StatedColour
@@ -118,6 +119,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
     rate = motion.rate / divisor
     refuse_other_rates(profile, wanted, rate)
     _refuse_low_levels(profile, wanted, Load(shape.width, shape.height, rate))
+    pix_fmt = wanted.pix_fmt or picture.pix_fmt
     return VideoPlan(
         codec=wanted.codec,
         encoder=wanted.encoder,
@@ -125,7 +127,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         height=shape.height,
         frame_rate=rate,
         frames=-(-motion.frames // divisor),
-        pix_fmt=wanted.pix_fmt or picture.pix_fmt,
+        pix_fmt=pix_fmt,
         colour=colour,
         conversion=conversion,
         field_order="progressive",
@@ -149,6 +151,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         crop=shape.crop,
         active=shape.active,
         upconverted=shape.upconverted,
+        chroma_location=planned_siting(colour, pix_fmt, wanted.encoder),
     )
 
 
@@ -354,6 +357,7 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
         content_light=hdr10.content_light,
         lossless=True,
         repacked=pix_fmt != stored,
+        chroma_location=found_siting(picture),
         colour_decision=decide("none", source.colour, source.colour, picture, hdr10),
     )
 

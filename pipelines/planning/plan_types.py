@@ -12,6 +12,7 @@ from pipelines.media import (
     Area,
     CaptionChannel,
     Captions,
+    ChromaLocation,
     Colour,
     ContentLight,
     FieldOrder,
@@ -42,6 +43,8 @@ class VideoPlan:
     `sample_aspect_ratio` is `None` of a picture that is kept as it is, whose file does not say it.
     `crop` is the part of the source's picture that is shown, `active` where that stands on the
     raster: what lies beside it is black. `None` stands for all of either.
+    `chroma_location` is where the samples of colour of 4:2:0 stand, `None` of pictures that are
+    none; plans that do not say it are older, and have them at the left.
     """
 
     codec: VideoCodec
@@ -78,6 +81,7 @@ class VideoPlan:
     crop: Area | None = None
     active: Area | None = None
     upconverted: bool = False  # shown larger than the source has it
+    chroma_location: ChromaLocation | None = "left"
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -345,7 +349,7 @@ class Plan:
     source_codec: str | None = None
     source_sounds: tuple[str, ...] = ()
     source_pix_fmt: str | None = None
-    source_chroma_location: str | None = None
+    source_chroma_location: ChromaLocation | None = None
     start_s: Fraction = Fraction(0)
     programme: int | None = None
     clock_of_tracks: bool = False

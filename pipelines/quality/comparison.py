@@ -17,10 +17,12 @@ from typing import Any
 
 import ffmpeg as graph
 
+from pipelines.colour.chroma_siting import is_sited
 from pipelines.colour.colour_filters import signal, target_colour
 from pipelines.encoding.graph import split
 from pipelines.encoding.large_pictures import decoder_options
 from pipelines.encoding.picture_filters import cropped, input_options
+from pipelines.encoding.scaling import Sampled, sampled_rung, scaled
 from pipelines.planning.plan_types import Plan, Rung, VideoPlan
 from pipelines.quality.metrics import Metric, metrics_for
 from pipelines.quality.reference import (
@@ -234,14 +236,16 @@ def _counted(pictures: Any, tap: str) -> Any:
 
 
 def _seen(comparison: Comparison, pair: Pair, some: Sequence[range], *, seek: bool) -> Any:
-    video, raster = pair.video, comparison.reference.raster
+    video, reference = pair.video, comparison.reference
     first, end = some[0].start, some[-1].stop
     span = _span(pair.zero_s, video.frame_rate, first, end) if seek else None
     options = decoder_options((video.width, video.height), video.codec)
     pictures = _opened(pair.rendition, pair.rung.container, span, options)["v:0"]
     pictures = cropped(between(pictures, span) if span else among(pictures, some), video.active)
-    if video.shown != raster:
-        pictures = pictures.filter("scale", *raster, flags="bicubic")
+    have = sampled_rung(video)
+    wanted = Sampled(reference.raster, PIX_FMT, reference.chroma_location)
+    if have.size != wanted.size or not is_sited(video.pix_fmt):
+        pictures = scaled(pictures, have, wanted, "bicubic")
     # Tagged as the reference is: filters would convert one of the two where the tags differ.
     colour = target_colour(video.conversion, comparison.plan.source_colour)
     return signal(pictures.filter("format", pix_fmts=PIX_FMT), colour)

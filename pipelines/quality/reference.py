@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from pipelines.colour.chroma_siting import USUAL, best_siting
 from pipelines.colour.colour_filters import conversion_filters, numbers_of, tables_of
 from pipelines.colour.colour_types import Conversion, Parameters
 from pipelines.encoding.picture_filters import (
@@ -16,12 +17,12 @@ from pipelines.encoding.picture_filters import (
     deinterlaced,
     rational,
     resampled,
-    scaled,
     turned,
     with_timecode,
 )
+from pipelines.encoding.scaling import Sampled, before_conversion, sampled_source, scaled
 from pipelines.inspection.pulldown import film
-from pipelines.media import Area, VideoTrack
+from pipelines.media import Area, ChromaLocation, VideoTrack
 from pipelines.planning.plan_types import FILM_STRIDE, Plan, VideoPlan
 from pipelines.quality.metrics import comparison_raster
 from pipelines.running.cache_files import timecode_font_file
@@ -34,6 +35,7 @@ class Reference:
 
     Only rate and burnt-in timecode are a rung's own: they branch off from these pictures, which are
     one a field where any of the rungs is. Bars are no part of them: a score is of the picture.
+    Their samples of colour stand where the rungs have them, or rungs of 4:2:2 in 4:2:0 would.
     """
 
     raster: tuple[int, int]
@@ -43,6 +45,7 @@ class Reference:
     numbers: Parameters = ()
     crop: Area | None = None
     upconverted: bool = False
+    chroma_location: ChromaLocation = USUAL
 
 
 def reference_of(video: VideoPlan, picture: VideoTrack) -> Reference:
@@ -55,6 +58,7 @@ def reference_of(video: VideoPlan, picture: VideoTrack) -> Reference:
         numbers=numbers_of(video),
         crop=video.crop,
         upconverted=video.upconverted,
+        chroma_location=video.chroma_location or best_siting(video.colour),
     )
 
 
@@ -83,12 +87,20 @@ def reference_pictures(
     pictures = _every(pictures, stride / apart)
     pictures = cropped(turned(pictures, plan.source_rotation_deg), reference.crop)
     enlarged = reference.raster if reference.upconverted else None
+    conversion, have = reference.conversion, sampled_source(plan, reference.crop)
+    wanted = Sampled(reference.raster, pix_fmt, reference.chroma_location)
+    sized = before_conversion(have, wanted, conversion, enlarged=enlarged is not None)
     if not enlarged:
-        pictures = scaled(pictures, reference.raster, plan)
-    pictures = at_full_range(pictures, plan, reference.conversion)
-    conversion, numbers = reference.conversion, reference.numbers
+        pictures = scaled(pictures, have, sized)
+    pictures = at_full_range(pictures, plan, conversion)
     return conversion_filters(
-        pictures, conversion, numbers, plan.source_colour, pix_fmt, enlarged=enlarged
+        pictures,
+        conversion,
+        reference.numbers,
+        plan.source_colour,
+        pix_fmt,
+        enlarged=enlarged,
+        stands=(sized.stands, wanted.stands),
     )
 
 

@@ -15,6 +15,7 @@ import av
 
 from pipelines import languages
 from pipelines.colour import colour_codes
+from pipelines.colour.chroma_siting import CODED, USUAL
 from pipelines.errors import (
     EmptyFile,
     LimitExceeded,
@@ -48,6 +49,7 @@ from pipelines.sources.programmes import read_programmes
 from pipelines.sources.sound_files import missing_bytes
 from pipelines.sources.teletext_pages import read_teletext
 from pipelines.sources.track_choice import with_choice
+from pipelines.sources.vvc_headers import chroma_of_vvc
 from pipelines.subtitles.ancillary import names
 from pipelines.subtitles.letters import read_text
 from pipelines.subtitles.ttml import is_ttml
@@ -76,7 +78,7 @@ TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "
 TEXT_CODECS |= {"dvb_teletext"}
 _NOT_AT_START = "no TS found at start of file"  # ffmpeg's words of a recording's late tracks
 # ITU-T H.273, 8.7, by the names of ffprobe and of ffmpeg's filters; "left" is what all assume.
-_CHROMA_LOCATIONS = frozenset({"center", "topleft", "top", "bottomleft", "bottom"})
+_CHROMA_LOCATIONS = frozenset(CODED) - {USUAL}
 _BESIDE: Mapping[str, Beside] = {
     "visual_impaired": "for the visually impaired",
     "hearing_impaired": "for the hard of hearing",
@@ -159,7 +161,7 @@ def _video_tracks(
 
 
 def _with_chroma(path: Path, video: tuple[VideoTrack, ...]) -> tuple[VideoTrack, ...]:
-    """Where the samples of colour stand, by ffprobe: PyAV does not tell."""
+    """Where the samples of colour stand, by ffprobe: PyAV does not tell. Of VVC neither does."""
     if not any(track.pix_fmt.startswith(("yuv420p", "yuvj420p")) for track in video):
         return video
     entries = "stream=index,chroma_location"
@@ -168,6 +170,8 @@ def _with_chroma(path: Path, video: tuple[VideoTrack, ...]) -> tuple[VideoTrack,
     except ToolFailed:
         return video  # it opens a decoder for each track, also for one that none can decode
     known = {one["index"]: one.get("chroma_location") for one in told.get("streams", [])}
+    of_vvc = [track.index for track in video if track.codec == "vvc"]
+    known |= {index: chroma_of_vvc(path, index) for index in of_vvc}
     return tuple(
         replace(track, chroma_location=known.get(track.index))
         if known.get(track.index) in _CHROMA_LOCATIONS

@@ -23,6 +23,7 @@ from pipelines.sources.ask_ffprobe import ask_ffprobe
 from pipelines.sources.ask_stream import ask_stream_at_once
 from pipelines.sources.first_picture import first_picture
 from pipelines.sources.probe import mastering_display
+from pipelines.sources.vvc_headers import chroma_of_vvc
 from pipelines.verification.mp4_boxes import PictureEntry, picture_entry
 from pipelines.verification.transport_stream import Transport, read_transport
 
@@ -202,10 +203,18 @@ def _picture(
         hdr10=None if shown is None else _hdr10(shown),
         hdr10_in_stream=_alone_hdr10(alone) if alone and stream_holds(codec, None) else None,
         hdr10_in_container=_hdr10(stream),
-        chroma_location=stream.get("chroma_location"),
+        chroma_location=_chroma_location(path, stream),
         dynamic_metadata="hdr_vivid" if shown and _has_vivid(shown) else None,
         captions=tuple(alone["captions"]) if alone else (),
     )
+
+
+def _chroma_location(path: Path, stream: Mapping[str, Any]) -> str | None:
+    """`None` where nothing says it; of VVC ffprobe does not tell."""
+    if stream["codec_name"] == "vvc":
+        return chroma_of_vvc(path, int(stream["index"]))
+    said = stream.get("chroma_location")
+    return None if said == "unspecified" else said
 
 
 def _pix_fmt(path: Path, stream: Mapping[str, Any]) -> str:

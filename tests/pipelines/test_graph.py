@@ -96,12 +96,14 @@ def test_the_whole_command_of_a_plain_source() -> None:
     """1080p25 to two rungs: one input, one graph, two outputs."""
     argv = compose(SOURCE, planned(HD, "mobile-720p", "mobile-540p"), Chunk(0, 0, 100), FOLDER)
     graph = (
-        "[0:0]scale=1280:720:flags=bicubic+accurate_rnd[s0];[s0]setsar=1[s1];"
+        "[0:0]scale=1280:720:flags=bicubic+accurate_rnd:in_chroma_loc=left:out_chroma_loc=left[s0];"
+        "[s0]setsar=1[s1];"
         "[s1]format=pix_fmts=yuv420p[s2];"
-        "[s2]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:field_mode=prog:"
-        "range=tv[s3];"
+        "[s2]setparams=chroma_location=left:color_primaries=bt709:color_trc=bt709:"
+        "colorspace=bt709:field_mode=prog:range=tv[s3];"
         "[s3]split=2[s4][s5];"
-        "[s5]scale=960:540:flags=bicubic+accurate_rnd[s6];[s6]setsar=1[s7]"
+        "[s5]scale=960:540:flags=bicubic+accurate_rnd:in_chroma_loc=left:out_chroma_loc=left[s6];"
+        "[s6]setsar=1[s7]"
     )
     common = [
         "-fflags",

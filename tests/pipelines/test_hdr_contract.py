@@ -159,8 +159,8 @@ def line_of_colour(path: Path, width: int, height: int) -> float:
 
 
 def test_colour_stands_where_it_stood(tmp_path: Path) -> None:
-    """BT.2020 has its samples of colour on the first of two lines, and renditions say that they
-    stand between them: what is not moved is shown half a line too low.
+    """BT.2020 has its samples of colour on the first of two lines, as its renditions say, BT.709
+    between them: what is not moved is shown half a line off.
     """
     sizes = {"cn4k-hevc-hlg": (960, 540), "mobile-540p": (640, 360)}
     wanted = [smaller(profile(name), *size) for name, size in sizes.items()]
@@ -174,5 +174,6 @@ def test_colour_stands_where_it_stood(tmp_path: Path) -> None:
         found[location] = {name: line_of_colour(files[name], *size) for name, size in sizes.items()}
     stored = line_of_colour(tmp_path / "left" / "left.mp4", 960, 540)
     assert abs(line_of_colour(tmp_path / "topleft" / "topleft.mp4", 960, 540) - stored + 0.5) < 0.05
+    assert abs(found["left"]["cn4k-hevc-hlg"] - stored + 0.5) < 0.1, found
     for name in sizes:
         assert abs(found["topleft"][name] - found["left"][name]) < 0.1, found

@@ -400,6 +400,7 @@ def test_preservation_keeps_everything_as_it_is() -> None:
         sample_aspect_ratio=Fraction(16, 15),
         lossless=True,
         colour_decision=ColourDecision("preserve", "sdr-other", "sdr-other"),
+        chroma_location=None,  # not of 4:2:0
     )
 
 

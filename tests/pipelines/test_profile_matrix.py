@@ -128,11 +128,19 @@ def test_every_rendition_says_what_its_plan_says(
         meant = nearest_standard_rate if rung.container == "mkv" else Fraction
         assert meant(facts.frame_rate or 0) == rung.video.frame_rate
         assert facts.frames == FRAMES // rung.video.rate_divisor
+        assert rung.video.chroma_location == siting_of(rung.video)
         unsaid = rung.video.codec == "avs2"
         assert facts.colour.transfer == (None if unsaid else rung.video.colour.transfer)
 
         if light != "sdr":
             assert (rung.video.mastering_display, rung.video.content_light) == said(rung.video)
+
+
+def siting_of(video: VideoPlan) -> str | None:
+    """What verification has then read back: BT.2020's own place for what is in BT.2020."""
+    if not video.pix_fmt.startswith("yuv420p"):
+        return None
+    return "topleft" if video.colour.primaries == "bt2020" and not video.lossless else "left"
 
 
 def said(video: VideoPlan) -> tuple[MasteringDisplay | None, ContentLight | None]:
@@ -167,7 +175,8 @@ def test_class_300_says_what_its_plan_says(light: str, rate: Fraction, tmp_path:
 def test_a_copy_says_what_its_source_says(light: str, container: str, tmp_path: Path) -> None:
     """Also of a transport stream, whose static metadata stand in the picture's stream alone."""
     bare, marked = tmp_path / "bare.mp4", tmp_path / "marked.mp4"
-    coder = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error")
+    words = "log-level=error:chromaloc=2"  # top left
+    coder = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", words)
     call("-i", source_of(tmp_path, light, Fraction(50)), *coder, bare)
     mark_vivid(bare, marked)
     source = tmp_path / f"master.{container}"

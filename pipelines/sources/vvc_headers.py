@@ -1,0 +1,26 @@
+"""What VVC's own headers say and its decoders here do not tell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pipelines.colour.chroma_siting import CODED
+from pipelines.media import ChromaLocation
+from pipelines.running.run import capture
+from pipelines.running.tools import ffmpeg
+from pipelines.sources.containers import PICTURE_INPUT
+
+# Of the line that ffmpeg's parser writes of the first sequence parameter set (ITU-T H.274, 7.2).
+_TYPE = re.compile(r"\bvui_chroma_sample_loc_type_frame +[01]+ = (\d)$", re.MULTILINE)
+
+
+def chroma_of_vvc(path: Path, index: int) -> ChromaLocation | None:
+    """Where the samples of colour of stream `index` stand, read and not decoded."""
+    argv = [
+        *(ffmpeg(), "-nostdin", "-hide_banner", *PICTURE_INPUT, "-i", str(path)),
+        *("-map", f"0:{index}", "-c", "copy", "-bsf:v", "trace_headers"),
+        *("-frames:v", "1", "-f", "null", "-"),
+    ]
+    told = _TYPE.search(capture(argv, readable=[path]).stderr)
+    return CODED[int(told[1])] if told and int(told[1]) < len(CODED) else None
