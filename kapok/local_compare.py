@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kapok.language import t
 from kapok.local import Show, follow, look
-from pipelines.colour.chroma_siting import found_siting
+from pipelines.colour.chroma_siting import found_siting, upright_siting
 from pipelines.colour.colour_filters import target_colour
 from pipelines.colour.colour_types import Conversion
 from pipelines.colour.source_colour import complete_colour
@@ -92,7 +92,7 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         decisions=(),
         source_colour=complete_colour(source),
         source_pix_fmt=source.pix_fmt,
-        source_chroma_location=source.chroma_location,
+        source_chroma_location=upright_siting(source),
         source_field_order=inspection.scan,
         source_pulldown=film,
         source_timecode=info.timecode,

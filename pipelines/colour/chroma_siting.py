@@ -34,6 +34,31 @@ def planned_siting(colour: Colour, pix_fmt: str, encoder: str) -> ChromaLocation
     return best_siting(colour) if encoder in _WRITTEN_BY else USUAL
 
 
+# In halves of a pixel, right and down of the first luma sample.
+_HALVES: dict[tuple[int, int], ChromaLocation] = {
+    (0, 0): "topleft",
+    (1, 0): "top",
+    (0, 1): "left",
+    (1, 1): "center",
+    (0, 2): "bottomleft",
+    (1, 2): "bottom",
+}
+
+
+def upright_siting(picture: VideoTrack) -> ChromaLocation | None:
+    """Of pictures as they are shown, `None` at the left; H.273 has no word for the right, of which
+    the middle is the nearest.
+    """
+    found = picture.chroma_location or USUAL
+    if picture.mirrored or not is_sited(picture.pix_fmt):
+        return picture.chroma_location
+    x, y = next(place for place, name in _HALVES.items() if name == found)
+    for _ in range(picture.rotation_deg // 90):
+        x, y = 2 - y, x
+    turned = _HALVES[min(x, 1), y]
+    return None if turned == USUAL else turned
+
+
 def found_siting(picture: VideoTrack) -> ChromaLocation | None:
     """Of pictures as they are; `None` without 4:2:0."""
     return (picture.chroma_location or USUAL) if is_sited(picture.pix_fmt) else None

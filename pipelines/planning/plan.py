@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 
+from pipelines.colour.chroma_siting import upright_siting
 from pipelines.colour.colour_types import StatedColour
 from pipelines.encoding.timecode import timecode_decisions
 from pipelines.media import Inspection, MediaInfo
@@ -126,7 +127,7 @@ def plan(
         source_whole=source.picture.whole if source.picture else None,
         source_codec=source.picture.codec if source.picture else None,
         source_pix_fmt=source.picture.pix_fmt if source.picture else None,
-        source_chroma_location=source.picture.chroma_location if source.picture else None,
+        source_chroma_location=upright_siting(source.picture) if source.picture else None,
         source_rotation_deg=rotation_after_fields(source.picture, inspection),
         start_s=info.start_s,
         programme=info.programme,

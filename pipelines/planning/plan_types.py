@@ -322,7 +322,7 @@ class Plan:
     where pictures are turned after their fields were taken apart, and not by ffmpeg's decoding.
     `source_whole` is all of the source's picture, of which a `crop` is a part. `source_codec`
     tells how many threads may decode it, `source_pix_fmt` what its pictures are scaled to,
-    `source_chroma_location` where its samples of colour stand, if not at the left;
+    `source_chroma_location` where its samples of colour then stand, upright, if not at the left;
     `source_sounds` are the codecs of all `audio_tracks`.
     `together` are the profiles whose pictures are made from one decode, where that is not all of
     them (see `pipelines.encoding.encode_groups`).

@@ -79,19 +79,24 @@ def place_of(path: Path, video: VideoPlan) -> tuple[float, float]:
 
     What lies before an edge, of all samples together, is as long as it was, whatever blurs it.
     """
+    blue, red = colour_of(path, video)
+    return _first(red.mean(0), video.width / WIDTH), _first(blue.mean(1), video.height / HEIGHT)
+
+
+def colour_of(path: Path, video: VideoPlan) -> NDArray[np.float64]:
+    """Blue and red of the first picture."""
     raw = ffmpeg("-i", path, "-frames:v", "1", "-pix_fmt", "yuv420p10le", "-f", "rawvideo", "-")
     width, height = video.width, video.height
     colour = np.frombuffer(raw, np.uint16)[width * height :].astype(float)
-    blue, red = colour.reshape(2, height // 2, width // 2)
-    return _first(red.mean(0), width / WIDTH), _first(blue.mean(1), height / HEIGHT)
+    return colour.reshape(2, height // 2, width // 2)
 
 
-def _first(levels: NDArray[np.float64], scale: float) -> float:
+def _first(levels: NDArray[np.float64], scale: float = 1.0, band: tuple[int, int] = BAND) -> float:
     """By both edges: what was blurred in light, and not evenly, leans to one side at the one and to
     the other at the other.
     """
     found = []
-    for edge in BAND:
+    for edge in band:
         at = round(edge * scale / 2)
         near = levels[at - 2 * _NEAR : at + 2 * _NEAR]
         before, after = near[:_NEAR].mean(), near[-_NEAR:].mean()
@@ -190,6 +195,48 @@ def test_the_place_is_that_of_the_colour_where_the_encoder_writes_it(
     colour: Colour, pix_fmt: str, encoder: str, location: ChromaLocation | None
 ) -> None:
     assert planned_siting(colour, pix_fmt, encoder) == location
+
+
+@pytest.mark.parametrize(
+    ("location", "degrees", "upright"),
+    [
+        (None, 0, None),
+        (None, 90, "top"),
+        (None, 270, "bottom"),
+        (None, 180, "center"),  # half a column off, for H.273 knows no right
+        ("topleft", 270, "bottomleft"),
+        ("bottomleft", 90, "topleft"),
+        ("bottom", 90, None),
+        ("center", 90, "center"),
+    ],
+)
+def test_colour_is_turned_with_its_picture(
+    location: ChromaLocation | None, degrees: int, upright: ChromaLocation | None
+) -> None:
+    """A telephone's upright HLG has it on the first line, between the columns."""
+    picture = replace(UHD, chroma_location=location, rotation_deg=degrees)
+    assert plan(*described(picture), [profile("hd-avc-sdr")]).source_chroma_location == upright
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("degrees", "across", "down"), [(90, (110, 210), BAND), (270, BAND, (390, 490))]
+)
+def test_colour_of_a_turned_picture_lies_where_the_rendition_says(
+    degrees: int, across: tuple[int, int], down: tuple[int, int], tmp_path: Path
+) -> None:
+    """Ffmpeg turns it while it decodes."""
+    flat, source = source_of(tmp_path, "hlg", "yuv420p10le"), tmp_path / "turned.mov"
+    coded = ("-c:v", "libx265", "-x265-params", "lossless=1:log-level=none", "-tag:v", "hvc1")
+    ffmpeg("-i", flat, *coded, tmp_path / "flat.mov")
+    ffmpeg("-display_rotation", str(-degrees), "-i", tmp_path / "flat.mov", "-c", "copy", source)
+    made, files = made_of(source, tmp_path, [clear("uhd-vvc", WIDTH, HEIGHT)])
+    (rung,) = made.rungs
+    assert rung.video is not None
+    assert (rung.video.width, rung.video.height) == (HEIGHT, WIDTH)
+    blue, red = colour_of(files["uhd-vvc"], rung.video)
+    found = (_first(blue.mean(0), band=across), _first(red.mean(1), band=down))
+    assert found == pytest.approx(PLACES["topleft"], abs=0.1)
 
 
 def filters(source: ChromaLocation | None, *names: str, pix_fmt: str = "yuv420p10le") -> list[str]:
