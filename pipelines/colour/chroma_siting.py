@@ -34,6 +34,8 @@ def planned_siting(colour: Colour, pix_fmt: str, encoder: str) -> ChromaLocation
     return best_siting(colour) if encoder in _WRITTEN_BY else USUAL
 
 
+# What Matroska, of FFV1 the only one to say it, has no words for (RFC 9559, ChromaSitingVert).
+_UNSAID_IN_MATROSKA = frozenset({"bottomleft", "bottom"})
 # In halves of a pixel, right and down of the first luma sample.
 _HALVES: dict[tuple[int, int], ChromaLocation] = {
     (0, 0): "topleft",
@@ -57,6 +59,12 @@ def upright_siting(picture: VideoTrack) -> ChromaLocation | None:
         x, y = 2 - y, x
     turned = _HALVES[min(x, 1), y]
     return None if turned == USUAL else turned
+
+
+def preserved_siting(picture: VideoTrack) -> ChromaLocation | None:
+    """Of a preservation master: its source's, `None` also where its file cannot say that."""
+    found = found_siting(picture)
+    return None if found in _UNSAID_IN_MATROSKA else found
 
 
 def found_siting(picture: VideoTrack) -> ChromaLocation | None:

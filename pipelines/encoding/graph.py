@@ -18,6 +18,7 @@ from typing import Any
 
 import ffmpeg
 
+from pipelines.colour.chroma_siting import USUAL
 from pipelines.colour.colour_filters import conversion_filters, numbers_of, signal
 from pipelines.colour.colour_types import Conversion
 from pipelines.encoding.cut import PART_STARTS_S
@@ -312,7 +313,7 @@ def _output(stream: Any, branch: Branch, made: _Chunked) -> Any:
     if video.burnt_in_timecode:
         stream = with_timecode(stream, plan, video, video.frame_at(chunk.start_frame))
     if video.lossless:
-        stream = signal(stream, video.colour)
+        stream = signal(stream, video.colour, **_kept_siting(plan, video))
         # The frames' own flags are missing where the source says nothing of its fields.
         if made.part:  # which has lost what only the container said
             stream = stream.filter("setsar", rational(video.sample_aspect_ratio or Fraction(0)))
@@ -328,6 +329,13 @@ def _output(stream: Any, branch: Branch, made: _Chunked) -> Any:
         "f": branch.muxer,
     }
     return ffmpeg.output(stream, str(branch.path), **options)
+
+
+def _kept_siting(plan: Plan, video: VideoPlan) -> dict[str, str]:
+    """Where it is not the usual one: a part may have lost it, and not every file can say it."""
+    if video.chroma_location not in (None, USUAL):
+        return {"chroma_location": str(video.chroma_location)}
+    return {"chroma_location": "unspecified"} if plan.source_chroma_location else {}
 
 
 def _seams(video: VideoPlan, made: _Chunked, path: Path) -> Seams:

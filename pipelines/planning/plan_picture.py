@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from pipelines.colour.chroma_siting import found_siting, planned_siting
+from pipelines.colour.chroma_siting import found_siting, planned_siting, preserved_siting
 from pipelines.colour.colour_doubt import believed
 from pipelines.colour.colour_filters import target_colour
 from pipelines.colour.colour_types import StatedColour
@@ -307,6 +307,7 @@ def _as_it_is(
         buffer_bits=wanted.buffer_bits,
         dynamic_metadata=wanted.dynamic_metadata,
         captions=captions_of(picture, source.inspection),
+        chroma_location=found_siting(picture),
         colour_decision=replace(untouched.colour_decision, dropped=()),
     )
 
@@ -357,7 +358,7 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
         content_light=hdr10.content_light,
         lossless=True,
         repacked=pix_fmt != stored,
-        chroma_location=found_siting(picture),
+        chroma_location=preserved_siting(picture),
         colour_decision=decide("none", source.colour, source.colour, picture, hdr10),
     )
 

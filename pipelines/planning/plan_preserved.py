@@ -43,7 +43,7 @@ def preservation_decisions(
 ) -> list[str]:
     """Every track that is in no rendition, and what becomes of lossy sound."""
     preserved = [track for rung in rungs for track in rung.audio if track.lossless]
-    return [*_left_out(info, inspection), *_lossy(info, preserved)]
+    return [*_left_out(info, inspection), *_lossy(info, preserved), *_unsaid(info, rungs)]
 
 
 def _left_out(info: MediaInfo, inspection: Inspection) -> Iterator[str]:
@@ -60,6 +60,13 @@ def _lossy(info: MediaInfo, preserved: Sequence[AudioPlan]) -> Iterator[str]:
             (position,) = track.tracks
             codec = info.audio[position].codec
             yield f"sound track {position} is {codec}: preservation keeps its decoded 24 bits"
+
+
+def _unsaid(info: MediaInfo, rungs: Sequence[Rung]) -> Iterator[str]:
+    stands = info.picture.chroma_location if info.picture else None
+    for rung in rungs:
+        if stands and rung.video and rung.video.lossless and rung.video.chroma_location is None:
+            yield f"{rung.profile} cannot say that samples of colour stand at {stands}"
 
 
 def _at(values: Sequence[T], position: int, otherwise: T) -> T:

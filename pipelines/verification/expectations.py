@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from pipelines.colour.chroma_siting import USUAL, is_sited
 from pipelines.colour.static_metadata import as_coded, container_holds, held, stream_holds
 from pipelines.encoding.encoders import STARTS
 from pipelines.encoding.join import SERVICE
@@ -22,6 +21,7 @@ from pipelines.profiles.codecs import STREAM_TYPES
 from pipelines.sound.sound_codecs import codec_name
 from pipelines.verification.decoded import Decoded, DecodedPicture, DecodedSound, Packets
 from pipelines.verification.readback import PictureReading, Reading, SoundReading
+from pipelines.verification.siting import siting_faults
 
 _START_TOLERANCE_S = Fraction(5, 1000)
 _ROUNDING_S = Fraction(2, 1000)
@@ -194,7 +194,7 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
     for name, (plan, file) in wanted.items():
         if plan != file:
             yield f"{name} is {file}, {plan} planned"
-    yield from _siting_faults(planned, found)
+    yield from siting_faults(planned, found)
     if found.rate_that_means(planned.frame_rate) is None:
         rates = " or ".join(map(str, found.frame_rates)) or "unknown"
         yield f"frame rate is {rates}, {planned.frame_rate} planned"
@@ -207,16 +207,6 @@ def _picture_faults(rung: Rung, planned: VideoPlan, found: PictureReading) -> It
     yield from _colour_faults(rung, planned, found)
     yield from _level_faults(planned, found)
     yield from dict.fromkeys(_hdr10_faults(rung, planned, found))
-
-
-def _siting_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
-    """Nothing said means the usual place. Plans that are older than what they say of it call it the
-    usual one, of 4:2:2 and of what is kept as it is, too.
-    """
-    wanted, said = planned.chroma_location, found.chroma_location or USUAL
-    of_any = planned.copied or planned.lossless or not is_sited(planned.pix_fmt)
-    if wanted != said and not (of_any and wanted in (None, USUAL)):
-        yield f"its samples of colour stand at {said}, {wanted} planned"
 
 
 def _shape(planned: VideoPlan, found: PictureReading) -> Fraction | None:

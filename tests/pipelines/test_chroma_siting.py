@@ -338,10 +338,20 @@ def test_the_reference_has_its_colour_where_the_rendition_has_it(tmp_path: Path)
 
 
 @pytest.mark.media
-def test_a_preservation_master_keeps_the_place_of_its_source(tmp_path: Path) -> None:
-    source = source_of(tmp_path, "hlg", "yuv420p10le", "topleft")
+@pytest.mark.parametrize("location", ["topleft", "center", "top", "bottomleft", "bottom"])
+def test_a_preservation_master_keeps_the_place_of_its_source(
+    location: ChromaLocation, tmp_path: Path
+) -> None:
+    """Of H.264, whose stream says it: FFV1's says nothing, and Matroska does."""
+    source = tmp_path / "source.mkv"
+    picture = f"testsrc2=s=320x180:r=50:d=0.2,format=yuv420p,setparams=chroma_location={location}"
+    ffmpeg("-f", "lavfi", "-i", picture, "-c:v", "libx264", source)
     made, files = made_of(source, tmp_path, [profile("archive-ffv1")])
     video, found = made.rungs[0].video, read_back(files["archive-ffv1"]).picture
     assert video is not None
     assert found is not None
-    assert video.chroma_location == found.chroma_location == "topleft"
+    said = None if location.startswith("bottom") else location
+    assert video.chroma_location == said
+    assert found.chroma_location == said
+    told = f"archive-ffv1 cannot say that samples of colour stand at {location}"
+    assert (told in made.decisions) is (said is None)
