@@ -42,18 +42,20 @@ TAGS = {
 }
 # By its first and its last pixel.
 BAND = (150, 250)
-_LOW, _HIGH = 440, 600
+# Codes between the two colours: more than rounding, and less than bends. PQ is the steepest.
+_STEP = {"hlg": 160, "sdr": 160, "pq": 100}
+_MIDDLE = 520
 _NEAR = 8  # samples: blurs are shorter, and coding has rounded flat parts a little
 
 
-def edges(length: int, samples: int, first: float) -> NDArray[np.float64]:
+def edges(length: int, samples: int, first: float, step: int) -> NDArray[np.float64]:
     """A band with sharp edges on samples that each stand for their share of the length: the mean
     of what they share.
     """
     share = length / samples
     starts = first - share / 2 + np.arange(samples) * share
     inside = np.minimum(starts + share, BAND[1]) - np.maximum(starts, BAND[0])
-    return _LOW + (_HIGH - _LOW) * np.clip(inside / share, 0, 1)
+    return _MIDDLE + step * (np.clip(inside / share, 0, 1) - 0.5)
 
 
 def source_of(folder: Path, light: str, pix_fmt: str, location: str | None = None) -> Path:
@@ -61,8 +63,8 @@ def source_of(folder: Path, light: str, pix_fmt: str, location: str | None = Non
     across, down = (1, 1) if "444" in pix_fmt else (2, 1) if "422" in pix_fmt else (2, 2)
     place = PLACES[location or "left"] if down == 2 else (0.5, 0.5)
     size = (HEIGHT // down, WIDTH // across)
-    blue = np.broadcast_to(edges(HEIGHT, size[0], place[1])[:, None], size)
-    red = np.broadcast_to(edges(WIDTH, size[1], place[0])[None, :], size)
+    blue = np.broadcast_to(edges(HEIGHT, size[0], place[1], _STEP[light])[:, None], size)
+    red = np.broadcast_to(edges(WIDTH, size[1], place[0], _STEP[light])[None, :], size)
     ten_bits = [np.full((HEIGHT, WIDTH), 500.0), blue, red]
     deep = pix_fmt.endswith("10le")
     planes = [np.rint(one if deep else one / 4).astype("<u2" if deep else "u1") for one in ten_bits]
