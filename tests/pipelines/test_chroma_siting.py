@@ -14,11 +14,13 @@ from pipelines.encoding.encoders import encoder_options
 from pipelines.encoding.graph import compose
 from pipelines.media import ChromaLocation, Colour
 from pipelines.planning.plan import Plan, VideoPlan, plan
+from pipelines.profiles.capabilities import prove
 from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
 from pipelines.quality.measure import measure
 from pipelines.quality.reference import reference_of
 from pipelines.sources.probe import probe
+from pipelines.sources.vvc_headers import chroma_of_vvc
 from pipelines.verification.expectations import signalling_faults
 from pipelines.verification.readback import read_back
 from tests.pipelines.made import made_of
@@ -319,6 +321,19 @@ def test_a_file_that_says_another_place_is_refused(codec: str, tmp_path: Path) -
         other = replace(found, picture=replace(found.picture, chroma_location=said))
         faults = signalling_faults(rung, other, made)
         assert faults == ["its samples of colour stand at left, topleft planned"]
+
+
+@pytest.mark.media
+def test_the_word_of_vvc_is_found_behind_long_headers(tmp_path: Path) -> None:
+    """Of a picture of many slices or with many messages ffmpeg's parser tells more than is kept."""
+    made = prove(profile("uhd-vvc"), tmp_path)
+    assert made.available, made.reason
+    told = read_back(tmp_path / "joined.mp4").picture
+    assert told is not None
+    assert told.chroma_location == "topleft"
+    stream = tmp_path / "stream.ts"
+    ffmpeg("-i", tmp_path / "joined.mp4", "-map", "0:v", "-c", "copy", stream)
+    assert chroma_of_vvc(stream, 0) == "topleft"
 
 
 @pytest.mark.media
