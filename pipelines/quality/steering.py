@@ -38,6 +38,7 @@ _MOST_WINDOWS = 24  # [P] as many as there are samples at most
 _WINDOW_S = 0.35  # CPU seconds to start the tools of one window, measured
 _MOST_MORE = {"vmaf": 1.5, "xpsnr": 0.6}  # [P] that later chunks make up for what the first lack
 _THEIRS = 0.4  # [P] of the search's time, beside samples: with these 7 % it is a tenth in all
+_FOR_ONE = 10 / 7  # of the search's time: a tenth, where that is 7 %
 _MOST_AGAIN = 0.125  # [P] of the programme, for a first chunk that may be encoded once more
 _WORTH_AGAIN_CRF = 1.0  # [P]
 _OVER_CAP = 1.25  # [P] of the cap: easy stretches below it pay for hard ones
@@ -219,7 +220,7 @@ def _affordable(
     made: Plan, wanted: Sequence[Rung], info: MediaInfo, inspection: Inspection, means: Means
 ) -> int:
     """How many windows fit into what the search was given and has not taken for samples, or into
-    the little that is theirs in any case.
+    the little that is theirs in any case; one also where it fits into a tenth of the encode.
     """
     samples = len({(one.start_frame, one.crf) for one in made.findings.probes})
     probed = {one.profile for one in made.findings.probes}
@@ -227,7 +228,9 @@ def _affordable(
     spent_s = samples * sample_cpu_s(rungs, gop_frames(rungs), info, inspection) if rungs else 0.0
     given_s = means.share * encode_cpu_s(made, info, inspection)
     left_s = max(given_s - spent_s, _THEIRS * given_s)
-    return int(left_s / _window_cpu_s(wanted, info))
+    window_s = _window_cpu_s(wanted, info)
+    one = window_s + spent_s <= _FOR_ONE * given_s
+    return max(int(left_s / window_s), int(one))
 
 
 def _window_cpu_s(rungs: Sequence[Rung], info: MediaInfo) -> float:
