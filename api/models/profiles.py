@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from api.models.common import Rational, Received, Sent
-from pipelines.profiles.profile import AudioProfile, Basis, Crop, Target
+from pipelines.profiles.profile import LARGEST_BYTES, AudioProfile, Basis, Crop, Target
 
 PROFILE_EXAMPLE: dict[str, JsonValue] = {
     "toml": """name = "own-listening-copy"
@@ -93,7 +93,7 @@ class Profile(Sent):
 class NewProfile(Received):
     model_config = ConfigDict(json_schema_extra={"examples": [PROFILE_EXAMPLE]})
 
-    toml: Annotated[str, StringConstraints(min_length=1, max_length=64 << 10)] = Field(
+    toml: Annotated[str, StringConstraints(min_length=1, max_length=LARGEST_BYTES)] = Field(
         description="The profile as `kapok profile validate FILE` takes it. Its name begins with "
         "`own-`, and its version is higher than every earlier one of that name."
     )

@@ -168,7 +168,8 @@ class Ladder:
 
 _FOLDER = Path(__file__).parent
 _LADDERS = "ladders.toml"
-_LARGEST_BYTES = 64 << 10
+LARGEST_BYTES = 16 << 10  # the longest one here has 3 kB
+_MOST_DOTS = 64  # in a line: tomllib takes the square of a key's parts in time and memory
 _NONE: Mapping[str, Profile] = MappingProxyType({})
 DEFAULT_LADDER = "cn-uhd-zone"
 SOUND_LADDER = "audio"
@@ -273,8 +274,11 @@ def _where(source: Path | bytes) -> str:
 def _table(source: Path | bytes) -> dict[str, Any]:
     data = source.read_bytes() if isinstance(source, Path) else source
     where = _where(source)
-    if len(data) > _LARGEST_BYTES:
-        raise InvalidProfile(f"{where}: is longer than the {_LARGEST_BYTES} bytes of a profile")
+    if len(data) > LARGEST_BYTES:
+        raise InvalidProfile(f"{where}: is longer than the {LARGEST_BYTES} bytes of a profile")
+    for number, line in enumerate(data.split(b"\n"), 1):  # no key of TOML goes on in the next line
+        if line.count(b".") > _MOST_DOTS:
+            raise InvalidProfile(f"{where}: line {number} has more than {_MOST_DOTS} dots")
     try:
         return tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:

@@ -15,6 +15,7 @@ from pipelines.media import AudioTrack
 from pipelines.planning.plan import plan
 from pipelines.profiles.levels import LEVELS, Load, beyond
 from pipelines.profiles.profile import (
+    LARGEST_BYTES,
     Crop,
     choose_profiles,
     ladder,
@@ -389,6 +390,26 @@ def test_bytes_that_are_no_profile_are_an_error_that_says_so(data: bytes) -> Non
     """Whatever an organisation sends: never anything but `InvalidProfile`."""
     with pytest.raises(InvalidProfile, match=r"^the profile: "):
         read_profile(data)
+
+
+@pytest.mark.parametrize(
+    ("begin", "part", "end"),
+    [(b"", b"a.", b"a = 1"), (b"[", b"'' . ", b"a]"), (b"x = {", b'"a".', b"a = 1}")],
+)
+def test_a_key_of_thousands_of_parts_is_refused_before_it_is_read(
+    begin: bytes, part: bytes, end: bytes
+) -> None:
+    """The parser takes the square of its parts: 64 kB were 4 GiB, and 21 s."""
+    parts = part * ((LARGEST_BYTES - len(begin + end) - len(GOOD.encode()) - 1) // len(part))
+    with pytest.raises(InvalidProfile, match="line 1 has more than 64 dots"):
+        read_profile(begin + parts + end + b"\n" + GOOD.encode())
+
+
+def test_a_profile_has_at_most_16_kib() -> None:
+    """The longest that is shipped has 3 kB."""
+    assert read_profile(GOOD.encode() + b"#" * (LARGEST_BYTES - len(GOOD.encode()))).name == "made"
+    with pytest.raises(InvalidProfile, match="longer than the 16384 bytes"):
+        read_profile(GOOD.encode() + b"#" * (LARGEST_BYTES - len(GOOD.encode()) + 1))
 
 
 def test_a_profile_without_a_basis_is_refused(written: Path) -> None:
