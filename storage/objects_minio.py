@@ -36,13 +36,13 @@ from storage.errors import (
 )
 from storage.files import need_free, store_errors
 from storage.objects import MIN_PART_BYTES, ObjectFacts, Part, never
+from storage.settings import LONGEST_S3_URL_S
 
 MIB = 1024 * 1024
 BLOCK_BYTES = MIB
 PUT_PART_BYTES = 16 * MIB  # three at once are in memory while a file is put
 PUT_PARTS = 3
 MOST_PARTS = 9_000
-LONGEST_TTL_S = 7 * 86_400  # S3's limit of a signed URL
 FETCH_TRIES = 5  # in a row without a single byte
 LIST_PARTS = 1_000  # S3's most a page
 CONNECTIONS = 32
@@ -359,7 +359,7 @@ def _client(endpoint: str, access_key: str, secret_key: str, region: str) -> Min
 
 
 def _ttl(ttl_s: float) -> timedelta:
-    return timedelta(seconds=max(1, min(int(ttl_s), LONGEST_TTL_S)))
+    return timedelta(seconds=max(1, min(int(ttl_s), LONGEST_S3_URL_S)))
 
 
 def _part(part: MinioPart) -> Part:

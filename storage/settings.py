@@ -19,6 +19,8 @@ from storage.files import need_links
 
 GIB = 1024**3
 MEMORY_PERCENT = 80  # [P] of the machine's: the rest is for the service, its servers and files
+LONGEST_S3_URL_S = 7 * 86_400  # AWS Signature Version 4: X-Amz-Expires is 604800 at most
+LEAST_SIGNING_KEY_BYTES = 16  # RFC 2104, section 3, advises 32 for SHA-256; 16 cannot be guessed
 _SCHEME = re.compile(r"[a-z+]+")  # anything else before "://" may be a password
 
 
@@ -96,7 +98,7 @@ def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ)
         s3_secret_key=secret_key or "",
         s3_bucket=env.get("KAPOK_S3_BUCKET") or Settings.s3_bucket,
         s3_region=env.get("KAPOK_S3_REGION") or Settings.s3_region,
-        signing_key=_secret(env, "KAPOK_SIGNING_KEY"),
+        signing_key=_signing_key(env),
         public_url=_url(env, "KAPOK_PUBLIC_URL", "http", "https") or Settings.public_url,
         scratch=Path(env.get("KAPOK_SCRATCH") or folder / "scratch").absolute(),
         lease_s=_seconds(env, "KAPOK_LEASE_S", Settings.lease_s),
@@ -107,7 +109,7 @@ def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ)
         work_ttl_s=_seconds(env, "KAPOK_WORK_TTL_S", Settings.work_ttl_s),
         chunk_min_s=_seconds(env, "KAPOK_CHUNK_MIN_S", CHUNK_MIN_S, least=0),
         search_share=_seconds(env, "KAPOK_SEARCH_SHARE", SEARCH_SHARE, 0, "a share"),
-        signed_url_ttl_s=_seconds(env, "KAPOK_SIGNED_URL_TTL_S", Settings.signed_url_ttl_s),
+        signed_url_ttl_s=_signed_url_ttl_s(env, s3_endpoint),
         memory_bytes=_memory_bytes(env),
     )
 
@@ -115,16 +117,34 @@ def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ)
 def data_signing_key(settings: Settings) -> bytes:
     """The key of signed URLs: `KAPOK_SIGNING_KEY`, else random, kept in DATA/signing.key (0600).
 
-    Several API processes that do not share DATA must be given the same `KAPOK_SIGNING_KEY`.
+    Several API processes that do not share DATA must be given the same `KAPOK_SIGNING_KEY`. Raises
+    `InvalidSettings` for a key that can be guessed: whoever has it can read every file.
     """
     if settings.signing_key:
         return settings.signing_key.encode()
     path = settings.data / "signing.key"
     settings.data.mkdir(parents=True, exist_ok=True)
     try:
-        return path.read_bytes()
+        key = path.read_bytes()
     except FileNotFoundError:
         return _create_signing_key(path)
+    if len(key.strip()) < LEAST_SIGNING_KEY_BYTES:
+        raise InvalidSettings(
+            f"{path} has fewer than {LEAST_SIGNING_KEY_BYTES} bytes, so that anybody could sign "
+            "URLs: delete it, and a new one is made at the next start; URLs that were handed out "
+            "then end"
+        )
+    return key
+
+
+def _signing_key(env: Mapping[str, str]) -> str | None:
+    key = _secret(env, "KAPOK_SIGNING_KEY")
+    if key is not None and len(key.strip().encode()) < LEAST_SIGNING_KEY_BYTES:
+        raise InvalidSettings(
+            f"KAPOK_SIGNING_KEY has fewer than {LEAST_SIGNING_KEY_BYTES} bytes, so that anybody "
+            "could sign URLs: write a random one, as `openssl rand -hex 32` makes it"
+        )
+    return key
 
 
 def _create_signing_key(path: Path) -> bytes:
@@ -148,11 +168,14 @@ def _secret(env: Mapping[str, str], name: str) -> str | None:
     if not file:
         return env.get(name) or None
     try:
-        return Path(file).read_text(encoding="utf-8").strip() or None
+        secret = Path(file).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise InvalidSettings(
             f"{name}_FILE names {file}, which cannot be read: {error.strerror}"
         ) from error
+    if not secret:  # else what it should have replaced would be in force, without a word
+        raise InvalidSettings(f"{name}_FILE names {file}, which is empty: write the secret into it")
+    return secret
 
 
 def _url(env: Mapping[str, str], name: str, *schemes: str) -> str | None:
@@ -216,6 +239,16 @@ def _memory_bytes(env: Mapping[str, str]) -> int:
             "hold together, as 17179869184 for 16 GiB"
         )
     return int(text)
+
+
+def _signed_url_ttl_s(env: Mapping[str, str], s3_endpoint: str | None) -> float:
+    ttl_s = _seconds(env, "KAPOK_SIGNED_URL_TTL_S", Settings.signed_url_ttl_s)
+    if s3_endpoint and ttl_s > LONGEST_S3_URL_S:
+        raise InvalidSettings(
+            f"KAPOK_SIGNED_URL_TTL_S is {ttl_s:g}: a URL that S3 signs ends after "
+            f"{LONGEST_S3_URL_S} seconds at the latest, so write no more"
+        )
+    return ttl_s
 
 
 def _seconds(

@@ -77,10 +77,10 @@ def test_no_secret_is_in_the_text_of_settings(tmp_path: Path) -> None:
         **S3,
         "KAPOK_DATABASE_URL": "postgresql://kapok:dbpass@db/kapok",
         "KAPOK_BROKER_URL": "redis://:redispass@redis",
-        "KAPOK_SIGNING_KEY": "signpass",
+        "KAPOK_SIGNING_KEY": "signpass of sixteen",
     }
     words = repr(load_settings(tmp_path, env))
-    for secret in ("dbpass", "redispass", "s3cret", "signpass"):
+    for secret in ("dbpass", "redispass", "s3cret", "signpass of sixteen"):
         assert secret not in words
     assert "http://minio:9000" in words
 
@@ -147,6 +147,7 @@ def test_probing_can_be_switched_off(tmp_path: Path) -> None:
         ({"KAPOK_LEASE_S": "0"}, "KAPOK_LEASE_S is '0'"),
         ({"KAPOK_SWEEP_S": "nan"}, "KAPOK_SWEEP_S is 'nan'"),
         ({"KAPOK_CHUNK_MIN_S": "-1"}, "KAPOK_CHUNK_MIN_S is '-1': write a number of seconds of at"),
+        ({"KAPOK_SIGNING_KEY": "木棉木棉木"}, "KAPOK_SIGNING_KEY has fewer than 16 bytes"),
         ({"KAPOK_SEARCH_SHARE": "all"}, "KAPOK_SEARCH_SHARE is 'all': write a share of at least 0"),
     ],
 )
@@ -165,7 +166,36 @@ def test_the_signing_key_is_made_once_and_kept_to_its_owner(tmp_path: Path) -> N
     path = tmp_path / "signing.key"
     assert path.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["signing.key"]
-    assert data_signing_key(load_settings(tmp_path, {"KAPOK_SIGNING_KEY": "given"})) == b"given"
+    given = load_settings(tmp_path, {"KAPOK_SIGNING_KEY": "given to all of us"})
+    assert data_signing_key(given) == b"given to all of us"
+
+
+@pytest.mark.parametrize("kept", [b"", b"0123456789abcde", b"  \n" * 16], ids=repr)
+def test_a_signing_key_that_can_be_guessed_is_refused(tmp_path: Path, kept: bytes) -> None:
+    """In the data folder too, where a full disk or a hand left it: anybody could sign URLs."""
+    (tmp_path / "signing.key").write_bytes(kept)
+    with pytest.raises(InvalidSettings, match=r"signing\.key has fewer than 16 bytes"):
+        data_signing_key(load_settings(tmp_path, {}))
+    assert (tmp_path / "signing.key").read_bytes() == kept
+    (tmp_path / "signing.key").write_bytes(b"0123456789abcdef")
+    assert data_signing_key(load_settings(tmp_path, {})) == b"0123456789abcdef"
+
+
+def test_an_empty_file_is_no_secret(tmp_path: Path) -> None:
+    """What stands for no secret would else be in force: SQLite, or a random key."""
+    (tmp_path / "secret").write_text("\n")
+    for name in ("KAPOK_SIGNING_KEY", "KAPOK_DATABASE_URL"):
+        with pytest.raises(InvalidSettings, match=f"{name}_FILE names .*secret, which is empty"):
+            load_settings(tmp_path, {f"{name}_FILE": str(tmp_path / "secret")})
+
+
+def test_signed_urls_live_as_long_as_their_answer_says(tmp_path: Path) -> None:
+    """S3 takes a week at most; a local folder's URLs are Kapok's own."""
+    week, more = {"KAPOK_SIGNED_URL_TTL_S": "604800"}, {"KAPOK_SIGNED_URL_TTL_S": "604801"}
+    assert load_settings(tmp_path, {**S3, **week}).signed_url_ttl_s == 604_800
+    assert load_settings(tmp_path, more).signed_url_ttl_s == 604_801
+    with pytest.raises(InvalidSettings, match="KAPOK_SIGNED_URL_TTL_S is 604801: a URL that S3"):
+        load_settings(tmp_path, {**S3, **more})
 
 
 def test_ids_sort_by_time_and_rise_strictly_within_a_process() -> None:
