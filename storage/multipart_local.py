@@ -35,6 +35,7 @@ from storage.objects import MAX_PARTS, MIN_PART_BYTES, Part
 RESERVE_BYTES = 16 * 1024 * 1024
 
 _UPLOAD_ID = re.compile(r"mpu_[0-9a-z]{26}")
+_PART_NOTE = re.compile(r"(\d{5})\.([0-9a-f]{32})")  # others are a stranger's, as `.DS_Store` is
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,8 @@ class LocalMultipart:
             names = sorted(path.name for path in (self._folder(upload_id) / "parts").iterdir())
         except FileNotFoundError as error:
             raise _not_found(upload_id) from error
-        marks = {int(number): mark for number, _, mark in (name.partition(".") for name in names)}
+        notes = [found for name in names if (found := _PART_NOTE.fullmatch(name)) is not None]
+        marks = {int(note[1]): note[2] for note in notes}
         return [Part(number, layout.part_bytes(number), mark) for number, mark in marks.items()]
 
     def complete(self, upload_id: str, parts: Sequence[Part], target: Path) -> int:

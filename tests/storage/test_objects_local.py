@@ -85,6 +85,18 @@ def test_a_part_that_is_being_sent_again_counts_as_missing(
     assert numbers == [1, 3]
 
 
+def test_a_strangers_file_beside_the_parts_is_no_part(
+    local_store: LocalStore, tmp_path: Path
+) -> None:
+    """As a desktop's file manager leaves them; the upload goes on, and is completed."""
+    upload_id, parts = send_all(local_store, KEY, CONTENT)
+    folder = tmp_path / "store" / "multipart" / upload_id / "parts"
+    for name in (".DS_Store", "Thumbs.db", f"00001.{'0' * 31}", f"1.{'0' * 32}", "00001.tmp"):
+        (folder / name).touch()
+    assert local_store.list_parts(KEY, upload_id) == parts
+    assert local_store.complete_multipart(KEY, upload_id, parts) == len(CONTENT)
+
+
 def test_uploads_survive_a_restart_of_the_server(local_store: LocalStore, tmp_path: Path) -> None:
     """Begun by one process, gone on with and completed by the next."""
     upload_id = begin(local_store)
