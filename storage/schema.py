@@ -47,6 +47,7 @@ ExactJson = (
 )  # kept as it was written: JSONB would write 1e20 in another way, and break a hash
 Grams = ARRAY(Text()).with_variant(JSON(none_as_null=True), "sqlite")
 Big = BigInteger().with_variant(Integer(), "sqlite")
+LABEL_LENGTH = 200  # characters of an organisation's or a key's name
 STEP_NAME_LENGTH = 200  # characters; SQLite alone would take more
 
 
@@ -57,7 +58,7 @@ class Base(DeclarativeBase):
 class Organisation(Base):
     __tablename__ = "organisations"
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    name: Mapped[str] = mapped_column(String(200), unique=True)
+    name: Mapped[str] = mapped_column(String(LABEL_LENGTH), unique=True)
     created_at: Mapped[datetime]
 
 
@@ -67,7 +68,7 @@ class ApiKey(Base):
     __tablename__ = "api_keys"
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"), index=True)
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(LABEL_LENGTH))
     role: Mapped[str] = mapped_column(String(20))
     key_sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]

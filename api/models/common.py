@@ -17,6 +17,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from storage.schema import LABEL_LENGTH
+
 T = TypeVar("T")
 
 
@@ -56,6 +58,11 @@ def _utc(moment: datetime) -> datetime:
 Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(_storable),
+]
+Label = Annotated[  # a name for people in a column of a fixed length, as of a key
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LABEL_LENGTH),
     AfterValidator(_storable),
 ]
 FileName = Annotated[

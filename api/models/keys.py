@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
-from api.models.common import NAME, Received, Sent, Text
+from api.models.common import NAME, Label, Received, Sent
 
 Role = Literal["admin", "uploader", "publisher", "centre"]
 
@@ -19,11 +19,11 @@ class NewKey(Received):
     )
 
     role: Role
-    name: Text = Field(
+    name: Label = Field(
         description="For role `centre`: the centre's name, as zones list it and its URLs carry it."
     )
 
-    organisation: Text | None = Field(
+    organisation: Label | None = Field(
         default=None,
         description="Another organisation's name: only admins of the first organisation may, so "
         "that one whose keys were lost can be entered again.",
@@ -61,7 +61,7 @@ class Keys(Sent):
 class NewOrganisation(Received):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "佛山市融媒体中心"}]})
 
-    name: Text
+    name: Label
 
 
 class Organisation(Sent):
