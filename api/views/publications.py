@@ -31,7 +31,7 @@ def feed_entry(backend: Backend, entry: FeedEntry) -> centre_model.FeedEntry:
     return centre_model.FeedEntry(
         publication_id=row.id,
         asset_id=row.asset_id,
-        title=entry.asset.title,
+        title=entry.title,
         zone=entry.zone.name,
         state=row.state,  # type: ignore[arg-type] # the catalogue writes no other word
         published_at=row.created_at,

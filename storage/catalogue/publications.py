@@ -39,7 +39,7 @@ class FeedEntry:
     """One change: published, or withdrawn since. What comes after it is read from `cursor`."""
 
     publication: Publication
-    asset: Asset
+    title: str  # of its asset, which holds megabytes of what was measured
     zone: Zone
     cursor: str
 
@@ -168,7 +168,7 @@ def feed(session: Session, organisation_id: str, centre: str, since: str, limit:
     after = _event_of(session, organisation_id, since)
     open_zones = zones.zones_of_centre(session, organisation_id, centre)
     query = (
-        select(Publication, Asset, Zone, Event.hash)
+        select(Publication, Asset.title, Zone, Event.hash)
         .join(Asset, Asset.id == Publication.asset_id)
         .join(Zone, Zone.id == Publication.zone_id)
         .join(Event, Event.seq == Publication.event_seq)
@@ -178,8 +178,8 @@ def feed(session: Session, organisation_id: str, centre: str, since: str, limit:
         .limit(limit + 1)
     )
     found = [
-        FeedEntry(row, asset, zone, _cursor(row.event_seq, last))
-        for row, asset, zone, last in session.execute(query)
+        FeedEntry(row, title, zone, _cursor(row.event_seq, last))
+        for row, title, zone, last in session.execute(query)
     ]
     data = found[:limit]
     unmoved = _cursor(*after) if after else FEED_BEGIN

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import event, inspect
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
-from worlds import AWAY, BROKEN, WRONG, World, at_once
+from worlds import AWAY, BROKEN, WRONG, World, at_once, statements
 
 from pipelines.planning.plan import plan
 from pipelines.profiles.profile import profile
@@ -244,20 +241,6 @@ def test_finishing_keeps_result_command_and_log_and_adds_what_comes_next(world: 
         "measure hd": "waiting",
         "package": "waiting",
     }
-
-
-@contextmanager
-def statements(world: World) -> Iterator[list[str]]:
-    """What the database is asked meanwhile."""
-    engine = world.database._engine
-    asked: list[str] = []
-
-    def note(*details: Any) -> None:
-        asked.append(details[2])
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield asked
-    event.remove(engine, "before_cursor_execute", note)
 
 
 def test_who_adds_no_steps_asks_neither_for_the_plan_nor_for_the_names_of_thousands(
