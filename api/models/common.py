@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Annotated, Generic, TypeVar
@@ -125,6 +126,17 @@ def _metadata_text(value: str | list[str]) -> object:
     return value
 
 
+def _metadata_size(metadata: dict[str, object]) -> dict[str, object]:
+    size_bytes = len(json.dumps(metadata, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if size_bytes > MAX_METADATA_BYTES:
+        raise ValueError(
+            f"it has {size_bytes} bytes, and may have {MAX_METADATA_BYTES}: keep longer texts in a "
+            "file or a catalogue of your own, and name them here"
+        )
+    return metadata
+
+
+MAX_METADATA_BYTES = 128 << 10  # every list of assets carries them
 MAX_METADATA_TEXT = 4000
 MAX_METADATA_TEXTS = 100
 MAX_EXACT = 2**53  # RFC 8259, section 6: readers of JSON agree on integers up to there
@@ -142,7 +154,9 @@ MetadataValue = Annotated[
     | Annotated[list[MetadataText], Field(max_length=MAX_METADATA_TEXTS)],
     BeforeValidator(_metadata_value),
 ]
-Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=100)]
+Metadata = Annotated[
+    dict[MetadataKey, MetadataValue], Field(max_length=100), AfterValidator(_metadata_size)
+]
 
 Rational = Annotated[
     Fraction,

@@ -35,7 +35,12 @@ def search_assets(
     backend: BackendDep,
     caller: Reader,
     text: Annotated[
-        str | None, Query(max_length=200, description="In title, file name or metadata.")
+        str | None,
+        Query(
+            max_length=200,
+            description="In title, file name or metadata: in their first 20,000 characters, in "
+            "that order.",
+        ),
     ] = None,
     state: model.AssetState | None = None,
     created_after: Moment | None = None,

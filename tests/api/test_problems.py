@@ -215,6 +215,7 @@ def test_part_numbers_are_numbers(admin: httpx.Client) -> None:
         ({"a": ["x", 1]}, "#/metadata/a", "use text"),
         ({"a": "x" * 4001}, "#/metadata/a", "4000 characters"),
         ({"a": ["x"] * 101}, "#/metadata/a", "100 texts"),
+        ({"a": ["木" * 4000] * 11}, "#/metadata", "may have 131072: keep longer texts in a file"),
         ({"a/b": ["x\0"]}, "#/metadata/a~1b", "NUL"),
         ({"[key]": None}, "#/metadata/[key]", "use text"),
         ({"x" * 101: 1}, f"#/metadata/{'x' * 101}", "at most 100 characters"),

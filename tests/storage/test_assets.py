@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import inspect
-from worlds import World
+from worlds import World, statements
 
 from storage.catalogue import assets
 from storage.errors import AssetNotFound, InvalidCursor, InvalidText, VersionConflict
+from storage.schema import Asset
 from storage.text import grams, longest_grams, normalise, words
 
 
@@ -160,6 +162,56 @@ def test_an_edited_title_is_found_and_the_old_one_is_not(world: World) -> None:
     assert search(world, "旧标题") == []
     assert search(world, "新标题 修复") == ["新标题 new"]
     assert search(world, "programme") == ["新标题 new"]
+
+
+def edit(world: World, asset: Asset, **given: Any) -> list[str]:
+    """What the database was asked for it."""
+    with statements(world) as asked:
+        world.write(
+            lambda session: assets.edit_asset(
+                session,
+                assets.get_asset(session, world.organisation_id, asset.id),
+                actor="key_test",
+                **given,
+            )
+        )
+    return asked
+
+
+def test_the_first_20_000_characters_are_searched(world: World) -> None:
+    """An edit indexes them while every other writer waits; a letter may become many of them."""
+    ends = {"within": "x" * 19_900 + " 岭南", "beyond": "y" * 100 + " 春早"}
+    asset = world.asset(title="木棉")
+    edit(world, asset, metadata=ends)
+    assert search(world, "木棉 岭南") == ["木棉"]
+    assert search(world, "春早") == []
+    many = "\ufdfa" * 19_000  # 18 letters each, in compatibility form
+    edit(world, asset, metadata={"many": many})
+    found = world.read(lambda session: assets.get_asset(session, world.organisation_id, asset.id))
+    assert len(found.search_text) <= assets.SEARCHED
+    found.search_text = "z" * assets.SEARCHED + "岭"  # as an earlier Kapok kept it
+    assert "岭" not in str(assets.index_row(found)["grams"])
+
+
+def test_an_edit_that_changes_no_word_indexes_nothing(world: World) -> None:
+    """Words in other places of other signs are the same words."""
+    asset = world.asset(title="岭南 春早")
+
+    def indexed(asked: list[str]) -> bool:
+        return any("asset_search" in text or "search_grams=" in text for text in asked)
+
+    assert not indexed(edit(world, asset, title="岭南：春早！"))
+    assert indexed(edit(world, asset, title="岭南：秋晚！"))
+    assert search(world, "秋晚") == ["岭南：秋晚！"]
+
+
+def test_an_asset_without_a_word_has_its_row_of_the_search(world: World) -> None:
+    """The row's number is the asset's moment, and no other asset's."""
+    first, second = world.asset(title="·", file_name="-"), world.asset(title="·", file_name="-")
+    assert first.search_text == ""
+    edit(world, first, title="岭南")
+    edit(world, second, title="岭南 2")
+    assert search(world, "岭南") == ["岭南 2", "岭南"]
 
 
 def test_an_edit_of_a_stale_version_is_refused(world: World) -> None:
