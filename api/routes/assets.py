@@ -17,7 +17,7 @@ from api.models import renditions as rendition_model
 from api.models.common import FileLink, Moment, Page
 from api.pages import Cursor, Limit, page
 from api.recipes import check_recipe
-from api.subtitle_files import keep_subtitles, read_subtitles
+from api.subtitle_files import kept_subtitles, read_subtitles
 from api.views.assets import asset
 from api.views.jobs import accepted
 from api.views.renditions import rendition
@@ -162,18 +162,19 @@ def start_job(
             row = assets.get_asset(session, caller.organisation_id, asset_id)
             check_recipe(session, caller, body, backend.settings.beat_s, row, replace=body.replace)
             jobs.mark_untidy(session, asset_id)  # what is stored now may end without a row
-    kept = keep_subtitles(backend.objects, asset_id, subtitles)
+    with kept_subtitles(backend.objects, asset_id, subtitles) as kept:
 
-    def start(session: Session) -> Answer:
-        row = assets.get_asset(session, caller.organisation_id, asset_id)
-        recipe = check_recipe(
-            session, caller, body, backend.settings.beat_s, row, replace=body.replace
-        )
-        job = jobs.start_job(session, row, recipe | kept, caller.key_id)
-        ready = jobs.ready_steps(session, job.id)
-        return accepted(job, then=lambda: send_ready(backend.broker, backend.database, ready))
+        def start(session: Session) -> Answer:
+            row = assets.get_asset(session, caller.organisation_id, asset_id)
+            recipe = check_recipe(
+                session, caller, body, backend.settings.beat_s, row, replace=body.replace
+            )
+            job = jobs.start_job(session, row, recipe | kept.recipe, caller.key_id)
+            ready = jobs.ready_steps(session, job.id)
+            kept.named = True
+            return accepted(job, then=lambda: send_ready(backend.broker, backend.database, ready))
 
-    return answer_once(backend, caller, ticket, start)
+        return answer_once(backend, caller, ticket, start)
 
 
 def _etag(row: schema.Asset) -> str:

@@ -17,7 +17,7 @@ from api.models.common import Page
 from api.pages import Cursor, Limit
 from api.recipes import check_recipe
 from api.refusals import UnknownPart, UploadTooLarge
-from api.subtitle_files import keep_subtitles, read_subtitles
+from api.subtitle_files import KeptFiles, kept_subtitles, read_subtitles
 from api.views.uploads import upload
 from pipelines.errors import EmptyFile, KapokError
 from storage import schema
@@ -53,33 +53,49 @@ def begin_upload(
     if subtitles:
         with backend.database.read() as session:  # before anything is stored for it
             check_recipe(session, caller, body, backend.settings.beat_s)
-    upload_id, asset_id = new_id("upl"), new_id("ast")
-    kept = keep_subtitles(backend.objects, asset_id, subtitles)
-
-    def begin(session: Session) -> Answer:
-        recipe = check_recipe(session, caller, body, backend.settings.beat_s)
-        request = {**recipe, **kept, "metadata": body.metadata}
-        key = f"assets/{asset_id}/source/{upload_id}"
-        part_size_bytes = uploads.part_size(body.size_bytes)
-        row = uploads.create_upload(
-            session,
-            id=upload_id,
-            asset_id=asset_id,
-            organisation_id=caller.organisation_id,
-            title=body.title,
-            file_name=body.file_name,
-            size_bytes=body.size_bytes,
-            part_size_bytes=part_size_bytes,
-            key=key,
-            declared=body.declared(),
-            request=request,
-            expires_at=expiry(backend.settings.upload_ttl_s),
-            actor=caller.key_id,
+    asset_id = new_id("ast")
+    with kept_subtitles(backend.objects, asset_id, subtitles) as kept:
+        return answer_once(
+            backend,
+            caller,
+            ticket,
+            lambda session: _begin(session, backend, caller, ticket, body, asset_id, kept),
         )
-        location = {"Location": f"/v1/uploads/{row.id}"}
-        return Answer(201, upload(row), location, then=lambda: _begin_or_undo(backend, row, ticket))
 
-    return answer_once(backend, caller, ticket, begin)
+
+def _begin(
+    session: Session,
+    backend: Backend,
+    caller: Caller,
+    ticket: Ticket,
+    body: model.NewUpload,
+    asset_id: str,
+    kept: KeptFiles,
+) -> Answer:
+    recipe = check_recipe(session, caller, body, backend.settings.beat_s)
+    upload_id = new_id("upl")
+    row = uploads.create_upload(
+        session,
+        id=upload_id,
+        asset_id=asset_id,
+        organisation_id=caller.organisation_id,
+        title=body.title,
+        file_name=body.file_name,
+        size_bytes=body.size_bytes,
+        part_size_bytes=uploads.part_size(body.size_bytes),
+        key=f"assets/{asset_id}/source/{upload_id}",
+        declared=body.declared(),
+        request={**recipe, **kept.recipe, "metadata": body.metadata},
+        expires_at=expiry(backend.settings.upload_ttl_s),
+        actor=caller.key_id,
+    )
+    kept.named = True
+    return Answer(
+        201,
+        upload(row),
+        {"Location": f"/v1/uploads/{row.id}"},
+        then=lambda: _begin_or_undo(backend, row, ticket, kept),
+    )
 
 
 @router.get("")
@@ -192,15 +208,16 @@ def _find_open(backend: Backend, caller: Caller, upload_id: str) -> schema.Uploa
     return row
 
 
-def _begin_or_undo(backend: Backend, row: schema.Upload, ticket: Ticket) -> None:
+def _begin_or_undo(backend: Backend, row: schema.Upload, ticket: Ticket, kept: KeptFiles) -> None:
     """A store that cannot begin the upload says so now, and the client asks again later."""
     try:
         _begun(backend, row)
     except KapokError:
         with backend.database.begin() as session:
-            uploads.undo_upload(session, row)
+            undone = uploads.undo_upload(session, row)
             if ticket.key is not None:
                 idempotency.forget(session, row.organisation_id, ticket.key)
+        kept.named = not undone
         raise
 
 

@@ -142,13 +142,17 @@ def begin_in_store(session: Session, upload: Upload, store_upload_id: str) -> Up
     return upload
 
 
-def undo_upload(session: Session, upload: Upload) -> None:
-    """The store could not begin it: it is as if nobody had asked, but for the events."""
+def undo_upload(session: Session, upload: Upload) -> bool:
+    """The store could not begin it: it is as if nobody had asked, but for the events.
+
+    False where somebody else's try came through: it stays.
+    """
     upload = _locked(session, upload)
     if upload.store_upload_id:
-        return  # somebody else's try came through
+        return False
     _note(session, upload, "upload.aborted", SYSTEM)
     session.delete(upload)
+    return True
 
 
 def keep_open(session: Session, upload: Upload, expires_at: datetime) -> None:

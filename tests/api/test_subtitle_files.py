@@ -98,6 +98,51 @@ def test_another_job_of_an_asset_gets_the_files_that_it_is_given(
     assert {one["key"] for one in kept} == {stored}
 
 
+def stored(api: api_world.Running) -> set[str]:
+    return {key for key in api.objects.list_prefix("assets/") if "/subtitles/" in key}
+
+
+def test_an_upload_that_the_store_refuses_leaves_no_subtitles(
+    api: api_world.Running, admin: httpx.Client
+) -> None:
+    """Of what is larger than the disk there is no upload, and nothing that belongs to one."""
+    before = stored(api)
+    wish = {**given(SRT.encode()), "size_bytes": 5 << 40}
+    answer = admin.post("/v1/uploads", json=wish, headers={"Idempotency-Key": "large"})
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    assert admin.get("/v1/uploads").json()["data"] == []
+    assert stored(api) == before
+
+
+def test_twins_of_one_key_store_subtitles_once(
+    api: api_world.Running, org: api_world.Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both stored theirs before either had a row: those of the one that is replayed are deleted."""
+    asset, before, both = org.asset(), stored(api), threading.Barrier(2)
+    put = api.objects.put_bytes
+
+    def put_together(content: bytes, key: str) -> None:
+        both.wait(60)
+        put(content, key)
+
+    monkeypatch.setattr(api.objects, "put_bytes", put_together)
+    wish, headers = given(SRT.encode()), {"Idempotency-Key": "twins"}
+    job = {"profiles": ["mobile-540p"], "subtitles": wish["subtitles"]}
+    clients = [org.client("admin", name) for name in ("a", "b")]
+    for path, body in (("/v1/uploads", wish), (f"/v1/assets/{asset.id}/jobs", job)):
+        with ThreadPoolExecutor(2) as pool:
+            calls = [pool.submit(one.post, path, json=body, headers=headers) for one in clients]
+            answers = [call.result(60) for call in calls]
+        assert len({answer.json()["id"] for answer in answers}) == 1
+        headers = {"Idempotency-Key": "twins of a job"}
+    with api.database.read() as session:
+        (upload,) = uploads.list_uploads(session, org.id).data
+        requests = [upload.request, *(one.request for one in jobs.list_jobs(session, org.id).data)]
+    named = {one["key"] for request in requests for one in request.get("subtitles", ())}
+    assert len(named) == 2
+    assert stored(api) - before == named
+
+
 def test_a_store_that_hangs_while_subtitles_are_kept_stops_nobody_else(
     org: api_world.Organisation, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
