@@ -58,6 +58,7 @@ ANY_ROLE = {
 }
 STORE_CODES = ("store_unavailable", "store_refused")
 SIGNED_CODES = ("invalid_signature", "url_expired")
+SUBTITLE_CODES = ("unsupported_media", "limit_exceeded")
 FILE_CODES = (*SIGNED_CODES, "object_missing", "range_not_satisfiable")
 
 OWN_CODES: Mapping[str, tuple[str, ...]] = {
@@ -68,14 +69,21 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
         "profile_unavailable",
         "zone_not_found",
         "gate_closed",
+        *SUBTITLE_CODES,
         *STORE_CODES,
         "disk_full",
     ),
-    "POST /v1/uploads/{upload_id}/parts": ("upload_not_open", "unknown_part"),
+    "POST /v1/uploads/{upload_id}/parts": (
+        "upload_not_open",
+        "unknown_part",
+        *STORE_CODES,
+        "disk_full",
+    ),
     "GET /v1/uploads/{upload_id}/parts": (
         "upload_not_open",
         "multipart_not_found",
         *STORE_CODES,
+        "disk_full",
     ),
     "POST /v1/uploads/{upload_id}/complete": (
         "upload_not_open",
@@ -85,8 +93,9 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
         "hash_mismatch",
         "multipart_not_found",
         *STORE_CODES,
+        "disk_full",
     ),
-    "DELETE /v1/uploads/{upload_id}": ("upload_not_open",),
+    "DELETE /v1/uploads/{upload_id}": ("upload_not_open", "store_refused"),
     "PATCH /v1/assets/{asset_id}": ("version_conflict",),
     "POST /v1/assets/{asset_id}/jobs": (
         "unknown_profile",
@@ -95,6 +104,9 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
         "gate_closed",
         "already_published",
         "job_conflict",
+        *SUBTITLE_CODES,
+        *STORE_CODES,
+        "disk_full",
     ),
     "GET /v1/assets/{asset_id}/posters": ("not_made_yet",),
     "GET /v1/assets/{asset_id}/storyboard": ("not_made_yet",),

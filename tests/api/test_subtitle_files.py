@@ -136,8 +136,8 @@ def test_twins_of_one_key_store_subtitles_once(
         assert len({answer.json()["id"] for answer in answers}) == 1
         headers = {"Idempotency-Key": "twins of a job"}
     with api.database.read() as session:
-        (upload,) = uploads.list_uploads(session, org.id).data
-        requests = [upload.request, *(one.request for one in jobs.list_jobs(session, org.id).data)]
+        requests = [row.request for row in uploads.list_uploads(session, org.id).data]
+        requests += [row.request for row in jobs.list_jobs(session, org.id).data]
     named = {one["key"] for request in requests for one in request.get("subtitles", ())}
     assert len(named) == 2
     assert stored(api) - before == named
