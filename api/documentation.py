@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
 from html import escape
 from importlib import resources
 
@@ -15,8 +17,16 @@ ASSETS = {
     "favicon-32x32.png": "image/png",
 }
 
-# `validatorUrl: null`: Swagger UI would otherwise fetch a badge from its makers' server.
-DOCS_PAGE = """<!doctype html>
+# `validatorUrl: null`: Swagger UI would otherwise fetch a badge from its makers' server. A key that
+# is entered lasts as long as the page: kept in the browser, whoever comes after could use it.
+SCRIPT = """
+SwaggerUIBundle({
+  url: "openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null,
+  filter: true, displayRequestDuration: true, docExpansion: "list", defaultModelsExpandDepth: 0,
+});
+"""
+
+DOCS_PAGE = f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -28,13 +38,7 @@ DOCS_PAGE = """<!doctype html>
 <body>
 <div id="docs"></div>
 <script src="docs/assets/swagger-ui-bundle.js"></script>
-<script>
-SwaggerUIBundle({
-  url: "openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null,
-  persistAuthorization: true, filter: true, displayRequestDuration: true, docExpansion: "list",
-  defaultModelsExpandDepth: 0,
-});
-</script>
+<script>{SCRIPT}</script>
 </body>
 </html>
 """
@@ -64,12 +68,36 @@ td, th {{ border-bottom: 1px solid #ccc; padding: .4rem .8rem .4rem 0; text-alig
 </html>
 """
 
+# What `/docs` may do, with a key in it: its own scripts and calls to this API. Swagger UI sets
+# styles of elements and has icons as `data:`.
+DOCS_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        f"script-src 'self' 'sha256-{b64encode(sha256(SCRIPT.encode()).digest()).decode()}'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+ERRORS_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
 router = APIRouter(include_in_schema=False)
+
+
+def _page(html: str, policy: str) -> Response:
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
+    return Response(html, media_type="text/html", headers=headers)
 
 
 @router.get("/docs")
 async def show_docs() -> Response:
-    return Response(DOCS_PAGE, media_type="text/html")
+    return _page(DOCS_PAGE, DOCS_POLICY)
 
 
 @router.get("/docs/errors")
@@ -80,7 +108,7 @@ async def show_errors() -> Response:
         f"<td>{escape(row.title_en)}</td><td>{escape(row.title_zh)}</td></tr>"
         for code, row in sorted(TABLE.items())
     )
-    return Response(ERRORS_PAGE.format(rows=rows), media_type="text/html")
+    return _page(ERRORS_PAGE.format(rows=rows), ERRORS_POLICY)
 
 
 def _asset(name: str, media_type: str) -> None:

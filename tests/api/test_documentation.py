@@ -45,6 +45,21 @@ def test_no_page_needs_anything_from_outside(anonymous: httpx.Client, page: str)
         assert len(served.content) > 100
 
 
+@pytest.mark.parametrize("page", ["/docs", "/docs/errors"])
+def test_no_page_may_be_framed_or_run_scripts_of_others(anonymous: httpx.Client, page: str) -> None:
+    """Somebody enters an admin's key in one of them: it is not kept, and goes to this API alone."""
+    answer = anonymous.get(page)
+    policy = {
+        part.split(" ")[0]: part.split(" ")[1:]
+        for part in answer.headers["content-security-policy"].split("; ")
+    }
+    for directive in ("default-src", "base-uri", "form-action", "frame-ancestors"):
+        assert policy[directive] == ["'none'"]
+    assert {"'unsafe-inline'", "'unsafe-eval'"}.isdisjoint(policy.get("script-src", ()))
+    assert policy.get("connect-src", ["'self'"]) == ["'self'"]
+    assert "persistAuthorization" not in answer.text
+
+
 def test_the_style_sheet_needs_nothing_from_outside(anonymous: httpx.Client) -> None:
     assert not OUTSIDE.search(anonymous.get("/docs/assets/swagger-ui.css").text)
 
@@ -167,6 +182,45 @@ def test_what_is_refused_is_described(
     assert f"`{code}`" in described[str(answer.status_code)]["description"]
 
 
+SUBTITLES = [{"language": "zh", "file_name": "a.srt", "content": "bm9uZQ=="}]
+STORE = {"store_unavailable", "store_refused", "disk_full"}
+
+
+def test_what_subtitles_are_refused_for_is_described(
+    org: api_world.Organisation, admin: httpx.Client, document: dict[str, Any]
+) -> None:
+    """Of an upload and of a job alike, really refused."""
+    wish = {"title": "t", "file_name": "f.mxf", "size_bytes": 10, "subtitles": SUBTITLES}
+    job = {"profiles": ["mobile-540p"], "subtitles": SUBTITLES}
+    path = f"/v1/assets/{org.asset().id}/jobs"
+    for call, body, name in (
+        ("/v1/uploads", wish, "POST /v1/uploads"),
+        (path, job, "POST /v1/assets/{asset_id}/jobs"),
+    ):
+        answer = admin.post(call, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "unsupported_media")
+        described = dict(operations(document))[name]["responses"]["422"]["description"]
+        assert {"`unsupported_media`", "`limit_exceeded`"} <= set(re.findall(r"`\w+`", described))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "POST /v1/uploads",
+        "POST /v1/uploads/{upload_id}/parts",
+        "GET /v1/uploads/{upload_id}/parts",
+        "POST /v1/uploads/{upload_id}/complete",
+        "POST /v1/assets/{asset_id}/jobs",
+        "POST /v1/publications",
+    ],
+)
+def test_what_asks_the_store_says_how_that_may_fail(document: dict[str, Any], name: str) -> None:
+    """Whatever writes to it: it is away, it refuses, it is full."""
+    answers = dict(operations(document))[name]["responses"].values()
+    found = {code for one in answers for code in re.findall(r"`(\w+)`", one.get("description", ""))}
+    assert found >= STORE
+
+
 def test_every_code_is_explained_where_a_problem_points(anonymous: httpx.Client) -> None:
     page = anonymous.get("/docs/errors").text
     assert set(re.findall(r'<tr id="(\w+)">', page)) == set(TABLE)
@@ -175,7 +229,9 @@ def test_every_code_is_explained_where_a_problem_points(anonymous: httpx.Client)
 def test_a_browser_without_a_network_shows_the_operations(
     api: api_world.Running, chromium: str, tmp_path: Path
 ) -> None:
-    """Headless Chromium that can resolve no name but the API's address renders every group."""
+    """Headless Chromium that can resolve no name but the API's address renders every group, and
+    finds nothing that the page's own policy forbids.
+    """
     argv = [
         chromium,
         "--headless",
@@ -184,10 +240,13 @@ def test_a_browser_without_a_network_shows_the_operations(
         f"--user-data-dir={tmp_path}",
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
         "--virtual-time-budget=15000",
+        "--enable-logging=stderr",
         "--dump-dom",
         f"{api.url}/docs",
     ]
-    shown = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True).stdout
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True)
+    shown = ended.stdout
+    assert "Content Security Policy" not in ended.stderr
     assert shown.count('class="opblock-tag-section') == len(api.app.openapi()["tags"])
     assert "/v1/uploads/{upload_id}/complete" in shown
     assert "Failed to load" not in shown
