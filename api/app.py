@@ -13,6 +13,7 @@ from api import documentation, openapi, problems
 from api.backend import Backend
 from api.envelope import RequestIds, SmallBodies
 from api.key_first import KeyFirst
+from api.readiness import Readiness
 from api.routes import (
     asset_files,
     assets,
@@ -81,6 +82,7 @@ def create_app(
         signing_key=data_signing_key(settings),
         body_idle_s=body_idle_s,
     )
+    app.state.readiness = Readiness({"catalogue": database.check, "store": objects.check})
     app.state.tail = EventTail(database, heartbeat_s)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's documented way
     app.add_middleware(SmallBodies, limit_s=body_s)

@@ -256,7 +256,6 @@ def _api(
     from api.server import make_server
     from storage.ownership import own_store_at_start
 
-    own_store_at_start(parts["database"], parts["objects"])
     app = create_app(settings, parts["database"], parts["objects"], parts["broker"])
     host, port = listener.getsockname()[:2]
     server = make_server(app, host, port)
@@ -266,6 +265,8 @@ def _api(
     thread.start()
     try:
         _await_start(server, thread)
+        # After that: a store that hangs must not keep those waiting who ask whether it does.
+        own_store_at_start(parts["database"], parts["objects"])
         yield thread
     finally:
         server.should_exit = True

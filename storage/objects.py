@@ -47,7 +47,7 @@ class ObjectStore(Protocol):
         """
 
     def check(self) -> None:
-        """Raise `StoreUnavailable` unless the store answers and can be written."""
+        """Raise `StoreUnavailable` unless the store answers, within seconds, and can be written."""
 
     def create_multipart(self, key: str, *, size_bytes: int, part_size_bytes: int) -> str:
         """Begin an upload of `size_bytes`; every part but the last has `part_size_bytes`."""

@@ -46,6 +46,12 @@ MOST_PARTS = 9_000
 FETCH_TRIES = 5  # in a row without a single byte
 LIST_PARTS = 1_000  # S3's most a page
 CONNECTIONS = 32
+# Of a completion, which may take the server so long. Whether the store is there is known sooner.
+TIMEOUT = urllib3.Timeout(connect=5, read=60)
+CHECK_TIMEOUT = urllib3.Timeout(total=3)
+RETRIES = urllib3.Retry(
+    total=3, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504), raise_on_status=False
+)
 
 Fields = dict[str, str | list[str] | tuple[str]]  # as the SDK spells it
 
@@ -77,6 +83,9 @@ class MinioStore:
         self._endpoint, self._bucket = endpoint, bucket
         self._client = _client(endpoint, access_key, secret_key, region)
         self._public = _client(public_endpoint, access_key, secret_key, region)
+        self._asked = _client(
+            endpoint, access_key, secret_key, region, CHECK_TIMEOUT, urllib3.Retry(total=0)
+        )
         self._prepared = False
 
     def prepare(self) -> None:
@@ -92,7 +101,7 @@ class MinioStore:
 
     def check(self) -> None:
         with self._errors():
-            self._client.bucket_exists(self._bucket)
+            self._asked.bucket_exists(self._bucket)
 
     def keeps_versions(self) -> bool:
         """Whether the bucket keeps what is deleted from it."""
@@ -336,18 +345,16 @@ class _Checked:
         return self.file.read(size)
 
 
-def _client(endpoint: str, access_key: str, secret_key: str, region: str) -> Minio:
+def _client(
+    endpoint: str,
+    access_key: str,
+    secret_key: str,
+    region: str,
+    timeout: urllib3.Timeout = TIMEOUT,
+    retries: urllib3.Retry = RETRIES,
+) -> Minio:
     parts = urlsplit(endpoint)
-    http = urllib3.PoolManager(
-        maxsize=CONNECTIONS,
-        timeout=urllib3.Timeout(connect=5, read=60),
-        retries=urllib3.Retry(
-            total=3,
-            backoff_factor=0.3,
-            status_forcelist=(500, 502, 503, 504),
-            raise_on_status=False,
-        ),
-    )
+    http = urllib3.PoolManager(maxsize=CONNECTIONS, timeout=timeout, retries=retries)
     return Minio(
         endpoint=parts.netloc,
         access_key=access_key,

@@ -44,6 +44,7 @@ def own_store(database: Database, objects: ObjectStore) -> None:
 def own_store_at_start(database: Database, objects: ObjectStore) -> None:
     """`own_store`, where the servers are there; else the sweeper asks before it deletes."""
     try:
+        objects.check()  # one that hangs says so in seconds; all else would wait for minutes
         objects.prepare()
         own_store(database, objects)
     except KapokError as error:

@@ -9,9 +9,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -295,3 +296,37 @@ def _rabbitmq_script(name: str) -> str:
     """The package's own script: the wrapper on the PATH changes to a user who cannot write here."""
     packaged = sorted(Path("/usr/lib/rabbitmq/lib").glob(f"*/sbin/{name}"))
     return str(packaged[-1]) if packaged else on_path(name, "rabbitmq-server")
+
+
+class Hanging:
+    """A server that takes every connection and never answers."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.taken: list[socket.socket] = []
+        self._taking = threading.Thread(target=self._take)
+        self._taking.start()
+
+    def _take(self) -> None:
+        with suppress(OSError):
+            while True:
+                self.taken.append(self._listener.accept()[0])
+
+    def close(self) -> None:
+        """Nobody waits for it any more: connections break, and new ones are refused."""
+        with suppress(OSError):  # it was closed before
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._taking.join()
+        self._listener.close()
+        for connection in self.taken:
+            connection.close()
+
+
+@contextmanager
+def hanging() -> Iterator[Hanging]:
+    server = Hanging()
+    try:
+        yield server
+    finally:
+        server.close()

@@ -17,6 +17,7 @@ from api.models import renditions as rendition_model
 from api.models.common import FileLink, Moment, Page
 from api.pages import Cursor, Limit, page
 from api.recipes import check_recipe
+from api.store_threads import asks_store
 from api.subtitle_files import kept_subtitles, read_subtitles
 from api.views.assets import asset
 from api.views.jobs import accepted
@@ -150,6 +151,7 @@ def list_asset_jobs(
 
 
 @router.post("/{asset_id}/jobs", status_code=202, response_model=job_model.JobSummary)
+@asks_store
 def start_job(
     asset_id: str, body: job_model.NewJob, backend: BackendDep, caller: Uploader, ticket: TicketDep
 ) -> Response:

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from api.backend import Backend, BackendDep
 from api.files import HEADERS, media_type_of, send_file
 from api.prefixes import key_under, open_prefix
+from api.store_threads import in_store_thread
 from storage.objects_local import LocalStore
 
 # Whatever names other files is served here, so that its relative names resolve under the token.
@@ -34,9 +35,9 @@ async def play(token: str, path: str, request: Request, backend: BackendDep) -> 
     if isinstance(backend.objects, LocalStore):
         return await send_file(request, backend.objects.path(key), key)
     if PurePosixPath(path).suffix in NAMES_OTHERS:
-        return await run_in_threadpool(_manifest, backend, key)
+        return await in_store_thread(_manifest, backend, key)
     if request.method == "HEAD":
-        return await run_in_threadpool(_head, backend, key)
+        return await in_store_thread(_head, backend, key)
     ttl_s = min(backend.settings.signed_url_ttl_s, expires_at - time.time())
     url = await run_in_threadpool(backend.objects.sign_get, key, ttl_s)
     cached = {"Cache-Control": f"private, max-age={int(ttl_s / 2)}"}

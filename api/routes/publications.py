@@ -13,6 +13,7 @@ from api.idempotency import Answer, TicketDep, answer_once, answered
 from api.models import publications as model
 from api.models.common import Page
 from api.pages import Cursor, Limit
+from api.store_threads import asks_store
 from api.views.publications import publication
 from storage import schema
 from storage.catalogue import assets, jobs, publications, zones
@@ -23,6 +24,7 @@ router = APIRouter(prefix="/v1/publications", tags=["publications"])
 
 
 @router.post("", status_code=201, response_model=model.Publication)
+@asks_store
 def publish(
     body: model.NewPublication, backend: BackendDep, caller: Publisher, ticket: TicketDep
 ) -> Response:

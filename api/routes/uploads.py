@@ -17,6 +17,7 @@ from api.models.common import Page
 from api.pages import Cursor, Limit
 from api.recipes import check_recipe
 from api.refusals import UnknownPart, UploadTooLarge
+from api.store_threads import asks_store
 from api.subtitle_files import KeptFiles, kept_subtitles, read_subtitles
 from api.views.uploads import upload
 from pipelines.errors import EmptyFile, KapokError
@@ -39,6 +40,7 @@ router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
 
 @router.post("", status_code=201, response_model=model.Upload)
+@asks_store
 def begin_upload(
     body: model.NewUpload, backend: BackendDep, caller: Uploader, ticket: TicketDep
 ) -> Response:
@@ -125,6 +127,7 @@ def show_upload(upload_id: str, backend: BackendDep, caller: Reader) -> model.Up
 
 
 @router.post("/{upload_id}/parts")
+@asks_store
 def sign_parts(
     upload_id: str, body: model.PartNumbers, backend: BackendDep, caller: Uploader
 ) -> model.SignedParts:
@@ -145,6 +148,7 @@ def sign_parts(
 
 
 @router.get("/{upload_id}/parts")
+@asks_store
 def list_parts(upload_id: str, backend: BackendDep, caller: Uploader) -> model.StoredParts:
     """The parts that the store holds whole: send the others, and only those."""
     row = _begun(backend, _find_open(backend, caller, upload_id))
@@ -153,6 +157,7 @@ def list_parts(upload_id: str, backend: BackendDep, caller: Uploader) -> model.S
 
 
 @router.post("/{upload_id}/complete", status_code=202, response_model=model.Upload)
+@asks_store
 def complete_upload(
     upload_id: str,
     backend: BackendDep,
@@ -185,6 +190,7 @@ def complete_upload(
 
 
 @router.delete("/{upload_id}", status_code=204)
+@asks_store
 def abort_upload(upload_id: str, backend: BackendDep, caller: Uploader) -> None:
     """Give up an upload: an open one, or one whose job failed before there was an asset."""
     with backend.database.begin() as session:

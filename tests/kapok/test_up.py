@@ -11,6 +11,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,12 +20,15 @@ from typing import Any
 
 import httpx
 import pytest
+import servers
 
 from kapok.client import Client
 from kapok.errors import PortInUse
 from kapok.transfer import Transfer
-from kapok.up import _bound, whole_service
+from kapok.up import _bound, api_only, prepare, whole_service
+from storage.database import Database
 from storage.errors import InvalidSettings
+from storage.settings import load_settings
 
 MIB = 1 << 20
 
@@ -176,6 +181,37 @@ def test_a_store_of_another_catalogue_is_refused(tmp_path: Path) -> None:
         whole_service(tmp_path),
     ):
         pass
+
+
+def test_the_api_answers_while_a_start_asks_a_store_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said nothing for four minutes; whose the store is will be asked later."""
+    settings = load_settings(tmp_path, {})
+    with closing(Database(settings.database_url)) as database:
+        prepare(settings, database, tmp_path / "admin.key")
+    with servers.hanging() as store:
+        given = {"DATA": str(tmp_path), "S3_ENDPOINT": store.endpoint}
+        for name, value in {**given, "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "s"}.items():
+            monkeypatch.setenv(f"KAPOK_{name}", value)
+        port, began = servers.free_port(), time.monotonic()
+        ends, started = threading.Event(), threading.Event()
+
+        def run() -> None:
+            with api_only("127.0.0.1", port):
+                started.set()
+                ends.wait(60)
+
+        api = threading.Thread(target=run)
+        api.start()
+        try:
+            while not servers.http_ok(port, "/health/live"):
+                assert time.monotonic() - began < 30
+            assert started.wait(30)
+        finally:
+            store.close()
+            ends.set()
+            api.join()
 
 
 def test_a_centre_key_may_not_upload(running: Any, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -102,6 +103,17 @@ def test_a_store_that_is_away_says_so(tmp_path: Path) -> None:
     store = closed_store(servers.free_port(), "http://127.0.0.1:1")
     with pytest.raises(StoreUnavailable, match=r"http://127\.0\.0\.1:\d+ does not answer"):
         store.check()
+
+
+def test_whether_a_store_that_hangs_is_there_is_known_in_seconds() -> None:
+    """Anything else may wait for its answer for minutes."""
+    with servers.hanging() as store:
+        port = int(store.endpoint.rpartition(":")[2])
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            closed_store(port, store.endpoint).check()
+        assert time.monotonic() - began < 10
+        assert len(store.taken) == 1
 
 
 def test_wrong_credentials_name_the_settings(minio_server: servers.Minio) -> None:

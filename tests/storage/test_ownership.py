@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
+import servers
 import worlds
 
 from storage.database import Database
 from storage.errors import CatalogueUnavailable, InvalidSettings
 from storage.objects import ObjectStore
+from storage.objects_minio import MinioStore
 from storage.ownership import KEY, own_store, own_store_at_start
 
 
@@ -26,6 +29,22 @@ def test_a_store_takes_one_catalogue_and_its_restored_copies(
     store.delete(KEY)
     own_store(other, store)
     other.close()
+
+
+def test_a_start_does_not_wait_for_a_store_that_hangs(world: worlds.World) -> None:
+    """It is asked later whose it is."""
+    with servers.hanging() as hanging:
+        store = MinioStore(
+            hanging.endpoint,
+            hanging.endpoint,
+            access_key="none",
+            secret_key="none",
+            bucket="kapok",
+            region="us-east-1",
+        )
+        began = time.monotonic()
+        own_store_at_start(world.database, store)
+        assert time.monotonic() - began < 10
 
 
 def test_an_empty_catalogue_owns_nothing(database_url: str, store: ObjectStore) -> None:
