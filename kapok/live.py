@@ -23,7 +23,7 @@ from kapok.command import Output
 from kapok.language import t
 from kapok.names import visible
 from kapok.show import PlainConsole
-from kapok.show_jobs import folded, waits
+from kapok.show_jobs import folded, note, waits
 from kapok.transfer import Transfer
 from kapok.units import duration, size
 from pipelines.progress import Progress as Step
@@ -117,9 +117,7 @@ class JobView:
     def _step_bar(self, step: Mapping[str, Any]) -> None:
         if step["state"] == "running":
             progress = step.get("progress") or {}
-            fps = (
-                f"{progress['fps']:.1f} fps" if progress.get("fps") else progress.get("note") or ""
-            )
+            fps = f"{progress['fps']:.1f} fps" if progress.get("fps") else note(progress)
             self._bar(
                 step["id"], f"  {step['name']}", progress.get("share"), progress.get("eta_s"), fps
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -12,6 +13,7 @@ from kapok.listing import Listing
 from kapok.show import Record
 
 FOLDED_CHUNKS = 2  # from so many on they are shown as one step
+_FOR_MEMORY = re.compile(r"waits for (\S+ GB) of memory")
 
 
 def jobs(records: Sequence[Record]) -> RenderableType:
@@ -96,6 +98,13 @@ def _as_one(chunks: Sequence[Record]) -> Record:
     }
 
 
+def note(progress: Record) -> str:
+    """What a running step says of itself where nobody knows how far it is."""
+    said = str(progress.get("note") or "")
+    waiting = _FOR_MEMORY.fullmatch(said)
+    return t(said, f"等待 {waiting[1]} 内存") if waiting else said
+
+
 def step_table(steps: Sequence[Record]) -> RenderableType:
     made = show.table(
         None, t("step", "步骤"), t("state", "状态"), t("try", "次数"), t("progress", "进度"),
@@ -105,12 +114,13 @@ def step_table(steps: Sequence[Record]) -> RenderableType:
     for step in folded(steps):
         progress = step.get("progress") or {}
         done = progress.get("share")
+        far = note(progress) if done is None else f"{done * 100:.0f} %"
         error = step.get("error") or {}
         listed.add_row(
             step["name"],
             show.state(step["state"]),
             str(step["attempts"]),
-            f"{done * 100:.0f} %" if done is not None and step["state"] == "running" else "",
+            far if step["state"] == "running" else "",
             step.get("worker") or "",
             f"{error.get('code', '')} {error.get('detail', '')}".strip(),
         )

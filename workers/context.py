@@ -70,7 +70,7 @@ class StepContext:
         self.proofs = proofs
         self.written: list[str] = []  # prefixes without their epoch, in the order of first use
         self._lease, self._memory = lease, memory
-        self._started = time.monotonic()
+        self._began: float | None = None  # its first operation, without the waits for memory
 
     def follow(
         self, operation: Generator[Progress, None, T], *, start: float = 0.0, end: float = 1.0
@@ -80,6 +80,8 @@ class StepContext:
         Between two of its progress values the lease is looked at; when it is gone the operation is
         closed, which kills its ffmpeg, and `LeaseLost`, `Cancelled` or `Stopping` is raised.
         """
+        if self._began is None:
+            self._began = time.monotonic()
         try:
             while True:
                 self.check()
@@ -93,10 +95,10 @@ class StepContext:
             operation.close()
 
     def _within(self, progress: Progress, start: float, end: float) -> Progress:
-        if progress.share is None:
+        if progress.share is None or self._began is None:
             return progress
         share = start + progress.share * (end - start)
-        passed_s = time.monotonic() - self._started
+        passed_s = time.monotonic() - self._began
         eta_s = passed_s * (1 - share) / share if share > ETA_FROM_SHARE else None
         return replace(progress, share=share, eta_s=eta_s)
 
@@ -142,9 +144,22 @@ class StepContext:
         """Base of what only later steps of the same job read."""
         return f"work/{self.step.job_id}/{self.step.id}"
 
-    def memory(self, size_bytes: int) -> AbstractContextManager[None]:
-        """So much of this machine's memory, as soon as other steps leave it."""
-        return self._memory.given(f"{self.step.id}-{self.step.epoch}", size_bytes, self.check)
+    @contextmanager
+    def memory(self, size_bytes: int) -> Iterator[None]:
+        """So much of this machine's memory, as soon as other steps leave it.
+
+        Until then that is what the step's progress says, and the wait tells nothing of its pace.
+        """
+        came = time.monotonic()
+
+        def wait() -> None:
+            self._lease.report(Progress(None, f"waits for {size_bytes / 1e9:.1f} GB of memory"))
+            self.check()
+
+        with self._memory.given(f"{self.step.id}-{self.step.epoch}", size_bytes, wait):
+            if self._began is not None:
+                self._began += time.monotonic() - came
+            yield
 
     def memory_if_much(self, size_bytes: int) -> AbstractContextManager[None]:
         """`memory` of a step that only decodes: of HD and most of UHD that is too little to ask."""

@@ -47,8 +47,8 @@ class MemoryAccount:
     def given(self, name: str, size_bytes: int, check: Callable[[], None]) -> Iterator[None]:
         """Hold so much for the step `name`; waits until others have given enough back.
 
-        `check` is called while it waits, and what it raises ends the wait. Raises
-        `TooLittleMemory` where waiting cannot help.
+        `check` is called at least twice a second while it waits, and what it raises ends the wait.
+        Raises `TooLittleMemory` where waiting cannot help.
         """
         if size_bytes > self._limit_bytes:
             raise TooLittleMemory(
@@ -69,7 +69,7 @@ class MemoryAccount:
     def _wait(self, entry: Path, size_bytes: int, came_ns: int, check: Callable[[], None]) -> None:
         place = self._waiting / entry.name
         with _locked(self._root / "memory.lock"):  # nobody reads half a number
-            place.write_text(str(came_ns))
+            _write(place, came_ns)
         try:
             while not self._take(entry, size_bytes, came_ns):
                 check()
@@ -83,7 +83,7 @@ class MemoryAccount:
             held = sum(sum(_numbers_in(folder / "memory")) for folder in folders)
             if held + size_bytes > self._limit_bytes or self._is_behind(folders, came_ns):
                 return False
-            entry.write_text(str(size_bytes))
+            _write(entry, size_bytes)
             return True
 
     def _is_behind(self, folders: Iterable[Path], came_ns: int) -> bool:
@@ -93,11 +93,24 @@ class MemoryAccount:
         return any(other_ns < min(came_ns, long_ago_ns) for other_ns in came)
 
 
+def _write(entry: Path, number: int) -> None:
+    """Whole or not at all: a full disk makes a file and then has no room for what is in it."""
+    try:
+        entry.write_text(str(number))
+    except OSError:
+        entry.unlink(missing_ok=True)
+        raise
+
+
 def _numbers_in(folder: Path) -> Iterator[int]:
-    """Of each file of one process, which may be giving back just now."""
+    """Of each file of one process, which may be giving back just now.
+
+    An empty one is what a full disk left, and holds nothing.
+    """
     for entry in folder.glob("*"):
         with suppress(FileNotFoundError):
-            yield int(entry.read_text())
+            if number := entry.read_text():
+                yield int(number)
 
 
 @contextmanager

@@ -15,8 +15,10 @@ from real_service import Service
 from rich.console import Console
 from shell import kapok
 
+from kapok import language
 from kapok.command import Output
 from kapok.doctor import examine, record
+from kapok.language import Language
 from kapok.live import job_progress, transfers
 from kapok.show_jobs import folded, job, waits
 from kapok.transfer import Transfer
@@ -115,6 +117,30 @@ def test_a_job_that_nobody_can_go_on_with_says_so_once(capsys: pytest.CaptureFix
 def test_what_waits_for_memory_alone_names_no_profile() -> None:
     waiting = {"profiles": [], "reason": "none gives the 7.9 GB of memory", "steps": 1}
     assert waits(waiting) == "1 step waits for a worker: none gives the 7.9 GB of memory"
+
+
+@pytest.mark.parametrize(
+    ("spoken", "told"),
+    [("en", "waits for 7.9 GB of memory"), ("zh", "等待 7.9 GB 内存")],
+)
+def test_a_step_that_waits_for_memory_says_so(
+    spoken: Language, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the table of `kapok job show`, and beside the bar of `kapok job watch`."""
+    monkeypatch.setattr(language._Current, "language", spoken)
+    progress = {"share": None, "note": "waits for 7.9 GB of memory"}
+    step = {
+        "id": "stp_1", "kind": "join", "name": "join a", "state": "running", "attempts": 1,
+        "progress": progress,
+    }  # fmt: skip
+    bars = on_a_terminal(monkeypatch)
+    with job_progress(Output(), "job") as view:
+        view({"progress_share": 0.5}, [step])
+    screen = Console(file=io.StringIO(), width=160)
+    screen.print(job({"id": "job_1", "state": "running", "asset_id": None}, [step]))
+
+    assert told in bars.getvalue()
+    assert told in screen.file.getvalue()  # type: ignore[attr-defined]
 
 
 def chunk(number: int, state: str, share: float | None = None) -> dict[str, Any]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from engine_bench import Bench, eventually
+from missing import missing_tool
 from small_steps import payload
 
-from storage.catalogue import workers
+from pipelines.progress import Progress
+from storage.catalogue import steps, workers
 from storage.catalogue.steps import NewStep
-from workers.lease import Cancelled
+from workers.context import StepContext
+from workers.lease import Cancelled, Lease
 from workers.memory import MemoryAccount, TooLittleMemory
 from workers.scratch import Scratch
 
@@ -123,6 +129,90 @@ def test_processes_share_the_account_and_a_killed_one_gives_back(tmp_path: Path)
         other.kill()
     eventually(begun.is_set, 10)
     thread.join()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    argv = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)]
+    if subprocess.run(argv, capture_output=True, check=False).returncode != 0:
+        missing_tool("only root may mount a small file system")
+    yield tmp_path
+    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def fill(disk: Path) -> None:
+    with suppress(OSError):  # at its end
+        (disk / "all").write_bytes(bytes(1 << 20))
+
+
+def test_a_full_disk_leaves_no_entry_that_nobody_can_read(small_disk: Path) -> None:
+    """Neither of a step that is given memory nor of one that waits: no other step feels it."""
+    shared, neighbour = account(small_disk), account(small_disk)
+    with neighbour.given("first", 60, never):
+        fill(small_disk)
+        for size_bytes in (40, 50):  # has room; waits
+            with (
+                pytest.raises(OSError, match="No space left") as full,
+                shared.given("second", size_bytes, never),
+            ):
+                pytest.fail("its entry has no room")
+            assert full.value.errno == errno.ENOSPC
+        (small_disk / "all").unlink()
+        with shared.given("second", 40, never):
+            pass
+
+
+def test_an_empty_entry_of_another_process_holds_nothing(tmp_path: Path) -> None:
+    """A process that could not take its entry back, on a disk that is full for that too."""
+    shared, neighbour = account(tmp_path), account(tmp_path)
+    (neighbour._own / "cut-short").touch()
+    (neighbour._waiting / "cut-short").touch()
+    with shared.given("mine", 100, never):
+        pass
+
+
+def test_a_step_says_that_it_waits_for_memory_and_counts_its_pace_from_then(
+    embedded: Bench,
+) -> None:
+    """What is left is told by the time of the work alone."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    with embedded.database.begin() as session:
+        claimed = steps.claim_step(session, embedded.steps(job)["one"].id, "test", 30.0)
+    assert claimed is not None
+    lease = Lease(embedded.database, claimed, 30.0, threading.Event())
+    shared, told = account(embedded.settings.scratch), list[Progress | None]()
+    engine = embedded.engine()
+    context = StepContext(
+        *(claimed, lease, engine.scratch),
+        settings=embedded.settings,
+        database=embedded.database,
+        objects=embedded.objects,
+        proofs=engine.proofs,
+        memory=shared,
+    )
+
+    def half() -> Generator[Progress, None, None]:
+        yield Progress(0.5)
+
+    def wait_and_work() -> None:
+        with context.memory(60):
+            context.follow(half())
+            told.append(lease._progress)
+
+    for _ in range(2):  # the second time, work has begun before
+        thread = threading.Thread(target=wait_and_work)
+        with shared.given("other", 60, never):
+            thread.start()
+            eventually(lambda: lease._progress == Progress(None, "waits for 0.0 GB of memory"), 5)
+            time.sleep(1.0)
+        thread.join(10)
+    first, second = told
+    assert first is not None
+    assert second is not None
+    assert (first.share, second.share) == (0.5, 0.5)
+    assert (first.eta_s or 9) < 0.5
+    assert (second.eta_s or 9) < 0.9  # half of it was done in what passed between the two
 
 
 def held(bench: Bench, size_bytes: int) -> str:
