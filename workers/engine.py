@@ -73,22 +73,29 @@ class Engine:
 
     def run_step(self, step_id: str) -> None:
         """Run the step if it is ready and nobody else has it; otherwise the message was stale."""
-        step = self._claim(step_id)
-        if step is None:
-            return
+        step = self.claim(step_id)
+        if step is not None:
+            self.run(step)
+
+    def run(self, step: Claimed) -> None:
+        """Run a step that was claimed here, to its end."""
         log.info("step %s (%s) begins, epoch %d", step.id, step.name, step.epoch)
         with Lease(self._database, step, self._settings.lease_s, self.stopping) as lease:
             self._attempt(self._context(step, lease))
 
     def pass_over(self, step_id: str) -> None:
-        """There is no room for the step here: whoever has some finds it in the catalogue."""
+        """The step gets no room here: whoever has some finds it in the catalogue."""
         try:
             with self._database.begin() as session:
                 messages.pass_over(session, step_id, now(session))
         except KapokError as error:
             log.warning("step %s is left for later: %s", step_id, error)
 
-    def _claim(self, step_id: str) -> Claimed | None:
+    def claim(self, step_id: str) -> Claimed | None:
+        """The step, from now on ours, if `run` may run it. One that is being stopped takes none."""
+        if self.stopping.is_set():
+            self.pass_over(step_id)
+            return None
         try:
             with self._database.begin() as session:
                 return steps.claim_step(session, step_id, self.worker, self._settings.lease_s)

@@ -20,21 +20,29 @@ class Room:
     @contextmanager
     def taken(self, queue: str) -> Iterator[bool]:
         """Whether there is room for a step of that queue; it is taken until the end."""
-        with self._turn:
-            there = queue in self._free()
-            self._running[queue] += there
+        there = self.take(queue)
         try:
             yield there
         finally:
-            with self._turn:
-                self._running[queue] -= there
             if there:
+                self.leave(queue)
                 self.freed.set()
 
-    def idle_queues(self) -> list[str]:
-        """The queues of which no step runs, while there is room for any."""
+    def take(self, queue: str) -> bool:
+        """Take room for a step of that queue, if there is any: it has to be left again."""
         with self._turn:
-            return [queue for queue in self._free() if not self._running[queue]]
+            there = queue in self._free()
+            self._running[queue] += there
+        return there
+
+    def leave(self, queue: str) -> None:
+        with self._turn:
+            self._running[queue] -= 1
+
+    def free_queues(self) -> list[str]:
+        """The queues that a step may begin of."""
+        with self._turn:
+            return self._free()
 
     def _free(self) -> list[str]:
         if self._running.total() >= self._threads:

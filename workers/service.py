@@ -83,15 +83,18 @@ class WorkerService:
         self._sweeper.start()
 
     def stop(self) -> None:
-        """End now: running steps are given back at once, and their ffmpeg dies."""
+        """End now: running steps are given back at once, and their ffmpeg dies.
+
+        Messages first: while others end, each would be taken for a step that is only passed over.
+        """
         self._engine.stopping.set()
-        self._sweeper.stop()
-        self._finder.stop(STOP_MS / 1000)
-        self._prover.stop()
         try:
             self._worker.stop(timeout=STOP_MS)
         except BROKEN as error:
             log.warning("the broker is away; what it holds it will send again: %s", error)
+        self._finder.stop(STOP_MS / 1000)
+        self._sweeper.stop()
+        self._prover.stop()
         self.broker.close()
         self._engine.close()
         self._stopped.set()

@@ -64,8 +64,11 @@ def pass_over(session: Session, step_id: str, moment: datetime, *only: ColumnEle
     )
 
 
-def passed_over(session: Session, worker: str, queues: Iterable[str]) -> ReadyStep | None:
-    """The oldest ready step of these queues that was passed over and that this worker can do.
+def passed_over(
+    session: Session, worker: str, queues: Iterable[str], seen: Iterable[str] = ()
+) -> ReadyStep | None:
+    """The oldest ready step of these queues that was passed over and that this worker can do, but
+    for those that it has `seen`.
 
     Its message is gone, and one sent to all might be passed over again: whoever can do it asks.
     """
@@ -74,6 +77,7 @@ def passed_over(session: Session, worker: str, queues: Iterable[str]) -> ReadySt
         select(Step.id, Step.queue)
         .where(Step.state == "ready", Step.queue.in_(sorted(queues)), Step.passed_at.is_not(None))
         .where(time_has_come(Step.not_before, moment, moment + BEYOND))
+        .where(Step.id.not_in(sorted(seen)))
         .where(~cannot_run(Step.id, Step.memory_bytes, worker))
         .order_by(Step.passed_at, Step.id)
         .limit(1)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 import pytest
 from engine_bench import Bench, eventually
 from small_steps import payload
 
 from storage.catalogue.steps import NewStep
 from workers.actors import declare_actors
+from workers.context import StepContext, StepResult
+from workers.engine import Engine
 from workers.finder import Finder
+from workers.kinds import Kind
 from workers.room import Room
 from workers.service import at_once
 
@@ -18,12 +24,12 @@ def test_a_queue_has_its_share_and_the_whole_its_threads() -> None:
     room = Room(["encode", "measure", "package"], threads=2, share=1)
     with room.taken("encode") as first, room.taken("encode") as again:
         assert (first, again) == (True, False)
-        assert room.idle_queues() == ["measure", "package"]
+        assert room.free_queues() == ["measure", "package"]
         with room.taken("measure") as second, room.taken("package") as third:
             assert (second, third) == (True, False)
-            assert room.idle_queues() == []
+            assert room.free_queues() == []
         assert not Room(["encode"], 1, 1).taken("inspect").__enter__()
-    assert room.idle_queues() == ["encode", "measure", "package"]
+    assert room.free_queues() == ["encode", "measure", "package"]
     assert room.freed.is_set()
 
 
@@ -53,3 +59,67 @@ def test_a_message_that_found_no_room_is_found_in_the_catalogue(embedded: Bench)
         finder.start()
         embedded.closing.callback(finder.stop, 10)
     eventually(lambda: embedded.state(job) == "done")
+
+
+def test_what_another_worker_passed_over_runs_as_many_at_once_as_there_is_room(
+    embedded: Bench,
+) -> None:
+    """A lame worker empties a queue in no time: three at once of a queue, four in all."""
+    together = threading.Barrier(4)
+
+    def wait_for_others(context: StepContext) -> StepResult:
+        together.wait(timeout=20)
+        return StepResult()
+
+    kinds = {"encode": Kind(wait_for_others), "measure": Kind(wait_for_others)}
+    one = [NewStep("encode", f"encode {n}", {}) for n in range(6)]
+    other = [NewStep("measure", f"measure {n}", {}) for n in range(2)]
+    jobs = [embedded.job(*one), embedded.job(*other)]
+    engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker, kinds)
+    embedded.closing.callback(engine.close)
+    for job in jobs:
+        for step in embedded.steps(job).values():
+            engine.pass_over(step.id)
+    finder = Finder(engine, embedded.database, Room(["encode", "measure"], 4, 3), look_s=60)
+    finder.start()
+    embedded.closing.callback(finder.stop, 10)
+    finder._room.freed.set()
+    assert [embedded.settled(job) for job in jobs] == ["done", "done"]
+    assert embedded.events("step.failed") == []
+
+
+def test_a_step_that_was_found_but_not_claimed_leaves_its_room(embedded: Bench) -> None:
+    """And is not looked for again and again: whoever stops takes nothing."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    engine, room = embedded.engine(), Room(["encode"], 1, 1)
+    engine.pass_over(embedded.steps(job)["one"].id)
+    engine.stopping.set()
+    finder = Finder(engine, embedded.database, room, look_s=60)
+    finder._look()
+    assert (room.free_queues(), room.freed.is_set()) == (["encode"], False)
+    assert embedded.steps(job)["one"].epoch == 0
+
+
+def test_a_worker_that_stops_takes_no_more_steps(embedded: Bench, tmp_path: Path) -> None:
+    """A queue of messages is not claimed and given back one by one: each would be two events."""
+    never = str(tmp_path / "never")
+    jobs = [
+        embedded.job(NewStep("encode", "one", payload("encode", until=never))) for _ in range(40)
+    ]
+    embedded.service()
+    eventually(lambda: sum(bool(embedded.steps(job)["one"].sent_at) for job in jobs) >= 38)
+    begun = eventually(lambda: len(found := embedded.events("step.started")) >= 2 and found)
+    embedded.closing.pop_all().close()
+    assert embedded.events("step.started") == begun
+    assert sorted(embedded.events("step.released")) == sorted(begun)
+    assert {embedded.steps(job)["one"].state for job in jobs} == {"ready"}
+
+
+def test_the_message_of_a_step_that_a_stopping_worker_took_is_noted(embedded: Bench) -> None:
+    """It is gone: others find the step in the catalogue, and need not wait for another message."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    engine = embedded.engine()
+    engine.stopping.set()
+    engine.run_step(embedded.steps(job)["one"].id)
+    step = embedded.steps(job)["one"]
+    assert (step.state, step.epoch, step.passed_at is not None) == ("ready", 0, True)
