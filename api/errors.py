@@ -101,6 +101,7 @@ TABLE: Mapping[str, Row] = {
     # What runs underneath.
     "not_ready": Row(503, "Not ready", "服务未就绪"),
     "catalogue_unavailable": Row(503, "The catalogue does not answer", "目录数据库无响应"),
+    "catalogue_full": Row(507, "The catalogue's disk is full", "目录数据库所在磁盘已满"),
     "store_refused": Row(503, "The object store refuses", "对象存储拒绝访问"),
     "store_unavailable": Row(503, "The object store does not answer", "对象存储无响应"),
     "worker_stopping": Row(503, "The worker is stopping", "工作进程正在停止"),

@@ -29,6 +29,8 @@ PUBLIC_DETAILS = {
     "log says why.",
     "catalogue_unavailable": "The catalogue does not answer: try again. If that does not help, ask "
     "whoever runs the service; its log says why.",
+    "catalogue_full": "The disk of the catalogue is full: ask whoever runs the service to free "
+    "some space, then try again.",
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 

@@ -51,6 +51,7 @@ WAYS_OUT: Mapping[str, str] = {
     "too_little_memory": "内存不足：请调高 KAPOK_MEMORY_BYTES、减少成品，或换更大的机器后重试。",
     "disk_full": "磁盘空间不足：请清理磁盘（或请服务管理员清理）后重试。",
     "catalogue_unavailable": "服务的数据库没有应答：请稍后重试；仍不行请联系服务管理员。",
+    "catalogue_full": "服务的数据库所在磁盘已满：请清理磁盘（或请服务管理员清理）后重试。",
     "store_unavailable": "对象存储没有应答：请稍后重试；仍不行请联系服务管理员。",
     "tool_failed": "媒体工具出错：请重试；仍失败请连同日志上报。",
     "tool_killed": "媒体工具被系统中止，常因内存不足：请释放内存后重试。",

@@ -21,9 +21,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session
 
-from pipelines.errors import DiskFull
 from storage.catalogue import events
-from storage.errors import CatalogueUnavailable
+from storage.errors import CatalogueFull, CatalogueUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6B61706F6B01  # PostgreSQL advisory lock: "kapok", 1
@@ -176,7 +175,7 @@ def _unavailable() -> Iterator[None]:
     except UNAVAILABLE as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         if "disk is full" in reason or "No space left" in reason:  # SQLite's and PostgreSQL's words
-            raise DiskFull(
+            raise CatalogueFull(
                 "the disk of the catalogue is full: free some space, then try again"
             ) from error
         raise CatalogueUnavailable(

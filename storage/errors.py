@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.errors import KapokError
+from pipelines.errors import DiskFull, KapokError
 
 
 class InvalidSettings(KapokError):
@@ -126,6 +126,12 @@ class CatalogueUnavailable(KapokError):
 
     code = "catalogue_unavailable"
     retryable = True
+
+
+class CatalogueFull(CatalogueUnavailable, DiskFull):
+    """The disk of the catalogue is full: nothing can be written, and all of it still be read."""
+
+    code = "catalogue_full"
 
 
 class StoreUnavailable(KapokError):

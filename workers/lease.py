@@ -17,7 +17,7 @@ from pipelines.progress import Progress
 from storage.catalogue import steps
 from storage.catalogue.steps import Claimed
 from storage.database import Database
-from storage.errors import LeaseLost
+from storage.errors import CatalogueFull, LeaseLost
 
 TICK_S = 0.4  # how often the catalogue is asked; a cancel is seen within one tick
 PROGRESS_S = 1.0  # how often progress is written
@@ -43,7 +43,8 @@ class Lease:
     """Keeps one claimed step ours. `with Lease(…) as lease:` starts and ends the thread.
 
     An unreachable catalogue cannot give the step to anybody else, so its silence is endured for
-    `PATIENCE` leases; what decides in the end is the claim, which every write carries.
+    `PATIENCE` leases; what decides in the end is the claim, which every write carries. One whose
+    disk is full is not silent: while it says that the step is ours, the work goes on.
     """
 
     def __init__(
@@ -99,10 +100,17 @@ class Lease:
 
     def _look(self) -> None:
         try:
-            self._state = self._ask()
+            self._state = self._ask_or_read()
             self._heard_at = time.monotonic()
         except KapokError as error:
             log.warning("the catalogue does not answer about step %s: %s", self._step.id, error)
+
+    def _ask_or_read(self) -> steps.LeaseState:
+        try:
+            return self._ask()
+        except CatalogueFull as error:
+            log.warning("nothing can be written about step %s: %s", self._step.id, error)
+            return self._read()
 
     def _ask(self) -> steps.LeaseState:
         """Write what is due: new progress, a renewal at a third of the lease. Else only look."""
@@ -110,8 +118,7 @@ class Lease:
         renewing = abs(time.time() - self._renewed_at) >= self._lease_s / 3
         writing = progress is not None and now - self._written_at >= PROGRESS_S
         if not (renewing or writing):
-            with self._database.read() as session:
-                return steps.lease_state(session, self._step)
+            return self._read()
         with self._database.begin() as session:
             if progress is not None:
                 steps.record_progress(session, self._step, progress)
@@ -120,3 +127,7 @@ class Lease:
         if self._progress is progress:
             self._progress = None
         return state
+
+    def _read(self) -> steps.LeaseState:
+        with self._database.read() as session:
+            return steps.lease_state(session, self._step)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from pipelines.errors import KapokError
-from storage.errors import CatalogueUnavailable, StoreUnavailable
+from storage.errors import CatalogueFull, CatalogueUnavailable, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether a server is away, which says nothing about the work itself."""
+    """Whether a server is away, or its disk full, which says nothing about the work itself."""
     return isinstance(error, StoreUnavailable | CatalogueUnavailable)
 
 
@@ -44,25 +44,29 @@ def each(things: Iterable[T], act: Callable[[T], object]) -> None:
             log.warning("it is left for the next time: %s", error)
 
 
-def outlast(call: Callable[[], T], check: Callable[[], None] = lambda: None) -> T:
+def outlast(call: Callable[[], T], check: Callable[[], None] | None = None) -> T:
     """Call until it works, while what fails is a store or catalogue that is away.
 
     `check` is called every `LOOK_S` of the waiting and ends it by raising. Other errors are raised
-    at once, and an outage's own after `OUTAGE_S`.
+    at once, and an outage's own after `OUTAGE_S`; but who has a `check` waits for a catalogue whose
+    disk is full as long as that lets it, because somebody has to come and free some space.
     """
     give_up_at = time.monotonic() + OUTAGE_S
     while True:
         try:
             return call()
         except KapokError as error:
-            if not is_outage(error) or time.monotonic() > give_up_at:
+            late = time.monotonic() > give_up_at
+            endless = check is not None and isinstance(error, CatalogueFull)
+            if not is_outage(error) or (late and not endless):
                 raise
             log.warning("waiting: %s", error)
         _pause(check)
 
 
-def _pause(check: Callable[[], None]) -> None:
+def _pause(check: Callable[[], None] | None) -> None:
     end = time.monotonic() + PAUSE_S
     while time.monotonic() < end:
-        check()
+        if check is not None:
+            check()
         time.sleep(LOOK_S)

@@ -32,7 +32,7 @@ SYSTEM = "system"
 LeaseState = Literal["held", "lost", "cancel_requested"]
 
 # A server that was away says nothing about the step: such an attempt is not counted.
-OUTAGES = frozenset({"catalogue_unavailable", "store_unavailable"})
+OUTAGES = frozenset({"catalogue_unavailable", "catalogue_full", "store_unavailable"})
 WORKER_LOST = {
     "code": "worker_lost",
     "detail": "every worker that ran this step died: see the workers' logs and their memory, then "

@@ -418,4 +418,5 @@ def test_details_that_are_kept_from_callers_belong_to_codes_that_exist() -> None
     """A code that is spelt otherwise would let its detail through."""
     assert set(PUBLIC_DETAILS) <= set(TABLE)
     hidden = {"disk_full", "store_unavailable", "store_refused", "catalogue_unavailable"}
+    hidden |= {"catalogue_full"}
     assert set(PUBLIC_DETAILS) == hidden

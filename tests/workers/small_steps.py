@@ -16,6 +16,7 @@ from pipelines.errors import MediaError, ToolFailed
 from pipelines.progress import Progress
 from pipelines.running.run import Finished, run
 from pipelines.running.tools import ffmpeg
+from storage.errors import CatalogueFull
 from workers.context import StepContext, StepResult
 from workers.kinds import Kind
 
@@ -88,6 +89,8 @@ def fail(context: StepContext) -> StepResult:
         raise BadPicture("the picture is bad: send another one")
     if payload["how"] == "transient":
         raise ToolFailed("the tool had a bad day", ("ffmpeg", "-x"), "its last words")
+    if payload["how"] == "full catalogue":
+        raise CatalogueFull("there is no room")
     raise ZeroDivisionError("secret internals")
 
 
