@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from pipelines.media import (
     MasteringDisplay,
     content_light,
 )
+from pipelines.progress import Progress
 from pipelines.rates import nearest_standard_rate
 from pipelines.sources.ask_ffprobe import ask_ffprobe
 from pipelines.sources.ask_stream import ask_stream_at_once
@@ -119,7 +120,7 @@ class Reading:
     transport: Transport | None = None
 
 
-def read_back(path: Path, *, captioned: bool = False) -> Reading:
+def read_back(path: Path, *, captioned: bool = False) -> Generator[Progress, None, Reading]:
     """Signalling of a file that Kapok made: ffprobe's view, PyAV's of the stream, the MP4 boxes.
 
     Captions are looked for in the first seconds; in a `captioned` one, which has to have them, up
@@ -132,13 +133,14 @@ def read_back(path: Path, *, captioned: bool = False) -> Reading:
     in_transport = found.get("format", {}).get("format_name") == "mpegts"
     starts = [_start_s(stream) for stream in (*pictures[:1], *sounds)]
     zero_s = starts[0] if in_transport and starts else None
+    transport = (yield from read_transport(path)) if in_transport else None
     return Reading(
         picture=_picture(path, pictures[0], zero_s, captioned=captioned) if pictures else None,
         sounds=tuple(_sound(stream, zero_s) for stream in sounds),
         timecode=_timecode([*streams, found.get("format", {})]),
         others=tuple(_others(streams, pictures[1:])),
         subtitles=tuple(_subtitle(one) for one in streams if one["codec_type"] == "subtitle"),
-        transport=read_transport(path) if in_transport else None,
+        transport=transport,
     )
 
 

@@ -5,12 +5,15 @@ Kapok's own streams: one programme, tables of one section, packets of 188 bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipelines.progress import Progress
 
 Rows = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
@@ -18,6 +21,7 @@ Numbers = NDArray[np.float64]
 PACKET_BYTES = 188
 _SYNC = 0x47
 _BLOCK_PACKETS = 1 << 16
+_YIELD_S = 0.4
 _PAT, _SDT = 0x0000, 0x0011
 _SERVICE_DESCRIPTOR = 0x48
 _PRIVATE_DATA = 0x06  # a stream type (table 2-34): subtitles, of which there may be none for hours
@@ -59,11 +63,19 @@ class _Found:
     last: dict[int, int] = field(default_factory=dict)
 
 
-def read_transport(path: Path) -> Transport:
+def read_transport(path: Path) -> Generator[Progress, None, Transport]:
     """Read all of a transport stream; `BadTransport` where its structure is broken."""
-    found = _Found()
+    found, size, shown = _Found(), path.stat().st_size, time.monotonic()
+    yield Progress(share=0.0)
     for first, rows in _blocks(path):
         _take(found, first, rows)
+        if time.monotonic() - shown >= _YIELD_S:
+            shown = time.monotonic()
+            yield Progress(share=min((first + len(rows)) * PACKET_BYTES / size, 1.0))
+    return _told(found)
+
+
+def _told(found: _Found) -> Transport:
     pmt_pid = _programme(found.tables.get(_PAT, b""))
     types = dict(sorted(_streams(found.tables.get(pmt_pid, b"")).items()))
     if not types or len(found.clock_at) < 2:

@@ -48,6 +48,7 @@ from pipelines.verification.sound_sync import sound_faults
 from pipelines.verification.transport_stream import BadTransport
 
 _TOLD = 12  # faults
+_READ_SHARE = 0.05  # of the time, for a transport stream, which is read whole; others take none
 
 
 def verify(
@@ -64,10 +65,10 @@ def verify(
     spans = sound_spans(plan.duration_s) if rung.audio else ()
     hashed = LosslessHashes(rung, plan) if rung.video and rung.video.lossless else None
     try:
-        reading = read_back(path, captioned=bool(rung.video and rung.video.captions))
-        decoded = yield from part(
-            _decode(path, rung, plan, reading, spans, hashed), 0.0, 0.6, "decoding the rendition"
-        )
+        said = read_back(path, captioned=bool(rung.video and rung.video.captions))
+        reading = yield from part(said, 0.0, _READ_SHARE, "reading the rendition back")
+        decoding = _decode(path, rung, plan, reading, spans, hashed)
+        decoded = yield from part(decoding, _READ_SHARE, 0.6, "decoding the rendition")
     except (ToolKilled, ToolStalled):
         raise
     except (ToolFailed, MediaError, BadTransport) as error:

@@ -19,6 +19,7 @@ from kapok.errors import FAILED, JOB_FAILED, USAGE, Usage, exit_status
 from kapok.local import look_for, make_plan
 from kapok.local_encode import RungsFailed, Work, _refuse_long, encode, settle
 from pipelines.inspection.thumbs import thumbs_in
+from pipelines.progress import finish
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.probe import probe
 from pipelines.verification.readback import read_back
@@ -110,7 +111,7 @@ def test_subtitle_files_beside_a_file_come_along(clip: Path, tmp_path: Path) -> 
     given = ("--subtitles", f"zh:{chinese}", "--subtitles", f"en:{english}")
     record = answer(*encoding, *given)
     (made,) = record["renditions"]
-    tracks = [(one.codec, one.language) for one in read_back(Path(made["path"])).subtitles]
+    tracks = [(one.codec, one.language) for one in finish(read_back(Path(made["path"]))).subtitles]
     assert tracks == [("mov_text", "zho"), ("mov_text", "eng")]
     assert [text for text in record["decisions"] if text.startswith("subtitle file (subrip, zh)")]
     wrong = kapok(*encoding, "--subtitles", english)

@@ -119,7 +119,7 @@ def test_static_metadata_stands_in_stream_and_container(seam: int | None, tmp_pa
     assert video.content_light is not None
     assert 900 < video.content_light.max_cll_cd_m2 <= 1000
     assert entry.hdr10 == Hdr10(NOMINAL_DISPLAY, video.content_light)
-    stream = read_back(made.path).picture
+    stream = finish(read_back(made.path)).picture
     assert stream is not None
     assert stream.hdr10_in_stream == entry.hdr10
     proven(made)

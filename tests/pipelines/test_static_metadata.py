@@ -177,7 +177,7 @@ def test_what_an_av1_stream_says_is_read_from_it_alone(tmp_path: Path) -> None:
         *("-i", str(whole), "-c", "copy", "-video_track_timescale", "10000"),
         *("-bsf:v", "filter_units=remove_types=5"),
     )
-    entry, picture = picture_entry(bare), read_back(bare).picture
+    entry, picture = picture_entry(bare), finish(read_back(bare)).picture
     assert entry is not None
     assert picture is not None
     assert entry.hdr10 == picture.hdr10_in_container == Hdr10(NOMINAL_DISPLAY, LIGHT)

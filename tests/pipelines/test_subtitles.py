@@ -73,7 +73,7 @@ def cues(path: Path, position: int = 0) -> list[Cue]:
 
 def streams(path: Path) -> list[tuple[str, str | None, bool]]:
     """Codec, language and whether it is forced, of every subtitle track, by ffprobe."""
-    return [(one.codec, one.language, one.forced) for one in read_back(path).subtitles]
+    return [(one.codec, one.language, one.forced) for one in finish(read_back(path)).subtitles]
 
 
 def test_letters_go_into_mp4_and_mkv_in_order() -> None:
@@ -243,10 +243,10 @@ def test_quicktime_says_languages_in_its_own_codes(tmp_path: Path) -> None:
     out = tmp_path / "out.mov"
     tracks = [sound, sound, tmp_path / "text.mp4", tmp_path / "text.mp4"]
     finish(join(rung, [picture], tracks, out, handmade.PLAN))
-    assert [one.language for one in read_back(out).sounds] == ["chi", "chi"]
+    assert [one.language for one in finish(read_back(out)).sounds] == ["chi", "chi"]
     # QuickTime's text has no mark for forced ones.
     assert streams(out) == [("mov_text", "chi", False), ("mov_text", None, False)]
-    faults = signalling_faults(rung, read_back(out), handmade.PLAN)
+    faults = signalling_faults(rung, finish(read_back(out)), handmade.PLAN)
     assert [fault for fault in faults if "language" in fault or "subtitle" in fault] == []
 
 

@@ -119,7 +119,7 @@ def test_a_drop_frame_timecode_is_found_and_kept(
     assert probe(source).timecode == "10:01:00;04"
     profiles = [profile("mobile-540p"), profile("archive-ffv1"), profile("review-proxy")]
     made, files = made_of(source, tmp_path, profiles)
-    assert {read_back(path).timecode for path in files.values()} == {"10:01:00;04"}
+    assert {finish(read_back(path)).timecode for path in files.values()} == {"10:01:00;04"}
     other = replace(made, source_timecode="10:01:00:04")
     with pytest.raises(VerificationFailed, match="timecode is 10:01:00;04, 10:01:00:04 planned"):
         verified(files["mobile-540p"], made.rung("mobile-540p"), other, source)
@@ -168,7 +168,7 @@ def test_post_production_files_keep_it_too(
     chunks = handmade.encode_parts(source, tmp_path, codec, (0,), container)
     out = tmp_path / f"out.{container}"
     finish(join(rung, chunks, [], out, made))
-    assert read_back(out).timecode == said
+    assert finish(read_back(out)).timecode == said
 
 
 @pytest.mark.media

@@ -12,7 +12,9 @@ from pipelines.encoding.join import join
 from pipelines.errors import VerificationFailed
 from pipelines.planning.plan_types import Rung
 from pipelines.progress import finish
+from pipelines.verification import transport_stream
 from pipelines.verification.transport_stream import BadTransport, read_transport
+from pipelines.verification.verify import verify
 from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RUNG
 from tests.pipelines.sources import verified
@@ -56,7 +58,7 @@ def refusal(path: Path, folder: Path, rung: Rung = STREAM) -> str:
 def test_a_stream_of_constant_rate_is_what_was_planned(folder: Path, tmp_path: Path) -> None:
     """Types, service, rate and clock; and every byte is there before it is decoded."""
     path = joined(folder, tmp_path / "a.ts")
-    found = read_transport(path)
+    found = finish(read_transport(path))
     assert found.stream_types == (0x1B, 0x0F)
     assert (found.service_name, found.service_provider) == ("广东 4K", "Kapok")
     assert found.rate_bps == pytest.approx(RATE_BPS, rel=1e-9)
@@ -66,6 +68,23 @@ def test_a_stream_of_constant_rate_is_what_was_planned(folder: Path, tmp_path: P
     facts = verified(path, STREAM, PLAN, folder / "source.mov").facts
     assert (facts.codec, facts.frames, facts.frame_rate) == ("h264", 50, 25)
     assert facts.bitrate_bps == pytest.approx(RATE_BPS, rel=0.7)
+
+
+def test_a_stream_of_tens_of_gigabytes_is_read_in_steps(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between which whoever verifies it looks whether the work is still wanted."""
+    path = joined(folder, tmp_path / "a.ts")
+    long = tmp_path / "long.ts"
+    long.write_bytes(path.read_bytes() * (1 + 50_000_000 // path.stat().st_size))
+    monkeypatch.setattr(transport_stream, "_YIELD_S", 0.0)
+    shares = [progress.share or 0 for progress in read_transport(long)]
+    assert (shares[0], shares[-1], len(shares)) == (0, 1, 6)
+    assert shares == sorted(set(shares))
+    verifying = verify(path, STREAM, PLAN, folder / "source.mov", None)
+    first = next(verifying)
+    verifying.close()
+    assert (first.share, first.note) == (0, "reading the rendition back")
 
 
 def test_aac_begins_with_the_picture(folder: Path, tmp_path: Path) -> None:
@@ -94,7 +113,7 @@ def test_a_clock_that_begins_anew_after_a_day_goes_on(folder: Path, tmp_path: Pa
     whole, out = joined(folder, tmp_path / "a.ts"), tmp_path / "later.ts"
     kept = ("-map", "0", "-c", "copy", "-muxrate", "3M", "-pcr_period", "20")
     handmade.call("-i", whole, *kept, "-output_ts_offset", 2**33 / 90_000 - 1, out)
-    found = read_transport(out)
+    found = finish(read_transport(out))
     assert found.rate_bps == pytest.approx(RATE_BPS, rel=1e-6)
     assert found.clock_jitter_s < 1e-6
     assert found.clock_gap_s <= 0.04
@@ -106,7 +125,7 @@ def test_sound_that_never_comes_is_late(folder: Path, tmp_path: Path) -> None:
     whole, out = joined(folder, tmp_path / "a.ts"), tmp_path / "silent.ts"
     kept = ("-map", "0", "-c", "copy", "-bsf:a", "noise=drop=1", "-muxrate", "3M")
     handmade.call("-i", whole, *kept, out)
-    assert read_transport(out).late_s == float("inf")
+    assert finish(read_transport(out)).late_s == float("inf")
 
 
 def test_a_rate_that_varies_is_no_constant_one(folder: Path, tmp_path: Path) -> None:
@@ -139,5 +158,5 @@ def test_a_broken_stream_is_said_to_be_one(cut: int, folder: Path, tmp_path: Pat
     path = joined(folder, tmp_path / "a.ts")
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(BadTransport):
-        read_transport(path)
+        finish(read_transport(path))
     assert "cannot be read back" in refusal(path, folder)

@@ -202,7 +202,7 @@ def test_subtitles_come_with_their_renditions(embedded: Bench, tmp_path: Path) -
     (made,) = _made(embedded, job_id).values()
     assert any(command[-3:-1] == ["-f", "srt"] for command in made.commands)
     stored = embedded.stored(made.key)
-    said = [(one.codec, one.language) for one in read_back(stored).subtitles]
+    said = [(one.codec, one.language) for one in finish(read_back(stored)).subtitles]
     assert said == [("mov_text", "zho"), ("mov_text", "eng"), ("mov_text", "yue")]
     argv = [ffmpeg(), "-v", "error", "-i", str(stored), "-map", "0:s:2", "-f", "srt", "-"]
     assert "旁白" in subprocess.run(argv, check=True, capture_output=True).stdout.decode()
