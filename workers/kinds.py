@@ -11,7 +11,17 @@ from sqlalchemy.orm import Session
 
 from storage.catalogue.steps import Claimed
 from workers.context import StepContext, StepResult
-from workers.steps import audio, encode, fixity, inspect, join, measure, package, plan, publish
+from workers.steps import (
+    audio,
+    encode,
+    fixity,
+    inspect,
+    join,
+    measure,
+    package,
+    plan_or_inspect,
+    publish,
+)
 
 
 def _nothing_more(session: Session, step: Claimed, error: Mapping[str, Any]) -> None:
@@ -30,7 +40,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "fixity": Kind(fixity.run, fixity.failed),
         "inspect": Kind(inspect.run),
-        "plan": Kind(plan.run),
+        "plan": Kind(plan_or_inspect.run),
         "encode": Kind(encode.run),
         "audio": Kind(audio.run),
         "join": Kind(join.run, join.failed),

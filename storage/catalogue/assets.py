@@ -120,10 +120,24 @@ def record_inspection(
     inspection: Mapping[str, Any],
     prefix: str,
 ) -> None:
-    """Keep what was probed and measured; images lie under `prefix`."""
-    asset.media, asset.inspection, asset.inspection_prefix = dict(media), dict(inspection), prefix
+    """Keep what was probed and measured; images lie under `prefix`.
+
+    Of light that was not measured now, what an earlier inspection of the same programme measured is
+    kept: another job may have asked for it, and it says for which colour it holds.
+    """
+    asset = lock_asset(session, asset.id)
+    light = _light_of(asset) if inspection.get("light") is None else {}
+    if (asset.media or {}).get("programme") != media.get("programme"):
+        light = {}
+    asset.inspection = {**inspection, **light}
+    asset.media, asset.inspection_prefix = dict(media), prefix
     asset.updated_at = now(session)
     _note(session, asset, "asset.inspected", SYSTEM)
+
+
+def _light_of(asset: Asset) -> dict[str, Any]:
+    seen = asset.inspection or {}
+    return {name: seen[name] for name in ("light", "light_colour") if name in seen}
 
 
 def edit_asset(

@@ -356,6 +356,27 @@ def test_pq_has_its_light_measured_where_no_inspection_has(
     assert list(world.states(world.write(inspected).id)) == steps
 
 
+@pytest.mark.parametrize(("programme", "kept"), [(101, MEASURED), (102, None)])
+def test_an_inspection_without_light_takes_none_away(
+    programme: int, kept: dict[str, int] | None, world: World
+) -> None:
+    """What another job had measured of the same programme is not measured again for it."""
+    asset = world.asset()
+
+    def inspected(session: Session) -> None:
+        row = assets.get_asset(session, world.organisation_id, asset.id)
+        before = {**SEEN, "light": MEASURED, "light_colour": {"transfer": "smpte2084"}}
+        assets.record_inspection(session, row, {"programme": 101}, before, "p/")
+        after = {**SEEN, "light": None, "light_colour": None}
+        assets.record_inspection(session, row, {"programme": programme}, after, "q/")
+
+    world.write(inspected)
+    found = world.read(lambda session: assets.get_asset(session, world.organisation_id, asset.id))
+    seen = found.inspection or {}
+    assert (seen["light"], found.inspection_prefix) == (kept, "q/")
+    assert (seen["light_colour"] is None) == (kept is None)
+
+
 @pytest.mark.parametrize(
     ("seen", "steps"),
     [

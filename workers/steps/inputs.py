@@ -7,8 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pipelines.colour.colour_doubt import believed
+from pipelines.colour.source_colour import complete_colour, wants_light
 from pipelines.inspection.thumbs import Thumbs
 from pipelines.media import Inspection, MediaInfo, VideoTrack
 from pipelines.planning.plan import Plan, Rung
@@ -18,7 +21,12 @@ from pipelines.records import from_json
 from storage.catalogue import assets, jobs, profiles, renditions
 from storage.catalogue.programmes import inspected_as_asked
 from storage.errors import JobConflict
+from storage.schema import Step
 from workers.context import StepContext
+
+
+class InspectionLacks(Exception):
+    """The asset's inspection, made for another job, lacks what this one needs: it says what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,15 @@ class Source:
     asset_id: str
     key: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """The asset's latest inspection, and whether it is this job's `own`."""
+
+    media: Mapping[str, Any]
+    inspection: Mapping[str, Any]
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +81,59 @@ def picture_of(context: StepContext) -> VideoTrack:
 def inspected(context: StepContext) -> tuple[MediaInfo, Inspection]:
     """What the inspect step recorded about the asset.
 
-    Raises `JobConflict` where it is of another programme than this job's.
+    Raises `JobConflict` where it is of another programme than this job's, and `InspectionLacks`
+    where another job's, which replaced this one's or was there before, measured less.
     """
-    media, inspection = _recorded(context)
-    if not inspected_as_asked(media, request_of(context)):
+    recorded, request = _recorded(context), request_of(context)
+    media, seen = recorded.media, recorded.inspection
+    if not inspected_as_asked(media, request):
         raise JobConflict(
             "the asset was inspected for another programme since this job had it inspected: "
             "start a new job for this one when no other works on the asset"
         )
-    return from_json(MediaInfo, media), from_json(Inspection, inspection)
+    info, inspection = from_json(MediaInfo, media), from_json(Inspection, seen)
+    if not recorded.own and (lacking := _lacking(context, request, info, seen, inspection)):
+        raise InspectionLacks(lacking)
+    return info, inspection
+
+
+def _lacking(
+    context: StepContext,
+    request: Mapping[str, Any],
+    info: MediaInfo,
+    seen: Mapping[str, Any],
+    inspection: Inspection,
+) -> str | None:
+    wanted = profiles_of(context, request, info)
+    source = believed(info, request.get("source_colour"))
+    colour = complete_colour(source.picture) if source.picture else None
+    if wants_light(source, wanted) and inspection.light_colour != colour:
+        return "the light of a PQ rendition"
+    cropped = any(one.video and one.video.crop == "bars" for one in wanted)
+    return "the size of the bars" if cropped and "active_picture" not in seen else None
 
 
 def looked_at(context: StepContext) -> tuple[MediaInfo, Inspection]:
     """`inspected`, for the steps of a plan that was made by it."""
-    media, inspection = _recorded(context)
-    return from_json(MediaInfo, media), from_json(Inspection, inspection)
+    recorded = _recorded(context)
+    return from_json(MediaInfo, recorded.media), from_json(Inspection, recorded.inspection)
 
 
-def _recorded(context: StepContext) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _recorded(context: StepContext) -> _Recorded:
     asset_id = source_of(context).asset_id
 
-    def query(session: Session) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    def query(session: Session) -> _Recorded:
         asset = assets.get_asset(session, context.step.organisation_id, asset_id)
-        return asset.media or {}, asset.inspection or {}
+        own = _inspected_by(session, context.step.job_id, asset.inspection_prefix or "")
+        return _Recorded(asset.media or {}, asset.inspection or {}, own)
 
     return context.read(query)
+
+
+def _inspected_by(session: Session, job_id: str, prefix: str) -> bool:
+    """Whether a step of that job recorded the inspection whose images lie under `prefix`."""
+    looks = select(Step.id).where(Step.job_id == job_id, Step.kind == "inspect")
+    return any(f"/inspection/{step_id}/" in prefix for step_id in session.scalars(looks))
 
 
 @contextmanager
