@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from pipelines.errors import KapokError
@@ -25,13 +26,14 @@ def is_outage(error: Exception) -> bool:
     return isinstance(error, StoreUnavailable | CatalogueUnavailable)
 
 
-def each(things: Iterable[T], act: Callable[[T], object]) -> None:
+def each(things: Sequence[T], act: Callable[[T], object]) -> None:
     """`act` on each thing; one that fails is left for the next time and holds up none after it.
 
     But a server that is away lets its callers wait: after `FAILING_S` of that the rest is left too.
+    So the order is another one each time: what fails slowly every time would hide what follows it.
     """
     lost_s = 0.0
-    for thing in things:
+    for thing in random.sample(things, len(things)):
         began = time.monotonic()
         try:
             act(thing)
