@@ -33,6 +33,7 @@ from pipelines.subtitles.cues import (
     without_drawings,
 )
 from pipelines.subtitles.sidecar import decoded
+from pipelines.subtitles.text_clock import LATE, one_edit, read_late
 from pipelines.subtitles.track_limits import (
     MOST_COPIED_BYTES,
     MOST_LETTERS_BYTES,
@@ -55,6 +56,7 @@ _TOO_LONG = (
 )
 _GROWN_BYTES = MOST_LETTERS_BYTES // 8  # [P] four times the letters of ten hours of film
 _READINGS = 4
+_MANY_EDITS = "multiple edit list entries"
 _PLAIN = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
 
 
@@ -231,8 +233,10 @@ def _with_letters(
     It is run once more where letters are not UTF-8, which ffmpeg would leave out: as GB 18030 then.
     """
     foreign: frozenset[int] = frozenset()
+    edits = one_edit(source)
     while True:
         argv = [ffmpeg(), "-v", "warning", "-y", "-copyts", "-max_error_rate", "1", *INPUT_GUARDS]
+        argv += edits
         argv += [word for one in sorted(foreign) for word in (f"-sub_charenc:{one}", "GB18030")]
         complaints = _Complaints()
         finished = yield from run_limited(
@@ -244,6 +248,9 @@ def _with_letters(
             file_bytes=file_bytes,
         )
         told = complaints.tracks()
+        if edits and complaints.many_edits:
+            edits = ()
+            continue
         if told <= foreign:
             return finished.argv, tuple(sorted(told))
         foreign |= told
@@ -255,6 +262,7 @@ class _Complaints:
     def __init__(self) -> None:
         self._rest = b""
         self._foreign = False
+        self.many_edits = False
         self._faulty: set[int] = set()
 
     def feed(self, block: bytes) -> None:
@@ -262,6 +270,7 @@ class _Complaints:
         for line in lines:
             said = line.decode(errors="replace")
             self._foreign = self._foreign or bool(_FOREIGN.search(said))
+            self.many_edits = self.many_edits or _MANY_EDITS in said
             self._faulty |= {int(number) for number in _FAULTY.findall(said)}
 
     def tracks(self) -> frozenset[int]:
@@ -305,7 +314,7 @@ def _taken(key: str, track: SubtitlePlan, folder: Path) -> list[str]:
     """ASS as it is, for its drawings; all else as SubRip."""
     if track.source_codec in _DRAWN:
         return ["-c", "copy", "-f", "ass", str(folder / f"{key}.read.ass")]
-    return ["-c", "srt", "-f", "srt", str(folder / f"{key}.read.srt")]
+    return ["-c", "srt", *LATE, "-f", "srt", str(folder / f"{key}.read.srt")]
 
 
 def _shifted(plan: Plan, *, ends: bool) -> str:
@@ -328,9 +337,9 @@ def _letters(
         drawn, plain = folder / f"{key}.read.ass", folder / f"{key}.plain.ass"
         plain.write_text(without_drawings(decoded(bounded(drawn))), "utf-8")
         yield from _call(
-            ["-f", "ass", "-i", str(plain), "-c", "srt", "-f", "srt", str(read)], folder
+            ["-f", "ass", "-i", str(plain), "-c", "srt", *LATE, "-f", "srt", str(read)], folder
         )
-    return read_srt(bounded(read).read_text("utf-8", "replace"))
+    return read_late(bounded(read).read_text("utf-8", "replace"))
 
 
 def _made(

@@ -11,7 +11,8 @@ from pipelines.progress import Progress
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.ask_stream import ask_track
 from pipelines.sources.containers import INPUT_GUARDS
-from pipelines.subtitles.cues import Cue, read_srt
+from pipelines.subtitles.cues import Cue
+from pipelines.subtitles.text_clock import LATE, read_late
 from pipelines.subtitles.track_limits import run_limited
 from pipelines.subtitles.ttml_track import joined
 
@@ -36,12 +37,12 @@ def read_page(
     ended, begun = folder / f"page{page}.ended.srt", folder / f"page{page}.begun.srt"
     words = [*INPUT_GUARDS, "-txt_page", str(page), "-txt_format", "text", "-i", str(source)]
     argv = [ffmpeg(), "-v", "warning", "-y", "-copyts", "-fix_sub_duration", *words, *words]
-    argv += ["-map", f"0:{track}", "-c", "srt", "-f", "srt", str(ended)]
-    argv += ["-map", f"1:{track}", "-c", "srt", "-f", "srt", str(begun)]
+    argv += ["-map", f"0:{track}", "-c", "srt", *LATE, "-f", "srt", str(ended)]
+    argv += ["-map", f"1:{track}", "-c", "srt", *LATE, "-f", "srt", str(begun)]
     finished = yield from run_limited(argv, readable=[source], writable=[folder])
-    cues = read_srt(ended.read_text("utf-8", "replace"))
+    cues = read_late(ended.read_text("utf-8", "replace"))
     return finished.argv, joined(
-        [*cues, *_last(read_srt(begun.read_text("utf-8", "replace")), cues)]
+        [*cues, *_last(read_late(begun.read_text("utf-8", "replace")), cues)]
     )
 
 

@@ -38,6 +38,34 @@ def with_teletext(
     return path
 
 
+def started_at(path: Path, clock_s: float) -> Path:
+    """The same stream as if its clock, of 33 bits, had begun there."""
+    coded, by = bytearray(path.read_bytes()), round((clock_s - _FIRST_S) * _TICKS)
+    for at in range(0, len(coded), _PACKET):
+        body = at + 4
+        if coded[at + 3] & 0x20:
+            if coded[at + 4] >= 7 and coded[at + 5] & 0x10:
+                clock = int.from_bytes(coded[at + 6 : at + 12], "big")
+                moved = (((clock >> 15) + by) % (1 << 33)) << 15 | clock & 0x7FFF
+                coded[at + 6 : at + 12] = moved.to_bytes(6, "big")
+            body += 1 + coded[at + 4]
+        if coded[at + 1] & 0x40 and coded[body : body + 3] == b"\0\0\1":
+            for place in [(), (), (9,), (9, 14)][coded[body + 7] >> 6]:
+                stamp = coded[body + place : body + place + 5]
+                coded[body + place : body + place + 5] = _moved(stamp, by)
+    path.write_bytes(coded)
+    return path
+
+
+def _moved(stamp: bytes, by: int) -> bytes:
+    """A time of ISO/IEC 13818-1, 2.4.3.7: 33 bits in five bytes, with marks between."""
+    whole = int.from_bytes(stamp, "big")
+    ticks = (whole >> 3 & 7 << 30 | whole >> 2 & 0x7FFF << 15 | whole >> 1 & 0x7FFF) + by
+    marks = whole & 0xF100010001
+    spread = (ticks & 7 << 30) << 3 | (ticks & 0x7FFF << 15) << 2 | (ticks & 0x7FFF) << 1
+    return (marks | spread).to_bytes(5, "big")
+
+
 def _pid(packet: bytes) -> int:
     return int.from_bytes(packet[1:3], "big") & 0x1FFF
 

@@ -264,6 +264,31 @@ def test_an_edit_list_moves_no_cue(tmp_path: Path) -> None:
 
 
 @pytest.mark.media
+def test_an_edit_that_begins_inside_a_cue_moves_none(tmp_path: Path) -> None:
+    """Letters are cut with the pictures: a part of the first cue is left, and in order."""
+    text = words(
+        tmp_path / "a.srt",
+        [
+            ("00:00:01,000", "00:00:03,000", "first"),
+            ("00:00:04,000", "00:00:05,000", "second"),
+            ("00:00:06,000", "00:00:08,000", "third"),
+        ],
+    )
+    whole, source = tmp_path / "whole.mp4", tmp_path / "a.mp4"
+    subtitled(whole, [text], "-c:s", "mov_text", seconds=8)
+    call("-ss", "2.5", "-i", whole, "-map", "0", "-c", "copy", source)
+    made, files = made_of(source, tmp_path, [MOBILE, ARCHIVE])
+    assert made.first_picture_s == 0
+    expected = [
+        Cue(Fraction(0), Fraction(1, 2), "first"),
+        Cue(Fraction(3, 2), Fraction(5, 2), "second"),
+        Cue(Fraction(7, 2), made.duration_s, "third"),  # ffmpeg writes no length of a last one
+    ]
+    for file in files.values():
+        assert cues(file) == expected
+
+
+@pytest.mark.media
 @pytest.mark.parametrize("language", ["chi", None], ids=["one language", "no language"])
 def test_no_subtitle_is_shown_unasked(language: str | None, tmp_path: Path) -> None:
     """Sound has a default track; subtitles of its language are no default for that."""

@@ -14,7 +14,7 @@ from pipelines.sources.probe import probe
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import call, planned
 from tests.pipelines.subtitle_samples import PICTURE, X264
-from tests.pipelines.teletext_samples import with_teletext
+from tests.pipelines.teletext_samples import started_at, with_teletext
 from tests.pipelines.test_captions import shown
 
 MOBILE, ARCHIVE, HD_TS = profile("mobile-540p"), profile("archive-ffv1"), profile("hd-avc-sdr-ts")
@@ -101,3 +101,13 @@ def test_teletext_without_subtitles_is_named(tmp_path: Path) -> None:
     made = planned(source, [HD_TS, MOBILE], tmp_path)
     assert told(made) == ["teletext of track 1 (page 100 ces) is in no rendition"]
     assert [rung.subtitles for rung in made.rungs] == [()] * len(made.rungs)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("before_s", [4.5, 2.0], ids=["all of it", "some of it"])
+def test_a_clock_that_is_about_to_wrap_moves_no_page(before_s: float, tmp_path: Path) -> None:
+    """Ffmpeg counts from before zero there, and an SRT file has no such time."""
+    said = [(1, 0x888, ["HELLO"]), (3, 0x888, []), (4, 0x888, ["AGAIN"]), (5, 0x888, [])]
+    source = stream(tmp_path, [(0x888, SUBTITLES, "eng")], said)
+    _, files = made_of(started_at(source, (1 << 33) / 90_000 - before_s), tmp_path, [MOBILE])
+    assert shown(files["mobile-540p"], 0) == [(1000, 3000, "HELLO"), (4000, 5000, "AGAIN")]
