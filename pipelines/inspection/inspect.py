@@ -35,7 +35,7 @@ from pipelines.sources import probe_child
 from pipelines.sources.containers import MAX_PIXELS
 from pipelines.subtitles import teletext, ttml_track
 from pipelines.subtitles.captions import find_captions, read_ancillary, read_captions
-from pipelines.subtitles.subtitle_tracks import unreadable_tracks
+from pipelines.subtitles.letter_tracks import unreadable_tracks
 
 _LOOKED = 0.95  # [P] of the progress: captions are read without decoding
 _READ_HERE = frozenset({ttml_track.CODEC, teletext.CODEC})  # letters in a code of their own
@@ -100,7 +100,7 @@ def inspect(
         shapes = yield from shape_findings(path, info, clock_jumps=words.jumps)
     faults = yield from _faults(path, info)
     texts = [one.index for one in info.subtitles if one.text and one.codec not in _READ_HERE]
-    unreadable, too_long = yield from unreadable_tracks(path, texts, folder)
+    unreadable, too_long = yield from unreadable_tracks(path, texts)
     whole = False
     if picture and picture.looks_otherwise_woven:
         again = moves_whole(path, info)

@@ -1,6 +1,6 @@
 """Subtitles as cues: read from SubRip, put in their place, written as SubRip and WebVTT. Pure.
 
-Times are exact, counted from the first picture. Text is SubRip's as ffmpeg writes it: lines with a
+Times are exact, counted from the first picture. Text is as `subtitles.markup` has it: lines with a
 few tags.
 """
 
@@ -9,13 +9,14 @@ from __future__ import annotations
 import html
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 
 from pipelines.errors import LimitExceeded
 
+OPEN_S = Fraction(1 << 30)  # the end of what nothing takes off the screen
 MOST_AT_ONCE = 8  # [P] no screen has room for more; without a limit 10,000 could cost their square
 _LONGEST_BYTES = 60_000  # 3GPP TS 26.245, 5.17: the length of a text sample has 16 bits
 _STAMP = r"(-?)(\d+):(\d\d):(\d\d),(\d{3})"
@@ -43,7 +44,7 @@ def read_srt(text: str) -> list[Cue]:
         Cue(
             _seconds(*head.groups()[:5]),
             _seconds(*head.groups()[5:]),
-            _lines(text[head.end() : end]),
+            lines(text[head.end() : end]),
         )
         for head, end in zip(heads, ends, strict=True)
     ]
@@ -55,7 +56,17 @@ def _seconds(sign: str, *parts: str) -> Fraction:
     return -at if sign else at
 
 
-def _lines(text: str) -> str:
+def ended(cues: Iterable[Cue]) -> list[Cue]:
+    """In the order in which they begin; one without a length lasts until another one begins."""
+    ordered = sorted(cues, key=lambda cue: cue.start_s)
+    following = dict(pairwise(sorted({cue.start_s for cue in ordered})))
+    return [
+        cue if cue.end_s > cue.start_s else replace(cue, end_s=following.get(cue.start_s, OPEN_S))
+        for cue in ordered
+    ]
+
+
+def lines(text: str) -> str:
     return "\n".join(line.strip() for line in text.split("\n") if line.strip())
 
 
@@ -99,20 +110,10 @@ def one_at_a_time(cues: Sequence[Cue]) -> list[Cue]:
     return shown
 
 
-def without_drawings(ass: str) -> str:
-    """An ASS file without its vector drawings, whose coordinates ffmpeg takes for words."""
-    lines = []
-    for line in ass.splitlines():
-        if line.startswith("Dialogue:"):
-            head, text = _dialogue(line)
-            lines.append(head + _words(text))
-        else:
-            lines.append(line)
-    return "\n".join([*lines, ""])
-
-
-def _words(text: str) -> str:
-    """A drawing goes from the block that begins it to the one that ends it, or to the end."""
+def without_drawings(text: str) -> str:
+    """The words of a line of ASS without its vector drawings, whose coordinates are none: each goes
+    from the block that begins it to the one that ends it, or to the end.
+    """
     kept, after, drawn = [], 0, False
     for block in _BLOCK.finditer(text):
         if not drawn and _DRAWS.search(block[0]):
@@ -121,12 +122,6 @@ def _words(text: str) -> str:
         elif drawn and r"\p0" in block[0]:
             after, drawn = block.end(), False
     return "".join(kept) if drawn else "".join([*kept, text[after:]])
-
-
-def _dialogue(line: str) -> tuple[str, str]:
-    """Nine fields, then the text, which may have commas."""
-    parts = line.split(",", 9)
-    return line[: len(line) - len(parts[-1])], parts[-1]
 
 
 def srt(cues: Sequence[Cue]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pipelines.errors import UnsupportedMedia
 
@@ -14,6 +14,7 @@ _UNMARKED = ((rb"[\s\d<\[W]\0", "utf-16-le"), (rb"\0[\s\d<\[W]", "utf-16-be"))
 _LINE_END = re.compile(r"\r+\n?")
 # Letters of GB 18030: of four bytes, or of two, of which the second is found.
 _DOUBLE = re.compile(rb"[\x81-\xfe]\d[\x81-\xfe]\d|[\x81-\xfe]([\x40-\x7e\x80-\xfe])")
+_OF_UTF_8 = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")  # Han, kana and Hangul
 # [P] Of the second bytes: of simplified Chinese 3 % are below 0x80, of traditional 18 %. Big5 and
 # Latin-1, which could be read as GB 18030 too and would be other letters, have half and all there.
 _FOREIGN_SHARE = 1 / 3
@@ -55,6 +56,39 @@ def read_text(raw: bytes, name: str, *, doubted: bool = True) -> str:
     )
 
 
+class Unreadable(UnsupportedMedia):
+    """Neither UTF-8 nor GB 18030."""
+
+
+def read_cues(raw: Sequence[bytes]) -> list[str]:
+    """The letters of a master's own cues, each of which is UTF-8 or else GB 18030, and one that
+    begins with a byte order mark UTF-16.
+
+    Raises `Unreadable`, and `UnsupportedMedia` for what looks like another code, by its name.
+    """
+    read = [_own(one) for one in raw]
+    foreign = [one for one, text in zip(raw, read, strict=True) if text is None]
+    if foreign:
+        together = b"\n".join(foreign)
+        chinese = [_decoded(one, "gb18030") for one in foreign]
+        if None in chinese:
+            raise Unreadable("letters are neither UTF-8 nor GB 18030")
+        if other := _rather(together, "\n".join(one or "" for one in chinese)):
+            raise UnsupportedMedia(f"its letters look like {other}")
+        # In a track of UTF-8 a few such cues are damaged rather than Chinese.
+        alone = 2 * len(foreign) >= len(raw)
+        if _is_foreign(together, alone=alone) or (not alone and _OF_UTF_8.search(together)):
+            raise Unreadable("letters are neither UTF-8 nor GB 18030")
+        rest = iter(chinese)
+        read = [next(rest) if text is None else text for text in read]
+    return [_LINE_END.sub(_line_feeds, text or "").replace("\0", "") for text in read]
+
+
+def _own(raw: bytes) -> str | None:
+    code = next((code for mark, code in _BYTE_ORDER if raw.startswith(mark)), "utf-8-sig")
+    return _decoded(raw, code)
+
+
 def _line_feeds(end: re.Match[str]) -> str:
     """One carriage return by itself ends a line, as WebVTT allows and old Macs write it; any number
     before a line feed end the same one.
@@ -68,11 +102,14 @@ def _codes(raw: bytes) -> list[str]:
     return told or ["utf-8-sig", "gb18030"]
 
 
-def _is_foreign(raw: bytes) -> bool:
-    """Whether what reads as GB 18030 is none, beyond the chance of a few letters."""
+def _is_foreign(raw: bytes, *, alone: bool = True) -> bool:
+    """Whether what reads as GB 18030 is none, beyond the chance of a few letters; that is no excuse
+    where it does not stand `alone`.
+    """
     seconds = [second for second in _DOUBLE.findall(raw) if second]
     low = len([second for second in seconds if second < b"\x80"])
-    return low > _FOREIGN_SHARE * len(seconds) + math.sqrt(len(seconds))
+    chance = math.sqrt(len(seconds)) if alone else 0
+    return low > _FOREIGN_SHARE * len(seconds) + chance
 
 
 def _rather(raw: bytes, chinese: str) -> str | None:

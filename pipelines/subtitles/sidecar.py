@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import LimitExceeded, UnsupportedMedia
 from pipelines.media import SubtitleTrack
-from pipelines.subtitles.cues import srt
+from pipelines.planning.plan_types import SubtitlePlan
+from pipelines.subtitles.cues import Cue, srt
 from pipelines.subtitles.letters import read_text
+from pipelines.subtitles.sidecar_cues import cues_of_file, is_times
 from pipelines.subtitles.ttml import is_ttml, read_ttml
 
 FIRST_INDEX = 1000  # no stream of a master has it
 _MOST_BYTES = 32 << 20
-# Spaces before it are those of its line: lines of nothing else would each be looked through again.
-_CUE = re.compile(r"^[^\S\n]*(\d+:)?\d+:\d\d[,.]\d+\s+-->", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +49,24 @@ def read_letters(raw: bytes, name: str) -> Letters:
     """
     if not raw.strip():
         raise UnsupportedMedia(f"{name} is empty: export the subtitles again")
-    text = read_text(raw, name)
+    letters = _kind(read_text(raw, name), name)
+    cues_of_file(letters.codec, letters.text, name)
+    return letters
+
+
+def _kind(text: str, name: str) -> Letters:
     if text.startswith("WEBVTT"):
         return Letters("webvtt", text)
     if text.lstrip().startswith("[Script Info]"):
         return Letters("ass", text)
-    if _CUE.search(text):
+    if any(map(is_times, text.split("\n"))):
         return Letters("subrip", text)
     if is_ttml(text):
         return Letters("ttml", srt(read_ttml(text, name)))
     raise UnsupportedMedia(f"{name} is neither SubRip, WebVTT, ASS nor TTML: convert it first")
 
 
-def decoded(path: Path) -> str:
-    """The letters of a master's own track. Raises `UnsupportedMedia`."""
-    return read_text(path.read_bytes(), path.name, doubted=False)
+def read_file(track: SubtitlePlan, file: Path) -> list[Cue]:
+    """The cues of a file as `read_sidecar` has kept it."""
+    text = file.read_text("utf-8")
+    return cues_of_file(track.source_codec, text, f"the subtitle file ({track.language})")

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 from pipelines.progress import Progress
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.ask_stream import ask_track
 from pipelines.sources.containers import INPUT_GUARDS
-from pipelines.subtitles.cues import Cue
+from pipelines.subtitles.cues import OPEN_S, Cue
 from pipelines.subtitles.text_clock import LATE, read_late
 from pipelines.subtitles.track_limits import run_limited
 from pipelines.subtitles.ttml_track import joined
 
 CODEC = "dvb_teletext"  # ffmpeg's name
-_OPEN_S = Fraction(1 << 30)  # the end of what nothing takes off the screen
 
 
 def pages_with_words(source: Path, track: int) -> Generator[Progress, None, frozenset[int]]:
@@ -48,5 +46,5 @@ def read_page(
 
 def _last(begun: Sequence[Cue], ended: Sequence[Cue]) -> list[Cue]:
     """What begins after all that have an end; nothing takes it off."""
-    after_s = max((cue.end_s for cue in ended), default=-_OPEN_S)
-    return [replace(cue, end_s=_OPEN_S) for cue in begun[-1:] if cue.start_s >= after_s]
+    after_s = max((cue.end_s for cue in ended), default=-OPEN_S)
+    return [replace(cue, end_s=OPEN_S) for cue in begun[-1:] if cue.start_s >= after_s]

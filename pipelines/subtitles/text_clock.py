@@ -11,6 +11,7 @@ _LATE_S = 1_000_000  # [P] more than the 26.5 hours of a transport stream's cloc
 # An SRT file has no time before zero: ffmpeg moves all of the track by what its first cue lacks.
 LATE = ("-avoid_negative_ts", "disabled", "-output_ts_offset", str(_LATE_S))
 # Where an edit begins inside a sample, ffmpeg leaves that sample out and counts from the next one.
+MANY_EDITS = "multiple edit list entries"
 _ONE_EDIT = ("-advanced_editlist", "0")
 
 
@@ -28,3 +29,16 @@ def read_late(text: str) -> list[Cue]:
         replace(cue, start_s=cue.start_s - _LATE_S, end_s=cue.end_s - _LATE_S)
         for cue in read_srt(text)
     ]
+
+
+class Words:
+    """Whether a whole log says something."""
+
+    def __init__(self, wanted: str) -> None:
+        self.found = False
+        self._wanted, self._rest = wanted.encode(), b""
+
+    def feed(self, block: bytes) -> None:
+        held = self._rest + block
+        self.found = self.found or self._wanted in held
+        self._rest = held[-len(self._wanted) :]

@@ -14,6 +14,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from pipelines.errors import LimitExceeded, UnsupportedMedia
+from pipelines.subtitles import markup
 from pipelines.subtitles.cues import Cue
 
 _OPEN_S = Fraction(1000 * 3600)  # the end of what has none
@@ -211,7 +212,7 @@ class _Reader:
 def _words(text: str | None, mine: _Within) -> Iterator[_Run]:
     if not text or mine.hidden or mine.gone or mine.end_s <= mine.start_s:
         return
-    said = text if mine.kept_space else re.sub(r"[ \t\r\n]+", " ", text)
+    said = markup.words(text if mine.kept_space else re.sub(r"[ \t\r\n]+", " ", text))
     if mine.italic and (bare := said.strip()):
         said = said.replace(bare, f"<i>{bare}</i>")
     yield _Run(mine.start_s, mine.end_s, said)

@@ -71,7 +71,7 @@ def _hidden(at_s: float, number: int) -> bytes:
     return b"".join(_segment(at_s, kind, body) for kind, body in parts)
 
 
-def packed(path: Path, tracks: Sequence[Sequence[bytes]]) -> Path:
+def packed(path: Path, tracks: Sequence[Sequence[bytes]], length_ms: int | None = 500) -> Path:
     """Matroska (RFC 9559) with tracks of SubRip, a cue a second, each packed by zlib."""
     entries, clusters = b"", list[bytes]()
     encodings = _ebml("6d80", _ebml("6240", _ebml("5034", _ebml("4254", b"\0"))))
@@ -85,7 +85,9 @@ def packed(path: Path, tracks: Sequence[Sequence[bytes]]) -> Path:
         for number, said in enumerate(tracks, 1):
             if second < len(said):
                 block = bytes([0x80 | number, 0, 0, 0]) + zlib.compress(said[second])
-                groups += _ebml("a0", _ebml("a1", block) + _ebml("9b", struct.pack(">H", 500)))
+                said_ms = b"" if length_ms is None else struct.pack(">H", length_ms)
+                length = _ebml("9b", said_ms) if said_ms else b""
+                groups += _ebml("a0", _ebml("a1", block) + length)
         at = _ebml("e7", struct.pack(">I", second * 1000))
         clusters.append(_ebml("1f43b675", at + groups))
     info = _ebml("1549a966", _ebml("2ad7b1", struct.pack(">I", 1_000_000)))

@@ -10,7 +10,9 @@ import pytest
 from pipelines.errors import LimitExceeded
 from pipelines.subtitles.cues import (
     MOST_AT_ONCE,
+    OPEN_S,
     Cue,
+    ended,
     in_place,
     one_at_a_time,
     read_srt,
@@ -89,16 +91,11 @@ def test_webvtt_keeps_emphasis_and_escapes_everything_else() -> None:
     )
 
 
-def test_drawings_of_ass_are_no_words() -> None:
-    """Their coordinates would be shown as text."""
-    head = "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,"
-    ass = f"[Events]\n{head}a, b{{\\p1}}m 0 0 l 5 5{{\\p0}}c\n{head}{{\\an7\\p1}}m 0 0 l 9 9\n"
-    assert without_drawings(ass) == f"[Events]\n{head}a, bc\n{head}\n"
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("a, b{\\p1}m 0 0 l 5 5{\\p0}c", "a, bc"),
+        ("{\\an7\\p1}m 0 0 l 9 9", ""),
         ("a{\\p1}m 0 0{\\an7}l{\\p2}m{\\p0}b{\\p0}c", "ab{\\p0}c"),
         ("a{\\p1\\p0}m 0 0{\\p0}b{\\p1}m", "ab"),
         ("a{\\pos(1,2)}b{\\p0}{\\p1", "a{\\pos(1,2)}b{\\p0}{\\p1"),
@@ -106,13 +103,20 @@ def test_drawings_of_ass_are_no_words() -> None:
     ],
 )
 def test_a_drawing_goes_to_the_block_that_ends_it(text: str, words: str) -> None:
-    """Or to the end; a block without its bracket is text."""
-    head = "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,"
-    assert without_drawings(head + text) == f"{head}{words}\n"
+    """Or to the end: coordinates would be shown as text. A block without its bracket is text."""
+    assert without_drawings(text) == words
 
 
 @pytest.mark.parametrize("text", ["{" + "\\p1" * 250_000, "{\\p1}" + "{" + "\\p0" * 250_000])
 def test_a_megabyte_of_drawings_is_read(text: str) -> None:
     """Each block is looked at once: the square of its words would not end."""
-    head = "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,"
-    assert without_drawings(head + text) == head + ("" if "}" in text else text) + "\n"
+    assert without_drawings(text) == ("" if "}" in text else text)
+
+
+def test_a_cue_without_a_length_lasts_until_the_next_one() -> None:
+    """As Matroska's without a duration; nothing takes the last one off."""
+    assert ended([cue(3000, 3000, "last"), cue(1000, 1000, "first"), cue(2000, 2500)]) == [
+        cue(1000, 2000, "first"),
+        cue(2000, 2500),
+        Cue(Fraction(3), OPEN_S, "last"),
+    ]

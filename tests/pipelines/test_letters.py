@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import UnsupportedMedia
-from pipelines.subtitles.letters import read_text
+from pipelines.subtitles.letters import Unreadable, read_cues, read_text
 
 CUE = "1\n00:00:01,000 --> 00:00:02,000\n{}\n\n"
 TRADITIONAL = "這個時候我們來到了嶺南，你說木棉花開了沒有？\n還沒有。"
@@ -78,3 +78,48 @@ def test_a_megabyte_of_line_ends_is_read() -> None:
     """Each is looked at once: their square would not end."""
     many = 1 << 20
     assert read_text(b"\r" * many + b"a", "a.srt") == "\n" * many + "a"
+
+
+FRENCH = ["Le déjeuner est prêt", "Une soirée d'été", "Voilà, c'était réussi"]
+
+
+@pytest.mark.parametrize(
+    "cues",
+    [
+        [SIMPLIFIED.encode(), SIMPLIFIED.encode("gbk")],
+        [SIMPLIFIED.encode("gbk"), b"words", TRADITIONAL.encode("gbk")],
+        [one.encode() for one in (*FRENCH, TRADITIONAL, SIMPLIFIED)],
+        [*(one.encode() for one in FRENCH), "木棉花".encode("gb18030")],
+    ],
+)
+def test_each_cue_of_a_master_is_read_by_itself(cues: list[bytes]) -> None:
+    """UTF-8 stays what it is beside GB 18030."""
+    for raw, text in zip(cues, read_cues(cues), strict=True):
+        assert text in (raw.decode(errors="replace"), raw.decode("gb18030", errors="replace"))
+        assert raw in (text.encode(), text.encode("gb18030"))
+
+
+@pytest.mark.parametrize(
+    "cues",
+    [
+        [one.encode("latin-1") for one in FRENCH],
+        [*(one.encode() for one in FRENCH), "été aérien".encode("latin-1")],
+        ["你好世界".encode(), "我们走吧".encode(), "再见".encode() + "朋友".encode("gbk")],
+        ["你好世界".encode(), "我们走吧".encode(), "再见".encode()[:-1]],
+        [b"plain words", b"more of them", b"na\xefve caf\xe9"],
+    ],
+)
+def test_a_masters_letters_become_no_chinese_that_nobody_wrote(cues: list[bytes]) -> None:
+    """In a track of UTF-8 a few such cues are damaged, and another code is not ours to guess."""
+    with pytest.raises(Unreadable):
+        read_cues(cues)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "name"),
+    [(TRADITIONAL, "big5", "Big5"), (JAPANESE, "cp932", "Shift-JIS"), (KOREAN, "euc_kr", "EUC-KR")],
+)
+def test_a_masters_letters_are_doubted_as_those_of_a_file(text: str, code: str, name: str) -> None:
+    """By the name of the code that they look like."""
+    with pytest.raises(UnsupportedMedia, match=f"its letters look like {name}"):
+        read_cues([line.encode(code) for line in text.split("\n") * 3])

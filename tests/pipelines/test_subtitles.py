@@ -26,8 +26,9 @@ from pipelines.running.tools import ffprobe
 from pipelines.sound.audio import encode_audio
 from pipelines.sources.probe import probe
 from pipelines.subtitles.cues import Cue, read_srt, srt
+from pipelines.subtitles.letter_tracks import unreadable_tracks
 from pipelines.subtitles.sidecar import read_letters, read_sidecar
-from pipelines.subtitles.subtitle_tracks import encode_subtitles, unreadable_tracks
+from pipelines.subtitles.subtitle_tracks import encode_subtitles
 from pipelines.verification.expectations import signalling_faults
 from pipelines.verification.readback import picture_start_s, read_back
 from tests.pipelines import handmade
@@ -286,6 +287,28 @@ def test_an_edit_that_begins_inside_a_cue_moves_none(tmp_path: Path) -> None:
     ]
     for file in files.values():
         assert cues(file) == expected
+
+
+@pytest.mark.media
+def test_preservation_has_no_cue_that_ended_before_the_first_picture(tmp_path: Path) -> None:
+    """It was shown from the first one on, without an end."""
+    said = [
+        ("00:00:00,200", "00:00:00,800", "gone"),
+        ("00:00:01,000", "00:00:02,000", "half"),
+        ("00:00:03,000", "00:00:04,000", "whole"),
+    ]
+    plain, source = subtitled(tmp_path / "plain.mkv", []), tmp_path / "a.mkv"
+    text = words(tmp_path / "a.srt", said)
+    call(
+        "-itsoffset", "1.5", "-i", plain, "-i", text, "-map", "0", "-map", "1", "-c", "copy", source
+    )
+    made = planned(source, [ARCHIVE], tmp_path)
+    assert made.first_picture_s == Fraction(3, 2)
+    (file,) = finish(encode_subtitles(source, made, tmp_path)).files.values()
+    assert cues(file) == [
+        Cue(Fraction(0), Fraction(1, 2), "half"),
+        Cue(Fraction(3, 2), Fraction(5, 2), "whole"),
+    ]
 
 
 @pytest.mark.media
@@ -629,6 +652,53 @@ def test_a_track_whose_letters_are_gbk_loses_no_cue(tmp_path: Path) -> None:
 
 
 @pytest.mark.media
+def test_letters_of_another_code_are_left_out_by_name(tmp_path: Path) -> None:
+    """They would be Chinese that nobody wrote; preservation keeps the bytes."""
+    said = ("這個節目是由香港電視台製作的", "請各位觀眾留意", "我們將為大家介紹台灣的歷史")
+    big5 = tmp_path / "a.srt"
+    big5.write_bytes("".join(one_line(n, text) for n, text in enumerate(said)).encode("big5"))
+    call("-i", big5, "-c", "copy", tmp_path / "a.mkv")
+    found = finish(unreadable_tracks(tmp_path / "a.mkv", [0]))
+    why = "its letters look like Big5: repair the track, or give a subtitle file of its own"
+    assert found == ((), (SubtitleFault(0, why),))
+    track = replace(ZH, index=0)
+    made = resolved(*MAIN, subtitles=(track,), subtitle_faults=found[1])
+    assert told(made)[0] == (
+        "subtitle track 0 (subrip, zh-Hans): copied as subrip in archive-ffv1; left out of "
+        f"mobile-540p, since {why}"
+    )
+
+
+def one_line(number: int, text: str) -> str:
+    return f"{number + 1}\n00:00:0{number},000 --> 00:00:0{number},900\n{text}\n\n"
+
+
+@pytest.mark.media
+def test_cues_without_a_length_are_shown_until_the_next_one(tmp_path: Path) -> None:
+    """Matroska may say none (RFC 9559, 5.1.3.5.3): all of them were lost."""
+    source = packed(tmp_path / "a.mkv", [[b"one", b"two", b"three"]], length_ms=None)
+    assert finish(unreadable_tracks(source, [0])) == ((), ())
+    made = resolved("mobile-540p", subtitles=(replace(ZH, index=0),))
+    (file,) = finish(encode_subtitles(source, made, tmp_path)).files.values()
+    assert cues(file) == [
+        Cue(Fraction(0), Fraction(1), "one"),
+        Cue(Fraction(1), Fraction(2), "two"),
+        Cue(Fraction(2), Fraction(4), "three"),
+    ]
+
+
+@pytest.mark.media
+def test_a_track_of_which_no_cue_has_words_is_left_out_by_name(tmp_path: Path) -> None:
+    """It was an empty track, which nobody had asked for."""
+    source = packed(tmp_path / "a.mkv", [[b"{\\an8}", b" "], [b"words"]])
+    why = (
+        "it has cues, and none of them has words that could be shown: repair the track, or give a "
+        "subtitle file of its own"
+    )
+    assert finish(unreadable_tracks(source, [0, 1])) == ((), (SubtitleFault(0, why),))
+
+
+@pytest.mark.media
 def test_letters_that_nobody_can_read_are_left_out_by_name(tmp_path: Path) -> None:
     """An inspection finds them: no empty track, no failed job, and preservation keeps the bytes."""
     broken = tmp_path / "a.srt"
@@ -653,7 +723,7 @@ def test_letters_that_nobody_can_read_are_found_before_many_others(tmp_path: Pat
     """What is said of one cue comes hundreds of lines before the end of the log."""
     good, broken = b"words", b"\xff\xff\xff words"
     source = packed(tmp_path / "a.mkv", [[broken], [good] * 300, [broken] * 300])
-    assert finish(unreadable_tracks(source, [0, 1, 2], tmp_path)) == ((0, 2), ())
+    assert finish(unreadable_tracks(source, [0, 1, 2])) == ((0, 2), ())
 
 
 @pytest.mark.media
@@ -665,7 +735,7 @@ def test_a_track_that_unpacks_to_more_than_any_programme_says_is_left_out(tmp_pa
         "it has more than 64 MiB of letters, or stands beside tracks that have: repair the track, "
         "or give a subtitle file of its own"
     )
-    found = finish(unreadable_tracks(source, [0, 1], tmp_path))
+    found = finish(unreadable_tracks(source, [0, 1]))
     assert found == ((), (SubtitleFault(0, why),))
     assert list(tmp_path.iterdir()) == [source]
     packed_track, beside = replace(ZH, index=0), replace(ZH, index=1)
@@ -677,19 +747,16 @@ def test_a_track_that_unpacks_to_more_than_any_programme_says_is_left_out(tmp_pa
 
 @pytest.mark.media
 @pytest.mark.parametrize(
-    ("beside", "why"),
-    [
-        ((), "ffmpeg wrote a larger file than it may: repair the subtitle track"),
-        ((replace(DVB, index=1, codec="subrip"),), "more than 64 MiB of letters: repair the"),
-    ],
+    "beside", [(), (replace(DVB, index=1, codec="subrip"),)], ids=["alone", "beside a copied one"]
 )
 def test_nothing_of_such_a_track_is_held_in_memory(
-    beside: Sequence[SubtitleTrack], why: str, tmp_path: Path
+    beside: Sequence[SubtitleTrack], tmp_path: Path
 ) -> None:
     """Beside a track that is copied, which may be longer, it is written and not read."""
     source = packed(tmp_path / "a.mkv", [[b"x" * 4000] * 17_000, [b"words"]])
     tracks = (replace(ZH, index=0), *beside)
     made = resolved("mobile-540p", *(["archive-ffv1"] if beside else []), subtitles=tracks)
+    why = "more than 64 MiB of letters: repair the"
     with pytest.raises(LimitExceeded, match=why):
         finish(encode_subtitles(source, made, tmp_path))
 

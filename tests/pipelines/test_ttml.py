@@ -172,3 +172,9 @@ def test_bombs_are_refused() -> None:
     for text in (deep, many, document("<body>" + " " * (9 << 20) + "</body>")):
         with pytest.raises(LimitExceeded):
             read_ttml(text, "film.ttml")
+
+
+def test_words_that_look_like_tags_are_words() -> None:
+    """They are escaped in XML; a joiner that shows nothing keeps them from being one."""
+    found = cues("<body><p begin='1s' end='2s'>a &lt;b&gt; c &lt;music&gt;</p></body>")
+    assert found == [(1, 2, "a <\u2060b> c <music>")]

@@ -1,0 +1,139 @@
+"""Tracks of letters of a file, read packet by packet without any decoder of ffmpeg."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from pipelines.errors import LimitExceeded, UnsupportedMedia
+from pipelines.media import SubtitleFault
+from pipelines.progress import Progress
+from pipelines.running import isolated_python
+from pipelines.running.run import run
+from pipelines.sources.containers import FORMATS
+from pipelines.subtitles import letters_child, markup, timed_text
+from pipelines.subtitles.cues import Cue, ended, lines, without_drawings
+from pipelines.subtitles.letters import Unreadable, read_cues
+from pipelines.subtitles.track_limits import MOST_LETTERS_BYTES, WAY_OUT
+
+_CHILD = Path(letters_child.__file__)
+_WAY_OUT = "repair the track, or give a subtitle file of its own"
+_TOO_LONG = (
+    f"it has more than {MOST_LETTERS_BYTES >> 20} MiB of letters, or stands beside tracks that "
+    f"have: {_WAY_OUT}"
+)
+_NOTHING = f"it has cues, and none of them has words that could be shown: {_WAY_OUT}"
+_MARKUPS = {"subrip": markup.of_subrip, "srt": markup.of_subrip, "webvtt": markup.of_webvtt}
+_KNOWN = frozenset({*_MARKUPS, "ass", "ssa", "mov_text", "text"})
+_ASS_FIELDS = 8  # of Matroska's packets, before the words
+
+
+@dataclass(frozen=True, slots=True)
+class LetterTrack:
+    """Its packets: begin and end on the file's own clock, the same where no length is said."""
+
+    codec: str
+    head: bytes
+    packets: tuple[tuple[Fraction, Fraction, bytes], ...]
+
+
+def read_packets(
+    source: Path, tracks: Sequence[int | str]
+) -> Generator[Progress, None, tuple[dict[int, LetterTrack], tuple[int, ...]]]:
+    """Of tracks of letters, and those that have too many: an index, or `s0` for the first track of
+    subtitles. Raises as `run` does.
+    """
+    words = (",".join(FORMATS), ",".join(map(str, tracks)), str(MOST_LETTERS_BYTES))
+    argv = isolated_python.command(_CHILD, str(source), *words)
+    with TemporaryFile() as written:
+        yield from run(argv, readable=[source, *isolated_python.files(_CHILD)], stdout=written)
+        written.seek(0)
+        found = json.load(written)
+    read = {
+        int(track): _track(one) for track, one in found["tracks"].items() if one["codec"] in _KNOWN
+    }
+    return read, tuple(found["long"])
+
+
+def _track(found: Mapping[str, Any]) -> LetterTrack:
+    tick_s = Fraction(found["tick"])
+    packets = (
+        (at * tick_s, (at + length) * tick_s, b64decode(coded))
+        for at, length, coded in found["packets"]
+    )
+    return LetterTrack(found["codec"], b64decode(found["head"]), tuple(packets))
+
+
+def cues_of(track: LetterTrack) -> list[Cue]:
+    """On the file's own clock, those that say something. Raises as `read_cues` does."""
+    texts = read_cues([_raw(track, coded) for _, _, coded in track.packets])
+    cues = ended(
+        Cue(start_s, end_s, lines(_text(track, coded, text)))
+        for (start_s, end_s, coded), text in zip(track.packets, texts, strict=True)
+    )
+    return [cue for cue in cues if cue.text]
+
+
+def _raw(track: LetterTrack, coded: bytes) -> bytes:
+    return timed_text.read_sample(coded) if track.codec == "mov_text" else coded
+
+
+def _text(track: LetterTrack, coded: bytes, text: str) -> str:
+    if track.codec == "mov_text":
+        return timed_text.styled(coded, text, track.head)
+    if track.codec in ("ass", "ssa"):
+        return markup.of_ass(without_drawings(text.split(",", _ASS_FIELDS)[-1]))
+    return _MARKUPS.get(track.codec, markup.words)(text)
+
+
+def read_tracks(
+    source: Path, tracks: Sequence[int | str]
+) -> Generator[Progress, None, dict[int, list[Cue]]]:
+    """Of tracks that an inspection has found to be readable. Raises `UnsupportedMedia` for letters
+    that nobody can read, and `LimitExceeded` for too many.
+    """
+    read, long = yield from read_packets(source, tracks)
+    if long:
+        raise LimitExceeded(
+            f"a subtitle track has more than {MOST_LETTERS_BYTES >> 20} MiB of letters: {WAY_OUT}"
+        )
+    try:
+        return {index: cues_of(track) for index, track in read.items()}
+    except UnsupportedMedia as error:
+        raise UnsupportedMedia(f"of a subtitle track {error.detail}: {_WAY_OUT}") from error
+
+
+def read_position(source: Path, position: int) -> Generator[Progress, None, list[Cue]]:
+    """Of the track that has that place among a file's subtitles. Raises as `read_tracks` does."""
+    (cues,) = (yield from read_tracks(source, [f"s{position}"])).values()
+    return cues
+
+
+def unreadable_tracks(
+    source: Path, tracks: Sequence[int]
+) -> Generator[Progress, None, tuple[tuple[int, ...], tuple[SubtitleFault, ...]]]:
+    """Those whose letters are neither UTF-8 nor GB 18030, and why others cannot be shown.
+
+    Packets alone are read, so it takes as long as reading the file.
+    """
+    if not tracks:
+        return (), ()
+    read, long = yield from read_packets(source, tracks)
+    unread, faults = list[int](), [SubtitleFault(track, _TOO_LONG) for track in long]
+    for index, track in read.items():
+        try:
+            cues = cues_of(track)
+        except Unreadable:
+            unread.append(index)
+        except UnsupportedMedia as error:
+            faults.append(SubtitleFault(index, f"{error.detail}: {_WAY_OUT}"))
+        else:
+            if not cues and any(_raw(track, coded).strip() for _, _, coded in track.packets):
+                faults.append(SubtitleFault(index, _NOTHING))
+    return tuple(sorted(unread)), tuple(sorted(faults, key=lambda fault: fault.index))

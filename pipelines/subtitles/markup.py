@@ -1,0 +1,152 @@
+"""What stands in a cue as each kind of file writes it, as the text of a `Cue`. Pure.
+
+In a `Cue`, `<b>`, `<i>`, `<u>` and `<font color="#rrggbb">` are tags, and all else is words.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+TAG = re.compile(r"<(/?)(?:([biu])|(font)(?:\s[^<>]*)?)>", re.IGNORECASE)
+COLOUR = re.compile(r"color\s*=\s*[\"']?#?([0-9a-f]{6})\b", re.IGNORECASE)
+_JOINER = "\u2060"  # shows nothing, and nobody breaks a line there
+# Places and effects; SubStation's in braces, and MicroDVD's, as ffmpeg has them.
+_PLACED = re.compile(r"\{(?:\\|[cCfFoPsSyY]:)[^{}]*\}|</?s>", re.IGNORECASE)
+_VTT_TAG = re.compile(r"<(/?)([a-zA-Z]*)[^<>]*(?:>|$)")
+_ASS_PART = re.compile(r"(\{\\[^{}]*\})|\\([Nnh{}])")
+_ASS_STYLE = re.compile(r"\\(?:([biu])(\d*)|(?:1?c)&?H?([0-9a-fA-F]{0,8})&?|(r)[^\\]*)(?=\\|\}|$)")
+_BOLD = 500  # of ASS's weights
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Of some letters; `colour` is `rrggbb`."""
+
+    bold: bool = False
+    italic: bool = False
+    underlined: bool = False
+    colour: str | None = None
+
+
+PLAIN = Look()
+
+
+def words(text: str) -> str:
+    """Letters of which none is a tag, whatever they look like."""
+    return TAG.sub(lambda tag: f"<{_JOINER}{tag[0][1:]}", text)
+
+
+def of_subrip(text: str) -> str:
+    """Nobody has said what SubRip's tags are: what players know are tags, and all else words."""
+    return _PLACED.sub("", text)
+
+
+def of_webvtt(text: str) -> str:
+    """W3C WebVTT, 6.4: whatever is in angle brackets is a tag there, and words are escaped."""
+    made, after = [], 0
+    for tag in _VTT_TAG.finditer(text):
+        made.append(words(html.unescape(text[after : tag.start()])))
+        if tag[2].lower() in ("b", "i", "u"):
+            made.append(f"<{tag[1]}{tag[2].lower()}>")
+        after = tag.end()
+    return "".join([*made, words(html.unescape(text[after:]))])
+
+
+def of_ass(text: str) -> str:
+    """Overrides of letters become tags; others, and what has no backslash, stay out or words."""
+    runs, look, after = list[tuple[str, Look]](), PLAIN, 0
+    for part in _ASS_PART.finditer(text):
+        runs.append((text[after : part.start()], look))
+        after = part.end()
+        if part[1]:
+            look = _overridden(look, part[1][1:-1])
+        else:
+            runs.append(({"h": " ", "N": "\n", "n": "\n"}.get(part[2], part[2]), look))
+    return tagged([*runs, (text[after:], look)])
+
+
+def _overridden(look: Look, override: str) -> Look:
+    for said in _ASS_STYLE.finditer(override):
+        match said[1]:
+            case "b":
+                look = replace(look, bold=said[2] == "1" or int(said[2][:6] or 0) >= _BOLD)
+            case "i":
+                look = replace(look, italic=said[2] == "1")
+            case "u":
+                look = replace(look, underlined=said[2] == "1")
+            case _ if said[4]:
+                look = PLAIN
+            case _:
+                look = replace(look, colour=_of_ass_colour(said[3]))
+    return look
+
+
+def _of_ass_colour(said: str | None) -> str | None:
+    """`&HBBGGRR&`; without a number it is the style's."""
+    if not said:
+        return None
+    blue_first = said.rjust(6, "0")[-6:].lower()
+    return blue_first[4:] + blue_first[2:4] + blue_first[:2]
+
+
+def tagged(runs: list[tuple[str, Look]]) -> str:
+    """Letters with their looks as the text of a cue."""
+    joined = list[tuple[str, Look]]()
+    for text, look in runs:
+        if joined and joined[-1][1] == look:
+            joined[-1] = (joined[-1][0] + text, look)
+        elif text:
+            joined.append((text, look))
+    return "".join(_tagged(words(text), look) for text, look in joined)
+
+
+def _tagged(text: str, look: Look) -> str:
+    if not text.strip():
+        return text
+    wanted = [(look.underlined, "u", "u"), (look.italic, "i", "i"), (look.bold, "b", "b")]
+    wanted.append((look.colour is not None, f'font color="#{look.colour}"', "font"))
+    for there, opening, closing in wanted:
+        text = f"<{opening}>{text}</{closing}>" if there else text
+    return text
+
+
+def looks(text: str) -> Iterator[tuple[str, Look]]:
+    """The letters of a cue without its tags, each run with its look."""
+    open_: dict[str, list[Look]] = {}
+    look, after = PLAIN, 0
+    for tag in TAG.finditer(text):
+        if tag.start() > after:
+            yield text[after : tag.start()], look
+        after = tag.end()
+        name = (tag[2] or tag[3]).lower()
+        if not tag[1]:
+            open_.setdefault(name, []).append(look)
+            look = _with(look, name, tag[0])
+        elif open_.get(name):
+            look = _without(look, name, open_[name].pop())
+    if after < len(text):
+        yield text[after:], look
+
+
+def _with(look: Look, name: str, tag: str) -> Look:
+    if name == "font":
+        colour = COLOUR.search(tag)
+        return replace(look, colour=colour[1].lower()) if colour else look
+    return replace(
+        look,
+        bold=look.bold or name == "b",
+        italic=look.italic or name == "i",
+        underlined=look.underlined or name == "u",
+    )
+
+
+def _without(look: Look, name: str, before: Look) -> Look:
+    return Look(
+        bold=before.bold if name == "b" else look.bold,
+        italic=before.italic if name == "i" else look.italic,
+        underlined=before.underlined if name == "u" else look.underlined,
+        colour=before.colour if name == "font" else look.colour,
+    )

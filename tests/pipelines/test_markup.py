@@ -1,0 +1,172 @@
+"""Words in brackets, braces and after backslashes are words, from whatever file they come."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from html import escape
+from pathlib import Path
+
+import pytest
+
+from pipelines.media import SubtitleTrack
+from pipelines.planning.plan import plan
+from pipelines.profiles.profile import profile
+from pipelines.progress import finish
+from pipelines.subtitles.cues import Cue
+from pipelines.subtitles.letter_tracks import read_position
+from pipelines.subtitles.markup import of_ass, of_subrip, of_webvtt
+from pipelines.subtitles.sidecar import read_sidecar
+from pipelines.subtitles.subtitle_tracks import encode_subtitles, write_webvtt
+from pipelines.subtitles.timed_text import read_sample, styled, write_mp4
+from tests.pipelines.sources import HD, call, described
+
+SAID = "<music> a <b and c> d {x} C:\\News & 1 < 2"
+SRT = "1\n00:00:01,000 --> 00:00:02,000\n{}\n"
+VTT = "WEBVTT\n\n00:01.000 --> 00:02.000\n{}\n"
+TTML = '<tt xmlns="http://www.w3.org/ns/ttml"><body><p begin="1s" end="2s">{}</p></body></tt>'
+EVENTS = (
+    "[Script Info]\nScriptType: v4.00+\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, "
+    "MarginR, MarginV, Effect, Text\nDialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{}\n"
+)
+SHOWN = [Cue(Fraction(1), Fraction(2), SAID)]
+
+
+def as_it_is(text: str) -> str:
+    return text
+
+
+def of_html(text: str) -> str:
+    return escape(text, quote=False)
+
+
+def made(track: SubtitleTrack, source: Path, folder: Path) -> list[Path]:
+    """For MP4 and Matroska, in which a track of another file is kept as it is."""
+    info, seen = described(HD)
+    names = ("mobile-540p", "archive-ffv1")
+    resolved = plan(replace(info, subtitles=(track,)), seen, [profile(name) for name in names])
+    files = finish(encode_subtitles(source, resolved, folder)).files
+    return [files[one.key] for rung in resolved.rungs for one in rung.subtitles]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [(SRT, as_it_is), (VTT, of_html), (TTML, of_html)],
+    ids=["SubRip", "WebVTT", "TTML"],
+)
+def test_words_of_a_file_stay_as_they_are(
+    text: str, escaped: Callable[[str], str], tmp_path: Path
+) -> None:
+    """In MP4, in preservation and in the package."""
+    path = tmp_path / "film.txt"
+    path.write_text(text.replace("{}", escaped(SAID)), "utf-8")
+    files = made(read_sidecar(path, "en", 0, tmp_path), path, tmp_path)
+    for file in files:
+        assert finish(read_position(file, 0)) == SHOWN
+    finish(write_webvtt(files[0], 0, Fraction(4), tmp_path / "a.vtt"))
+    assert f"\n{of_html(SAID)}\n" in (tmp_path / "a.vtt").read_text("utf-8")
+
+
+@pytest.mark.media
+def test_words_of_ass_stay_as_they_are(tmp_path: Path) -> None:
+    r"""`\N` is the end of a line there, as everybody knows who writes it."""
+    path = tmp_path / "film.ass"
+    path.write_text(EVENTS.replace("{}", r"<music> a <b and c> d {x}\NC:\Users"), "utf-8")
+    expected = "<music> a <b and c> d {x}\nC:\\Users"
+    for file in made(read_sidecar(path, "en", 0, tmp_path), path, tmp_path):
+        (cue,) = finish(read_position(file, 0))
+        assert cue.text == expected
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("codec", ["mov_text", "subrip", "webvtt", "ass"])
+def test_words_of_a_masters_own_track_stay_as_they_are(codec: str, tmp_path: Path) -> None:
+    """From every kind of packet that a master has."""
+    said = SAID.replace("\\N", "\\P") if codec == "ass" else SAID  # it ends a line there
+    source, text = tmp_path / "a.mkv", tmp_path / "a.txt"
+    if codec == "mov_text":
+        source.write_bytes(write_mp4([Cue(Fraction(1), Fraction(2), said)]))
+    else:
+        kinds = {"subrip": (SRT, said), "webvtt": (VTT, of_html(said)), "ass": (EVENTS, said)}
+        words, written = kinds[codec]
+        text.write_text(words.replace("{}", written), "utf-8")
+        call("-f", codec.replace("subrip", "srt"), "-i", text, "-c", "copy", source)
+    for file in made(SubtitleTrack(0, codec, text=True), source, tmp_path):
+        assert finish(read_position(file, 0)) == [Cue(Fraction(1), Fraction(2), said)]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("{\\an8}<b>up</b> <s>gone</s> {x} <music>", "<b>up</b> gone {x} <music>"),
+        ("{y:i}all &amp; <font color=red>red</font>", "all &amp; <font color=red>red</font>"),
+    ],
+)
+def test_tags_of_subrip_are_those_that_players_know(text: str, read: str) -> None:
+    """It has no escapes: an ampersand is one."""
+    assert of_subrip(text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("<v Bob>Hi <b.loud>you</b> <00:01.500>there", "Hi <b>you</b> there"),
+        ("&lt;music&gt; A &amp; B", "<music> A & B"),
+        ("x &lt;b&gt; y", "x <\u2060b> y"),
+        ("a <c", "a "),
+    ],
+)
+def test_tags_of_webvtt_are_all_that_is_in_brackets(text: str, read: str) -> None:
+    """What is escaped is none, even if it looks like one."""
+    assert of_webvtt(text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("{\\c&H0000FF&}red{\\r} plain", '<font color="#ff0000">red</font> plain'),
+        ("a {\\i1}b{\\i0} c\\Nd\\he", "a <i>b</i> c\nd e"),
+        ("{\\b1\\i1}both{\\b0} one", "<b><i>both</i></b><i> one</i>"),
+        ("{\\b700}bold{\\b400} not", "<b>bold</b> not"),
+        ("{\\clip(1,2,3,4)\\bord2\\blur3\\iclip(1)}words \\{x\\}", "words {x}"),
+    ],
+)
+def test_overrides_of_ass_become_tags(text: str, read: str) -> None:
+    """Those of letters; borders and clips are others."""
+    assert of_ass(text) == read
+
+
+@pytest.mark.parametrize("text", ["<b" * 500_000, "{\\b" * 300_000, "<" * 1_000_000])
+def test_a_megabyte_of_what_may_be_tags_is_read(text: str) -> None:
+    """Each is looked at once: their square would not end."""
+    assert isinstance(of_subrip(text) + of_webvtt(text) + of_ass(text), str)
+
+
+@pytest.mark.media
+def test_looks_of_letters_survive_mp4(tmp_path: Path) -> None:
+    """Bold, italics, underlines and colours, letter by letter, as ffmpeg reads them too."""
+    text = 'a <b>b</b> <font color="#ff0000">红 <i>x</i></font> <u>y</u>'
+    path = tmp_path / "a.mp4"
+    path.write_bytes(write_mp4([Cue(Fraction(1), Fraction(2), text)]))
+    (cue,) = finish(read_position(path, 0))
+    assert cue == Cue(
+        Fraction(1),
+        Fraction(2),
+        'a <b>b</b> <font color="#ff0000">红 </font><font color="#ff0000"><i>x</i></font> <u>y</u>',
+    )
+    by_ffmpeg = call("-i", path, "-f", "srt", "-").decode()
+    for part in ("<b>b</b>", '"#ff0000">红 </font>', '<i><font color="#ff0000">x</font></i>'):
+        assert part in by_ffmpeg
+
+
+def test_styles_beyond_the_letters_are_no_harm() -> None:
+    """Hostile samples: nothing is read that is not there."""
+    words = b"\0\3abc"
+    assert read_sample(b"\xff\xffab") == b"ab"
+    styl = struct.pack(">I4sHHHHBB4s", 22, b"styl", 9, 1, 9, 1, 2, 16, b"\xff" * 4)
+    assert styled(words + styl, "abc", b"") == "a<i>bc</i>"
+    assert styled(words + b"\0\0\0\1styl", "abc", b"") == "abc"
+    assert styled(words + b"\xff\xff\xff\xffstyl\xff\xff", "abc", b"") == "abc"

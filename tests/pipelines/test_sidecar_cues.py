@@ -1,0 +1,94 @@
+"""Cues of subtitle files: each is read, or the file is refused with the way out."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+import pytest
+
+from pipelines.errors import UnsupportedMedia
+from pipelines.subtitles.cues import Cue
+from pipelines.subtitles.sidecar import read_letters
+from pipelines.subtitles.sidecar_cues import cues_of_file
+
+SIDECAR = "1\n00:00:01,000 --> 00:00:02,000\nwords\n"
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        "00:00:01,000 --> 00:00:02,500",
+        "00:01,000 --> 00:02,500",
+        "00:00:01:000 --> 00:00:02:500",
+        "0:0:1.000->0:0:2.500",
+        "00:00:01 --> 0:00:02.5000",
+        "00:01:000 --> 00:02:500",
+        "  00:00:01,000   -->  00:00:02,500  X1:100 X2:200 Y1:1 Y2:2",
+    ],
+)
+@pytest.mark.parametrize("head", ["", "WEBVTT\n\n"], ids=["subrip", "webvtt"])
+def test_times_are_read_as_people_write_them(times: str, head: str) -> None:
+    """Where nobody could read them otherwise; they were lost, or shown as words."""
+    numbers = "1\n{}\nfirst\n\n2\n00:00:03,000 --> 00:00:04,000\n1984\n\nsecond\n"
+    text = head + (numbers.replace("1984\n\n", "1984\n") if head else numbers).format(times)
+    letters = read_letters(text.encode(), "film.srt")
+    assert cues_of_file(letters.codec, letters.text, "film.srt") == [
+        Cue(Fraction(1), Fraction(5, 2), "first"),
+        Cue(Fraction(3), Fraction(4), "1984\nsecond"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("WEBVTT\n", "has no words with times"),
+        ("WEBVTT\n\nNOTE nothing\n", "has no words with times"),
+        ("[Script Info]\nTitle: a\n", "has no words with times"),
+        (SIDECAR + "\n2\n00:00:02:12 --> 00:00:03:00\nframes\n", "'00:00:02:12 --> 00:00:03:00'"),
+        (SIDECAR + "\n2\n00:00:02,500 -->\nhalf\n", "says times that cannot be read"),
+        (
+            "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900,LOCAL:00:00.000\n\n00:01.000 --> 00:02.000\na\n",
+            "export it with times from the first picture",
+        ),
+    ],
+)
+def test_a_file_of_which_cues_would_be_lost_is_refused(text: str, why: str) -> None:
+    """With the way out: it became an empty track, or one with times among its words."""
+    with pytest.raises(UnsupportedMedia, match=re.escape(why)):
+        read_letters(text.encode(), "film.srt")
+
+
+def test_notes_names_and_styles_of_webvtt_are_no_words() -> None:
+    """W3C WebVTT, 4.1; a cue may have a name."""
+    text = (
+        "WEBVTT\nKind: captions\n\nSTYLE\n::cue { color: red }\n\nNOTE\na --> b\n\n"
+        "first\n00:01.000 --> 00:02.000 line:0\none\n\n00:03.000 --> 00:04.000\ntwo\n"
+    )
+    assert cues_of_file("webvtt", text, "a.vtt") == [
+        Cue(Fraction(1), Fraction(2), "one"),
+        Cue(Fraction(3), Fraction(4), "two"),
+    ]
+
+
+def test_a_cue_that_ends_before_it_begins_lasts_until_the_next_one() -> None:
+    """Somebody has typed it so; the words are true."""
+    text = "1\n00:00:03,000 --> 00:00:02,000\none\n\n2\n00:00:04,000 --> 00:00:05,000\ntwo\n"
+    assert cues_of_file("subrip", text, "a.srt") == [
+        Cue(Fraction(3), Fraction(4), "one"),
+        Cue(Fraction(4), Fraction(5), "two"),
+    ]
+
+
+def test_words_with_arrows_are_no_times() -> None:
+    """People write them in what is shown."""
+    said = "10 -> 20\n10:30 -> 11:00 lunch\na --> b"
+    text = f"1\n00:00:01,000 --> 00:00:02,000\n{said}\n"
+    assert cues_of_file("subrip", text, "a.srt") == [Cue(Fraction(1), Fraction(2), said)]
+
+
+@pytest.mark.parametrize("text", ["1:00:" * 200_000, "1:" * 500_000 + "-->", " " * 1_000_000 + "1"])
+def test_a_megabyte_of_what_may_be_times_is_read(text: str) -> None:
+    """Each line is looked at once: their square would not end."""
+    cues = cues_of_file("subrip", f"{SIDECAR}{text}\n", "a.srt")
+    assert len(cues) == 1
