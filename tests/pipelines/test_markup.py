@@ -170,3 +170,43 @@ def test_styles_beyond_the_letters_are_no_harm() -> None:
     assert styled(words + styl, "abc", b"") == "a<i>bc</i>"
     assert styled(words + b"\0\0\0\1styl", "abc", b"") == "abc"
     assert styled(words + b"\xff\xff\xff\xffstyl\xff\xff", "abc", b"") == "abc"
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("edits", "expected"),
+    [
+        ([(1500, 3000)], [("one", 0, 500), ("two", 1500, 2500)]),
+        ([(-1, 2000), (1500, 3000)], [("one", 1500, 2500), ("two", 3500, 4500)]),
+        ([(1000, 1000), (3000, 1000)], [("one", 0, 1000), ("two", 1000, 2000)]),
+    ],
+    ids=["inside a cue", "and late", "two of them"],
+)
+def test_edits_of_letters_are_kept(
+    edits: list[tuple[int, int]], expected: list[tuple[str, int, int]], tmp_path: Path
+) -> None:
+    """Those that begin inside a cue, as a trim without an encode makes them, and several. After an
+    empty one the cue is whole: where it was cut nobody says here.
+    """
+    cues = [Cue(Fraction(1), Fraction(2), "one"), Cue(Fraction(3), Fraction(4), "two")]
+    path = tmp_path / "a.mp4"
+    path.write_bytes(edited(write_mp4(cues), edits))
+    shown = [
+        Cue(max(cue.start_s, Fraction(0)), cue.end_s, cue.text)
+        for cue in finish(read_position(path, 0))
+    ]
+    assert shown == [Cue(Fraction(a, 1000), Fraction(b, 1000), said) for said, a, b in expected]
+
+
+def edited(movie: bytes, edits: list[tuple[int, int]]) -> bytes:
+    """With an edit list (ISO/IEC 14496-12, 8.6.6): of each edit its place and its length."""
+    listed = b"".join(struct.pack(">IiI", long, at, 0x10000) for at, long in edits)
+    elst = struct.pack(">I4sII", 16 + len(listed), b"elst", 0, len(edits)) + listed
+    edts = struct.pack(">I4s", 8 + len(elst), b"edts") + elst
+    made = bytearray(movie)
+    for kind in (b"moov", b"trak"):
+        at = made.index(kind) - 4
+        made[at : at + 4] = (int.from_bytes(made[at : at + 4], "big") + len(edts)).to_bytes(
+            4, "big"
+        )
+    return bytes(made) + edts
