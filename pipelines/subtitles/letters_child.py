@@ -17,6 +17,7 @@ import av
 from av.stream import Discard
 
 _MANY_EDITS = "multiple edit list entries"
+_HELD_BYTES = 64  # [P] of each packet besides its letters: many of none fill the memory too
 
 
 def print_letters(path: str, formats: str, tracks: str, most_bytes: str) -> None:
@@ -70,7 +71,7 @@ def _packets(
         if track in long or packet.pts is None or not packet.size:
             continue
         packets[track].append((packet.pts, packet.duration or 0, bytes(packet)))
-        sizes[track] += packet.size
+        sizes[track] += packet.size + _HELD_BYTES
         if sum(sizes.values()) > most_bytes:
             longest = max(sizes, key=lambda one: sizes[one])
             long.add(longest)

@@ -27,8 +27,10 @@ from pipelines.sound.audio import encode_audio
 from pipelines.sources.probe import probe
 from pipelines.subtitles.cues import Cue, read_srt, srt
 from pipelines.subtitles.letter_tracks import unreadable_tracks
+from pipelines.subtitles.letters_child import print_letters
 from pipelines.subtitles.sidecar import read_letters, read_sidecar
 from pipelines.subtitles.subtitle_tracks import encode_subtitles
+from pipelines.subtitles.timed_text import write_mp4
 from pipelines.verification.expectations import signalling_faults
 from pipelines.verification.readback import picture_start_s, read_back
 from tests.pipelines import handmade
@@ -743,6 +745,20 @@ def test_a_track_that_unpacks_to_more_than_any_programme_says_is_left_out(tmp_pa
     assert told(made)[0] == f"subtitle track 0 (subrip, zh-Hans) is in no rendition: {why}"
     (file,) = finish(encode_subtitles(source, made, tmp_path)).files.values()
     assert cues(file) == [Cue(Fraction(0), Fraction(1, 2), "words")]
+
+
+@pytest.mark.media
+def test_many_packets_of_one_letter_are_too_many_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each takes room of its own: a small file of them would fill the memory."""
+    source = tmp_path / "a.mp4"
+    said = [Cue(Fraction(n, 1000), Fraction(n + 1, 1000), "x") for n in range(1000)]
+    source.write_bytes(write_mp4(said))
+    print_letters(str(source), "mov", "0", "50000")
+    assert json.loads(capsys.readouterr().out) == {"tracks": {}, "long": [0]}
+    print_letters(str(source), "mov", "0", "70000")
+    assert json.loads(capsys.readouterr().out)["long"] == []
 
 
 @pytest.mark.media
