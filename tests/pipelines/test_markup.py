@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.errors import LimitExceeded, UnsupportedMedia
 from pipelines.media import SubtitleTrack
 from pipelines.planning.plan import plan
 from pipelines.profiles.profile import profile
 from pipelines.progress import finish
 from pipelines.subtitles.cues import Cue
-from pipelines.subtitles.letter_tracks import read_position
+from pipelines.subtitles.letter_tracks import read_position, unreadable_tracks
 from pipelines.subtitles.markup import of_ass, of_subrip, of_webvtt
 from pipelines.subtitles.sidecar import read_sidecar
 from pipelines.subtitles.subtitle_tracks import encode_subtitles, write_webvtt
@@ -210,3 +211,21 @@ def edited(movie: bytes, edits: list[tuple[int, int]]) -> bytes:
             4, "big"
         )
     return bytes(made) + edts
+
+
+def test_a_cue_of_more_letters_than_a_sample_holds_is_refused(tmp_path: Path) -> None:
+    """Their count has 16 bits: of a file by its name, of a master's track by leaving it out."""
+    long = "字" * 22_000
+    path = tmp_path / "long.srt"
+    path.write_text(SRT.format(long), "utf-8")
+    with pytest.raises(UnsupportedMedia, match="more than 65535 bytes of letters: divide it"):
+        read_sidecar(path, "zh", 0, tmp_path)
+
+    master = tmp_path / "master.mkv"
+    call("-i", path, "-c", "copy", "-y", master)
+    unread, faults = finish(unreadable_tracks(master, [0]))
+    assert unread == ()
+    assert [(fault.index, "more than 65535 bytes" in fault.why) for fault in faults] == [(0, True)]
+
+    with pytest.raises(LimitExceeded, match="66000 bytes of letters"):
+        write_mp4([Cue(Fraction(1), Fraction(2), long)])
