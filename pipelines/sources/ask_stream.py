@@ -41,16 +41,20 @@ def ask_track(source: Path, track: int, what: str) -> Generator[Progress, None, 
 
 def ask_track_at_once(source: Path, track: int, what: str) -> Any:
     """Of its beginning alone: `ancillary`, `head`. Raises as `run` does."""
-    return _ask_at_once(_TRACK_CHILD, source, track, what, SNIFF_LIMITS)
+    return _ask_at_once(_TRACK_CHILD, source, track, [what], SNIFF_LIMITS)
 
 
-def ask_stream_at_once(file: Path, track: int, what: str) -> Any:
-    """Of pictures of a file that Kapok made: `stream`, `captioned`. Raises as `run` does."""
-    return _ask_at_once(_CHILD, file, track, what, _WHOLE)
+def ask_stream_at_once(file: Path, track: int, captions: Sequence[str]) -> Any:
+    """`stream`, of pictures of a file that Kapok made, which have to have these kinds of captions.
+    Raises as `run` does.
+    """
+    return _ask_at_once(_CHILD, file, track, ["stream", *captions], _WHOLE)
 
 
-def _ask_at_once(child: Path, source: Path, track: int, what: str, limits: Limits) -> Any:
-    argv = isolated_python.command(child, str(source), ",".join(FORMATS), str(track), what)
+def _ask_at_once(
+    child: Path, source: Path, track: int, words: Sequence[str], limits: Limits
+) -> Any:
+    argv = isolated_python.command(child, str(source), ",".join(FORMATS), str(track), *words)
     readable, timeout_s = [source, *isolated_python.files(child)], float(limits.cpu_s or 0)
     return json.loads(capture(argv, readable=readable, timeout_s=timeout_s, limits=limits).stdout)
 

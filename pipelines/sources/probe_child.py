@@ -119,10 +119,10 @@ def _farther(container: InputContainer, stream: Any) -> set[str]:
     return set()
 
 
-def print_stream(path: str, formats: str, track: str, *, captioned: bool = False) -> None:
+def print_stream(path: str, formats: str, track: str, *kinds: str) -> None:
     """Print what a picture track says that its container does not: the colour in its own headers,
-    the metadata of its first picture, and the captions of its first seconds; of a `captioned` one,
-    those up to the first there are.
+    the metadata of its first picture, and the captions of its first seconds; of one that has to
+    have some `kinds`, those up to where all of them have been found.
     """
     av.logging.set_level(av.logging.ERROR)
     with _opened(path, formats) as container:
@@ -130,9 +130,7 @@ def print_stream(path: str, formats: str, track: str, *, captioned: bool = False
         found = _said_alone(container, stream)
     with _opened(path, formats) as container:
         stream = container.streams[int(track)]
-        captions = captions_in(container, [stream]).get(stream.index, set())
-        if captioned and not captions:
-            captions = captions_after(container, stream)
+        captions = captions_up_to(container, stream, set(kinds))
     json.dump({**found, "captions": sorted(captions)}, sys.stdout)
 
 
@@ -144,11 +142,6 @@ def _said_alone(container: InputContainer, stream: Any) -> dict[str, Any]:
     first = next(frames, None)
     held = side_data(first) if first is not None else {}
     return {"colour": _colour_codes(decoder), **held}
-
-
-def print_captioned(path: str, formats: str, track: str) -> None:
-    """`print_stream` of one that has to have captions."""
-    print_stream(path, formats, track, captioned=True)
 
 
 def print_shapes(path: str, formats: str, track: str) -> None:
@@ -359,13 +352,17 @@ def captions_in(
     return found
 
 
-def captions_after(container: InputContainer, stream: Any) -> set[str]:
-    """The same of the next picture that has some, however far on, and those behind it."""
+def captions_up_to(container: InputContainer, stream: Any, kinds: set[str]) -> set[str]:
+    """The same of the first seconds, and on to where all these kinds have been found."""
     mark = CAPTION_MARKS.get(stream.codec_context.codec.canonical_name)
-    for packet in packets_of(container, stream) if mark else ():
-        if found := caption_kinds(bytes(packet), mark or b""):
-            return found | captions_in(container, [stream])[stream.index]
-    return set()
+    found: set[str] = set()
+    size = 0
+    for count, packet in enumerate(packets_of(container, stream) if mark else ()):
+        size += packet.size
+        if kinds <= found and (count > _CAPTION_PACKETS or size > _CAPTION_BYTES):
+            break
+        found |= caption_kinds(bytes(packet), mark or b"")
+    return found
 
 
 def caption_kinds(coded: bytes, mark: bytes) -> set[str]:
@@ -639,11 +636,10 @@ def _text(value: Any) -> str:
 
 if __name__ == "__main__":
     _ASKED = {
-        "captioned": print_captioned,
         "captions": print_captions,
         "kinds": print_kinds,
         "later": print_later,
         "shapes": print_shapes,
         "stream": print_stream,
     }
-    _ASKED.get("".join(sys.argv[4:]), main)(*sys.argv[1:4])
+    _ASKED.get("".join(sys.argv[4:5]), main)(*sys.argv[1:4], *sys.argv[5:])

@@ -120,11 +120,11 @@ class Reading:
     transport: Transport | None = None
 
 
-def read_back(path: Path, *, captioned: bool = False) -> Generator[Progress, None, Reading]:
+def read_back(path: Path, captions: Sequence[str] = ()) -> Generator[Progress, None, Reading]:
     """Signalling of a file that Kapok made: ffprobe's view, PyAV's of the stream, the MP4 boxes.
 
-    Captions are looked for in the first seconds; in a `captioned` one, which has to have them, up
-    to the first one.
+    Captions are looked for in the first seconds; of a file that has to have some kinds of them, up
+    to where each of these has been found.
     """
     found = ask_ffprobe(path, "-show_streams", "-show_format")
     streams = found.get("streams", [])
@@ -135,7 +135,7 @@ def read_back(path: Path, *, captioned: bool = False) -> Generator[Progress, Non
     zero_s = starts[0] if in_transport and starts else None
     transport = (yield from read_transport(path)) if in_transport else None
     return Reading(
-        picture=_picture(path, pictures[0], zero_s, captioned=captioned) if pictures else None,
+        picture=_picture(path, pictures[0], zero_s, captions) if pictures else None,
         sounds=tuple(_sound(stream, zero_s) for stream in sounds),
         timecode=_timecode([*streams, found.get("format", {})]),
         others=tuple(_others(streams, pictures[1:])),
@@ -176,13 +176,12 @@ def _others(
 
 
 def _picture(
-    path: Path, stream: Mapping[str, Any], zero_s: Fraction | None, *, captioned: bool
+    path: Path, stream: Mapping[str, Any], zero_s: Fraction | None, captions: Sequence[str]
 ) -> PictureReading:
     first = ("-show_frames", "-select_streams", "v:0", "-read_intervals", "%+#1")
     shown = next(iter(ask_ffprobe(path, *first).get("frames", [])), None)
     codec = stream["codec_name"]
-    asked = "captioned" if captioned else "stream"
-    alone = None if codec in _SILENT else ask_stream_at_once(path, stream["index"], asked)
+    alone = None if codec in _SILENT else ask_stream_at_once(path, stream["index"], captions)
     return PictureReading(
         codec=codec,
         codec_profile=str(stream.get("profile", "")),

@@ -65,7 +65,7 @@ def verify(
     spans = sound_spans(plan.duration_s) if rung.audio else ()
     hashed = LosslessHashes(rung, plan) if rung.video and rung.video.lossless else None
     try:
-        said = read_back(path, captioned=bool(rung.video and rung.video.captions))
+        said = read_back(path, rung.video.captions if rung.video else ())
         reading = yield from part(said, 0.0, _READ_SHARE, "reading the rendition back")
         decoding = _decode(path, rung, plan, reading, spans, hashed)
         decoded = yield from part(decoding, _READ_SHARE, 0.6, "decoding the rendition")

@@ -127,8 +127,11 @@ def with_pairs(
     *,
     interlaced: bool = False,
     packets: bool = False,
+    packets_from: int = 0,
 ) -> Path:
-    """The same with what each picture's two fields say of captions; `None` has no place for any."""
+    """The same with what each picture's two fields say of captions; `None` has no place for any.
+    Packets of CEA-708 begin with a picture.
+    """
     bare = out.with_suffix(".264")
     fields_s = 2 * Fraction(rate) if interlaced else rate
     picture = PICTURE.format(rate=fields_s, seconds=60)
@@ -136,7 +139,8 @@ def with_pairs(
     coded = ("-bf", "0", "-x264-params", "slices=1:threads=1:aud=0", "-f", "h264")
     frames = ("-frames:v", str(len(pairs)))
     call("-f", "lavfi", "-i", picture, *frames, *woven, *X264, *coded, "-y", bare)
-    bare.write_bytes(_with_captions(bare.read_bytes(), pairs, packets=packets))
+    numbers = range(packets_from if packets else len(pairs), len(pairs))
+    bare.write_bytes(_with_captions(bare.read_bytes(), pairs, numbers))
     sound = ("-f", "lavfi", "-i", "sine=r=48000")
     call("-r", rate, "-i", bare, *sound, "-shortest", "-c:v", "copy", "-c:a", "aac", "-y", out)
     return out
@@ -186,14 +190,14 @@ def popped_on(text: str) -> list[Pair]:
 
 
 def _with_captions(
-    stream: bytes, pairs: Sequence[tuple[Pair, Pair] | None], *, packets: bool
+    stream: bytes, pairs: Sequence[tuple[Pair, Pair] | None], packets: range
 ) -> bytes:
     """A message before each picture, which is one slice."""
     start, made, count = b"\0\0\0\1", b"", 0
     for unit in stream.replace(start, b"\0\0\1").replace(b"\0\0\1", start).split(start)[1:]:
         if unit[0] & 0x1F in (1, 5):
             said = pairs[count]
-            made += start + _message(said, count if packets else None) if said else b""
+            made += start + _message(said, count if count in packets else None) if said else b""
             count += 1
         made += start + unit
     assert count == len(pairs), "one slice a picture"

@@ -17,12 +17,14 @@ from pipelines.errors import VerificationFailed
 from pipelines.media import VideoTrack
 from pipelines.packaging.package import package
 from pipelines.planning.plan import Chunk, Plan, plan
+from pipelines.planning.plan_types import Rung
 from pipelines.profiles.profile import Profile, profile
 from pipelines.progress import finish
 from pipelines.sources.probe import probe
 from pipelines.subtitles.captions import read_captions
 from pipelines.subtitles.cues import read_srt
-from pipelines.verification.readback import picture_start_s
+from pipelines.verification.expectations import signalling_faults
+from pipelines.verification.readback import picture_start_s, read_back
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import HD, call, described, planned, smaller, verified
 from tests.pipelines.subtitle_samples import (
@@ -138,6 +140,38 @@ def test_a_frame_for_each_field_has_the_captions_once(rate: Fraction, tmp_path: 
         assert -1 / rate <= min(late) <= max(late) <= 1 / rate
     assert packets_of(out) == packets_of(source)
     assert len(packets_of(source)) == 2 * 60
+
+
+@pytest.mark.media
+def test_packets_that_begin_late_are_found_among_fields(tmp_path: Path) -> None:
+    """Twice as many pictures stand before them in the rendition as in the source, and fillings of
+    CEA-608 all the while. Without them it is refused.
+    """
+    late, frames = 160, 175
+    filled = [(NOTHING, NOTHING)] * frames
+    source = with_pairs(
+        tmp_path / "a.mp4",
+        str(NTSC),
+        filled,
+        interlaced=True,
+        packets=True,
+        packets_from=late,
+    )
+    made, files = made_of(source, tmp_path, [smaller(HD_AVC, 320, 180)])
+    (rung,) = made.rungs
+    assert rung.video is not None
+    assert (rung.video.each_field, rung.video.captions) == (True, ("cea-608", "cea-708"))
+    assert len(packets_of(files["hd-avc-sdr"])) == 2 * (frames - late)
+    bare = with_pairs(tmp_path / "b.mp4", str(2 * NTSC), [*filled, *filled])
+    assert told_captions(bare, rung, made) == [
+        "captions in the pictures are cea-608, cea-608, cea-708 planned"
+    ]
+
+
+def told_captions(path: Path, rung: Rung, made: Plan) -> list[str]:
+    assert rung.video is not None
+    found = signalling_faults(rung, finish(read_back(path, rung.video.captions)), made)
+    return [fault for fault in found if fault.startswith("captions")]
 
 
 def shown(path: Path, position: int) -> list[tuple[int, int, str]]:
