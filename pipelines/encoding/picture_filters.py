@@ -129,7 +129,8 @@ def with_timecode(
     """Burn the source's timecode in; `first_frame` is the rung's frame that comes first. With
     `frames` only these of the stream get it.
 
-    A rate that timecode does not count gets the time since the first picture instead.
+    A rate that timecode does not count, and a start that is not understood, get the time since the
+    first picture instead.
     """
     font_size = max(12, video.height // 20)
     look = {

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from pipelines.planning.plan_types import Plan, Rung
 
-_SHAPE = re.compile(r"(\d\d):([0-5]\d):([0-5]\d)([:;.])(\d\d)")
+# Some write the mark of drop-frame throughout, hours with one digit, and frames with as many as
+# the rate has.
+_SHAPE = re.compile(r"(\d\d?)[:;]([0-5]\d)[:;]([0-5]\d)([:;.])(\d{1,3})")
+_TOLD = 40  # characters of what is not understood: a tag may be anybody's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +32,22 @@ class Timecode:
         minutes, second = divmod(seconds, 60)
         hour, minute = divmod(minutes, 60)
         mark = ";" if self.drop else ":"
-        return f"{hour % 24:02}:{minute:02}:{second:02}{mark}{frame:02}"
+        digits = max(2, len(str(self.rate - 1)))
+        return f"{hour % 24:02}:{minute:02}:{second:02}{mark}{frame:0{digits}}"
 
 
 def timecode_at(start: str | None, source_rate: Fraction, rate: Fraction) -> Timecode | None:
     """The source's start timecode (zero where it has none) counted at a rung's rate.
 
-    `None` for a rate that timecode does not count, as 25/2.
+    `None` for a rate that timecode does not count, as 25/2, and a start that is not understood.
     """
     whole = round(rate)
     if abs(whole - rate) > rate / 500:  # 30000/1001 counts 30
         return None
-    found = _SHAPE.fullmatch(start or "")
-    if found is None:
+    if start is None:
         return Timecode(0, whole, drop=False)
+    if (found := _SHAPE.fullmatch(start)) is None:
+        return None
     hour, minute, second, frame = (int(found[group]) for group in (1, 2, 3, 5))
     drop = found[4] != ":" and whole % 30 == 0 and rate.denominator == 1001
     scaled = min(int(frame * rate / source_rate), whole - 1)
@@ -58,17 +64,25 @@ def picture_timecode(start: str | None, rate: Fraction | None, frame: int) -> st
 
 
 def rung_timecode(plan: Plan, rung: Rung) -> str | None:
-    """What a rung's file says; nothing where the source says nothing.
+    """What a rung's file says; nothing where the source says nothing that is understood.
 
     MXF always has a track of timecode, which then begins at zero; a transport stream has no place.
     """
     video = rung.video
     if video is None or rung.container == "ts":
         return None
-    if plan.source_timecode is None and rung.container != "mxf":
+    said = plan.source_timecode if _understood(plan.source_timecode) else None
+    if said is None and rung.container != "mxf":
         return None
-    start = timecode_at(plan.source_timecode, plan.frame_rate or video.frame_rate, video.frame_rate)
+    start = timecode_at(said, plan.frame_rate or video.frame_rate, video.frame_rate)
     return str(start) if start else None
+
+
+def counted(timecode: str | None) -> str | None:
+    """Without the zeros that numbers begin with: of MP4 ffmpeg reads as many digits of a frame as
+    the rate has.
+    """
+    return timecode and re.sub(r"0*(\d+)", r"\1", timecode)
 
 
 def timecode_decisions(plan: Plan) -> list[str]:
@@ -76,6 +90,8 @@ def timecode_decisions(plan: Plan) -> list[str]:
     if plan.source_timecode is None:
         return []
     pictures = [rung for rung in plan.rungs if rung.video is not None]
+    if not _understood(plan.source_timecode):
+        return [_not_understood(plan.source_timecode, pictures)]
     kept: dict[str, list[str]] = {}
     lost = []
     for rung in pictures:
@@ -87,6 +103,19 @@ def timecode_decisions(plan: Plan) -> list[str]:
     if lost:
         told.append(f"left out of {', '.join(lost)}")
     return [f"timecode {plan.source_timecode}: {'; '.join(told)}"] if told else []
+
+
+def _understood(timecode: str | None) -> bool:
+    return bool(_SHAPE.fullmatch(timecode or ""))
+
+
+def _not_understood(timecode: str, pictures: Sequence[Rung]) -> str:
+    shown = "".join(character for character in timecode if character.isprintable())[:_TOLD]
+    told = f"timecode {shown} is not of the form HH:MM:SS:FF and is left out"
+    burnt = [rung.profile for rung in pictures if rung.video and rung.video.burnt_in_timecode]
+    if burnt:
+        told += f"; the time since the first picture is burnt into {', '.join(burnt)}"
+    return told
 
 
 def _without_dropped(number: int, rate: int) -> int:

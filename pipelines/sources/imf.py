@@ -180,6 +180,8 @@ def read_composition(root: Element) -> Composition:
         raise UnsupportedMedia("the composition has no picture: upload its sound as it is")
     rate = _rate(_optional(root, "EditRate"))
     timecode = _timecode(root, rate) if rate else None
+    if rate and timecode is None and (address := _start_address(root)):
+        left_out[f"the composition's start timecode, {address!r:.40}"] = None
     return Composition(tuple(tracks), frames, tuple(left_out), rate, timecode)
 
 
@@ -193,8 +195,7 @@ def _rate(said: str | None) -> Fraction | None:
 
 def _timecode(root: Element, rate: Fraction) -> str | None:
     """Its start address (SMPTE ST 2067-3), which is counted at a rate of its own."""
-    stated = next(_all(root, "CompositionTimecode"), None)
-    address = _optional(stated, "TimecodeStartAddress") if stated is not None else None
+    stated, address = next(_all(root, "CompositionTimecode"), None), _start_address(root)
     if stated is None or address is None:
         return None
     if _optional(stated, "TimecodeDropFrame") in ("1", "true"):
@@ -202,6 +203,11 @@ def _timecode(root: Element, rate: Fraction) -> str | None:
     counted = Fraction(_number(stated, "TimecodeRate", round(rate)) or round(rate))
     start = timecode_at(address, counted, rate)
     return str(start) if start else None
+
+
+def _start_address(root: Element) -> str | None:
+    stated = next(_all(root, "CompositionTimecode"), None)
+    return _optional(stated, "TimecodeStartAddress") if stated is not None else None
 
 
 def _edit_units(resource: Element) -> int:

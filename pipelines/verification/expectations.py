@@ -12,7 +12,7 @@ import numpy as np
 from pipelines.colour.static_metadata import as_coded, container_holds, held, stream_holds
 from pipelines.encoding.encoders import STARTS
 from pipelines.encoding.join import SERVICE
-from pipelines.encoding.timecode import rung_timecode
+from pipelines.encoding.timecode import counted, rung_timecode
 from pipelines.encoding.vbv import buffer_of, played
 from pipelines.languages import in_file
 from pipelines.media import Colour, Hdr10
@@ -53,7 +53,7 @@ def signalling_faults(rung: Rung, reading: Reading, plan: Plan) -> list[str]:
     """Disagreements in what the file says: codec, raster, colour, levels, tracks, timecode."""
     faults = [f"there is a {kind} track, none is planned" for kind in reading.others]
     timecode = rung_timecode(plan, rung)
-    if reading.timecode != timecode:
+    if counted(reading.timecode) != counted(timecode):
         faults.append(f"timecode is {reading.timecode}, {timecode} planned")
     if rung.video is not None and reading.picture is None:
         faults.append("there is no picture track")

@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 import numpy as np
 import pytest
 
 from pipelines.errors import IncompleteSource, UnsupportedMedia
 from pipelines.progress import finish
+from pipelines.sources.imf import read_composition
 from pipelines.sources.many_files import is_many_files, parts_of
 from pipelines.sources.probe import probe
 from pipelines.sources.wrap import wrap
@@ -55,6 +57,16 @@ def test_a_composition_becomes_one_file_frame_for_frame(whole: Path, tmp_path: P
     assert (track.codec, track.duration_s) == ("pcm_s24le", Fraction(16, 24))
     expected = [decoded("-i", whole / "v0.mxf")[2:8], decoded("-i", whole / "v1.mxf")]
     assert np.array_equal(decoded("-i", made.path), np.concatenate(expected))
+
+
+def test_a_start_timecode_that_is_not_understood_is_named(tmp_path: Path) -> None:
+    """And is no zero, which would pass for the composition's own."""
+    pictures = imf_package.sequence("MainImageSequence", imf_package.resource("v1.mxf", 0, 4, 3))
+    name = imf_package.composition(tmp_path, "CPL.xml", pictures)
+    text = (tmp_path / name).read_text().replace(imf_package.START, "ten")
+    composition = read_composition(fromstring(text))
+    assert composition.timecode is None
+    assert composition.left_out == ("the composition's start timecode, 'ten'",)
 
 
 def test_a_composition_may_be_named_by_its_file(package: Path) -> None:

@@ -19,6 +19,7 @@ from pipelines.progress import finish
 from pipelines.running.cache_files import timecode_font_file
 from pipelines.sources.probe import probe
 from pipelines.sources.probe_child import gop_timecode, st12_timecode
+from pipelines.verification.expectations import signalling_faults
 from pipelines.verification.readback import read_back
 from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RUNG, VIDEO
@@ -43,6 +44,11 @@ X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
         (NTSC, "10:01:00;02", NTSC_60, "10:01:00;04"),
         (Fraction(30), "10:01:00;02", Fraction(30), "10:01:00:02"),
         (Fraction(25), "10:01:00;02", Fraction(25), "10:01:00:02"),
+        (NTSC, "10;01;00;02", NTSC, "10:01:00;02"),
+        (Fraction(25), "1:02:03:04", Fraction(25), "01:02:03:04"),
+        (Fraction(120), "01:02:03:104", Fraction(60), "01:02:03:52"),
+        (Fraction(120), "01:02:03:104", Fraction(120), "01:02:03:104"),
+        (Fraction(50), "01:02:03:04", Fraction(120), "01:02:03:009"),
     ],
 )
 def test_a_rung_counts_at_its_own_rate(
@@ -65,6 +71,7 @@ def test_a_rung_counts_at_its_own_rate(
         ("10:00:00:00", Fraction(25, 2), 1, None),
         ("10:00:00:00", None, 1, None),
         (None, Fraction(25), 1, None),
+        ("01:00:00", Fraction(25), 1, None),
     ],
 )
 def test_a_picture_of_the_source_has_a_timecode_where_the_source_has_one(
@@ -84,6 +91,28 @@ def test_the_plan_says_where_the_timecode_goes() -> None:
         "timecode 10:00:00:24: 10:00:00:24 in hd-avc-sdr; 10:00:00:12 in mobile-720p; "
         "left out of hd-avc-sdr-ts"
     )
+
+
+@pytest.mark.parametrize("said", ["01:00:00", "01:02:03:04.1", "10h", "01:60:00:00"])
+def test_a_timecode_that_is_not_understood_is_left_out_and_said(said: str) -> None:
+    """Zero would pass for the source's own; MXF, which always has one, begins at it."""
+    info, seen = described(HD, timecode=said)
+    names = ("hd-avc-sdr", "review-proxy", "mezz4k-xavc300")
+    made = plan(info, seen, [profile(name) for name in names])
+    assert [rung_timecode(made, rung) for rung in made.rungs[:2]] == [None, None]
+    mxf = replace(RUNG, container="mxf")
+    assert rung_timecode(made, mxf) == "00:00:00:00"
+    assert made.decisions[-1] == (
+        f"timecode {said} is not of the form HH:MM:SS:FF and is left out; the time since the first "
+        "picture is burnt into review-proxy"
+    )
+
+
+def test_only_what_can_be_read_of_it_is_said() -> None:
+    """A tag may be anybody's text."""
+    info, seen = described(HD, timecode="10\n\x1b[31m" + "x" * 100)
+    (told,) = plan(info, seen, [profile("mobile-540p")]).decisions[-1:]
+    assert told == f"timecode 10[31m{'x' * 34} is not of the form HH:MM:SS:FF and is left out"
 
 
 def test_headers_of_groups_and_sei_are_read_as_the_standards_have_them() -> None:
@@ -123,6 +152,31 @@ def test_a_drop_frame_timecode_is_found_and_kept(
     other = replace(made, source_timecode="10:01:00:04")
     with pytest.raises(VerificationFailed, match="timecode is 10:01:00;04, 10:01:00:04 planned"):
         verified(files["mobile-540p"], made.rung("mobile-540p"), other, source)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(("said", "kept"), [("1:02:03:04", "01:02:03:04"), ("01:02:03:04.1", None)])
+def test_a_tag_is_kept_where_it_is_a_timecode(said: str, kept: str | None, tmp_path: Path) -> None:
+    """Matroska's holds any text; of what is none nothing is drawn that looks like one."""
+    source = tmp_path / "a.mkv"
+    call("-f", "lavfi", "-i", PICTURE.format(25), *X264, "-metadata", f"timecode={said}", source)
+    assert probe(source).timecode == said
+    _, files = made_of(source, tmp_path, [profile("review-proxy"), profile("archive-ffv1")])
+    assert [finish(read_back(path)).timecode for path in files.values()] == [kept, kept]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(("rate", "said"), [(120, "01:02:03:104"), (10, "01:02:03:04")])
+def test_files_of_unusual_rates_count_in_other_digits(rate: int, said: str, tmp_path: Path) -> None:
+    """Of MP4 three or one are read where two were meant."""
+    made = replace(handmade.plan_at(Fraction(rate)), source_timecode=said)
+    (rung,) = made.rungs
+    rung = replace(rung, audio=())
+    source = handmade.make_source(tmp_path, Fraction(rate))
+    out = tmp_path / "out.mp4"
+    finish(join(rung, handmade.encode_parts(source, tmp_path, X264, (0,), "mp4"), [], out, made))
+    faults = signalling_faults(rung, finish(read_back(out)), made)
+    assert [fault for fault in faults if "timecode" in fault] == []
 
 
 @pytest.mark.media
