@@ -16,6 +16,7 @@ import av
 from pipelines import languages
 from pipelines.colour import colour_codes
 from pipelines.colour.chroma_siting import CODED, USUAL
+from pipelines.encoding.timecode import picture_timecode
 from pipelines.errors import (
     EmptyFile,
     LimitExceeded,
@@ -120,7 +121,7 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
         duration_s=_fraction(found["duration_s"]),
         video=video,
         audio=audio,
-        timecode=found["timecode"],
+        timecode=_timecode(found),
         sandbox=active(),
         notes=_notes(found),
         left_out=(*found["left_out"], *nameless, *unreadable),
@@ -130,6 +131,13 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
     )
     chosen = with_choice(info, programme)
     return replace(chosen, start_s=_start_s(found, (*chosen.video[:1], *chosen.audio)))
+
+
+def _timecode(found: Mapping[str, Any]) -> str | None:
+    """Of the first picture that is shown, which may stand behind others in its group."""
+    said: str | None = found["timecode"]
+    rate, later = Fraction(found["counted_at"]), found["frames_later"]
+    return picture_timecode(said, rate, later) if later else said
 
 
 def _start_s(found: Mapping[str, Any], tracks: Sequence[VideoTrack | AudioTrack]) -> Fraction:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import av
 from av.container import InputContainer
@@ -45,6 +45,8 @@ _CAPTION_PACKETS, _CAPTION_BYTES = 250, 64 << 20  # [P] some seconds
 _PLACES = 16  # [P] of a programme, besides its beginning: a leader has no captions
 _PLACE_PACKETS, _PLACE_BYTES = 100, 16 << 20
 _SEQUENCE, _MOST_SHAPES = b"\0\0\1\xb3", 100
+_GROUP, _CODED_PICTURE = b"\0\0\1\xb8", b"\0\0\1\0"
+_HAS_GROUPS = ("mpeg1video", "mpeg2video")
 _RATIONALS = 10  # AVMasteringDisplayMetadata: primaries 3×2, white 2, minimum, maximum
 
 
@@ -273,7 +275,7 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
         else _text(Fraction(container.duration, av.time_base)),
         "streams": len(container.streams),
         "last_byte": _last_byte(container),
-        "timecode": _timecode(container) or _timecode_of(decodable[:1], frames),
+        **_start_timecode(container, decodable[:1], frames),
         "video": [_picture(s, frames.get(s.index), captions.get(s.index, set())) for s in pictures],
         "audio": [_sound(s) for s in container.streams.audio],
         "subtitles": [_subtitle(s) for s in container.streams.subtitles if s.codec_context],
@@ -291,13 +293,22 @@ def _pixels(stream: Any) -> int:
     return 0 if context is None else int(context.width * context.height)
 
 
-def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, tuple[Any, int]]:
-    """The first picture of each stream, decoded on one thread to keep memory small; and, of a DPX,
-    what its header calls its light.
+class _First(NamedTuple):
+    """A stream's first picture that decodes; of a DPX, what its header calls its light; and of
+    MPEG-2 the timecode in the header of its group (25 bits), and its place in that.
     """
+
+    frame: Any
+    dpx_transfer: int
+    group: tuple[int, int] | None
+
+
+def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, _First]:
+    """Decoded on one thread to keep memory small."""
     for stream in streams:
         stream.codec_context.thread_count = 1
-    found: dict[int, tuple[Any, int]] = {}
+    groups = {s.index: _Groups() for s in streams if _codec(s) in _HAS_GROUPS}
+    found: dict[int, _First] = {}
     if not streams:
         return found
     size = 0
@@ -305,9 +316,44 @@ def _first_frames(container: InputContainer, streams: list[Any]) -> dict[int, tu
         size += packet.size
         if len(found) == len(streams) or count > _MAX_PACKETS or size > _MAX_PACKET_BYTES:
             break
-        if packet.stream.index not in found and (frames := _decoded(packet)):
-            found[packet.stream.index] = (frames[0], _dpx_transfer(packet))
+        index = packet.stream.index
+        if index in found:
+            continue
+        if index in groups:
+            groups[index].note(packet)
+        if frames := _decoded(packet):
+            group = groups[index].of(frames[0]) if index in groups else None
+            found[index] = _First(frames[0], _dpx_transfer(packet), group)
     return found
+
+
+class _Groups:
+    """Coded pictures in the order in which they come: time stamp, type, and the group and place in
+    it (ISO/IEC 13818-2, 6.3.8 and 6.3.9).
+
+    Decoders are a picture late, and say with one what the header of the next group has told them.
+    """
+
+    def __init__(self) -> None:
+        self._group: int | None = None
+        self._pictures: list[tuple[int | None, int, tuple[int, int] | None]] = []
+
+    def note(self, packet: Any) -> None:
+        coded = bytes(packet) if packet.size else b""
+        before, _, picture = coded.partition(_CODED_PICTURE)
+        header = before.rpartition(_GROUP)
+        if header[1] and len(header[2]) >= 4:
+            self._group = int.from_bytes(header[2][:4], "big") >> 7
+        if len(picture) >= 2:
+            bits = int.from_bytes(picture[:2], "big")
+            place = None if self._group is None else (self._group, bits >> 6)
+            self._pictures.append((packet.pts, bits >> 3 & 7, place))
+
+    def of(self, frame: Any) -> tuple[int, int] | None:
+        """By its time stamp, or else the first of its type (I, P and B are 1, 2 and 3)."""
+        timed = [place for pts, _, place in self._pictures if pts is not None and pts == frame.pts]
+        alike = [place for _, kind, place in self._pictures if kind == int(frame.pict_type)]
+        return next(iter([*timed, *alike]), None)
 
 
 def _dpx_transfer(packet: Any) -> int:
@@ -381,9 +427,9 @@ def _triplets(coded: bytes, mark: bytes) -> list[bytes]:
     return [one for one in found if len(one) == 3 and one[0] & _CC_VALID]
 
 
-def _picture(stream: Any, first: tuple[Any, int] | None, captions: set[str]) -> dict[str, Any]:
+def _picture(stream: Any, first: _First | None, captions: set[str]) -> dict[str, Any]:
     context = stream.codec_context
-    frame, dpx_transfer = first or (None, 0)
+    frame, dpx_transfer = (first.frame, first.dpx_transfer) if first else (None, 0)
     common = {
         "index": stream.index,
         "id": stream.id,
@@ -584,24 +630,28 @@ def _timecode(container: InputContainer) -> str | None:
     return next((place["timecode"] for place in named if place.get("timecode")), None)
 
 
-def _timecode_of(streams: list[Any], frames: Mapping[int, tuple[Any, int]]) -> str | None:
-    """What the first picture itself says; zero is what encoders write that know none."""
-    if not streams or streams[0].index not in frames:
-        return None
-    frame, _ = frames[streams[0].index]
-    held = {data.type: bytes(data) for data in frame.side_data}
-    rate = streams[0].average_rate or Fraction(25)
-    said = gop_timecode(held.get(Type.GOP_TIMECODE)) or st12_timecode(
-        held.get(Type.S12M_TIMECODE), rate
-    )
-    return said if said and re.search("[1-9]", said) else None
+def _start_timecode(
+    container: InputContainer, streams: list[Any], frames: Mapping[int, _First]
+) -> dict[str, Any]:
+    """What the container says, or else the first picture itself, which may be some frames later
+    than what its group says, counted at the rate of its sequence. Zero is what encoders write that
+    know none.
+    """
+    said, later, rate = _timecode(container), 0, Fraction(25)
+    if said is None and streams and streams[0].index in frames:
+        first = frames[streams[0].index]
+        held = {data.type: bytes(data) for data in first.frame.side_data}
+        rate = streams[0].average_rate or rate
+        said = st12_timecode(held.get(Type.S12M_TIMECODE), rate)
+        if first.group:
+            said, later = gop_timecode(first.group[0]), first.group[1]
+            rate = streams[0].codec_context.framerate or rate
+        said = said if said and re.search("[1-9]", said) else None
+    return {"timecode": said, "frames_later": later, "counted_at": _text(rate)}
 
 
-def gop_timecode(raw: bytes | None) -> str | None:
-    """The 25 bits of a group of pictures header (ISO/IEC 13818-2, 6.3.8)."""
-    if raw is None or len(raw) < 4:
-        return None
-    (bits,) = struct.unpack_from("=I", raw)
+def gop_timecode(bits: int) -> str:
+    """Of the 25 bits of a group of pictures header (ISO/IEC 13818-2, 6.3.8)."""
     hour, minute, second = bits >> 19 & 31, bits >> 13 & 63, bits >> 6 & 63
     return f"{hour:02}:{minute:02}:{second:02}{';' if bits >> 24 & 1 else ':'}{bits & 63:02}"
 

@@ -117,7 +117,7 @@ def test_only_what_can_be_read_of_it_is_said() -> None:
 
 def test_headers_of_groups_and_sei_are_read_as_the_standards_have_them() -> None:
     """Drop-frame flags too; at 50 and 60 a bit tells the frames of one number apart."""
-    assert gop_timecode(bytes.fromhex("04305001")) == "10:01:00;04"
+    assert gop_timecode(0x01503004) == "10:01:00;04"
     fields = 0x10 | 0x01 << 8 | 0x59 << 16 | 0x12 << 24
     words = (1).to_bytes(4, "little")
     assert st12_timecode(words + fields.to_bytes(4, "little"), Fraction(25)) == "10:01:59:12"
@@ -203,6 +203,49 @@ def test_an_encoder_that_knows_no_timecode_says_zero(tmp_path: Path) -> None:
     source = tmp_path / "a.ts"
     call("-f", "lavfi", "-i", PICTURE.format(25), "-c:v", "mpeg2video", source)
     assert probe(source).timecode is None
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(("start", "said"), [("10:00:00:00", "10:00:00:00"), (None, None)])
+@pytest.mark.parametrize("name", ["a.ts", "a.m2v"])
+def test_the_first_picture_of_many_groups_is_the_one_asked(
+    name: str, start: str | None, said: str | None, tmp_path: Path
+) -> None:
+    """Where each picture is a group, decoders have read the next header when the first comes out,
+    which would also make a frame of the zeros of those who know no timecode.
+    """
+    source = tmp_path / name
+    stated = ("-timecode", start) if start else ()
+    intra = ("-c:v", "mpeg2video", "-g", "1", "-b:v", "4M")
+    call("-f", "lavfi", "-i", PICTURE.format(25), *intra, *stated, source)
+    assert probe(source).timecode == said
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("name", ["cut.ts", "cut.m2v"])
+@pytest.mark.parametrize(
+    ("rate", "start", "said"),
+    [
+        (Fraction(25), "10:00:00:00", "10:00:00:12"),
+        (NTSC, "10:00:59;18", "10:01:00;02"),
+        (Fraction(25), None, "00:00:00:12"),
+    ],
+)
+def test_a_cut_at_a_group_begins_with_its_first_whole_picture(
+    name: str, rate: Fraction, start: str | None, said: str, tmp_path: Path
+) -> None:
+    """The two before it need the group that has been cut off, and its header counts from them."""
+    whole, bare, cut = tmp_path / "whole.m2v", tmp_path / "bare.m2v", tmp_path / name
+    stated = ("-timecode", start) if start else ()
+    coded = ("-c:v", "mpeg2video", "-g", "12", "-bf", "2", "-sc_threshold", "1000000000")
+    call("-f", "lavfi", "-i", PICTURE.format(rate), *coded, *stated, whole)
+    stream, sequence, group = whole.read_bytes(), b"\0\0\1\xb3", b"\0\0\1\xb8"
+    second = stream.index(group, stream.index(group) + 4)
+    bare.write_bytes(stream[stream.rindex(sequence, 0, second) :])
+    call("-fflags", "+genpts", "-r", str(rate), "-i", bare, "-c", "copy", cut)
+    first, twelfth = luma(cut, 320, 180)[0], luma(whole, 320, 180)[12]
+    assert np.array_equal(first, twelfth)
+    assert probe(cut).timecode == said
 
 
 @pytest.mark.media
