@@ -59,6 +59,11 @@ def with_loudness(
     return track if found is None else _as_measured(track, goal, *found)
 
 
+def as_measured(track: AudioPlan, lkfs: float | None, peak_dbtp: float | None) -> AudioPlan:
+    """The same track, of which nobody knew this before it was encoded as it is."""
+    return _as_measured(track, _goal(track), lkfs, peak_dbtp)
+
+
 def _silent(inspection: Inspection) -> set[int]:
     """The tracks without anything above BS.1770's gate. Of one with data on some of its channels
     the inspection tells no loudness, and of the mix of the others it does.
@@ -184,6 +189,7 @@ class Settling:
         self._track = track
         self._known = goal.gain_db is not None
         self._seeking = goal.kept is None
+        self._least_lkfs = goal.least_lkfs
         self._before: tuple[Level, float] | None = None
         self.level = Level(goal.gain_db or 0.0, ceiling_dbtp(track) if goal.limited else None)
 
@@ -193,6 +199,8 @@ class Settling:
         if not self._known:  # a mix that nobody had measured, encoded as it is
             self._known = True
             self.level = level_for(self._track, lkfs, peak_dbtp)
+            self._seeking = _why_kept(self._track, lkfs, peak_dbtp) is None
+            self._least_lkfs = _least_lkfs(self._track, lkfs, peak_dbtp)
         else:
             self.level = self._corrected(lkfs, peak_dbtp)
         if lkfs is not None:
@@ -205,10 +213,10 @@ class Settling:
             assert self._before is not None, "a gain is in vain against an earlier one"
             self._seeking = False
             return replace(level, gain_db=self._before[0].gain_db)
-        off_db = goal.target_lkfs - lkfs if self._seeking and lkfs is not None else 0.0
+        peak = goal.max_true_peak_dbtp if peak_dbtp is None else peak_dbtp
+        off_db = self._off_db(lkfs, peak)
         if abs(off_db) <= goal.tolerance_lu * _CORRECTED_SHARE:
             off_db = 0.0
-        peak = goal.max_true_peak_dbtp if peak_dbtp is None else peak_dbtp
         over_db = peak - goal.max_true_peak_dbtp
         gain_db, ceiling = level.gain_db + off_db, level.ceiling_dbtp
         if ceiling is not None and over_db > 0:
@@ -218,6 +226,19 @@ class Settling:
                 return Level(gain_db, ceiling_dbtp(self._track))
             return Level(gain_db - over_db - _BELOW_DB)
         return Level(gain_db, ceiling)
+
+    def _off_db(self, lkfs: float | None, peak_dbtp: float) -> float:
+        """To the target, or to what the peaks of the mix allow as far as those of the encode do: a
+        codec takes the highest tones of a click away, and with them both.
+        """
+        if lkfs is None:
+            return 0.0
+        if self._seeking:
+            return _goal(self._track).target_lkfs - lkfs
+        if self._least_lkfs is None:
+            return 0.0
+        room_db = ceiling_dbtp(self._track) - peak_dbtp
+        return max(0.0, min(self._least_lkfs - lkfs, room_db))
 
     def _in_vain(self, lkfs: float | None) -> bool:
         if self._before is None or lkfs is None or not self._seeking:

@@ -8,12 +8,12 @@ what came out is measured, and encoded again with another level where a codec mo
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.media import Loudness
-from pipelines.planning.plan import Plan
-from pipelines.planning.plan_loudness import Settling
+from pipelines.planning.plan import AudioPlan, Plan
+from pipelines.planning.plan_loudness import Level, Settling
 from pipelines.progress import Progress, part
 from pipelines.running.run import run
 from pipelines.running.tool_output import LogTail
@@ -65,6 +65,23 @@ def encode_audio(source: Path, plan: Plan, folder: Path) -> Generator[Progress, 
         if not any(again):
             break
     return EncodedAudio(files, finished.argv)
+
+
+def measure_as_it_is(
+    source: Path, plan: Plan, track: AudioPlan, folder: Path
+) -> Generator[Progress, None, Loudness]:
+    """Loudness and true peak of one mix before anything was done to it, by a first encode."""
+    source, folder = source.resolve(), folder.resolve()
+    alone = replace(plan, rungs=(replace(plan.rungs[0], video=None, audio=(track,), subtitles=()),))
+    encoding = run(
+        compose_audio(source, alone, folder, {track.key: Level()}),
+        readable=[source],
+        writable=[folder],
+        total_s=float(plan.duration_s),
+    )
+    yield from part(encoding, 0.0, 0.8, "encoding the sound")
+    measuring = _measure(audio_files(alone, folder), alone)
+    return (yield from part(measuring, 0.8, 1.0, "measuring the sound"))[track.key]
 
 
 def _measure(

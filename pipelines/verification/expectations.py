@@ -147,6 +147,16 @@ def _loudness_faults(planned: AudioPlan, found: DecodedSound, lost_lu: float) ->
         yield f"true peak is {peak:.2f} dBTP, at most {goal.max_true_peak_dbtp:g} planned"
 
 
+def off_target(planned: AudioPlan, lkfs: float | None) -> bool:
+    """Whether a track that was measured when it was encoded is not as loud as its profile wants it,
+    as its peaks, or how quiet it is, may not allow.
+    """
+    goal = planned.loudness
+    if goal is None or planned.copied or goal.gain_db is not None or lkfs is None:
+        return False
+    return abs(lkfs - goal.target_lkfs) > goal.tolerance_lu
+
+
 def _transport_faults(rung: Rung, reading: Reading) -> Iterator[str]:
     """A receiver finds streams by their types, and runs dry or over where times do not hold."""
     if rung.container != "ts":

@@ -22,12 +22,14 @@ from pipelines.facts import AudioFacts, Measurement, RenditionFacts, Verified
 from pipelines.fixity import digest
 from pipelines.inspection.thumbs import Pictures, Thumbs, part_of, picture_places, source_pictures
 from pipelines.media import Colour
+from pipelines.planning.plan_loudness import as_measured
 from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.progress import Progress, part
+from pipelines.sound.audio import measure_as_it_is
 from pipelines.sound.sound_levels import EXACT_DB, LOSSY_DB, Levels, gain_between, level_faults
 from pipelines.verification.copied_sound import copied_sound
 from pipelines.verification.decoded import Decoded, DecodedSound, Track, decode
-from pipelines.verification.expectations import decoding_faults, signalling_faults
+from pipelines.verification.expectations import decoding_faults, off_target, signalling_faults
 from pipelines.verification.lossless import LosslessHashes, prove
 from pipelines.verification.picture_sync import Known, misplaced, rung_frames
 from pipelines.verification.readback import Reading, read_back
@@ -73,7 +75,9 @@ def verify(
         raise
     except (ToolFailed, MediaError, BadTransport) as error:
         raise VerificationFailed(f"{rung.profile} cannot be read back: {_said(error)}") from error
-    faults = [*signalling_faults(rung, reading, plan), *decoding_faults(rung, plan, decoded)]
+    with TemporaryDirectory(prefix="sound-", dir=path.parent) as folder:
+        bound = yield from _bounded(rung, plan, source, decoded.sounds, Path(folder))
+    faults = [*signalling_faults(rung, reading, plan), *decoding_faults(bound, plan, decoded)]
     if not faults:  # a file of another shape has no places to compare
         looking = _source_faults(rung, plan, source, thumbs, decoded, spans)
         faults = yield from part(looking, 0.6, 0.7, "comparing with the source")
@@ -140,6 +144,22 @@ def _decode(
             *(seams, plan.source_whole, hashed if whole else None),
         )
     )
+
+
+def _bounded(
+    rung: Rung, plan: Plan, source: Path, sounds: Sequence[DecodedSound], folder: Path
+) -> Generator[Progress, None, Rung]:
+    """The rung with what its peaks allow of tracks that nobody had measured before their encode.
+
+    The source's mix is measured as that encode measured it, and only where it misses its target.
+    """
+    tracks = list(rung.audio)
+    for position, (planned, sound) in enumerate(zip(rung.audio, sounds, strict=False)):
+        if off_target(planned, sound.loudness_lkfs):
+            measuring = measure_as_it_is(source, plan, planned, folder)
+            heard = yield from part(measuring, 0.6, 0.6, "measuring the source's sound")
+            tracks[position] = as_measured(planned, heard.integrated_lkfs, heard.true_peak_dbtp)
+    return replace(rung, audio=tuple(tracks))
 
 
 def _track(position: int, channels: int, planned: AudioPlan) -> Track:

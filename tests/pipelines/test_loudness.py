@@ -266,6 +266,81 @@ def test_a_mix_that_only_a_profile_asks_for_is_measured_when_it_is_encoded(tmp_p
     assert facts.loudness_lkfs == pytest.approx(-24, abs=0.3)
 
 
+def beside_picture(folder: Path, sound: NDArray[np.float64], seconds: float) -> Path:
+    """Sound that outlasts its picture, so that nobody knows its loudness before it is encoded."""
+    heard, out = wav(folder / "long.wav", [sound] * 2), folder / "long.mkv"
+    picture = ("-f", "lavfi", "-i", f"testsrc2=s=320x180:r=25:d={seconds}")
+    call(*picture, "-i", heard, "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "copy", out)
+    return out
+
+
+def metronome(seconds: int, decay_s: float, hertz: float) -> NDArray[np.float64]:
+    """Two ticks a second and nothing between them."""
+    times = np.arange(round(0.03 * RATE)) / RATE
+    tick = 0.9 * np.exp(-times / decay_s) * np.sin(2 * np.pi * hertz * times)
+    sound = np.zeros(seconds * RATE)
+    for at in range(0, len(sound), RATE // 2):
+        sound[at : at + len(tick)] += tick
+    return sound
+
+
+def single_samples(seconds: int) -> NDArray[np.float64]:
+    sound = np.zeros(seconds * RATE)
+    sound[:: round(0.7 * RATE)] = 0.9
+    return sound
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("codec", ["aac", "ac3"])
+@pytest.mark.parametrize(
+    ("sound", "least"),
+    [
+        (metronome(10, 0.0005, 4000), -29.9),
+        (single_samples(10), -40.0),
+        (tone(-58, 997, 10), -58.5),
+    ],
+    ids=["swallowed", "kept", "room"],
+)
+def test_what_is_measured_when_it_is_encoded_has_the_same_bounds(
+    codec: AudioCodec, sound: NDArray[np.float64], least: float, tmp_path: Path
+) -> None:
+    """A limiter that swallows the gain, peaks that would have to be limited by more than 6 dB, and
+    a room: as quiet as they may be where the inspection has measured them, and no quieter.
+    """
+    source = beside_picture(tmp_path, sound, 8)
+    resolved, rung, out = made(source, tmp_path, recipe(codec))
+    goal = rung.audio[0].loudness
+    assert goal is not None
+    assert goal.gain_db is None
+    (facts,) = verified(out, rung, resolved, source).facts.audio
+    assert facts.loudness_lkfs is not None
+    assert least < facts.loudness_lkfs < least + 4
+    if least < -50:  # of a room nothing is asked
+        return
+    quieter = tmp_path / "quieter.mkv"
+    coded = ("-af", "volume=-9dB", "-c:a", codec, "-b:a", "192k", "-fflags", "+bitexact")
+    call("-i", out, *coded, quieter)
+    with pytest.raises(VerificationFailed, match=r"loudness is -.* LKFS, -24 ± 0.5 planned"):
+        verified(quieter, rung, resolved, source)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("codec", ["aac", "opus", "ac3", "eac3", "pcm"])
+def test_what_a_codec_takes_of_clicks_is_made_up_for(codec: AudioCodec, tmp_path: Path) -> None:
+    """Of single samples the highest tones are lost, loudness and peak with them: as loud as the
+    plan says that their peaks allow they come out all the same.
+    """
+    source = wav(tmp_path / "single.wav", [single_samples(8)] * 2)
+    resolved, rung, out = made(source, tmp_path, recipe(codec))
+    goal = rung.audio[0].loudness
+    assert goal is not None
+    assert goal.kept == "its peaks would have to be limited by more than 6 dB"
+    (facts,) = verified(out, rung, resolved, source).facts.audio
+    assert goal.least_lkfs is not None
+    assert facts.loudness_lkfs == pytest.approx(goal.least_lkfs, abs=0.5)
+    assert (facts.true_peak_dbtp or 0) <= -1
+
+
 @pytest.mark.media
 def test_a_rendition_off_its_loudness_is_refused(tmp_path: Path) -> None:
     """Encoded as it was, and verified against a plan that brings it to -24 LKFS."""
@@ -331,6 +406,19 @@ def test_a_gain_that_the_limiter_swallows_is_given_up() -> None:
     assert settling.heard(-25.9, -1.2)
     assert settling.level.gain_db == pytest.approx(4.0)
     assert not settling.heard(-26.0, -1.2)
+
+
+def test_what_its_first_encode_tells_is_not_sought_any_more() -> None:
+    """Of a mix that nobody had measured: its peaks allow 5 dB of 20, and its codec not all."""
+    track = pure(Loudness(0, -28.0, 8.0, -4.0))
+    assert track.loudness is not None
+    goal = replace(track.loudness, source_lkfs=None, gain_db=None, limited=False)
+    settling = Settling(replace(track, loudness=goal))
+    assert settling.heard(-44.0, -6.5)
+    assert settling.level == Level(5.0)
+    assert settling.heard(-39.5, 0.4)
+    assert settling.level == Level(pytest.approx(3.5))
+    assert not settling.heard(-41.0, -1.1)
 
 
 @pytest.mark.media
