@@ -234,6 +234,7 @@ def test_no_media_is_opened_in_the_worker_itself() -> None:
     assert opening == {
         *confined,
         "pipelines/encoding/cut_child.py",
+        "pipelines/subtitles/letters_child.py",
         "pipelines/sources/written_packets.py",
         "pipelines/profiles/vivid_sample.py",
     }
