@@ -127,12 +127,12 @@ def why_no_parts(
     try:
         yield from part(cut(source, plan, chunk, path), 0.0, 0.5, "reading the source")
         lead_s = _lead_s(path)
-        length_s = (middle.end_frame - middle.start_frame) / (plan.frame_rate or 1)
+        length_s = middle.frames / (plan.frame_rate or 1)
         if lead_s > max(_LEAD_S, _LEAD * length_s):
             return f"key frames are so rare that {float(lead_s):.0f} s are decoded before a chunk"
         looking = run(compose_look(path, plan, chunk, seen), readable=[path], writable=[folder])
         yield from part(looking, 0.5, 1.0, "looking at a part")
-        _refuse_other_count(seen, chunk.end_frame - chunk.start_frame)
+        _refuse_other_count(seen, chunk.frames)
     except (ToolKilled, ToolStalled):
         raise
     except (ToolFailed, MediaError, CutFailed) as error:

@@ -51,7 +51,7 @@ def _only(plan: Plan, profiles: tuple[str, ...]) -> Plan:
 def _groups(
     plan: Plan, source: VideoTrack, cores: int, limit_bytes: int
 ) -> Iterator[tuple[str, ...]]:
-    longest = max(plan.chunks, key=lambda chunk: chunk.end_frame - chunk.start_frame)
+    longest = max(plan.chunks, key=lambda chunk: chunk.frames)
     group: tuple[str, ...] = ()
     for same in _pictures(plan):
         more = (*group, *same)

@@ -33,6 +33,10 @@ class Chunk:
     start_frame: int
     end_frame: int
 
+    @property
+    def frames(self) -> int:
+        return self.end_frame - self.start_frame
+
 
 @dataclass(frozen=True, slots=True)
 class VideoPlan:
@@ -270,6 +274,9 @@ class Findings:
     probes: tuple[Probe, ...] = ()
     seconds: float = 0.0
     limited: str | None = None
+
+    def probes_of(self, profile: str) -> tuple[Probe, ...]:
+        return tuple(probe for probe in self.probes if probe.profile == profile)
 
 
 _NOTHING_FOUND = Findings()

@@ -70,7 +70,7 @@ def predict(plan: Plan, info: MediaInfo, inspection: Inspection, cores: int) -> 
 
 def _memory_bytes(plan: Plan, info: MediaInfo, picture: VideoTrack, cores: int) -> int:
     """Of inspecting, of encoding the longest chunk of each group of rungs, and of scoring."""
-    longest = max(plan.chunks, key=lambda chunk: chunk.end_frame - chunk.start_frame)
+    longest = max(plan.chunks, key=lambda chunk: chunk.frames)
     encodes = [encode_bytes(picture, group, longest, cores) for group in groups_of(plan)]
     together = measured_together(plan.rungs, info)
     scores = [together_bytes(group, picture, cores) for group in together]

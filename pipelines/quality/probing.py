@@ -13,8 +13,8 @@ from pipelines.media import MediaInfo
 from pipelines.planning.plan_types import Chunk, Plan, Probe
 from pipelines.progress import Progress
 from pipelines.quality.comparison import Comparison, Pair, Window, compose, taps_of
+from pipelines.quality.quality_target import crf_of
 from pipelines.quality.reference import reference_of
-from pipelines.quality.sampling import crf_of
 from pipelines.quality.scores import measurement
 from pipelines.running.run import run
 from pipelines.sources.written_packets import picture_packets
@@ -84,5 +84,6 @@ def _metric_of(made: Plan) -> str:
 
 def _as_part(made: Plan, stretch: Chunk) -> Plan:
     """As if the stretch were a source of its own: as `cut` leaves it."""
-    frames = stretch.end_frame - stretch.start_frame
-    return replace(made, frames=frames, video_track=0, first_picture_s=Fraction(PART_STARTS_S))
+    return replace(
+        made, frames=stretch.frames, video_track=0, first_picture_s=Fraction(PART_STARTS_S)
+    )

@@ -52,12 +52,12 @@ def materials(inspection: Inspection) -> tuple[Material, ...]:
     if not shots or any(shot.coded_bytes is None for shot in shots):
         return ()
     frames = sum(shot.end_frame - shot.start_frame for shot in shots)
-    return tuple(material_of(shot, frames) for shot in shots)
+    return tuple(_material(shot, shot.end_frame - shot.start_frame, frames) for shot in shots)
 
 
 def materials_within(inspection: Inspection, chunks: Sequence[Chunk]) -> tuple[Material, ...]:
     """Of each shot that these chunks show, by its share of them."""
-    frames = sum(chunk.end_frame - chunk.start_frame for chunk in chunks)
+    frames = sum(chunk.frames for chunk in chunks)
     found = []
     for shot in inspection.shots:
         shown = sum(
@@ -65,14 +65,13 @@ def materials_within(inspection: Inspection, chunks: Sequence[Chunk]) -> tuple[M
             for chunk in chunks
         )
         if shown and shot.coded_bytes is not None:
-            found.append(Material(shown / frames, shot.coded_bytes, shot.detail))
+            found.append(_material(shot, shown, frames))
     return tuple(found)
 
 
-def material_of(shot: Shot, frames: int) -> Material:
+def _material(shot: Shot, shown: int, frames: int) -> Material:
     assert shot.coded_bytes is not None, "looked at before"
-    share = (shot.end_frame - shot.start_frame) / frames
-    return Material(share, shot.coded_bytes, shot.detail)
+    return Material(shown / frames, shot.coded_bytes, shot.detail)
 
 
 def shape_of(video: VideoPlan, picture: VideoTrack) -> Shape:

@@ -136,7 +136,7 @@ def subjects_of(
         target = wanted.get(rung.profile)
         if target and kinds and rung.video and can_tell(target, rung.video, picture):
             shape = model.shape_of(rung.video, picture)
-            own = [probe for probe in found.probes if probe.profile == rung.profile]
+            own = found.probes_of(rung.profile)
             made[rung.profile] = _subject(target.metric, shape, kinds, own, inspection)
     return {name: _by_kin(one, made.values()) for name, one in made.items()}
 
@@ -238,9 +238,17 @@ def _comparable(rung: Rung, other: Rung) -> bool:
 
 
 def _with_crf(rung: Rung, choices: Mapping[str, Choice]) -> Rung:
-    if rung.video is None or rung.profile not in choices:
-        return rung
-    return replace(rung, video=replace(rung.video, crf=choices[rung.profile].crf))
+    return at_crf(rung, choices[rung.profile].crf) if rung.profile in choices else rung
+
+
+def at_crf(rung: Rung, crf: float) -> Rung:
+    assert rung.video is not None, "only pictures have a target"
+    return replace(rung, video=replace(rung.video, crf=crf))
+
+
+def crf_of(rung: Rung) -> float:
+    assert rung.video is not None and rung.video.crf is not None, "only those are probed"  # noqa: PT018
+    return rung.video.crf
 
 
 def can_tell(target: Target, video: VideoPlan, picture: VideoTrack) -> bool:
@@ -300,11 +308,9 @@ def _subject(
     lost: dict[float, dict[int, float]] = {}
     bits: dict[float, dict[int, float]] = {}
     for probe in probes:
-        kind, place = kind_at(probe, kinds, inspection), probe.start_frame
-        predicted = model.loss(metric, probe.crf, kind, shape)
-        lost.setdefault(probe.crf, {})[place] = model.loss_of(metric, probe.mean) - predicted
-        expected = model.bits_a_frame(probe.crf, kind, shape)
-        bits.setdefault(probe.crf, {})[place] = math.log(probe.bits_a_frame / expected)
+        off, more = off_model(probe, metric, shape, kinds, inspection)
+        lost.setdefault(probe.crf, {})[probe.start_frame] = off
+        bits.setdefault(probe.crf, {})[probe.start_frame] = more
     spreads = [probe.mean - probe.p5 for probe in probes]
     return Subject(
         metric,
@@ -318,7 +324,20 @@ def _subject(
     )
 
 
-def kind_at(probe: Probe, kinds: Sequence[Material], inspection: Inspection) -> Material:
+def off_model(
+    probe: Probe,
+    metric: Metric,
+    shape: Shape,
+    kinds: Sequence[Material],
+    inspection: Inspection,
+) -> tuple[float, float]:
+    """What was lost in a probe, and the logarithm of its bits, less what the model says of them."""
+    kind = _kind_at(probe, kinds, inspection)
+    lost = model.loss_of(metric, probe.mean) - model.loss(metric, probe.crf, kind, shape)
+    return lost, math.log(probe.bits_a_frame / model.bits_a_frame(probe.crf, kind, shape))
+
+
+def _kind_at(probe: Probe, kinds: Sequence[Material], inspection: Inspection) -> Material:
     """The shot that the middle of the sample shows."""
     middle = (probe.start_frame + probe.end_frame) // 2
     for shot, kind in zip(inspection.shots, kinds, strict=True):

@@ -19,7 +19,7 @@ from pipelines.planning.memory import encode_bytes
 from pipelines.planning.plan_types import SEARCH_SHARE, Chunk, Plan, Rung
 from pipelines.quality import quality_model as model
 from pipelines.quality.measure import measured_together, together_bytes
-from pipelines.quality.quality_target import pixels_of
+from pipelines.quality.quality_target import crf_of, pixels_of
 from pipelines.quality.reference import reference_of
 
 SAMPLES = 24  # [P] at most; three mobile rungs of HD have time for them in 45 minutes
@@ -145,7 +145,9 @@ def samples_in(
         for chunk in chunks
         for start in range(chunk.start_frame, chunk.end_frame - length + 1, length)
     ] or [0]
-    hardness = _hardness(inspection, starts, length)
+    gops = [Chunk(0, start, start + length) for start in starts]
+    # Rounded, so that equal ones stay in their order.
+    hardness = [round(taken, 3) for taken in coded_bytes_in(inspection, gops)]
     starts = [start for _, start in sorted(zip(hardness, starts, strict=True))]
     places = dict.fromkeys(int((number + 0.5) / count * len(starts)) for number in range(count))
     return tuple(
@@ -153,26 +155,22 @@ def samples_in(
     )
 
 
-def _hardness(inspection: Inspection, starts: Sequence[int], length: int) -> list[float]:
-    """What coding so many frames from each start takes, by the shots."""
+def coded_bytes_in(inspection: Inspection, stretches: Sequence[Chunk]) -> list[float]:
+    """What coding the frames of each stretch takes, by the shots."""
     edges, coded = [0], [0.0]
     for shot in inspection.shots:
         frames = shot.end_frame - shot.start_frame
         edges += [shot.start_frame, shot.end_frame]
         coded += [coded[-1], coded[-1] + frames * (shot.coded_bytes or 0.0)]
-    first, end = (np.interp(np.array(starts) + more, edges, coded) for more in (0, length))
-    return [round(float(taken), 3) for taken in end - first]  # equal ones stay in their order
+    first = np.interp([stretch.start_frame for stretch in stretches], edges, coded)
+    end = np.interp([stretch.end_frame for stretch in stretches], edges, coded)
+    return [float(taken) for taken in end - first]
 
 
 def gop_frames(rungs: Sequence[Rung]) -> int:
     """Of the source: of every rung a whole GOP, in which key frames have their usual share."""
     videos = [rung.video for rung in rungs if rung.video]
     return max(math.ceil(video.gop_frames * video.stride) for video in videos)
-
-
-def crf_of(rung: Rung) -> float:
-    assert rung.video is not None and rung.video.crf is not None, "only those are probed"  # noqa: PT018
-    return rung.video.crf
 
 
 def _chosen(made: Plan) -> tuple[Rung, ...]:

@@ -24,9 +24,9 @@ from pipelines.progress import Progress, part
 from pipelines.quality import quality_model as model
 from pipelines.quality.measure import measured_together
 from pipelines.quality.probing import probe_part
-from pipelines.quality.quality_target import with_targets
+from pipelines.quality.quality_target import at_crf, crf_of, with_targets
 from pipelines.quality.reference import reference_files
-from pipelines.quality.sampling import Means, Sampling, crf_of, gop_frames, sampling_of
+from pipelines.quality.sampling import Means, Sampling, gop_frames, sampling_of
 from pipelines.records import to_json
 from pipelines.running import tools
 from pipelines.running.run import run
@@ -108,14 +108,9 @@ def _takes(
         far = tuple(rung for rung in better if off[rung.profile] > _SCOUT_AGAIN_CRF)
         return [(scout, far) for scout in sampling.scouts if far]
     far = tuple(rung for rung in better if off[rung.profile] > _ENOUGH_CRF)
-    here = tuple(rung if rung in far else _at_crf(rung, probed[rung.profile]) for rung in better)
+    here = tuple(rung if rung in far else at_crf(rung, probed[rung.profile]) for rung in better)
     takes = [(one, far if one in sampling.scouts else here) for one in sampling.samples]
     return [(sample, rungs) for sample, rungs in takes if rungs]
-
-
-def _at_crf(rung: Rung, crf: float) -> Rung:
-    assert rung.video is not None, "only pictures are probed"
-    return replace(rung, video=replace(rung.video, crf=crf))
 
 
 def _probe(

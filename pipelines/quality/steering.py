@@ -26,9 +26,9 @@ from pipelines.planning.plan_types import (
 )
 from pipelines.quality import quality_model as model
 from pipelines.quality.quality_model import Material
-from pipelines.quality.quality_target import NOTICEABLE, Subject, choose, kind_at
+from pipelines.quality.quality_target import NOTICEABLE, Subject, at_crf, choose, crf_of, off_model
 from pipelines.quality.reference import reference_of
-from pipelines.quality.sampling import Means, crf_of, encode_cpu_s, gop_frames, sample_cpu_s
+from pipelines.quality.sampling import Means, coded_bytes_in, encode_cpu_s, gop_frames, sample_cpu_s
 from pipelines.rates import least_multiple
 
 WINDOW_FRAMES = 25  # [P] of the slowest rung: as in the scores of a long programme
@@ -94,16 +94,15 @@ def steered(made: Plan, picture: VideoTrack, inspection: Inspection, seen: Seque
     `picture` is the source's; `made` may have some of the rungs only.
     """
     names = made.steering.profiles if made.steering else ()
-    crfs: dict[str, float] = {}
-    for choice in made.choices:
-        own = [probe for probe in seen if probe.profile == choice.profile]
-        if (
-            own
-            and choice.profile in names
-            and choice.profile in {one.profile for one in made.rungs}
-        ):
-            crfs[choice.profile] = _crf(made, choice, picture, inspection, own)
-    return replace(made, rungs=tuple(with_crf(rung, crfs.get(rung.profile)) for rung in made.rungs))
+    choices = {choice.profile: choice for choice in made.choices if choice.profile in names}
+
+    def settled(rung: Rung) -> Rung:
+        own = [probe for probe in seen if probe.profile == rung.profile]
+        if not own or rung.profile not in choices:
+            return rung
+        return at_crf(rung, _crf(made, rung, choices[rung.profile], picture, inspection, own))
+
+    return replace(made, rungs=tuple(map(settled, made.rungs)))
 
 
 def is_worth_again(made: Plan, after: Plan, chunk: Chunk, probes: Sequence[Probe]) -> bool:
@@ -114,7 +113,7 @@ def is_worth_again(made: Plan, after: Plan, chunk: Chunk, probes: Sequence[Probe
     """
     steering = made.steering
     first = [window.index for window in steering.windows[: steering.first]] if steering else []
-    if chunk.index not in first or frames_in(chunk) > _MOST_AGAIN * made.frames:
+    if chunk.index not in first or chunk.frames > _MOST_AGAIN * made.frames:
         return False
     targets = {choice.profile: choice.target for choice in made.choices}
     return any(
@@ -125,22 +124,19 @@ def is_worth_again(made: Plan, after: Plan, chunk: Chunk, probes: Sequence[Probe
 
 
 def _crf(
-    made: Plan, choice: Choice, picture: VideoTrack, inspection: Inspection, own: Sequence[Probe]
+    made: Plan,
+    rung: Rung,
+    choice: Choice,
+    picture: VideoTrack,
+    inspection: Inspection,
+    own: Sequence[Probe],
 ) -> float:
     """The coarsest that gives what is left the target, and what the first chunks lack of it."""
-    rung, metric = made.rung(choice.profile), choice.target.metric
+    metric = choice.target.metric
     assert rung.video is not None, "only pictures have a target"
-    shape = model.shape_of(rung.video, picture)
-    places = [*(one for one in made.findings.probes if one.profile == rung.profile), *own]
-    kinds = model.materials(inspection)
-    known = [(one, kind_at(one, kinds, inspection)) for one in places]
-    lost = [
-        model.loss_of(metric, one.mean) - model.loss(metric, one.crf, kind, shape)
-        for one, kind in known
-    ]
-    bits = [
-        math.log(one.bits_a_frame / model.bits_a_frame(one.crf, kind, shape)) for one, kind in known
-    ]
+    shape, kinds = model.shape_of(rung.video, picture), model.materials(inspection)
+    places = [*made.findings.probes_of(rung.profile), *own]
+    off = [off_model(one, metric, shape, kinds, inspection) for one in places]
     crfs = [one.crf for one in places]
     latest = {_chunk_of(made, probe): probe for probe in own}  # one may have been encoded again
     subject = Subject(
@@ -150,13 +146,13 @@ def _crf(
         basis="probed",
         places=len(places),
         spread=float(np.mean([one.mean - one.p5 for one in places])),
-        lost=_line(crfs, lost),
-        more_bits=_line(crfs, bits),
+        lost=_line(crfs, [lost for lost, _ in off]),
+        more_bits=_line(crfs, [bits for _, bits in off]),
     )
     lacking = sum(
-        (choice.target.value - probe.mean) * frames_in(chunk) for chunk, probe in latest.items()
+        (choice.target.value - probe.mean) * chunk.frames for chunk, probe in latest.items()
     )
-    most, left = _MOST_MORE[metric], made.frames - sum(map(frames_in, latest))
+    most, left = _MOST_MORE[metric], made.frames - sum(chunk.frames for chunk in latest)
     more = min(max(lacking / max(left, 1), -most), most)
     crf = choose(rung, replace(choice.target, value=choice.target.value + more), subject).crf
     return max(crf, _finest_under_cap(rung.video, subject))
@@ -195,25 +191,15 @@ def _chunk_of(made: Plan, probe: Probe) -> Chunk:
     return next(one for one in made.chunks if one.start_frame <= probe.start_frame < one.end_frame)
 
 
-def frames_in(chunk: Chunk) -> int:
-    return chunk.end_frame - chunk.start_frame
-
-
-def with_crf(rung: Rung, crf: float | None) -> Rung:
-    if rung.video is None or crf is None:
-        return rung
-    return replace(rung, video=replace(rung.video, crf=crf))
-
-
 def _unsure(made: Plan) -> tuple[Rung, ...]:
     """The rungs whose target rests on few samples, or on none."""
-    places = {
-        choice.profile: len(
-            {one.start_frame for one in made.findings.probes if one.profile == choice.profile}
-        )
-        for choice in made.choices
-    }
-    return tuple(rung for rung in made.rungs if places.get(rung.profile, _ENOUGH) < _ENOUGH)
+    wanted = {choice.profile for choice in made.choices}
+    return tuple(
+        rung
+        for rung in made.rungs
+        if rung.profile in wanted
+        and len({one.start_frame for one in made.findings.probes_of(rung.profile)}) < _ENOUGH
+    )
 
 
 def _affordable(
@@ -260,7 +246,9 @@ def _windows(
     made: Plan, rungs: Sequence[Rung], inspection: Inspection, count: int
 ) -> tuple[Chunk, ...]:
     """In the middle of so many chunks, from the easiest to the hardest; the middle one leads."""
-    by_hardness = sorted(made.chunks, key=lambda chunk: (_hardness(inspection, chunk), chunk.index))
+    coded = coded_bytes_in(inspection, made.chunks)
+    hardness = [round(taken / one.frames, 3) for taken, one in zip(coded, made.chunks, strict=True)]
+    by_hardness = sorted(made.chunks, key=lambda chunk: (hardness[chunk.index], chunk.index))
     picked = [by_hardness[int((at + 0.5) / count * len(by_hardness))] for at in range(count)]
     picked.sort(key=lambda chunk: abs(by_hardness.index(chunk) - len(by_hardness) // 2))
     strides = [one.video.stride for one in rungs if one.video]
@@ -270,11 +258,6 @@ def _windows(
 
 def _window(chunk: Chunk, length: int, step: int) -> Chunk:
     """It begins where every rung has a frame."""
-    spare = max(0, frames_in(chunk) - length)
+    spare = max(0, chunk.frames - length)
     start = chunk.start_frame + spare // 2 // step * step
     return replace(chunk, start_frame=start, end_frame=min(start + length, chunk.end_frame))
-
-
-def _hardness(inspection: Inspection, chunk: Chunk) -> float:
-    kinds = model.materials_within(inspection, [chunk])
-    return round(model.mean_of([kind.coded_bytes for kind in kinds], kinds), 3)

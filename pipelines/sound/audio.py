@@ -15,7 +15,7 @@ from pipelines.media import Loudness
 from pipelines.planning.plan import AudioPlan, Plan
 from pipelines.planning.plan_loudness import Level, Settling
 from pipelines.progress import Progress, part
-from pipelines.running.run import run
+from pipelines.running.run import Finished, run
 from pipelines.running.tool_output import LogTail
 from pipelines.running.tools import ffmpeg
 from pipelines.sound.audio_graph import audio_files, compose_audio, distinct
@@ -47,12 +47,7 @@ def encode_audio(source: Path, plan: Plan, folder: Path) -> Generator[Progress, 
         start = 1 - 0.5**attempt  # nobody knows how many there will be
         middle, end = start + 0.4 * (1 - start), start + 0.5 * (1 - start)
         levels = {key: one.level for key, one in settling.items()}
-        encoding = run(
-            compose_audio(source, plan, folder, levels),
-            readable=[source],
-            writable=[folder],
-            total_s=float(plan.duration_s),
-        )
+        encoding = _encode(source, plan, folder, levels)
         finished = yield from part(encoding, start, middle, "encoding the sound")
         heard = yield from part(
             _measure({key: files[key] for key in settling}, plan),
@@ -73,15 +68,23 @@ def measure_as_it_is(
     """Loudness and true peak of one mix before anything was done to it, by a first encode."""
     source, folder = source.resolve(), folder.resolve()
     alone = replace(plan, rungs=(replace(plan.rungs[0], video=None, audio=(track,), subtitles=()),))
-    encoding = run(
-        compose_audio(source, alone, folder, {track.key: Level()}),
-        readable=[source],
-        writable=[folder],
-        total_s=float(plan.duration_s),
-    )
+    encoding = _encode(source, alone, folder, {track.key: Level()})
     yield from part(encoding, 0.0, 0.8, "encoding the sound")
     measuring = _measure(audio_files(alone, folder), alone)
     return (yield from part(measuring, 0.8, 1.0, "measuring the sound"))[track.key]
+
+
+def _encode(
+    source: Path, plan: Plan, folder: Path, levels: Mapping[str, Level]
+) -> Generator[Progress, None, Finished]:
+    return (
+        yield from run(
+            compose_audio(source, plan, folder, levels),
+            readable=[source],
+            writable=[folder],
+            total_s=float(plan.duration_s),
+        )
+    )
 
 
 def _measure(

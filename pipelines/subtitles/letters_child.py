@@ -16,7 +16,8 @@ from typing import Any
 import av
 from av.stream import Discard
 
-_MANY_EDITS = "multiple edit list entries"
+# Ffmpeg's words, which does not know files so without its own way with edits.
+MANY_EDITS = "multiple edit list entries"
 _HELD_BYTES = 64  # [P] of each packet besides its letters: many of none fill the memory too
 
 
@@ -29,7 +30,7 @@ def print_letters(path: str, formats: str, tracks: str, most_bytes: str) -> None
     # Where an edit begins inside a sample, ffmpeg's own way with edits leaves that sample out.
     with av.logging.Capture() as said:
         found = _read(path, formats, asked, int(most_bytes), edits="0")
-    if any(_MANY_EDITS in words for _, _, words in said):
+    if any(MANY_EDITS in words for _, _, words in said):
         found = _read(path, formats, asked, int(most_bytes), edits="1")
     json.dump(found, sys.stdout)
 

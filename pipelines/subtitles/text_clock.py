@@ -11,7 +11,6 @@ _LATE_S = 1_000_000  # [P] more than the 26.5 hours of a transport stream's cloc
 # An SRT file has no time before zero: ffmpeg moves all of the track by what its first cue lacks.
 LATE = ("-avoid_negative_ts", "disabled", "-output_ts_offset", str(_LATE_S))
 # Where an edit begins inside a sample, ffmpeg leaves that sample out and counts from the next one.
-MANY_EDITS = "multiple edit list entries"
 _ONE_EDIT = ("-advanced_editlist", "0")
 
 

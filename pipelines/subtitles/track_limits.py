@@ -41,12 +41,3 @@ def run_limited(
         )
     except LimitExceeded as error:
         raise LimitExceeded(f"{error}: {WAY_OUT}") from error
-
-
-def bounded(letters: Path) -> Path:
-    """The same file, which may be read into memory. Raises `LimitExceeded`."""
-    if letters.stat().st_size > MOST_LETTERS_BYTES:
-        raise LimitExceeded(
-            f"a subtitle track has more than {MOST_LETTERS_BYTES >> 20} MiB of letters: {WAY_OUT}"
-        )
-    return letters

@@ -64,7 +64,7 @@ def scratch_bytes(plan: Plan, chunk: Chunk, source_bytes: int) -> int:
 
 
 def _share(plan: Plan, chunk: Chunk) -> Fraction:
-    return Fraction(chunk.end_frame - chunk.start_frame, max(plan.frames, 1))
+    return Fraction(chunk.frames, max(plan.frames, 1))
 
 
 def _picture_bits(video: VideoPlan, duration_s: Fraction) -> Fraction:

@@ -40,11 +40,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """The asset's latest inspection, and whether it is this job's `own`."""
+    """The asset's latest inspection; its images lie under `prefix`."""
 
     media: Mapping[str, Any]
     inspection: Mapping[str, Any]
-    own: bool
+    prefix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,8 @@ def inspected(context: StepContext) -> tuple[MediaInfo, Inspection]:
             "start a new job for this one when no other works on the asset"
         )
     info, inspection = from_json(MediaInfo, media), from_json(Inspection, seen)
-    if not recorded.own and (lacking := _lacking(context, request, info, seen, inspection)):
+    own = _inspected_by_this(context, recorded.prefix)
+    if not own and (lacking := _lacking(context, request, info, seen, inspection)):
         raise InspectionLacks(lacking)
     return info, inspection
 
@@ -124,16 +125,17 @@ def _recorded(context: StepContext) -> _Recorded:
 
     def query(session: Session) -> _Recorded:
         asset = assets.get_asset(session, context.step.organisation_id, asset_id)
-        own = _inspected_by(session, context.step.job_id, asset.inspection_prefix or "")
-        return _Recorded(asset.media or {}, asset.inspection or {}, own)
+        prefix = asset.inspection_prefix or ""
+        return _Recorded(asset.media or {}, asset.inspection or {}, prefix)
 
     return context.read(query)
 
 
-def _inspected_by(session: Session, job_id: str, prefix: str) -> bool:
-    """Whether a step of that job recorded the inspection whose images lie under `prefix`."""
-    looks = select(Step.id).where(Step.job_id == job_id, Step.kind == "inspect")
-    return any(f"/inspection/{step_id}/" in prefix for step_id in session.scalars(looks))
+def _inspected_by_this(context: StepContext, prefix: str) -> bool:
+    """Whether a step of this job recorded the inspection whose images lie under `prefix`."""
+    looks = select(Step.id).where(Step.job_id == context.step.job_id, Step.kind == "inspect")
+    steps = context.read(lambda session: list(session.scalars(looks)))
+    return any(f"/inspection/{step_id}/" in prefix for step_id in steps)
 
 
 @contextmanager
