@@ -114,9 +114,10 @@ def even(frames: int, rate: Fraction) -> list[Fraction]:
     return [number / rate for number in range(frames)]
 
 
-def framemd5(path: Path) -> list[str]:
+def framemd5(path: Path, *words: str) -> list[str]:
+    """Of every frame; `words` say how the file is decoded."""
     wanted = ["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framehash", "-hash", "md5", "-"]
-    lines = call("-i", path, *wanted).decode().splitlines()
+    lines = call(*words, "-i", path, *wanted).decode().splitlines()
     return [line.split(",")[-1].strip() for line in lines if not line.startswith("#")]
 
 

@@ -25,6 +25,7 @@ from tests.pipelines.sources import HD, call, described, framemd5, smaller, veri
 RATE = Fraction(50)
 # Without its end the last picture was wrong of 7, 9, 19 and 35, and 1 was not read at all.
 COUNTS = (1, 2, 7, 9, 12, 19, 35)
+ONE_THREAD = ("-threads", "1")  # with more libdavs2 gives other pictures now and then
 
 
 def planned(source: Path, frames: int) -> Plan:
@@ -59,7 +60,7 @@ def test_the_last_picture_is_the_encoders(tmp_path: Path) -> None:
         again = tmp_path / "again.ts"
         call("-f", "concat", "-safe", "0", "-i", twice, "-c", "copy", "-y", again)
         finish(join(rung, [file], [], out, made))
-        if framemd5(out) != framemd5(again)[:frames]:
+        if framemd5(out, *ONE_THREAD) != framemd5(again, *ONE_THREAD)[:frames]:
             wrong.append(frames)
     assert wrong == []
 

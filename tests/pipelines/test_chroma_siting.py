@@ -313,7 +313,7 @@ def test_a_file_that_says_another_place_is_refused(codec: str, tmp_path: Path) -
     made, files = made_of(source, tmp_path, [clear(names[codec], 320, 180)])
     (rung,) = made.rungs
     path = files[rung.profile]
-    found, picture = read_back(path), probe(path).picture
+    found, picture = finish(read_back(path)), probe(path).picture
     assert found.picture is not None
     assert picture is not None
     assert found.picture.chroma_location == picture.chroma_location == "topleft"
@@ -328,7 +328,7 @@ def test_the_word_of_vvc_is_found_behind_long_headers(tmp_path: Path) -> None:
     """Of a picture of many slices or with many messages ffmpeg's parser tells more than is kept."""
     made = prove(profile("uhd-vvc"), tmp_path)
     assert made.available, made.reason
-    told = read_back(tmp_path / "joined.mp4").picture
+    told = finish(read_back(tmp_path / "joined.mp4")).picture
     assert told is not None
     assert told.chroma_location == "topleft"
     stream = tmp_path / "stream.ts"
@@ -364,7 +364,7 @@ def test_a_preservation_master_keeps_the_place_of_its_source(
     picture = f"testsrc2=s=320x180:r=50:d=0.2,format=yuv420p,setparams=chroma_location={location}"
     ffmpeg("-f", "lavfi", "-i", picture, "-c:v", "libx264", source)
     made, files = made_of(source, tmp_path, [profile("archive-ffv1")])
-    video, found = made.rungs[0].video, read_back(files["archive-ffv1"]).picture
+    video, found = made.rungs[0].video, finish(read_back(files["archive-ffv1"])).picture
     assert video is not None
     assert found is not None
     said = None if location.startswith("bottom") else location
