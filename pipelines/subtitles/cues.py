@@ -18,7 +18,8 @@ from pipelines.errors import LimitExceeded
 
 OPEN_S = Fraction(1 << 30)  # the end of what nothing takes off the screen
 MOST_AT_ONCE = 8  # [P] no screen has room for more; without a limit 10,000 could cost their square
-_LONGEST_BYTES = 60_000  # 3GPP TS 26.245, 5.17: the length of a text sample has 16 bits
+# With its tags. So many at once fit the 16 bits of a text sample's length (3GPP TS 26.245, 5.17).
+MOST_CUE_BYTES = 60_000 // MOST_AT_ONCE
 _STAMP = r"(-?)(\d+):(\d\d):(\d\d),(\d{3})"
 _HEAD = re.compile(rf"^\d+\n{_STAMP} --> {_STAMP}.*\n", re.MULTILINE)
 _BLOCK = re.compile(r"\{[^{}]*\}")
@@ -70,6 +71,11 @@ def lines(text: str) -> str:
     return "\n".join(line.strip() for line in text.split("\n") if line.strip())
 
 
+def is_too_long(cue: Cue) -> bool:
+    """Whether no screen and no sample of MP4 would take it."""
+    return len(cue.text.encode()) > MOST_CUE_BYTES
+
+
 def in_place(cues: Sequence[Cue], zero_s: Fraction, length_s: Fraction) -> list[Cue]:
     """In the order in which they begin, counted from the first picture, none outside the pictures.
 
@@ -81,7 +87,7 @@ def in_place(cues: Sequence[Cue], zero_s: Fraction, length_s: Fraction) -> list[
     )
     kept = [cue for cue in moved if cue.end_s > cue.start_s and cue.text]
     for cue in kept:
-        if len(cue.text.encode()) > _LONGEST_BYTES // MOST_AT_ONCE:
+        if is_too_long(cue):
             raise LimitExceeded(
                 f"a subtitle at {float(cue.start_s):.3f} s has {len(cue.text)} letters: "
                 "repair the subtitle track, or leave it out"

@@ -18,7 +18,14 @@ from pipelines.running import isolated_python
 from pipelines.running.run import run
 from pipelines.sources.containers import FORMATS
 from pipelines.subtitles import letters_child, markup, timed_text
-from pipelines.subtitles.cues import Cue, ended, lines, without_drawings
+from pipelines.subtitles.cues import (
+    MOST_CUE_BYTES,
+    Cue,
+    ended,
+    is_too_long,
+    lines,
+    without_drawings,
+)
 from pipelines.subtitles.letters import Unreadable, read_cues
 from pipelines.subtitles.track_limits import MOST_LETTERS_BYTES, WAY_OUT
 
@@ -29,7 +36,7 @@ _TOO_LONG = (
     f"have: {_WAY_OUT}"
 )
 _NOTHING = f"it has cues, and none of them has words that could be shown: {_WAY_OUT}"
-_LONG_CUE = f"one of its cues has more than 65535 bytes of letters: {_WAY_OUT}"
+_LONG_CUE = f"one of its cues has more than {MOST_CUE_BYTES} bytes of letters: {_WAY_OUT}"
 _MARKUPS = {"subrip": markup.of_subrip, "srt": markup.of_subrip, "webvtt": markup.of_webvtt}
 _KNOWN = frozenset({*_MARKUPS, "ass", "ssa", "mov_text", "text"})
 _ASS_FIELDS = 8  # of Matroska's packets, before the words
@@ -137,6 +144,6 @@ def unreadable_tracks(
         else:
             if not cues and any(_raw(track, coded).strip() for _, _, coded in track.packets):
                 faults.append(SubtitleFault(index, _NOTHING))
-            if timed_text.is_too_long(cues):
+            if any(map(is_too_long, cues)):
                 faults.append(SubtitleFault(index, _LONG_CUE))
     return tuple(sorted(unread)), tuple(sorted(faults, key=lambda fault: fault.index))

@@ -12,9 +12,16 @@ from fractions import Fraction
 from itertools import pairwise
 
 from pipelines.errors import UnsupportedMedia
-from pipelines.subtitles.cues import Cue, ended, lines, read_srt, without_drawings
+from pipelines.subtitles.cues import (
+    MOST_CUE_BYTES,
+    Cue,
+    ended,
+    is_too_long,
+    lines,
+    read_srt,
+    without_drawings,
+)
 from pipelines.subtitles.markup import of_ass, of_subrip, of_webvtt
-from pipelines.subtitles.timed_text import is_too_long
 
 # Hours may be left out, as WebVTT allows, or else thousandths; the mark before these may be any.
 _STAMP = (
@@ -50,8 +57,10 @@ def cues_of_file(codec: str, text: str, name: str) -> list[Cue]:
     cues = ended(readers[codec](text, name))
     if not any(cue.text for cue in cues):
         raise UnsupportedMedia(f"{name} has no words with times: export it again")
-    if is_too_long(cues):
-        raise UnsupportedMedia(f"{name} has a cue of more than 65535 bytes of letters: divide it")
+    if any(map(is_too_long, cues)):
+        raise UnsupportedMedia(
+            f"{name} has a cue of more than {MOST_CUE_BYTES} bytes of letters: divide it"
+        )
     return cues
 
 

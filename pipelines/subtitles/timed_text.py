@@ -10,17 +10,14 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipelines.errors import LimitExceeded
 from pipelines.subtitles.cues import Cue
 from pipelines.subtitles.markup import Look, looks, tagged
-from pipelines.subtitles.track_limits import WAY_OUT
 
 _TICKS = 1000  # a second
 _BOLD, _ITALIC, _UNDERLINED = 1, 2, 4  # TS 26.245, 5.16
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _FONT, _SIZE, _WHITE = 1, 16, "ffffff"
 _LAST_STYLE = 0xFFFF
-_MOST_BYTES = 0xFFFF  # of a sample's letters: their count has 16 bits
 _ONE, _TWO = struct.pack(">I", 1), struct.pack(">I", 2)
 _ENABLED, _UNDETERMINED = 3, 0x55C4  # ISO/IEC 14496-12, 8.3.2 and 8.4.2
 
@@ -63,10 +60,7 @@ class _Sample:
 
 
 def write_mp4(cues: Sequence[Cue]) -> bytes:
-    """A file with one track of letters. Cues are in order, and one at a time.
-
-    Raises `LimitExceeded` for one with more letters than a sample holds.
-    """
+    """A file with one track of letters; cues are as `in_place` and `one_at_a_time` leave them."""
     samples, at = list[_Sample](), 0
     for cue in cues:
         start, end = round(cue.start_s * _TICKS), round(cue.end_s * _TICKS)
@@ -80,15 +74,6 @@ def write_mp4(cues: Sequence[Cue]) -> bytes:
     return head + _box("mdat", data) + _movie(samples, len(head) + 8)
 
 
-def is_too_long(cues: Sequence[Cue]) -> bool:
-    """Whether one of them has more letters than a sample holds."""
-    return any(
-        len("".join(said for said, _ in looks(cue.text)).encode()) > _MOST_BYTES
-        for cue in cues
-        if len(cue.text) > _MOST_BYTES // 4
-    )
-
-
 def _coded(text: str) -> bytes:
     letters, styles, at = "", list[bytes](), 0
     for said, look in looks(text):
@@ -98,11 +83,6 @@ def _coded(text: str) -> bytes:
             styles.append(_style(at, at + len(said), flags, look.colour or _WHITE))
         at += len(said)
     coded = letters.encode()
-    if len(coded) > _MOST_BYTES:
-        raise LimitExceeded(
-            f"what a subtitle track shows at once has {len(coded)} bytes of letters, where MP4 "
-            f"holds {_MOST_BYTES}: {WAY_OUT}"
-        )
     made = struct.pack(">H", len(coded)) + coded
     if styles:
         made += _box("styl", struct.pack(">H", len(styles)), *styles)

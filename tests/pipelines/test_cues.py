@@ -10,6 +10,7 @@ import pytest
 from pipelines.errors import LimitExceeded
 from pipelines.subtitles.cues import (
     MOST_AT_ONCE,
+    MOST_CUE_BYTES,
     OPEN_S,
     Cue,
     ended,
@@ -20,6 +21,7 @@ from pipelines.subtitles.cues import (
     webvtt,
     without_drawings,
 )
+from pipelines.subtitles.timed_text import write_mp4
 
 
 def cue(start_ms: int, end_ms: int, text: str = "words") -> Cue:
@@ -80,6 +82,12 @@ def test_a_cue_that_no_player_would_take_is_refused() -> None:
     """By its time, so that it can be found."""
     with pytest.raises(LimitExceeded, match=r"at 2\.000 s has 90000 letters: repair"):
         in_place([cue(2000, 3000, "x" * 90_000)], Fraction(0), Fraction(8))
+
+
+def test_as_many_of_the_longest_as_are_shown_fit_a_sample_of_mp4() -> None:
+    longest = "字" * (MOST_CUE_BYTES // 3)
+    cues = in_place([cue(0, 1000, longest)] * (MOST_AT_ONCE + 2), Fraction(0), Fraction(1))
+    assert write_mp4(one_at_a_time(cues)).count(longest.encode()) == MOST_AT_ONCE
 
 
 def test_webvtt_keeps_emphasis_and_escapes_everything_else() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import LimitExceeded, UnsupportedMedia
+from pipelines.errors import UnsupportedMedia
 from pipelines.media import SubtitleTrack
 from pipelines.planning.plan import plan
 from pipelines.profiles.profile import profile
@@ -213,19 +213,16 @@ def edited(movie: bytes, edits: list[tuple[int, int]]) -> bytes:
     return bytes(made) + edts
 
 
-def test_a_cue_of_more_letters_than_a_sample_holds_is_refused(tmp_path: Path) -> None:
-    """Their count has 16 bits: of a file by its name, of a master's track by leaving it out."""
-    long = "字" * 22_000
+def test_a_cue_that_no_screen_takes_is_refused(tmp_path: Path) -> None:
+    """Before anything is encoded: of a file by its name, of a master's track by leaving it out."""
+    long = "字" * 2_501
     path = tmp_path / "long.srt"
     path.write_text(SRT.format(long), "utf-8")
-    with pytest.raises(UnsupportedMedia, match="more than 65535 bytes of letters: divide it"):
+    with pytest.raises(UnsupportedMedia, match="more than 7500 bytes of letters: divide it"):
         read_sidecar(path, "zh", 0, tmp_path)
 
     master = tmp_path / "master.mkv"
     call("-i", path, "-c", "copy", "-y", master)
     unread, faults = finish(unreadable_tracks(master, [0]))
     assert unread == ()
-    assert [(fault.index, "more than 65535 bytes" in fault.why) for fault in faults] == [(0, True)]
-
-    with pytest.raises(LimitExceeded, match="66000 bytes of letters"):
-        write_mp4([Cue(Fraction(1), Fraction(2), long)])
+    assert [(fault.index, "more than 7500 bytes" in fault.why) for fault in faults] == [(0, True)]

@@ -94,5 +94,5 @@ def test_a_megabyte_of_what_may_be_times_is_read(text: str) -> None:
     if text.strip() == "1":
         assert len(cues_of_file("subrip", whole, "a.srt")) == 1
     else:
-        with pytest.raises(UnsupportedMedia, match="more than 65535 bytes of letters"):
+        with pytest.raises(UnsupportedMedia, match="more than 7500 bytes of letters"):
             cues_of_file("subrip", whole, "a.srt")
