@@ -16,7 +16,7 @@ _JOINER = "\u2060"  # shows nothing, and nobody breaks a line there
 # Places and effects; SubStation's in braces, and MicroDVD's, as ffmpeg has them.
 _PLACED = re.compile(r"\{(?:\\|[cCfFoPsSyY]:)[^{}]*\}|</?s>", re.IGNORECASE)
 _VTT_TAG = re.compile(r"<(/?)([a-zA-Z]*)[^<>]*(?:>|$)")
-_ASS_PART = re.compile(r"(\{\\[^{}]*\})|\\([Nnh{}])")
+_ASS_PART = re.compile(r"\\([Nnh{}])|(\{[^{}]*\})")
 _ASS_STYLE = re.compile(r"\\(?:([biu])(\d*)|(?:1?c)&?H?([0-9a-fA-F]{0,8})&?|(r)[^\\]*)(?=\\|\}|$)")
 _BOLD = 500  # of ASS's weights
 
@@ -56,15 +56,17 @@ def of_webvtt(text: str) -> str:
 
 
 def of_ass(text: str) -> str:
-    """Overrides of letters become tags; others, and what has no backslash, stay out or words."""
+    """Overrides of letters become tags. All else in braces, such as a translator's note, stays out,
+    as players have it.
+    """
     runs, look, after = list[tuple[str, Look]](), PLAIN, 0
     for part in _ASS_PART.finditer(text):
         runs.append((text[after : part.start()], look))
         after = part.end()
-        if part[1]:
-            look = _overridden(look, part[1][1:-1])
+        if part[2]:
+            look = _overridden(look, part[2][1:-1])
         else:
-            runs.append(({"h": " ", "N": "\n", "n": "\n"}.get(part[2], part[2]), look))
+            runs.append(({"h": " ", "N": "\n", "n": "\n"}.get(part[1], part[1]), look))
     return tagged([*runs, (text[after:], look)])
 
 

@@ -75,7 +75,7 @@ def test_words_of_a_file_stay_as_they_are(
 def test_words_of_ass_stay_as_they_are(tmp_path: Path) -> None:
     r"""`\N` is the end of a line there, as everybody knows who writes it."""
     path = tmp_path / "film.ass"
-    path.write_text(EVENTS.replace("{}", r"<music> a <b and c> d {x}\NC:\Users"), "utf-8")
+    path.write_text(EVENTS.replace("{}", r"<music> a <b and c> d \{x\}{or y?}\NC:\Users"), "utf-8")
     expected = "<music> a <b and c> d {x}\nC:\\Users"
     for file in made(read_sidecar(path, "en", 0, tmp_path), path, tmp_path):
         (cue,) = finish(read_position(file, 0))
@@ -86,7 +86,8 @@ def test_words_of_ass_stay_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize("codec", ["mov_text", "subrip", "webvtt", "ass"])
 def test_words_of_a_masters_own_track_stay_as_they_are(codec: str, tmp_path: Path) -> None:
     """From every kind of packet that a master has."""
-    said = SAID.replace("\\N", "\\P") if codec == "ass" else SAID  # it ends a line there
+    # A line ends at `\N` there, and what is in braces is a note.
+    said = SAID.replace("\\N", "\\P").replace("{x}", "x") if codec == "ass" else SAID
     source, text = tmp_path / "a.mkv", tmp_path / "a.txt"
     if codec == "mov_text":
         source.write_bytes(write_mp4([Cue(Fraction(1), Fraction(2), said)]))
@@ -132,6 +133,7 @@ def test_tags_of_webvtt_are_all_that_is_in_brackets(text: str, read: str) -> Non
         ("a {\\i1}b{\\i0} c\\Nd\\he", "a <i>b</i> c\nd e"),
         ("{\\b1\\i1}both{\\b0} one", "<b><i>both</i></b><i> one</i>"),
         ("{\\b700}bold{\\b400} not", "<b>bold</b> not"),
+        ("said {TL: or told?}once {open", "said once {open"),
         ("{\\clip(1,2,3,4)\\bord2\\blur3\\iclip(1)}words \\{x\\}", "words {x}"),
     ],
 )
