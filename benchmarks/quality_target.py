@@ -48,7 +48,7 @@ from pipelines.progress import finish
 from pipelines.quality.measure import measure
 from pipelines.quality.sampling import Means
 from pipelines.quality.search import search
-from pipelines.quality.steering import with_steering
+from pipelines.quality.steering import with_leader, with_steering
 from pipelines.running import tools
 from pipelines.sources.probe import probe
 from sample_media.generate import generate
@@ -109,6 +109,7 @@ def compared(path: Path, lines: int, folder: Path, share: float) -> dict[str, An
     searching = search(LocalFile(path), first, clip.info, clip.inspection, own, Means(share))
     found, search_s, search_cpu_s = timed(lambda: finish(searching))
     made = plan(clip.info, clip.inspection, [wanted], findings=found)
+    made = with_leader(made, clip.info, clip.inspection, Means(share))
     made = with_steering(made, clip.info, clip.inspection, Means(share))
     one, took_s, encode_cpu_s = timed(lambda: encoded(clip, made, folder))
     encode_s = took_s - one.probing_s

@@ -95,7 +95,7 @@ def make_plan(
     from pipelines.profiles.capabilities import lacking
     from pipelines.profiles.profile import choose_profiles
     from pipelines.quality.sampling import Means
-    from pipelines.quality.steering import with_steering
+    from pipelines.quality.steering import with_leader, with_steering
     from pipelines.running.sandbox import machine_memory_bytes
 
     profiles = choose_profiles(info, wanted)
@@ -112,7 +112,8 @@ def make_plan(
         reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
         raise NothingToEncode(reasons)
     made = divided(made, info.picture, usable_cores(), machine_memory_bytes())
-    return with_steering(made, info, inspection, Means(search_share, most_bytes(), usable_cores()))
+    means = Means(search_share, most_bytes(), usable_cores())
+    return with_steering(with_leader(made, info, inspection, means), info, inspection, means)
 
 
 def usable_cores() -> int:

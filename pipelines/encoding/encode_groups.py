@@ -45,7 +45,10 @@ def group_with(plan: Plan, profile: str) -> Plan:
 
 
 def _only(plan: Plan, profiles: tuple[str, ...]) -> Plan:
-    return replace(plan, rungs=tuple(rung for rung in plan.rungs if rung.profile in profiles))
+    """Rungs whose CRF follows no score have no steering, and wait for none."""
+    rungs = tuple(rung for rung in plan.rungs if rung.profile in profiles)
+    steered = plan.steering and not set(profiles).isdisjoint(plan.steering.profiles)
+    return replace(plan, rungs=rungs, steering=plan.steering if steered else None)
 
 
 def _groups(

@@ -46,7 +46,8 @@ def timecode_at(start: str | None, source_rate: Fraction, rate: Fraction) -> Tim
         return None
     if start is None:
         return Timecode(0, whole, drop=False)
-    if (found := _SHAPE.fullmatch(start)) is None:
+    found = _SHAPE.fullmatch(start)
+    if found is None or not _understood(start, source_rate):
         return None
     hour, minute, second, frame = (int(found[group]) for group in (1, 2, 3, 5))
     drop = found[4] != ":" and whole % 30 == 0 and rate.denominator == 1001
@@ -71,10 +72,11 @@ def rung_timecode(plan: Plan, rung: Rung) -> str | None:
     video = rung.video
     if video is None or rung.container == "ts":
         return None
-    said = plan.source_timecode if _understood(plan.source_timecode) else None
+    source_rate = plan.frame_rate or video.frame_rate
+    said = plan.source_timecode if _understood(plan.source_timecode, source_rate) else None
     if said is None and rung.container != "mxf":
         return None
-    start = timecode_at(said, plan.frame_rate or video.frame_rate, video.frame_rate)
+    start = timecode_at(said, source_rate, video.frame_rate)
     return str(start) if start else None
 
 
@@ -90,7 +92,7 @@ def timecode_decisions(plan: Plan) -> list[str]:
     if plan.source_timecode is None:
         return []
     pictures = [rung for rung in plan.rungs if rung.video is not None]
-    if not _understood(plan.source_timecode):
+    if not _understood(plan.source_timecode, plan.frame_rate):
         return [_not_understood(plan.source_timecode, pictures)]
     kept: dict[str, list[str]] = {}
     lost = []
@@ -105,8 +107,10 @@ def timecode_decisions(plan: Plan) -> list[str]:
     return [f"timecode {plan.source_timecode}: {'; '.join(told)}"] if told else []
 
 
-def _understood(timecode: str | None) -> bool:
-    return bool(_SHAPE.fullmatch(timecode or ""))
+def _understood(timecode: str | None, rate: Fraction | None) -> bool:
+    """Of that form, and no more frames than there are in a second: thousandths are none."""
+    found = _SHAPE.fullmatch(timecode or "")
+    return found is not None and (rate is None or int(found[5]) < round(rate))
 
 
 def _not_understood(timecode: str, pictures: Sequence[Rung]) -> str:

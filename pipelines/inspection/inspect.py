@@ -34,11 +34,17 @@ from pipelines.running.run import run
 from pipelines.sources import probe_child
 from pipelines.sources.containers import MAX_PIXELS
 from pipelines.subtitles import teletext, ttml_track
-from pipelines.subtitles.captions import find_captions, read_ancillary, read_captions
-from pipelines.subtitles.letter_tracks import unreadable_tracks
+from pipelines.subtitles.captions import (
+    CAPTION_TRACK,
+    find_captions,
+    read_ancillary,
+    read_captions,
+)
+from pipelines.subtitles.cues import is_too_long
+from pipelines.subtitles.letter_tracks import LONG_CUE, unreadable_tracks
 
 _LOOKED = 0.95  # [P] of the progress: captions are read without decoding
-_READ_HERE = frozenset({ttml_track.CODEC, teletext.CODEC})  # letters in a code of their own
+_READ_HERE = frozenset({CAPTION_TRACK, ttml_track.CODEC, teletext.CODEC})  # codes of their own
 _LEADER_S = 4  # [P] what `probe` has looked at, or nearly
 
 
@@ -210,9 +216,12 @@ def _faults(path: Path, info: MediaInfo) -> Generator[Progress, None, tuple[Subt
     for track in info.subtitles:
         if track.codec == ttml_track.CODEC and track.file is None:
             try:
-                yield from ttml_track.read_ttml_track(path, track.index)
+                cues = yield from ttml_track.read_ttml_track(path, track.index)
             except (UnsupportedMedia, LimitExceeded) as error:
                 found.append(SubtitleFault(track.index, str(error)))
+            else:
+                if any(map(is_too_long, cues)):
+                    found.append(SubtitleFault(track.index, LONG_CUE))
     for index in sorted({track.index for track in info.subtitles if track.page}):
         said = yield from teletext.pages_with_words(path, index)
         silent = (one for one in info.subtitles if one.index == index and one.page not in said)

@@ -34,6 +34,12 @@ def chunks_of(
     return tuple(Chunk(index, *edge) for index, edge in enumerate(pairwise(edges)))
 
 
+def divided_at(chunks: Sequence[Chunk], frame: int) -> tuple[Chunk, ...]:
+    """With one more seam, at a frame that is none yet."""
+    edges = sorted({frame, *(edge for one in chunks for edge in (one.start_frame, one.end_frame))})
+    return tuple(Chunk(index, *edge) for index, edge in enumerate(pairwise(edges)))
+
+
 def in_one_piece(plan: Plan, why: str) -> Plan:
     """The plan with a single chunk, which says why."""
     steering = plan.steering

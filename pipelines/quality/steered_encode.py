@@ -61,7 +61,8 @@ def encode_steered(
     log.info("encoding %s again, which scored far from its target", chunk)
     again = _scored_chunk(source, after, chunk, info, folder)
     better = yield from part(again, 1.0, 1.0, "encoding again, for its target")
-    probes = (*one.probes, *better.probes)
+    # Where the second cannot be scored, nothing is known of what is kept.
+    probes = (*one.probes, *better.probes) if better.probes else ()
     return replace(better, probes=probes, seconds=spent + better.seconds)
 
 
@@ -97,7 +98,8 @@ def steered_bytes(made: Plan, chunk: Chunk, info: MediaInfo, cores: int) -> int:
     if window_in(made, chunk) is None:
         return encoding
     groups = measured_together(_steered_rungs(made).rungs, info)
-    return max(encoding, *(together_bytes(group, info.picture, cores) for group in groups))
+    scoring = (together_bytes(group, info.picture, cores) for group in groups)
+    return max(encoding, *scoring, 0)
 
 
 def _scored(

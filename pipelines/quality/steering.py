@@ -15,6 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from pipelines.media import Inspection, MediaInfo, VideoTrack
+from pipelines.planning.chunks import divided_at
 from pipelines.planning.plan_types import (
     Choice,
     Chunk,
@@ -24,7 +25,9 @@ from pipelines.planning.plan_types import (
     Steering,
     VideoPlan,
 )
+from pipelines.profiles.codecs import ENCODERS
 from pipelines.quality import quality_model as model
+from pipelines.quality.measure import measured_together, together_bytes
 from pipelines.quality.quality_model import Material
 from pipelines.quality.quality_target import NOTICEABLE, Subject, at_crf, choose, crf_of, off_model
 from pipelines.quality.reference import reference_of
@@ -41,10 +44,34 @@ _THEIRS = 0.4  # [P] of the search's time, beside samples: with these 7 % it is 
 _FOR_ONE = 20 / 7  # [P] of the search's time: without one the target may be missed by 10 VMAF
 _MOST_AGAIN = 0.125  # [P] of the programme, for a first chunk that may be encoded once more
 _WORTH_AGAIN_CRF = 1.0  # [P]
+_MOST_LEADING = 0.04  # [P] of the programme: a first chunk that has more is divided
 _OVER_CAP = 1.25  # [P] of the cap: easy stretches below it pay for hard ones
 # [P] How sure the model's slope over the CRF is, against what one place is off by: (0.15 / 0.035)².
 # At first the slope is the model's, and with CRFs far apart the places' own.
 _SLOPE_HOLDS = 18.0
+
+
+def with_leader(made: Plan, info: MediaInfo, inspection: Inspection, means: Means) -> Plan:
+    """The plan with a GOP or two as a chunk of their own, where the first chunk to be scored has
+    a large part of a short programme: its CRF is the model's, and encoding it again costs as much.
+
+    `made` has the chunks that it would have without, and no steering yet.
+    """
+    if not _count_of_windows(made, info, inspection, means):
+        return made
+    wanted = _unsure(made)
+    gop = gop_frames(wanted)
+    length = math.ceil(2 * _window_frames(wanted) / gop) * gop  # the window is not its beginning
+    middling = _middling(_by_hardness(made, inspection))
+    if middling[0].frames <= _MOST_LEADING * made.frames:
+        return made
+    for chunk in middling:
+        if chunk.frames < 2 * length:
+            continue
+        divided = replace(made, chunks=divided_at(made.chunks, chunk.start_frame + length))
+        if _leading(_by_hardness(divided, inspection)).start_frame == chunk.start_frame:
+            return divided  # else its beginning is much easier or harder than the whole
+    return made
 
 
 def with_steering(made: Plan, info: MediaInfo, inspection: Inspection, means: Means) -> Plan:
@@ -52,15 +79,10 @@ def with_steering(made: Plan, info: MediaInfo, inspection: Inspection, means: Me
 
     `made` has its final chunks.
     """
+    count = _count_of_windows(made, info, inspection, means)
+    if not count:
+        return made
     wanted = _unsure(made)
-    if not wanted or not means.share or len(made.chunks) < _FEWEST_CHUNKS:
-        return made
-    assert info.picture is not None, "a plan with choices comes from a source with a picture"
-    count = min(
-        _MOST_WINDOWS, len(made.chunks) - 1, _affordable(made, wanted, info, inspection, means)
-    )
-    if count < 1:
-        return made
     windows = _windows(made, wanted, inspection, count)
     names = ", ".join(rung.profile for rung in wanted)
     told = (
@@ -167,7 +189,7 @@ def _finest_under_cap(video: VideoPlan, subject: Subject) -> float:
     if video.max_bitrate_bps is None:
         return finest
     most_bits = _OVER_CAP * video.max_bitrate_bps / float(video.frame_rate)
-    steps = np.arange(finest, video.crf, 0.5)
+    steps = np.arange(finest, video.crf, max(0.5, ENCODERS[video.encoder].crf_step))
     return next((float(crf) for crf in steps if subject.bits_a_frame(crf) <= most_bits), video.crf)
 
 
@@ -200,6 +222,19 @@ def _unsure(made: Plan) -> tuple[Rung, ...]:
         if rung.profile in wanted
         and len({one.start_frame for one in made.findings.probes_of(rung.profile)}) < _ENOUGH
     )
+
+
+def _count_of_windows(made: Plan, info: MediaInfo, inspection: Inspection, means: Means) -> int:
+    """None where there is no rung to steer, no time or memory for it, or nothing left to steer."""
+    wanted = _unsure(made)
+    if not wanted or not means.share or len(made.chunks) < _FEWEST_CHUNKS:
+        return 0
+    assert info.picture is not None, "a plan with choices comes from a source with a picture"
+    for group in measured_together(wanted, info):
+        if together_bytes(group, info.picture, means.cores) > means.memory_bytes:
+            return 0
+    affordable = _affordable(made, wanted, info, inspection, means)
+    return min(_MOST_WINDOWS, len(made.chunks) - 1, affordable)
 
 
 def _affordable(
@@ -245,15 +280,33 @@ def _window_frames(rungs: Sequence[Rung]) -> int:
 def _windows(
     made: Plan, rungs: Sequence[Rung], inspection: Inspection, count: int
 ) -> tuple[Chunk, ...]:
-    """In the middle of so many chunks, from the easiest to the hardest; the middle one leads."""
-    coded = coded_bytes_in(inspection, made.chunks)
-    hardness = [round(taken / one.frames, 3) for taken, one in zip(coded, made.chunks, strict=True)]
-    by_hardness = sorted(made.chunks, key=lambda chunk: (hardness[chunk.index], chunk.index))
-    picked = [by_hardness[int((at + 0.5) / count * len(by_hardness))] for at in range(count)]
-    picked.sort(key=lambda chunk: abs(by_hardness.index(chunk) - len(by_hardness) // 2))
+    """In the middle of the chunk that leads, and of others from the easiest to the hardest."""
+    by_hardness = _by_hardness(made, inspection)
+    leading = _leading(by_hardness)
+    by_hardness.remove(leading)
+    places = [int((at + 0.5) / (count - 1) * len(by_hardness)) for at in range(count - 1)]
+    picked = [leading, *(by_hardness[place] for place in places)]
     strides = [one.video.stride for one in rungs if one.video]
     step = least_multiple([*strides, Fraction(1)]).numerator
     return tuple(_window(chunk, _window_frames(rungs), step) for chunk in picked)
+
+
+def _by_hardness(made: Plan, inspection: Inspection) -> list[Chunk]:
+    coded = coded_bytes_in(inspection, made.chunks)
+    hardness = [round(taken / one.frames, 3) for taken, one in zip(coded, made.chunks, strict=True)]
+    return sorted(made.chunks, key=lambda chunk: (hardness[chunk.index], chunk.index))
+
+
+def _leading(by_hardness: Sequence[Chunk]) -> Chunk:
+    return _middling(by_hardness)[0]
+
+
+def _middling(by_hardness: Sequence[Chunk]) -> list[Chunk]:
+    """The middle half, the shortest first: what rests on the model alone is little."""
+    middle, most = (len(by_hardness) - 1) / 2, len(by_hardness) / 4
+    near = {one: abs(at - middle) for at, one in enumerate(by_hardness)}
+    kept = (chunk for chunk in by_hardness if near[chunk] <= most)
+    return sorted(kept, key=lambda chunk: (chunk.frames, near[chunk]))
 
 
 def _window(chunk: Chunk, length: int, step: int) -> Chunk:

@@ -14,6 +14,8 @@ from pipelines.sources.ask_stream import ask_stream, ask_track
 from pipelines.subtitles import ancillary, cea608
 from pipelines.subtitles.cues import Cue
 
+CAPTION_TRACK = "eia_608"  # of CEA-608 alone, as QuickTime has them
+
 
 def find_captions(source: Path, track: int) -> Generator[Progress, None, tuple[Captions, ...]]:
     """Which there are in a stream of pictures whose first seconds have none: it is looked at at

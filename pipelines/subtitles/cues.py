@@ -77,21 +77,24 @@ def is_too_long(cue: Cue) -> bool:
 
 
 def in_place(cues: Sequence[Cue], zero_s: Fraction, length_s: Fraction) -> list[Cue]:
-    """In the order in which they begin, counted from the first picture, none outside the pictures.
-
-    Raises `LimitExceeded` for a cue that no player would take.
-    """
-    moved = (
-        Cue(max(c.start_s - zero_s, Fraction(0)), min(c.end_s - zero_s, length_s), c.text)
-        for c in cues
-    )
-    kept = [cue for cue in moved if cue.end_s > cue.start_s and cue.text]
+    """As `within` has them. Raises `LimitExceeded` for a cue that no player would take."""
+    kept = within(cues, zero_s, length_s)
     for cue in kept:
         if is_too_long(cue):
             raise LimitExceeded(
                 f"a subtitle at {float(cue.start_s):.3f} s has {len(cue.text)} letters: "
                 "repair the subtitle track, or leave it out"
             )
+    return kept
+
+
+def within(cues: Sequence[Cue], zero_s: Fraction, length_s: Fraction) -> list[Cue]:
+    """In order, counted from the first picture, none outside the pictures."""
+    moved = (
+        Cue(max(c.start_s - zero_s, Fraction(0)), min(c.end_s - zero_s, length_s), c.text)
+        for c in cues
+    )
+    kept = (cue for cue in moved if cue.end_s > cue.start_s and cue.text)
     return sorted(kept, key=lambda cue: cue.start_s)
 
 

@@ -27,6 +27,7 @@ from pipelines.subtitles.cues import (
     without_drawings,
 )
 from pipelines.subtitles.letters import Unreadable, read_cues
+from pipelines.subtitles.markup import Look
 from pipelines.subtitles.track_limits import MOST_LETTERS_BYTES, WAY_OUT
 
 _CHILD = Path(letters_child.__file__)
@@ -36,10 +37,10 @@ _TOO_LONG = (
     f"have: {_WAY_OUT}"
 )
 _NOTHING = f"it has cues, and none of them has words that could be shown: {_WAY_OUT}"
-_LONG_CUE = f"one of its cues has more than {MOST_CUE_BYTES} bytes of letters: {_WAY_OUT}"
+LONG_CUE = f"one of its cues has more than {MOST_CUE_BYTES} bytes of letters: {_WAY_OUT}"
 _MARKUPS = {"subrip": markup.of_subrip, "srt": markup.of_subrip, "webvtt": markup.of_webvtt}
 _KNOWN = frozenset({*_MARKUPS, "ass", "ssa", "mov_text", "text"})
-_ASS_FIELDS = 8  # of Matroska's packets, before the words
+_ASS_FIELDS, _ASS_STYLE = 8, 2  # of Matroska's packets, before the words; one is the style
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,9 @@ def _track(found: Mapping[str, Any]) -> LetterTrack:
 def cues_of(track: LetterTrack) -> list[Cue]:
     """On the file's own clock, those that say something. Raises as `read_cues` does."""
     texts = read_cues([_raw(track, coded) for _, _, coded in track.packets])
+    styles = markup.styles_of_ass(track.head.decode("utf-8", "replace"))
     cues = ended(
-        Cue(start_s, end_s, lines(_text(track, coded, text)))
+        Cue(start_s, end_s, lines(_text(track, styles, coded, text)))
         for (start_s, end_s, coded), text in zip(track.packets, texts, strict=True)
     )
     return [cue for cue in cues if cue.text]
@@ -92,11 +94,13 @@ def _raw(track: LetterTrack, coded: bytes) -> bytes:
     return timed_text.read_sample(coded) if track.codec == "mov_text" else coded
 
 
-def _text(track: LetterTrack, coded: bytes, text: str) -> str:
+def _text(track: LetterTrack, styles: Mapping[str, Look], coded: bytes, text: str) -> str:
     if track.codec == "mov_text":
         return timed_text.styled(coded, text, track.head)
     if track.codec in ("ass", "ssa"):
-        return markup.of_ass(without_drawings(text.split(",", _ASS_FIELDS)[-1]))
+        *fields, said = text.split(",", _ASS_FIELDS)
+        style = fields[_ASS_STYLE] if len(fields) == _ASS_FIELDS else ""
+        return markup.of_ass(without_drawings(said), styles, style)
     return _MARKUPS.get(track.codec, markup.words)(text)
 
 
@@ -145,5 +149,5 @@ def unreadable_tracks(
             if not cues and any(_raw(track, coded).strip() for _, _, coded in track.packets):
                 faults.append(SubtitleFault(index, _NOTHING))
             if any(map(is_too_long, cues)):
-                faults.append(SubtitleFault(index, _LONG_CUE))
+                faults.append(SubtitleFault(index, LONG_CUE))
     return tuple(sorted(unread)), tuple(sorted(faults, key=lambda fault: fault.index))

@@ -7,18 +7,31 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
+from types import MappingProxyType
 
 TAG = re.compile(r"<(/?)(?:([biu])|(font)(?:\s[^<>]*)?)>", re.IGNORECASE)
 COLOUR = re.compile(r"color\s*=\s*[\"']?#?([0-9a-f]{6})\b", re.IGNORECASE)
 _JOINER = "\u2060"  # shows nothing, and nobody breaks a line there
 # Places and effects; SubStation's in braces, and MicroDVD's, as ffmpeg has them.
 _PLACED = re.compile(r"\{(?:\\|[cCfFoPsSyY]:)[^{}]*\}|</?s>", re.IGNORECASE)
-_VTT_TAG = re.compile(r"<(/?)([a-zA-Z]*)[^<>]*(?:>|$)")
+_VTT_TAG = re.compile(r"<(/?)([a-zA-Z]*+)[^<>]*+(?:>|$)")
 _ASS_PART = re.compile(r"\\([Nnh{}])|(\{[^{}]*\})")
-_ASS_STYLE = re.compile(r"\\(?:([biu])(\d*)|(?:1?c)&?H?([0-9a-fA-F]{0,8})&?|(r)[^\\]*)(?=\\|\}|$)")
+_ASS_STYLE = re.compile(r"\\(?:([biu])(\d*)|(?:1?c)&?H?([0-9a-fA-F]{0,8})&?|(r)([^\\]*))(?=\\|$)")
+_HEX, _DECIMAL = re.compile(r"&h([0-9a-f]{1,8})&?"), re.compile(r"\d{1,10}")
 _BOLD = 500  # of ASS's weights
+_STYLE_FIELDS: tuple[str, ...] = (
+    "name",
+    "fontname",
+    "fontsize",
+    "primarycolour",
+    "secondarycolour",
+)
+_STYLE_FIELDS += ("outlinecolour", "backcolour", "bold", "italic", "underline")  # and others
+_WHITE = "ffffff"  # what letters without a colour have
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,7 @@ class Look:
 
 
 PLAIN = Look()
+_NO_STYLES: Mapping[str, Look] = MappingProxyType({})
 
 
 def words(text: str) -> str:
@@ -41,7 +55,20 @@ def words(text: str) -> str:
 
 def of_subrip(text: str) -> str:
     """Nobody has said what SubRip's tags are: what players know are tags, and all else words."""
-    return _PLACED.sub("", text)
+    return _closed(_PLACED.sub("", text))
+
+
+def _closed(text: str) -> str:
+    """Its tags end with it: another cue may be shown together with this one."""
+    made, after, open_ = list[str](), 0, Counter[str]()
+    for tag in TAG.finditer(text):
+        name = (tag[2] or tag[3]).lower()
+        spare = bool(tag[1]) and not open_[name]
+        made.append(text[after : tag.start() if spare else tag.end()])
+        after = tag.end()
+        open_[name] += 0 if spare else -1 if tag[1] else 1
+    ends = (f"</{name}>" * count for name, count in reversed(open_.items()))
+    return "".join([*made, text[after:], *ends])
 
 
 def of_webvtt(text: str) -> str:
@@ -52,42 +79,77 @@ def of_webvtt(text: str) -> str:
         if tag[2].lower() in ("b", "i", "u"):
             made.append(f"<{tag[1]}{tag[2].lower()}>")
         after = tag.end()
-    return "".join([*made, words(html.unescape(text[after:]))])
+    return _closed("".join([*made, words(html.unescape(text[after:]))]))
 
 
-def of_ass(text: str) -> str:
-    """Overrides of letters become tags. All else in braces, such as a translator's note, stays out,
-    as players have it.
+def styles_of_ass(script: str) -> dict[str, Look]:
+    """By name, of a script or a track's head."""
+    fields, found = _STYLE_FIELDS, dict[str, Look]()
+    for line in script.split("\n"):
+        kind, _, said = line.partition(":")
+        parts = tuple(one.strip().lower() for one in said.split(","))
+        if kind.strip() == "Format" and "fontname" in parts:
+            fields = parts
+        elif kind.strip() == "Style":
+            style = dict(zip(fields, parts, strict=False))
+            bold, italic, lined = (
+                style.get(one, "0") not in ("0", "") for one in ("bold", "italic", "underline")
+            )
+            name = _style_name(style.get("name", ""))
+            found[name] = Look(bold, italic, lined, _style_colour(style))
+    return found
+
+
+def _style_name(said: str) -> str:
+    return said.strip().lstrip("*").lower()
+
+
+def _style_colour(style: Mapping[str, str]) -> str | None:
+    """In hexadecimal, or SubStation's older decimal."""
+    said = style.get("primarycolour", "")
+    if found := _HEX.fullmatch(said):
+        colour = _of_ass_colour(found[1])
+    else:
+        colour = _of_ass_colour(f"{int(said):06x}") if _DECIMAL.fullmatch(said) else None
+    return None if colour == _WHITE else colour
+
+
+def of_ass(text: str, styles: Mapping[str, Look] = _NO_STYLES, style: str = "") -> str:
+    """Looks of letters, of their style and of overrides, become tags. All else in braces, such as a
+    translator's note, stays out, as players have it.
     """
-    runs, look, after = list[tuple[str, Look]](), PLAIN, 0
+    own = styles.get(_style_name(style), PLAIN)
+    runs, look, after = list[tuple[str, Look]](), own, 0
     for part in _ASS_PART.finditer(text):
         runs.append((text[after : part.start()], look))
         after = part.end()
         if part[2]:
-            look = _overridden(look, part[2][1:-1])
+            look = _overridden(look, own, styles, part[2][1:-1])
         else:
             runs.append(({"h": " ", "N": "\n", "n": "\n"}.get(part[1], part[1]), look))
     return tagged([*runs, (text[after:], look)])
 
 
-def _overridden(look: Look, override: str) -> Look:
+def _overridden(look: Look, own: Look, styles: Mapping[str, Look], override: str) -> Look:
+    """What an override leaves open is the line's own style's."""
     for said in _ASS_STYLE.finditer(override):
         match said[1]:
             case "b":
-                look = replace(look, bold=said[2] == "1" or int(said[2][:6] or 0) >= _BOLD)
+                bold = said[2] == "1" or int(said[2][:6] or 0) >= _BOLD
+                look = replace(look, bold=bold if said[2] else own.bold)
             case "i":
-                look = replace(look, italic=said[2] == "1")
+                look = replace(look, italic=said[2] == "1" if said[2] else own.italic)
             case "u":
-                look = replace(look, underlined=said[2] == "1")
+                look = replace(look, underlined=said[2] == "1" if said[2] else own.underlined)
             case _ if said[4]:
-                look = PLAIN
+                look = styles.get(_style_name(said[5]), own)
             case _:
-                look = replace(look, colour=_of_ass_colour(said[3]))
+                look = replace(look, colour=_of_ass_colour(said[3]) or own.colour)
     return look
 
 
 def _of_ass_colour(said: str | None) -> str | None:
-    """`&HBBGGRR&`; without a number it is the style's."""
+    """`BBGGRR`, if any."""
     if not said:
         return None
     blue_first = said.rjust(6, "0")[-6:].lower()
@@ -96,13 +158,9 @@ def _of_ass_colour(said: str | None) -> str | None:
 
 def tagged(runs: list[tuple[str, Look]]) -> str:
     """Letters with their looks as the text of a cue."""
-    joined = list[tuple[str, Look]]()
-    for text, look in runs:
-        if joined and joined[-1][1] == look:
-            joined[-1] = (joined[-1][0] + text, look)
-        elif text:
-            joined.append((text, look))
-    return "".join(_tagged(words(text), look) for text, look in joined)
+    said = ((text, look) for text, look in runs if text)
+    alike = groupby(said, key=lambda run: run[1])
+    return "".join(_tagged(words("".join(text for text, _ in of)), look) for look, of in alike)
 
 
 def _tagged(text: str, look: Look) -> str:

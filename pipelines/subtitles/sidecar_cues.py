@@ -21,7 +21,7 @@ from pipelines.subtitles.cues import (
     read_srt,
     without_drawings,
 )
-from pipelines.subtitles.markup import of_ass, of_subrip, of_webvtt
+from pipelines.subtitles.markup import of_ass, of_subrip, of_webvtt, styles_of_ass
 
 # Hours may be left out, as WebVTT allows, or else thousandths; the mark before these may be any.
 _STAMP = (
@@ -34,7 +34,7 @@ _LIKE_TIMES = re.compile(
 )
 _COUNTER = re.compile(r"\s*\d+\s*")
 _MAP = re.compile(r"X-TIMESTAMP-MAP\s*=(.*)")
-_ZERO_MAP = re.compile(r"MPEGTS:0+\b")
+_ZERO_MAP, _LATER = re.compile(r"MPEGTS:0+\b"), re.compile(r"LOCAL:[0:.]*[1-9]")
 _ASS_TIME = re.compile(r"\s*(\d{1,9}):(\d{1,4}):(\d{1,4})(?:[.:,](\d{1,9}))?\s*")
 _ASS_FIELDS = ("layer", "start", "end", *("style", "name", "l", "r", "v", "effect", "text"))
 
@@ -80,7 +80,8 @@ def _without_counter(said: Sequence[str]) -> Sequence[str]:
 def _webvtt(text: str, name: str) -> list[Cue]:
     """W3C WebVTT, 4: a blank line ends a cue; notes, styles and regions are none."""
     blocks = re.split(r"\n[^\S\n]*\n", text)
-    if (found := _MAP.search(text)) and not _ZERO_MAP.search(found[1]):
+    found = _MAP.search(text)
+    if found and (not _ZERO_MAP.search(found[1]) or _LATER.search(found[1])):
         raise UnsupportedMedia(
             f"{name} counts its times from a stream's clock (X-TIMESTAMP-MAP): export it with "
             "times from the first picture, and without that line"
@@ -125,7 +126,7 @@ def _seconds(stamp: Sequence[str | None]) -> Fraction:
 
 
 def _ass(text: str, name: str) -> list[Cue]:
-    cues = list[Cue]()
+    cues, styles = list[Cue](), styles_of_ass(text)
     fields: tuple[str, ...] = _ASS_FIELDS
     for line in text.split("\n"):
         kind, _, said = line.partition(":")
@@ -136,7 +137,8 @@ def _ass(text: str, name: str) -> list[Cue]:
             parts = dict(zip(fields, said.split(",", len(fields) - 1), strict=False))
             start_s, end_s = (_ass_time(parts.get(one, ""), name) for one in ("start", "end"))
             words = without_drawings(parts.get("text", ""))
-            cues.append(Cue(start_s, end_s, lines(of_ass(words))))
+            shown = of_ass(words, styles, parts.get("style", ""))
+            cues.append(Cue(start_s, end_s, lines(shown)))
     return cues
 
 

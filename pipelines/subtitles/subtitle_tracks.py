@@ -20,8 +20,8 @@ from pipelines.progress import Progress, part
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.containers import INPUT_GUARDS
 from pipelines.subtitles import teletext, ttml_track
-from pipelines.subtitles.captions import read_ancillary, read_captions
-from pipelines.subtitles.cues import Cue, clock, in_place, one_at_a_time, srt, webvtt
+from pipelines.subtitles.captions import CAPTION_TRACK, read_ancillary, read_captions
+from pipelines.subtitles.cues import Cue, clock, in_place, one_at_a_time, srt, webvtt, within
 from pipelines.subtitles.letter_tracks import read_position, read_tracks
 from pipelines.subtitles.letters_child import MANY_EDITS
 from pipelines.subtitles.sidecar import read_file
@@ -29,7 +29,6 @@ from pipelines.subtitles.text_clock import Words, one_edit
 from pipelines.subtitles.timed_text import write_mp4
 from pipelines.subtitles.track_limits import MOST_COPIED_BYTES, run_limited
 
-CAPTION_TRACK = "eia_608"
 _READ_HERE = frozenset({CAPTION_TRACK, ttml_track.CODEC, teletext.CODEC})  # of a master's tracks
 _COPIED_LETTERS = frozenset({"subrip", "ass", "webvtt"})
 # Of Matroska (RFC 9559, 5.1.3): a file without any is one that nobody reads.
@@ -226,9 +225,10 @@ def write_webvtt(
 ) -> Generator[Progress, None, None]:
     """The subtitle track at that position of a finished rendition, as WebVTT of the same length.
 
+    One of its cues may be several of the source that are shown together.
     A last cue, which is empty, makes segments and playlists last as long as the picture's.
     """
     letters = yield from read_position(rendition, position)
-    cues = in_place(letters, Fraction(0), length_s)
+    cues = within(letters, Fraction(0), length_s)
     last = Cue(length_s - Fraction(1, 1000), length_s, "")
     out.write_text(webvtt([*cues, last]), "utf-8")

@@ -30,12 +30,19 @@ def read_sample(sample: bytes) -> bytes:
 def styled(sample: bytes, text: str, head: bytes) -> str:
     """Those letters with the looks that the sample gives them (5.17.1.1), by place."""
     runs, after = list[tuple[str, Look]](), 0
-    usual = head[26:29].hex() if b"ftab" in head else ""  # QuickTime's own text has another one
+    described = b"ftab" in head  # QuickTime's own text has another one
+    usual = head[26:29].hex() if described else ""
+    look_of_all = _look(head[24], None) if described else Look()
     for start, end, look in _styles(sample, usual):
         if after <= start < end:
-            runs += [(text[after:start], Look()), (text[start:end], look)]
+            runs += [(text[after:start], look_of_all), (text[start:end], look)]
             after = end
-    return tagged([*runs, (text[after:], Look())])
+    return tagged([*runs, (text[after:], look_of_all)])
+
+
+def _look(flags: int, colour: str | None) -> Look:
+    bold, italic, lined = (bool(flags & bit) for bit in (_BOLD, _ITALIC, _UNDERLINED))
+    return Look(bold, italic, lined, colour)
 
 
 def _styles(sample: bytes, usual: str) -> Iterator[tuple[int, int, Look]]:
@@ -48,8 +55,7 @@ def _styles(sample: bytes, usual: str) -> Iterator[tuple[int, int, Look]]:
             for place in range(at + 10, min(at + size, len(sample)) - 11, 12):
                 start, end, _, flags, _, colour = struct.unpack_from(">HHHBB3s", sample, place)
                 said = colour.hex() if usual and colour.hex() != usual else None
-                bold, italic, lined = (bool(flags & bit) for bit in (_BOLD, _ITALIC, _UNDERLINED))
-                yield start, end, Look(bold, italic, lined, said)
+                yield start, end, _look(flags, said)
         at += size
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -18,8 +19,9 @@ from pipelines.profiles.profile import profile
 from pipelines.progress import finish
 from pipelines.subtitles.cues import Cue
 from pipelines.subtitles.letter_tracks import read_position, unreadable_tracks
-from pipelines.subtitles.markup import of_ass, of_subrip, of_webvtt
+from pipelines.subtitles.markup import of_ass, of_subrip, of_webvtt, styles_of_ass
 from pipelines.subtitles.sidecar import read_sidecar
+from pipelines.subtitles.sidecar_cues import cues_of_file
 from pipelines.subtitles.subtitle_tracks import encode_subtitles, write_webvtt
 from pipelines.subtitles.timed_text import read_sample, styled, write_mp4
 from tests.pipelines.sources import HD, call, described
@@ -142,10 +144,78 @@ def test_overrides_of_ass_become_tags(text: str, read: str) -> None:
     assert of_ass(text) == read
 
 
-@pytest.mark.parametrize("text", ["<b" * 500_000, "{\\b" * 300_000, "<" * 1_000_000])
+@pytest.mark.parametrize(
+    ("of", "text", "read"),
+    [
+        (of_subrip, "<i>un", "<i>un</i>"),
+        (of_subrip, "<b><i>two</b> x</i></i>", "<b><i>two</b> x</i>"),
+        (of_subrip, '<font color="#ff0000">a<b>', '<font color="#ff0000">a<b></b></font>'),
+        (of_webvtt, "a <i>b", "a <i>b</i>"),
+        (of_webvtt, "a</b> b", "a b"),
+    ],
+)
+def test_tags_end_with_their_cue(of: Callable[[str], str], text: str, read: str) -> None:
+    """Else a cue that is shown together with it would take its looks."""
+    assert of(text) == read
+
+
+STYLES = """[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, Bold, Italic, Underline
+Style: Default,Arial,40,&H00FFFFFF,&H0,0,0,0
+Style: Thoughts,Arial,40,&H0000FFFF,&H0,0,-1,0
+Style: Loud,Arial,40,16711680,0,1,0,0
+"""
+YELLOW = '<font color="#ffff00">{}</font>'
+
+
+@pytest.mark.parametrize(
+    ("style", "text", "read"),
+    [
+        ("Default", "said", "said"),
+        ("*Thoughts", "thought", YELLOW.format("<i>thought</i>")),
+        ("Thoughts", "{\\i0}a{\\i}b", YELLOW.format("a") + YELLOW.format("<i>b</i>")),
+        ("Thoughts", "{\\rDefault}a{\\r}b", "a" + YELLOW.format("<i>b</i>")),
+        ("Loud", "{\\c&H00FFFF&}a", YELLOW.format("<b>a</b>")),
+        ("Loud", "{\\c&H00FF00&}{\\c}a", '<font color="#0000ff"><b>a</b></font>'),
+        ("Unknown", "said", "said"),
+    ],
+)
+def test_looks_of_a_style_are_those_of_its_lines(style: str, text: str, read: str) -> None:
+    """In hexadecimal, and in SubStation's decimal."""
+    assert of_ass(text, styles_of_ass(STYLES), style) == read
+
+
+@pytest.mark.media
+def test_a_masters_track_of_ass_keeps_the_looks_of_its_styles(tmp_path: Path) -> None:
+    """As does a file of it."""
+    path, master = tmp_path / "a.ass", tmp_path / "a.mkv"
+    script = EVENTS.replace("[Events]", f"{STYLES}[Events]").replace(",Default,", ",Thoughts,")
+    script = script.replace("{}", "thought")
+    path.write_text(script, "utf-8")
+    call("-i", path, "-c", "copy", master)
+    shown = YELLOW.format("<i>thought</i>")
+    (read,) = finish(read_position(master, 0))
+    (given,) = cues_of_file("ass", script, "a.ass")
+    assert read.text == given.text == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<b" * 500_000,
+        "{\\b" * 300_000,
+        "<" * 1_000_000,
+        "<" + "a" * 1_000_000 + "<",
+        "\\h" * 500_000,
+        "<b>" * 300_000 + "</b>" * 300_000,
+    ],
+    ids=["opened", "overrides", "brackets", "one long tag", "hard blanks", "nested"],
+)
 def test_a_megabyte_of_what_may_be_tags_is_read(text: str) -> None:
     """Each is looked at once: their square would not end."""
+    began = time.process_time()
     assert isinstance(of_subrip(text) + of_webvtt(text) + of_ass(text), str)
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.media

@@ -51,6 +51,10 @@ def test_times_are_read_as_people_write_them(times: str, head: str) -> None:
             "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900,LOCAL:00:00.000\n\n00:01.000 --> 00:02.000\na\n",
             "export it with times from the first picture",
         ),
+        (
+            "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:01:00.000,MPEGTS:0\n\n01:01.000 --> 01:02.000\na\n",
+            "export it with times from the first picture",
+        ),
     ],
 )
 def test_a_file_of_which_cues_would_be_lost_is_refused(text: str, why: str) -> None:

@@ -7,16 +7,19 @@ import subprocess
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 
 import av
 import pytest
 
 from pipelines.encoding.cut import LocalFile
 from pipelines.encoding.encode import encode_part
+from pipelines.encoding.encode_groups import groups_of
 from pipelines.encoding.join import join
 from pipelines.inspection.inspect import inspect
 from pipelines.media import Inspection, MediaInfo, Shot, VideoTrack
 from pipelines.planning.chunks import in_one_piece
+from pipelines.planning.memory import encode_bytes
 from pipelines.planning.plan import Plan, plan
 from pipelines.planning.plan_types import Findings, Probe
 from pipelines.profiles.profile import Profile, Target, profile
@@ -29,13 +32,15 @@ from pipelines.quality.steering import (
     is_worth_again,
     steered,
     window_in,
+    with_leader,
     with_steering,
 )
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.probe import probe
-from tests.pipelines.sources import HD, described
+from tests.pipelines.sources import HD, UHD, described
 
 MINUTE = tuple(Shot(at * 200, at * 200 + 200, 0.02, 0.03, 1500.0) for at in range(8))
+HALF_AN_HOUR = tuple(Shot(at * 200, at * 200 + 200, 0.02, 0.03, 1500.0) for at in range(225))
 NAME = "mobile-720p"
 
 
@@ -53,12 +58,16 @@ def planned(
 
 
 def crf_with(made: Plan, looked: tuple[MediaInfo, Inspection], *seen: Probe) -> float:
-    info, inspection = looked
-    assert info.picture is not None
-    video = steered(made, info.picture, inspection, seen).rung(NAME).video
+    video = again_with(made, looked, *seen).rung(NAME).video
     assert video is not None
     assert video.crf is not None
     return video.crf
+
+
+def again_with(made: Plan, looked: tuple[MediaInfo, Inspection], *seen: Probe) -> Plan:
+    info, inspection = looked
+    assert info.picture is not None
+    return steered(made, info.picture, inspection, seen)
 
 
 def scored(made: Plan, at: int, mean: float, crf: float | None = None) -> Probe:
@@ -101,6 +110,62 @@ def test_chunks_that_are_scored_stand_for_easy_and_hard_ones() -> None:
     assert 400.0 <= hardness[0] <= 2000.0
     assert min(hardness) < 400.0
     assert max(hardness) > 2000.0
+
+
+def test_a_short_programme_is_led_by_two_seconds() -> None:
+    """What rests on the model alone is 3 % of a minute, not 13 %, and quickly done again."""
+    looked = looked_at()
+    before = plan(*looked, [profile(NAME)])
+    made = with_leader(before, *looked, Means())
+    (new,) = {one.start_frame for one in made.chunks} - {one.start_frame for one in before.chunks}
+    assert [one.index for one in made.chunks] == list(range(9))
+    assert [one.end_frame for one in made.chunks[:-1]] == [
+        one.start_frame for one in made.chunks[1:]
+    ]
+
+    steered_one = with_steering(made, *looked, Means())
+    assert steered_one.steering is not None
+    ((leading,), *_) = in_order(steered_one)
+    assert (leading.end_frame, leading.frames) == (new, 50)
+    window = steered_one.steering.windows[0]
+    assert (window.start_frame, window.frames) == (leading.start_frame + 12, 25)
+    probe = scored(steered_one, 0, 84.0)
+    assert is_worth_again(steered_one, again_with(steered_one, looked, probe), leading, [probe])
+
+
+def test_what_is_divided_leads() -> None:
+    """A chunk that begins with an easy shot is not middling for its first seconds."""
+    random, divided = Random(7), 0
+    for _ in range(60):
+        edges = list(itertools.accumulate(random.randint(40, 130) for _ in range(20)))
+        taken = [random.uniform(300, 4000) for _ in edges]
+        shots = tuple(
+            Shot(start, end, 0.02, 0.03, coded)
+            for (start, end), coded in zip(itertools.pairwise([0, *edges]), taken, strict=True)
+        )
+        looked = looked_at(shots)
+        before = plan(*looked, [profile(NAME)])
+        made = with_leader(before, *looked, Means())
+        if made == before:
+            continue
+        divided += 1
+        (new,) = {one.end_frame for one in made.chunks} - {one.end_frame for one in before.chunks}
+        ((leading,), *_) = in_order(with_steering(made, *looked, Means()))
+        assert (leading.end_frame, leading.frames) == (new, 50)
+    assert divided > 50
+
+
+@pytest.mark.parametrize(
+    ("shots", "share"),
+    [(MINUTE[:2], 0.07), (MINUTE, 0.0), (HALF_AN_HOUR, 0.07)],
+    ids=["two chunks", "no time", "half an hour"],
+)
+def test_a_programme_that_is_not_short_keeps_its_chunks(
+    shots: tuple[Shot, ...], share: float
+) -> None:
+    looked = looked_at(shots)
+    before = plan(*looked, [profile(NAME)])
+    assert with_leader(before, *looked, Means(share)) == before
 
 
 @pytest.mark.parametrize(
@@ -177,6 +242,27 @@ def test_a_cap_that_binds_is_not_run_against() -> None:
     assert crf_with(made, looked, scored(made, 0, 80.0)) == pytest.approx(video.crf - 3)
 
 
+def test_av1_is_led_by_whole_crfs() -> None:
+    """Its encoder has no others: a probe would tell of a CRF that was not encoded."""
+    shots = tuple(Shot(at * 400, at * 400 + 400, 0.02, 0.03, 1500.0) for at in range(8))
+    looked = looked_at(shots, UHD)
+    made = planned(looked, profile("ott4k-av1-hlg"))
+    (choice,), picture = made.choices, looked[0].picture
+    assert made.steering is not None
+    assert picture is not None
+    window, capped = made.steering.windows[0], made.rungs[0].video
+    assert capped is not None
+    assert capped.max_bitrate_bps is not None
+    for share in (0.5, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6):
+        bits = share * capped.max_bitrate_bps / float(capped.frame_rate)
+        frames = (window.start_frame, window.end_frame)
+        seen = [Probe(choice.profile, *frames, choice.crf, choice.target.value - 4, 30.0, bits)]
+        video = steered(made, picture, looked[1], seen).rungs[0].video
+        assert video is not None
+        assert video.crf is not None
+        assert video.crf == int(video.crf)
+
+
 @pytest.mark.parametrize(
     ("at", "mean", "chunks", "again"),
     [(0, 86.0, 10, True), (0, 89.0, 10, False), (1, 86.0, 10, False), (0, 86.0, 5, False)],
@@ -187,21 +273,19 @@ def test_a_first_chunk_far_from_its_target_is_encoded_again(
 ) -> None:
     shots = tuple(Shot(n * 200, n * 200 + 200, 0.02, 0.03, 1500.0) for n in range(chunks))
     looked = looked_at(shots)
-    made, picture = planned(looked, share=0.13), looked[0].picture
+    made = planned(looked, share=0.13)
     assert made.steering is not None
-    assert picture is not None
     seen = [scored(made, at, mean)]
     chunk = made.chunks[made.steering.windows[at].index]
 
-    assert is_worth_again(made, steered(made, picture, looked[1], seen), chunk, seen) is again
+    assert is_worth_again(made, again_with(made, looked, *seen), chunk, seen) is again
 
 
 def test_a_target_out_of_reach_is_not_tried_again() -> None:
     """Where a finer CRF gives next to nothing it stays about where it was."""
     looked = looked_at(tuple(Shot(n * 200, n * 200 + 200, 0.02, 0.03, 1500.0) for n in range(10)))
-    made, picture = planned(looked, share=0.13), looked[0].picture
+    made = planned(looked, share=0.13)
     assert made.steering is not None
-    assert picture is not None
     seen = [scored(made, 0, 86.0)]
     chunk = made.chunks[made.steering.windows[0].index]
 
@@ -245,6 +329,30 @@ def test_one_piece_is_not_steered() -> None:
 
     assert whole.steering is None
     assert made.steering.told not in whole.decisions
+
+
+def test_rungs_that_are_not_steered_are_encoded_without() -> None:
+    """In a group of their own they wait for nothing, and hold no memory for scores."""
+    looked = looked_at()
+    names = ("archive-ffv1", NAME)
+    made = replace(planned(looked, *map(profile, names)), together=(names[:1], names[1:]))
+    alone, others = groups_of(made)
+    assert made.steering is not None
+    assert made.steering.profiles == others.steering.profiles == (NAME,)  # type: ignore[union-attr]
+    chunk = made.chunks[made.steering.windows[0].index]
+
+    assert in_order(alone) == (made.chunks,)
+    assert in_order(others) == in_order(made)
+    assert looked[0].picture is not None
+    encoding = encode_bytes(looked[0].picture, alone, chunk, 2)
+    assert steered_bytes(alone, chunk, looked[0], 2) == encoding
+    assert steered_bytes(others, chunk, looked[0], 2) > 0
+
+
+def test_no_window_is_scored_that_does_not_fit_into_memory() -> None:
+    looked = looked_at()
+    made = plan(*looked, [profile(NAME)])
+    assert with_steering(made, *looked, Means(memory_bytes=100_000_000)).steering is None
 
 
 def test_the_memory_of_a_scored_chunk_is_foreseen_with_its_score() -> None:

@@ -93,7 +93,9 @@ def test_the_plan_says_where_the_timecode_goes() -> None:
     )
 
 
-@pytest.mark.parametrize("said", ["01:00:00", "01:02:03:04.1", "10h", "01:60:00:00"])
+@pytest.mark.parametrize(
+    "said", ["01:00:00", "01:02:03:04.1", "10h", "01:60:00:00", "10:00:00.500", "10:00:00:50"]
+)
 def test_a_timecode_that_is_not_understood_is_left_out_and_said(said: str) -> None:
     """Zero would pass for the source's own; MXF, which always has one, begins at it."""
     info, seen = described(HD, timecode=said)

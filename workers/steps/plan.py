@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from itertools import product
 from textwrap import shorten
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from pipelines.encoding.encode import with_parts_that_decode
-from pipelines.encoding.encode_groups import MOST_BYTES, divided
+from pipelines.encoding.encode_groups import MOST_BYTES, divided, groups_of
 from pipelines.errors import NothingToEncode
 from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.memory import look_bytes
@@ -22,7 +21,7 @@ from pipelines.profiles.profile_key import profile_key
 from pipelines.quality.measure import measured_together
 from pipelines.quality.sampling import Means, search_bytes
 from pipelines.quality.search import key_of, search
-from pipelines.quality.steering import in_order, with_steering
+from pipelines.quality.steering import in_order, with_leader, with_steering
 from pipelines.records import from_json, to_json
 from storage.catalogue import assets, jobs, workers, zones
 from storage.catalogue.programmes import reading_of
@@ -69,6 +68,7 @@ def run(context: StepContext) -> StepResult:
         return StepResult(fault=_no_rung(made.refused), apply=apply)
     if (zone := request.get("zone")) is not None:
         _refuse_in_vain(context, made, request, zone)
+    made = with_leader(made, info, inspection, _means(context))
     if len(made.chunks) > 1 and info.picture is not None:
         source = source_of(context)
         context.need_scratch(source.size_bytes // len(made.chunks))
@@ -174,16 +174,12 @@ def steps_of(
 
 
 def _encode_steps(made: Plan) -> Iterator[NewStep]:
-    count, groups = len(made.chunks), made.together or ((),)
-    if any(rung.video is not None for rung in made.rungs):
-        before: dict[tuple[str, ...], list[str]] = {group: [] for group in groups}
-        for wave in in_order(made):
-            here: dict[tuple[str, ...], list[str]] = {group: [] for group in groups}
-            for chunk, group in product(wave, groups):
-                step = _encode_step(chunk, count, group, after=tuple(before[group]))
-                here[group].append(step.name)
-                yield step
-            before = here
+    for names, group in zip(made.together or ((),), groups_of(made), strict=False):
+        before: tuple[str, ...] = ()
+        for wave in in_order(group):
+            here = [_encode_step(chunk, len(made.chunks), names, before) for chunk in wave]
+            yield from here
+            before = tuple(step.name for step in here)
     if any(rung.audio or rung.subtitles for rung in made.rungs):
         sounds = any(rung.audio for rung in made.rungs)
         yield NewStep("audio", "encode the sound" if sounds else "encode the subtitles", {})
