@@ -23,14 +23,6 @@ _ASS_PART = re.compile(r"\\([Nnh{}])|(\{[^{}]*\})")
 _ASS_STYLE = re.compile(r"\\(?:([biu])(\d*)|(?:1?c)&?H?([0-9a-fA-F]{0,8})&?|(r)([^\\]*))(?=\\|$)")
 _HEX, _DECIMAL = re.compile(r"&h([0-9a-f]{1,8})&?"), re.compile(r"\d{1,10}")
 _BOLD = 500  # of ASS's weights
-_STYLE_FIELDS: tuple[str, ...] = (
-    "name",
-    "fontname",
-    "fontsize",
-    "primarycolour",
-    "secondarycolour",
-)
-_STYLE_FIELDS += ("outlinecolour", "backcolour", "bold", "italic", "underline")  # and others
 _WHITE = "ffffff"  # what letters without a colour have
 
 
@@ -84,7 +76,7 @@ def of_webvtt(text: str) -> str:
 
 def styles_of_ass(script: str) -> dict[str, Look]:
     """By name, of a script or a track's head."""
-    fields, found = _STYLE_FIELDS, dict[str, Look]()
+    fields, found = tuple[str, ...](), dict[str, Look]()
     for line in script.split("\n"):
         kind, _, said = line.partition(":")
         parts = tuple(one.strip().lower() for one in said.split(","))
