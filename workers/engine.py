@@ -119,7 +119,9 @@ class Engine:
         step = context.step
         try:
             with made(context.folder):
-                self._finish(context, self._kinds[step.kind].run(context))
+                done = self._kinds[step.kind].run(context)
+            # Without its scratch: on a full disk this waits, and that may be the same disk.
+            self._finish(context, done)
         except LeaseLost as lost:
             log.warning("step %s is abandoned: %s", step.id, lost)
             self._discard(context)

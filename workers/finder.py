@@ -58,13 +58,17 @@ class Finder:
     def _look(self) -> None:
         """Begin steps while there is room; what somebody else got first is not asked for again."""
         seen: set[str] = set()
-        while not self._ended.is_set() and (queues := self._room.free_queues()):
+        while not self._is_ending() and (queues := self._room.free_queues()):
             with self._database.read() as session:
                 found = messages.passed_over(session, self._engine.worker, queues, seen)
             if found is None:
                 return
             seen.add(found.id)
             self._begin(found)
+
+    def _is_ending(self) -> bool:
+        """An engine that is stopping takes nothing, and its steps leave room as they end."""
+        return self._ended.is_set() or self._engine.stopping.is_set()
 
     def _begin(self, found: ReadyStep) -> None:
         """In a thread of its own. Claimed here, so that the next look does not find it again."""

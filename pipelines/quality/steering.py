@@ -45,6 +45,7 @@ _FOR_ONE = 20 / 7  # [P] of the search's time: without one the target may be mis
 _MOST_AGAIN = 0.125  # [P] of the programme, for a first chunk that may be encoded once more
 _WORTH_AGAIN_CRF = 1.0  # [P]
 _MOST_LEADING = 0.04  # [P] of the programme: a first chunk that has more is divided
+_MOST_TRIED = 0.25  # [P] of the programme
 _OVER_CAP = 1.25  # [P] of the cap: easy stretches below it pay for hard ones
 # [P] How sure the model's slope over the CRF is, against what one place is off by: (0.15 / 0.035)².
 # At first the slope is the model's, and with CRFs far apart the places' own.
@@ -130,8 +131,8 @@ def steered(made: Plan, picture: VideoTrack, inspection: Inspection, seen: Seque
 def is_worth_again(made: Plan, after: Plan, chunk: Chunk, probes: Sequence[Probe]) -> bool:
     """Whether the first chunk, which these probes are of, is encoded once more as `after` has it.
 
-    It is where it missed a target by far and another CRF can help, and where it is a small part of
-    the programme: else there is no time for it.
+    It is where it scored far below a target and another CRF can help, and where it is a small part
+    of the programme: else there is no time for it. One that is too good costs little but bits.
     """
     steering = made.steering
     first = [window.index for window in steering.windows[: steering.first]] if steering else []
@@ -139,7 +140,7 @@ def is_worth_again(made: Plan, after: Plan, chunk: Chunk, probes: Sequence[Probe
         return False
     targets = {choice.profile: choice.target for choice in made.choices}
     return any(
-        abs(probe.mean - targets[probe.profile].value) > NOTICEABLE[targets[probe.profile].metric]
+        targets[probe.profile].value - probe.mean > NOTICEABLE[targets[probe.profile].metric]
         and abs(crf_of(after.rung(probe.profile)) - probe.crf) >= _WORTH_AGAIN_CRF
         for probe in probes
     )
@@ -166,7 +167,7 @@ def _crf(
         shape,
         _kinds_left(made, inspection, latest),
         basis="probed",
-        places=len(places),
+        places=len({one.start_frame for one in places}) + _are_tried(made, latest),
         spread=float(np.mean([one.mean - one.p5 for one in places])),
         lost=_line(crfs, [lost for lost, _ in off]),
         more_bits=_line(crfs, [bits for _, bits in off]),
@@ -178,6 +179,16 @@ def _crf(
     more = min(max(lacking / max(left, 1), -most), most)
     crf = choose(rung, replace(choice.target, value=choice.target.value + more), subject).crf
     return max(crf, _finest_under_cap(rung.video, subject))
+
+
+def _are_tried(made: Plan, there: Collection[Chunk]) -> bool:
+    """Whether a small part of the programme is scored next: so much farther its CRF may go, as
+    what comes after it follows its own scores.
+    """
+    windows = made.steering.windows if made.steering else ()
+    chunks = [made.chunks[one.index] for one in windows]
+    frames = sum(chunk.frames for chunk in chunks if chunk not in there)
+    return 0 < frames <= _MOST_TRIED * made.frames
 
 
 def _finest_under_cap(video: VideoPlan, subject: Subject) -> float:

@@ -246,14 +246,15 @@ def mark_work_deleted(session: Session, job_id: str) -> None:
 def untidy_jobs(session: Session, limit: int = 100) -> list[Job]:
     """Settled jobs whose dead attempts may have left objects that no row names.
 
-    Not while another job of the asset is active: it writes there.
+    Not while another job of the asset is active: it writes there. Any of them, so that a hundred
+    that cannot be tidied hide none.
     """
     other = aliased(Job)
     busy = exists().where(other.asset_id == Job.asset_id, other.state.in_(assets.ACTIVE))
     query = select(Job).where(
         Job.tidied_at.is_(None), Job.state.in_(SETTLED), Job.asset_id.is_not(None), ~busy
     )
-    return list(session.scalars(query.order_by(Job.id).limit(limit)))
+    return list(session.scalars(query.order_by(func.random()).limit(limit)))
 
 
 def mark_untidy(session: Session, asset_id: str) -> None:

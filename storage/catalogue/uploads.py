@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from pipelines.errors import HashMismatch
@@ -190,14 +190,16 @@ def late_uploads(
     """Uploads whose time is over: `expire_upload`, or `complete_upload` where the object is whole.
 
     Also complete ones whose job ended `retry_within_s` ago without an asset: nobody retried it.
+    Any of them, so that many for which that cannot be done hide none.
     """
     late = Upload.expires_at < moment
-    unsent = select(Upload).where(Upload.state == "open", late).order_by(Upload.expires_at)
+    unsent = select(Upload).where(Upload.state == "open", late).order_by(func.random())
     unwanted = (
         select(Upload)
         .join(Job, Job.id == Upload.job_id)
         .where(Upload.state == "complete", Job.state.in_(("failed", "cancelled")))
         .where(Job.finished_at < moment - timedelta(seconds=retry_within_s))
+        .order_by(func.random())
     )
     return [*session.scalars(unsent.limit(limit)), *session.scalars(unwanted.limit(limit))]
 
@@ -228,11 +230,12 @@ def uploads_to_clean(session: Session, limit: int = 100) -> list[Upload]:
     """Uploads that will never be an asset and whose parts or object may still be in the store.
 
     Abort the multipart upload, delete the key, then `mark_cleaned`; all of it may be done twice.
+    Any of them, so that many that cannot be cleaned hide none.
     """
     query = select(Upload).where(
         Upload.state.in_(("aborted", "expired", "rejected")), Upload.cleaned_at.is_(None)
     )
-    return list(session.scalars(query.order_by(Upload.id).limit(limit)))
+    return list(session.scalars(query.order_by(func.random()).limit(limit)))
 
 
 def mark_cleaned(session: Session, upload: Upload) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,7 @@ from pipelines.media import Inspection, MediaInfo, Shot, VideoTrack
 from pipelines.planning.chunks import in_one_piece
 from pipelines.planning.memory import encode_bytes
 from pipelines.planning.plan import Plan, plan
-from pipelines.planning.plan_types import Findings, Probe
+from pipelines.planning.plan_types import Chunk, Findings, Probe
 from pipelines.profiles.profile import Profile, Target, profile
 from pipelines.progress import finish
 from pipelines.quality.measure import measure
@@ -68,6 +69,11 @@ def again_with(made: Plan, looked: tuple[MediaInfo, Inspection], *seen: Probe) -
     info, inspection = looked
     assert info.picture is not None
     return steered(made, info.picture, inspection, seen)
+
+
+def windows_of(chunks: Sequence[Chunk]) -> tuple[Chunk, ...]:
+    """The first second of each."""
+    return tuple(replace(one, end_frame=one.start_frame + 25) for one in chunks)
 
 
 def scored(made: Plan, at: int, mean: float, crf: float | None = None) -> Probe:
@@ -207,14 +213,24 @@ def test_a_lower_score_makes_later_chunks_finer_and_a_higher_one_coarser() -> No
 
 
 def test_a_single_score_leads_no_further_than_a_single_sample() -> None:
-    """One place may be the one hard one: three of the CRF for each."""
+    """One place may be the one hard one: three of the CRF for each. Only what is a small part, and
+    scored itself before the rest, may go as far as with another one.
+    """
     looked = looked_at()
     made = planned(looked)
     video = made.rung(NAME).video
     assert video is not None
     assert video.crf is not None
+    assert made.steering is not None
+    alone = replace(made, steering=replace(made.steering, windows=made.steering.windows[:1]))
+    many = replace(made, steering=replace(made.steering, windows=windows_of(made.chunks[:5])))
 
-    assert crf_with(made, looked, scored(made, 0, 60.0)) == pytest.approx(video.crf - 3)
+    assert len(made.steering.windows) == 2
+    assert crf_with(alone, looked, scored(made, 0, 60.0)) == pytest.approx(video.crf - 3)
+    assert crf_with(many, looked, scored(many, 0, 60.0)) == pytest.approx(video.crf - 3)
+    assert crf_with(made, looked, scored(made, 0, 60.0)) < video.crf - 3
+    both = (scored(made, 0, 60.0), scored(made, 1, 60.0))
+    assert crf_with(made, looked, *both) >= video.crf - 6
 
 
 def test_later_chunks_make_up_for_what_the_first_ones_lack() -> None:
@@ -239,7 +255,7 @@ def test_a_cap_that_binds_is_not_run_against() -> None:
     seen = [replace(scored(made, 0, 80.0), bits_a_frame=held_down)]
 
     assert video.crf - 2.5 < crf_with(made, looked, *seen) < video.crf
-    assert crf_with(made, looked, scored(made, 0, 80.0)) == pytest.approx(video.crf - 3)
+    assert crf_with(made, looked, scored(made, 0, 80.0)) <= video.crf - 3
 
 
 def test_av1_is_led_by_whole_crfs() -> None:

@@ -99,6 +99,22 @@ def test_an_upload_that_ended_is_not_completed_or_aborted(
     assert world.read(uploads.uploads_to_clean) == []
 
 
+def test_uploads_that_cannot_be_cleaned_hide_none(world: World) -> None:
+    """Nor do late ones that cannot be ended: a sweep takes some, and not always the same."""
+    dead = [world.upload() for _ in range(4)]
+    for upload in dead:
+        world.write(lambda session, one=upload: _abort(session, one))
+    late = {upload.id for upload in [world.upload() for _ in range(4)]}
+    ended = world.read(now) + timedelta(days=365)
+    cleaned, expired = set[str](), set[str]()
+    for _ in range(200):
+        cleaned |= {one.id for one in world.read(lambda s: uploads.uploads_to_clean(s, 2))}
+        found = world.read(lambda s: uploads.late_uploads(s, ended, DAY_S, 2))
+        expired |= {one.id for one in found}
+    assert cleaned == {upload.id for upload in dead}
+    assert expired == late
+
+
 def test_only_open_uploads_whose_time_is_over_expire(world: World) -> None:
     """A complete one waits for its worker as long as it takes."""
     late, complete, young = (world.upload() for _ in range(3))

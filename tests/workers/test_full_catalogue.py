@@ -78,6 +78,7 @@ def test_a_step_that_ends_on_a_full_disk_is_finished_when_there_is_room(
     end.touch()
     eventually(lambda: bench.keys() == [f"made/{step.id}/1/picture.mp4"])
     time.sleep(2.0)
+    assert list((bench.settings.scratch).glob(f"*/*{step.id}*")) == []
     assert bench.steps(job)["one"].state == "running"
     (disk / "all").unlink()
     thread.join(30)

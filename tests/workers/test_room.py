@@ -9,6 +9,7 @@ import pytest
 from engine_bench import Bench, eventually
 from small_steps import payload
 
+from storage.catalogue import messages
 from storage.catalogue.steps import NewStep
 from workers.actors import declare_actors
 from workers.context import StepContext, StepResult
@@ -89,15 +90,31 @@ def test_what_another_worker_passed_over_runs_as_many_at_once_as_there_is_room(
 
 
 def test_a_step_that_was_found_but_not_claimed_leaves_its_room(embedded: Bench) -> None:
-    """And is not looked for again and again: whoever stops takes nothing."""
+    """Another worker was quicker."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    engine, room = embedded.engine(), Room(["encode"], 1, 1)
+    step_id = embedded.steps(job)["one"].id
+    engine.pass_over(step_id)
+    with embedded.database.read() as session:
+        found = messages.passed_over(session, engine.worker, ["encode"], set())
+    assert found is not None
+    engine.run_step(step_id)
+    finder = Finder(engine, embedded.database, room, look_s=60)
+    finder._begin(found)
+    assert (room.free_queues(), room.freed.is_set()) == (["encode"], False)
+    assert embedded.steps(job)["one"].epoch == 1
+
+
+def test_a_worker_that_stops_looks_for_no_steps(embedded: Bench) -> None:
+    """Each look would be a write for every step that was ever passed over."""
     job = embedded.job(NewStep("encode", "one", payload("encode")))
     engine, room = embedded.engine(), Room(["encode"], 1, 1)
     engine.pass_over(embedded.steps(job)["one"].id)
+    passed_at = embedded.steps(job)["one"].passed_at
     engine.stopping.set()
-    finder = Finder(engine, embedded.database, room, look_s=60)
-    finder._look()
-    assert (room.free_queues(), room.freed.is_set()) == (["encode"], False)
-    assert embedded.steps(job)["one"].epoch == 0
+    Finder(engine, embedded.database, room, look_s=60)._look()
+    step = embedded.steps(job)["one"]
+    assert (step.epoch, step.passed_at) == (0, passed_at)
 
 
 def test_a_worker_that_stops_takes_no_more_steps(embedded: Bench, tmp_path: Path) -> None:
