@@ -45,7 +45,7 @@ _FOR_ONE = 20 / 7  # [P] of the search's time: without one the target may be mis
 _MOST_AGAIN = 0.125  # [P] of the programme, for a first chunk that may be encoded once more
 _WORTH_AGAIN_CRF = 1.0  # [P]
 _MOST_LEADING = 0.04  # [P] of the programme: a first chunk that has more is divided
-_MOST_TRIED = 0.25  # [P] of the programme
+_MOST_TRIED = 0.125  # [P] of the programme: more that is off costs the others bits
 _OVER_CAP = 1.25  # [P] of the cap: easy stretches below it pay for hard ones
 # [P] How sure the model's slope over the CRF is, against what one place is off by: (0.15 / 0.035)².
 # At first the slope is the model's, and with CRFs far apart the places' own.
@@ -162,12 +162,15 @@ def _crf(
     off = [off_model(one, metric, shape, kinds, inspection) for one in places]
     crfs = [one.crf for one in places]
     latest = {_chunk_of(made, probe): probe for probe in own}  # one may have been encoded again
+    # A middling chunk leads, not the one hard one: finer than need be costs some bits at most.
+    poor = all(probe.mean < choice.target.value - NOTICEABLE[metric] for probe in own)
+    farther = poor or _are_tried(made, latest)
     subject = Subject(
         metric,
         shape,
         _kinds_left(made, inspection, latest),
         basis="probed",
-        places=len({one.start_frame for one in places}) + _are_tried(made, latest),
+        places=len({one.start_frame for one in places}) + farther,
         spread=float(np.mean([one.mean - one.p5 for one in places])),
         lost=_line(crfs, [lost for lost, _ in off]),
         more_bits=_line(crfs, [bits for _, bits in off]),

@@ -213,8 +213,8 @@ def test_a_lower_score_makes_later_chunks_finer_and_a_higher_one_coarser() -> No
 
 
 def test_a_single_score_leads_no_further_than_a_single_sample() -> None:
-    """One place may be the one hard one: three of the CRF for each. Only what is a small part, and
-    scored itself before the rest, may go as far as with another one.
+    """One place may be the one easy one: coarser by three of the CRF for each. Only what is a small
+    part, and scored itself before the rest, may go as far as with another one, and what is finer.
     """
     looked = looked_at()
     made = planned(looked)
@@ -226,11 +226,10 @@ def test_a_single_score_leads_no_further_than_a_single_sample() -> None:
     many = replace(made, steering=replace(made.steering, windows=windows_of(made.chunks[:5])))
 
     assert len(made.steering.windows) == 2
-    assert crf_with(alone, looked, scored(made, 0, 60.0)) == pytest.approx(video.crf - 3)
-    assert crf_with(many, looked, scored(many, 0, 60.0)) == pytest.approx(video.crf - 3)
-    assert crf_with(made, looked, scored(made, 0, 60.0)) < video.crf - 3
-    both = (scored(made, 0, 60.0), scored(made, 1, 60.0))
-    assert crf_with(made, looked, *both) >= video.crf - 6
+    assert crf_with(alone, looked, scored(made, 0, 99.0)) == pytest.approx(video.crf + 3)
+    assert crf_with(many, looked, scored(many, 0, 99.0)) == pytest.approx(video.crf + 3)
+    assert crf_with(made, looked, scored(made, 0, 99.0)) > video.crf + 3
+    assert crf_with(alone, looked, scored(made, 0, 60.0)) == pytest.approx(video.crf - 6)
 
 
 def test_later_chunks_make_up_for_what_the_first_ones_lack() -> None:
