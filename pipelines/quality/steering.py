@@ -67,10 +67,10 @@ def with_leader(made: Plan, info: MediaInfo, inspection: Inspection, means: Mean
     if middling[0].frames <= _MOST_LEADING * made.frames:
         return made
     for chunk in middling:
-        if chunk.frames < 2 * length:
+        if chunk.frames < length + gop:
             continue
         divided = replace(made, chunks=divided_at(made.chunks, chunk.start_frame + length))
-        if _leading(_by_hardness(divided, inspection)).start_frame == chunk.start_frame:
+        if _leading(_by_hardness(divided, inspection)).frames <= length:
             return divided  # else its beginning is much easier or harder than the whole
     return made
 
