@@ -163,7 +163,7 @@ def _crf(
     crfs = [one.crf for one in places]
     latest = {_chunk_of(made, probe): probe for probe in own}  # one may have been encoded again
     # A middling chunk leads, not the one hard one: finer than need be costs some bits at most.
-    poor = all(probe.mean < choice.target.value - NOTICEABLE[metric] for probe in own)
+    poor = any(probe.mean < choice.target.value - NOTICEABLE[metric] for probe in own)
     farther = poor or _are_tried(made, latest)
     subject = Subject(
         metric,
