@@ -629,3 +629,16 @@ def test_plans_are_found_by_the_content_of_their_source(world: World) -> None:
     assert found(world.organisation_id, asset.sha256) == [PLAN]
     assert found("org_other", asset.sha256) == []
     assert found(world.organisation_id, "00" * 32) == []
+
+
+def test_jobs_that_cannot_be_tidied_hide_none(world: World) -> None:
+    """A sweep takes some of them, and not always the same."""
+    made = [world.asset() for _ in range(4)]
+    for asset in made:
+        world.fail_job_of(asset)
+    found = set[str | None]()
+    for _ in range(200):
+        taken = world.read(lambda session: jobs.untidy_jobs(session, 2))
+        assert len(taken) == 2
+        found |= {job.asset_id for job in taken}
+    assert found == {asset.id for asset in made}

@@ -105,6 +105,7 @@ def test_uploads_that_cannot_be_cleaned_hide_none(world: World) -> None:
     for upload in dead:
         world.write(lambda session, one=upload: _abort(session, one))
     late = {upload.id for upload in [world.upload() for _ in range(4)]}
+    late |= {_failed_before_there_was_an_asset(world).id for _ in range(4)}
     ended = world.read(now) + timedelta(days=365)
     cleaned, expired = set[str](), set[str]()
     for _ in range(200):

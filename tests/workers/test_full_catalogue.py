@@ -78,10 +78,11 @@ def test_a_step_that_ends_on_a_full_disk_is_finished_when_there_is_room(
     end.touch()
     eventually(lambda: bench.keys() == [f"made/{step.id}/1/picture.mp4"])
     time.sleep(2.0)
-    assert list((bench.settings.scratch).glob(f"*/*{step.id}*")) == []
-    assert bench.steps(job)["one"].state == "running"
-    (disk / "all").unlink()
+    scratch = list(bench.settings.scratch.glob(f"*/*{step.id}*"))
+    waiting = bench.steps(job)["one"].state
+    (disk / "all").unlink()  # before anything is asserted: the step waits for ever
     thread.join(30)
+    assert (waiting, scratch) == ("running", [])
     found = bench.steps(job)["one"]
     assert (found.state, found.attempts, found.epoch) == ("done", 1, 1)
     assert tries.read_text() == "1\n"
