@@ -46,8 +46,7 @@ def timecode_at(start: str | None, source_rate: Fraction, rate: Fraction) -> Tim
         return None
     if start is None:
         return Timecode(0, whole, drop=False)
-    found = _SHAPE.fullmatch(start)
-    if found is None or not _understood(start, source_rate):
+    if (found := _understood(start, source_rate)) is None:
         return None
     hour, minute, second, frame = (int(found[group]) for group in (1, 2, 3, 5))
     drop = found[4] != ":" and whole % 30 == 0 and rate.denominator == 1001
@@ -107,10 +106,10 @@ def timecode_decisions(plan: Plan) -> list[str]:
     return [f"timecode {plan.source_timecode}: {'; '.join(told)}"] if told else []
 
 
-def _understood(timecode: str | None, rate: Fraction | None) -> bool:
+def _understood(timecode: str | None, rate: Fraction | None) -> re.Match[str] | None:
     """Of that form, and no more frames than there are in a second: thousandths are none."""
     found = _SHAPE.fullmatch(timecode or "")
-    return found is not None and (rate is None or int(found[5]) < round(rate))
+    return found if found and (rate is None or int(found[5]) < round(rate)) else None
 
 
 def _not_understood(timecode: str, pictures: Sequence[Rung]) -> str:

@@ -35,16 +35,14 @@ from pipelines.sources import probe_child
 from pipelines.sources.containers import MAX_PIXELS
 from pipelines.subtitles import teletext, ttml_track
 from pipelines.subtitles.captions import (
-    CAPTION_TRACK,
     find_captions,
     read_ancillary,
     read_captions,
 )
 from pipelines.subtitles.cues import is_too_long
-from pipelines.subtitles.letter_tracks import LONG_CUE, unreadable_tracks
+from pipelines.subtitles.letter_tracks import LONG_CUE, READ_ELSEWHERE, unreadable_tracks
 
 _LOOKED = 0.95  # [P] of the progress: captions are read without decoding
-_READ_HERE = frozenset({CAPTION_TRACK, ttml_track.CODEC, teletext.CODEC})  # codes of their own
 _LEADER_S = 4  # [P] what `probe` has looked at, or nearly
 
 
@@ -105,7 +103,7 @@ def inspect(
     if may_change_shape(info):
         shapes = yield from shape_findings(path, info, clock_jumps=words.jumps)
     faults = yield from _faults(path, info)
-    texts = [one.index for one in info.subtitles if one.text and one.codec not in _READ_HERE]
+    texts = [one.index for one in info.subtitles if one.text and one.codec not in READ_ELSEWHERE]
     unreadable, too_long = yield from unreadable_tracks(path, texts)
     whole = False
     if picture and picture.looks_otherwise_woven:

@@ -46,7 +46,7 @@ def encode_steered(
 ) -> Generator[Progress, None, SteeredChunk]:
     """`encode`, of a plan that may have a steering; `seen` are the probes of the chunks before.
 
-    A first chunk that scored far from its target is encoded once more, by its own score. A window
+    A first chunk that scored far below its target is encoded once more, by its own score. A window
     that cannot be scored is no failure: later chunks then rest on the others.
     """
     if made.steering is None or info.picture is None:
@@ -58,7 +58,7 @@ def encode_steered(
     if not is_worth_again(made, after, chunk, one.probes):
         return one
     spent = time.monotonic() - began
-    log.info("encoding %s again, which scored far from its target", chunk)
+    log.info("encoding %s again, which scored far below its target", chunk)
     again = _scored_chunk(source, after, chunk, info, folder)
     better = yield from part(again, 1.0, 1.0, "encoding again, for its target")
     # Where the second cannot be scored, nothing is known of what is kept.
@@ -99,7 +99,7 @@ def steered_bytes(made: Plan, chunk: Chunk, info: MediaInfo, cores: int) -> int:
         return encoding
     groups = measured_together(_steered_rungs(made).rungs, info)
     scoring = (together_bytes(group, info.picture, cores) for group in groups)
-    return max(encoding, *scoring, 0)
+    return max([encoding, *scoring])
 
 
 def _scored(

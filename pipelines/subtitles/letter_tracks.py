@@ -17,7 +17,8 @@ from pipelines.progress import Progress
 from pipelines.running import isolated_python
 from pipelines.running.run import run
 from pipelines.sources.containers import FORMATS
-from pipelines.subtitles import letters_child, markup, timed_text
+from pipelines.subtitles import letters_child, markup, teletext, timed_text, ttml_track
+from pipelines.subtitles.captions import CAPTION_TRACK
 from pipelines.subtitles.cues import (
     MOST_CUE_BYTES,
     Cue,
@@ -30,6 +31,8 @@ from pipelines.subtitles.letters import Unreadable, read_cues
 from pipelines.subtitles.markup import Look
 from pipelines.subtitles.track_limits import MOST_LETTERS_BYTES, WAY_OUT
 
+# Of a master's tracks of letters, those whose code has a reader of its own.
+READ_ELSEWHERE = frozenset({CAPTION_TRACK, ttml_track.CODEC, teletext.CODEC})
 _CHILD = Path(letters_child.__file__)
 _WAY_OUT = "repair the track, or give a subtitle file of its own"
 _TOO_LONG = (

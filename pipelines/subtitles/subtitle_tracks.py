@@ -22,14 +22,13 @@ from pipelines.sources.containers import INPUT_GUARDS
 from pipelines.subtitles import teletext, ttml_track
 from pipelines.subtitles.captions import CAPTION_TRACK, read_ancillary, read_captions
 from pipelines.subtitles.cues import Cue, clock, in_place, one_at_a_time, srt, webvtt, within
-from pipelines.subtitles.letter_tracks import read_position, read_tracks
+from pipelines.subtitles.letter_tracks import READ_ELSEWHERE, read_position, read_tracks
 from pipelines.subtitles.letters_child import MANY_EDITS
 from pipelines.subtitles.sidecar import read_file
 from pipelines.subtitles.text_clock import Words, one_edit
 from pipelines.subtitles.timed_text import write_mp4
 from pipelines.subtitles.track_limits import MOST_COPIED_BYTES, run_limited
 
-_READ_HERE = frozenset({CAPTION_TRACK, ttml_track.CODEC, teletext.CODEC})  # of a master's tracks
 _COPIED_LETTERS = frozenset({"subrip", "ass", "webvtt"})
 # Of Matroska (RFC 9559, 5.1.3): a file without any is one that nobody reads.
 _EMPTY_CLUSTER = bytes.fromhex("1f43b67583e78100")
@@ -60,7 +59,7 @@ def encode_subtitles(
     inside = {
         key: one
         for key, one in tracks.items()
-        if one.file is None and one.channel is None and one.source_codec not in _READ_HERE
+        if one.file is None and one.channel is None and one.source_codec not in READ_ELSEWHERE
     }
     if copied := {key: one for key, one in inside.items() if one.copied}:
         copying = _copy(source, plan, copied, folder)
@@ -82,7 +81,7 @@ def encode_subtitles(
             cues = captions[track.track].get(track.channel, ())
         elif track.file is not None:
             cues = read_file(track, Path(track.file))
-        elif track.source_codec in _READ_HERE:
+        elif track.source_codec in READ_ELSEWHERE:
             cues = yield from part(_cues(source, track, folder, commands), start, start, "")
         else:
             cues = letters[track.track]
