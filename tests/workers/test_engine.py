@@ -194,7 +194,7 @@ def test_a_stopped_worker_gives_its_step_back_untried(embedded: Bench) -> None:
     running.start()
     eventually(lambda: ffmpegs(embedded.settings.scratch))
     engine.stopping.set()
-    running.join(timeout=3)
+    running.join(timeout=20)  # by itself it ends after a minute
     given_back = embedded.steps(job)["one"]
     assert (given_back.state, given_back.attempts) == ("ready", 0)
     assert ffmpegs(embedded.settings.scratch) == []
@@ -283,7 +283,7 @@ def test_a_cancel_is_seen_while_an_object_is_fetched(embedded: Bench) -> None:
     running.start()
     eventually(lambda: embedded.steps(job)["one"].state == "running")
     embedded.cancel(job)
-    running.join(timeout=2)
+    running.join(timeout=30)  # by itself it ends after a minute
     assert embedded.state(job) == "cancelled"
 
 
