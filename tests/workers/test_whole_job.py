@@ -37,6 +37,7 @@ from workers.kinds import KINDS
 from workers.sweeper import Sweeper
 
 pytestmark = [pytest.mark.media, pytest.mark.slow]
+ONE_OF_BOTH = 78_000_000  # bytes: too little to encode two small rungs from one decode
 CUE = ("00:00:01,000", "00:00:01,500", "木棉")
 
 
@@ -233,8 +234,7 @@ def test_a_rendition_that_cannot_be_scored_leaves_the_others_their_scores(
 
     The machine has too little memory to encode both from one decode.
     """
-    one_of_both = 78_000_000
-    embedded.settings = replace(embedded.settings, cores=2, memory_bytes=one_of_both)
+    embedded.settings = replace(embedded.settings, cores=2, memory_bytes=ONE_OF_BOTH)
     clip, request = _clip(tmp_path / "clip.mp4"), {"profiles": ["mobile-540p", "review-proxy"]}
     job_id = _upload(embedded, clip, request)
     engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
@@ -439,10 +439,7 @@ def test_a_target_is_probed_once_for_the_same_bytes(embedded: Bench, tmp_path: P
 
 def test_chunks_wait_for_the_scores_of_the_first_ones(embedded: Bench, tmp_path: Path) -> None:
     """No sample fits, two windows do: the others are encoded at the CRF that these led to."""
-    clip = tmp_path / "clip.mp4"
-    picture = "testsrc2=s=320x180:r=25:d=8,noise=alls=6:allf=t,negate=enable='lt(mod(t,4),2)'"
-    argv = [ffmpeg(), "-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "libx264", "-g", "12"]
-    subprocess.run([*argv, "-preset", "ultrafast", "-qp", "6", "-y", str(clip)], check=True)
+    clip = _four_shots(tmp_path / "clip.mp4")
     embedded.settings = replace(embedded.settings, chunk_min_s=2.0, search_share=0.9)
     job_id = _upload(embedded, clip, {"profiles": ["mobile-540p"], "scores": False})
     engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
@@ -473,6 +470,43 @@ def test_chunks_wait_for_the_scores_of_the_first_ones(embedded: Bench, tmp_path:
     _run_ready(embedded, engine, job_id)
     assert embedded.state(job_id) == "done", embedded.row(job_id).error
     assert (_made(embedded, job_id)["mobile-540p"].facts or {})["frames"] == 200
+
+
+def test_rungs_without_a_target_wait_for_no_scores(embedded: Bench, tmp_path: Path) -> None:
+    """As the 8K rung of its ladder: for want of memory a group of its own, and no CRF to find."""
+    clip = _four_shots(tmp_path / "clip.mp4")
+    embedded.settings = replace(
+        embedded.settings, cores=2, chunk_min_s=2.0, search_share=0.9, memory_bytes=ONE_OF_BOTH
+    )
+    request = {"profiles": ["mobile-540p", "review-proxy"], "scores": False}
+    job_id = _upload(embedded, clip, request)
+    engine = Engine(embedded.settings, embedded.database, embedded.objects, embedded.broker)
+    embedded.closing.callback(engine.close)
+    _run_ready(embedded, engine, job_id, but="encode")
+    plan = embedded.row(job_id).plan or {}
+    assert plan["together"] == [["mobile-540p"], ["review-proxy"]]
+    assert plan["steering"]["profiles"] == ["mobile-540p"]
+
+    encodes = [step for step in embedded.steps(job_id).values() if step.kind == "encode"]
+    groups = {
+        name: [step for step in encodes if step.name.endswith(f": {name}")]
+        for name in request["profiles"]
+    }
+    assert [len(group) for group in groups.values()] == [4, 4]
+    assert {step.state for step in groups["review-proxy"]} == {"ready"}
+    assert sorted(step.state for step in groups["mobile-540p"]) == ["ready", *["waiting"] * 3]
+    _run_ready(embedded, engine, job_id)
+    assert embedded.state(job_id) == "done", embedded.row(job_id).error
+    frames = {name: (row.facts or {})["frames"] for name, row in _made(embedded, job_id).items()}
+    assert frames == {"mobile-540p": 200, "review-proxy": 200}
+
+
+def _four_shots(path: Path) -> Path:
+    """Eight seconds of 320x180 at 25 fps with grain; each two seconds are a shot."""
+    picture = "testsrc2=s=320x180:r=25:d=8,noise=alls=6:allf=t,negate=enable='lt(mod(t,4),2)'"
+    argv = [ffmpeg(), "-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "libx264", "-g", "12"]
+    subprocess.run([*argv, "-preset", "ultrafast", "-qp", "6", "-y", str(path)], check=True)
+    return path
 
 
 def _crf_of(argv: Sequence[str]) -> float:
