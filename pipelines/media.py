@@ -93,7 +93,8 @@ class VideoTrack:
 
     `rotation_deg` is clockwise; a `mirrored` picture is shown as in a mirror besides. Of
     `field_pictures` each is one field, which nothing puts together. `chroma_location` is where the
-    samples of colour of 4:2:0 stand, where that is not at the left between two lines.
+    samples of colour of 4:2:0 stand, where that is not at the left between two lines. With
+    `colour_stated` the colour is a person's word, and not what the frames are tagged with.
     """
 
     index: int
@@ -120,6 +121,7 @@ class VideoTrack:
     mirrored: bool = False
     field_pictures: bool = False
     chroma_location: ChromaLocation | None = None
+    colour_stated: bool = False
 
     @property
     def is_rgb(self) -> bool:

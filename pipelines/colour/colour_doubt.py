@@ -52,7 +52,8 @@ def believed(info: MediaInfo, stated: StatedColour | None) -> MediaInfo:
     if info.picture.is_rgb:
         colour = replace(colour, matrix="gbr", range="pc")
     colour = replace(colour, range=info.picture.colour.range or colour.range)
-    return replace(info, video=(replace(info.picture, colour=colour), *info.video[1:]))
+    picture = replace(info.picture, colour=colour, colour_stated=True)
+    return replace(info, video=(picture, *info.video[1:]))
 
 
 def colour_doubt(picture: VideoTrack, luma: Histogram) -> str | None:

@@ -8,7 +8,9 @@ from dataclasses import replace
 import av
 
 from pipelines.media import Colour, MediaInfo, VideoTrack
+from pipelines.planning.plan_types import Plan
 from pipelines.profiles.profile import Profile
+from pipelines.running.filter_chain import Filters, in_words
 
 # Rasters of SD without and with the lines of the vertical interval.
 _SD_LINES = {
@@ -40,7 +42,8 @@ def complete_colour(picture: VideoTrack) -> Colour:
     return Colour(
         said.primaries or assumed.primaries,
         said.transfer or assumed.transfer,
-        said.matrix or ("gbr" if picture.is_rgb else assumed.matrix),
+        # DNxHR has a matrix in its header in any case.
+        "gbr" if picture.is_rgb else said.matrix or assumed.matrix,
         said.range or ("pc" if picture.is_rgb or grey_scan else assumed.range),
     )
 
@@ -69,12 +72,43 @@ def readable_colour(colour: Colour) -> Colour:
     )
 
 
-def readable_tags(colour: Colour) -> str:
-    """A filter, with its comma, without which no scaler takes frames of an odd complete colour."""
-    if inconvertible(colour) is None:
-        return ""
-    shown = readable_colour(colour)
-    return f"setparams=colorspace={shown.matrix}:color_trc={shown.transfer},"
+def as_they_are(colour: Colour, pix_fmt: str, *, stated: bool = False) -> Filters:
+    """What frames of a complete colour go through before anything that scales them.
+
+    No scaler takes an odd colour, and a `stated` one is not what their tags say. Swscale takes grey
+    for full range whatever it says: of narrow range it is made Y'CbCr without colour, whose codes
+    are the same.
+    """
+    filters: list[tuple[str, dict[str, str]]] = []
+    if stated or inconvertible(colour) is not None:
+        shown = readable_colour(colour)
+        tags = {
+            "color_primaries": shown.primaries,
+            "color_trc": shown.transfer,
+            "colorspace": shown.matrix,
+            "range": shown.range,
+        }
+        filters.append(("setparams", {name: said for name, said in tags.items() if said}))
+    if pix_fmt.startswith(("gray", "ya")) and colour.range == "tv":
+        bits = av.VideoFormat(pix_fmt).components[0].bits
+        filters += [
+            ("scale", {"in_range": "pc", "out_range": "pc"}),
+            ("format", {"pix_fmts": "yuv444p" if bits == 8 else f"yuv444p{bits}le"}),
+            ("setparams", {"range": "tv"}),
+        ]
+    return filters
+
+
+def planned_as_it_is(plan: Plan) -> Filters:
+    """`as_they_are` of a plan's source."""
+    stated = plan.source_colour_stated
+    return as_they_are(plan.source_colour, plan.source_pix_fmt or "", stated=stated)
+
+
+def source_as_it_is(picture: VideoTrack) -> str:
+    """`as_they_are` of a track's pictures, in words."""
+    colour = complete_colour(picture)
+    return in_words(as_they_are(colour, picture.pix_fmt, stated=picture.colour_stated))
 
 
 def to_full_range(colour: Colour, pix_fmt: str) -> dict[str, float]:

@@ -135,6 +135,8 @@ def _write(out: str, stream: Any, packets: Iterator[Any], later_s: Fraction) -> 
     options = {"avoid_negative_ts": "disabled"}  # the clock is set here, and by nobody else
     with av.open(out, "w", format="matroska", options=options) as container:
         copied = container.add_stream_from_template(stream, opaque=True)
+        if stream.codec_context.name == "prores":  # its decoder takes 12 bits by the tag alone
+            copied.codec_context.codec_tag = stream.codec_context.codec_tag
         for number, packet in enumerate(packets):
             packet.time_base = _tick_s(stream)
             packet.pts = None if packet.pts is None else packet.pts + later

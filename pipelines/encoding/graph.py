@@ -21,6 +21,7 @@ import ffmpeg
 from pipelines.colour.chroma_siting import USUAL
 from pipelines.colour.colour_filters import conversion_filters, numbers_of, signal
 from pipelines.colour.colour_types import Conversion
+from pipelines.colour.source_colour import planned_as_it_is
 from pipelines.encoding.cut import PART_STARTS_S
 from pipelines.encoding.encoders import Seams, encoder_options, timescale
 from pipelines.encoding.picture_filters import (
@@ -35,10 +36,17 @@ from pipelines.encoding.picture_filters import (
     with_timecode,
 )
 from pipelines.encoding.rung_tree import Branch, chunk_files, lay_out
-from pipelines.encoding.scaling import before_conversion, sampled_rung, sampled_source, scaled
+from pipelines.encoding.scaling import (
+    before_conversion,
+    sampled_rung,
+    sampled_source,
+    scaled,
+    with_whole_chroma,
+)
 from pipelines.inspection.pulldown import film
 from pipelines.planning.plan_types import Chunk, Plan, VideoPlan
 from pipelines.running import tools
+from pipelines.running.filter_chain import applied
 from pipelines.sources.containers import GUARD_OPTIONS
 from pipelines.subtitles import caption_filters
 
@@ -103,7 +111,8 @@ def compose(
 def compose_look(source: Path, plan: Plan, chunk: Chunk, out: Path) -> list[str]:
     """The argv that writes the chunk's frames, tiny and without loss, as a part of it decodes."""
     made = _Chunked(plan, chunk, part=True, owed_bits=_NOTHING_OWED)
-    frames = _of_chunk(_decoded(source, made), made).filter("scale", *_LOOK_SIZE)
+    decoded = applied(_decoded(source, made), planned_as_it_is(plan))
+    frames = _of_chunk(decoded, made).filter("scale", *_LOOK_SIZE)
     output = ffmpeg.output(
         frames, str(out), fps_mode="passthrough", f="matroska", **{"c:v": "ffv1"}
     )
@@ -137,7 +146,9 @@ def _copies(source: Path, plan: Plan, folder: Path) -> list[Any]:
 
 
 def _decoded(source: Path, made: _Chunked) -> Any:
-    """The source's frames on an even grid from zero; of a part, its frames as they are stamped."""
+    """The source's frames on an even grid from zero; of a part, and of a source whose rate varies,
+    as they are stamped.
+    """
     plan = made.plan
     options = input_options(plan)
     if made.part:
@@ -145,8 +156,7 @@ def _decoded(source: Path, made: _Chunked) -> Any:
     if plan.constant_frame_rate and plan.frame_rate:
         # Forgets the container's rounded or shifted stamps: frame n is at n ÷ rate.
         options["r"] = rational(plan.frame_rate)
-    stream = ffmpeg.input(str(source), **options)[str(plan.video_track)]
-    return stream if plan.constant_frame_rate else resampled(stream, plan)
+    return ffmpeg.input(str(source), **options)[str(plan.video_track)]
 
 
 def _of_chunk(stream: Any, made: _Chunked, pictures: int = 1) -> Any:
@@ -232,6 +242,10 @@ def _converted(stream: Any, giver: VideoPlan | None, video: VideoPlan, plan: Pla
     enlarged = video.shown if giver is None and video.upconverted else None
     conversion = video.conversion if giver is None else _rest(giver, video)
     have = sampled_rung(giver) if giver else sampled_source(plan, video.crop)
+    if giver is None:
+        stream = applied(stream, planned_as_it_is(plan))
+    if enlarged is not None:
+        stream, have = with_whole_chroma(stream, have)
     wanted = sampled_rung(video)
     sized = before_conversion(have, wanted, conversion, enlarged=enlarged is not None)
     if enlarged is None and (giver is None or sized != have):
@@ -258,6 +272,8 @@ def _of_source(stream: Any, video: VideoPlan, made: _Chunked) -> Any:
     plan, doubled = made.plan, video.each_field and made.captioned
     if video.each_field and made.part:
         stream = _on_the_grid(stream, plan)
+    if not plan.constant_frame_rate and not video.each_field:
+        stream = resampled(stream, plan)
     if video.pulldown:
         assert plan.source_pulldown and plan.frame_rate, "without them nothing is reversed"  # noqa: PT018
         stream = film(stream, plan.source_pulldown, plan.frame_rate)
@@ -267,6 +283,8 @@ def _of_source(stream: Any, video: VideoPlan, made: _Chunked) -> Any:
         stream = deinterlaced(stream, plan, each_field=video.each_field)
     if doubled:
         stream = caption_filters.of_first_fields(stream)
+    if not plan.constant_frame_rate and video.each_field:
+        stream = resampled(stream, plan, pictures=2)
     stream = _of_chunk(stream, made, pictures=2 if video.each_field else 1)
     stream = cropped(turned(stream, plan.source_rotation_deg), video.crop)
     return caption_filters.spread(stream, video.frame_rate) if doubled else stream

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from types import MappingProxyType
 
@@ -44,13 +45,15 @@ def join(
 
     A list of the chunks is written beside `out` when there are several, or AVS2 needs an end.
     """
+    lengths_us = _lengths_us(rung.video, plan) if rung.video and len(chunks) > 1 else ()
     if rung.video is not None and rung.video.codec == "avs2":
         chunks = [*chunks, write_end(chunks[0], out.with_name(f"{out.name}.end.avs2"))]
+        lengths_us = ()  # raw packets, which are counted
     copied = [path for path, track in zip(tracks, rung.audio, strict=False) if track.copied]
     starts_s = {path: _start_s(path) for path in copied}
     listing = out.with_name(f"{out.name}.chunks.txt") if len(chunks) > 1 else None
     if listing is not None:
-        listing.write_text(concat_list(chunks))
+        listing.write_text(concat_list(chunks, lengths_us))
     return (
         yield from run(
             [ffmpeg(), *join_arguments(rung, chunks, listing, tracks, out, plan, starts_s)],
@@ -75,10 +78,25 @@ def _start_s(path: Path) -> Fraction:
     return Fraction(told.get("format", {}).get("start_time", 0))
 
 
-def concat_list(chunks: Sequence[Path]) -> str:
+def _lengths_us(video: VideoPlan, plan: Plan) -> tuple[int, ...]:
+    """How long the rung's chunks are, in microseconds that add up to their seams' own.
+
+    Matroska says it in milliseconds: added up, what that lacks is half a frame after some minutes.
+    """
+    last = plan.chunks[-1].end_frame
+    seams = [video.frame_at(chunk.start_frame) for chunk in plan.chunks]
+    seams.append(min(video.frames, video.frame_at(last)))
+    at_us = [round(frame / video.frame_rate * 1_000_000) for frame in seams]
+    return tuple(end - start for start, end in pairwise(at_us))
+
+
+def concat_list(chunks: Sequence[Path], lengths_us: Sequence[int] = ()) -> str:
     """What ffmpeg's concat demuxer reads; a quote inside a name is closed, escaped and reopened."""
-    lines = ["file '{}'".format(str(chunk).replace("'", r"'\''")) for chunk in chunks]
-    return "\n".join(["ffconcat version 1.0", *lines, ""])
+    lines = ["ffconcat version 1.0"]
+    for chunk, length_us in zip_longest(chunks, lengths_us):
+        lines.append("file '{}'".format(str(chunk).replace("'", r"'\''")))
+        lines += [f"duration {length_us}us"] if length_us else []
+    return "\n".join([*lines, ""])
 
 
 def join_arguments(
@@ -98,10 +116,12 @@ def join_arguments(
         arguments += ["-f", "concat", "-safe", "0", "-i", str(listing)]
     else:
         arguments += [word for chunk in chunks for word in ("-i", str(chunk))]
-    for sound in tracks:  # ffmpeg counts each file from its own beginning
-        late_s = starts_s.get(sound, 0)
+    for position, path in enumerate(tracks):
+        # Ffmpeg counts each file from its own beginning, where it finds one: of PGS it does.
+        late_s = starts_s.get(path, 0)
         arguments += ["-itsoffset", f"{float(late_s):.6f}"] if late_s else []
-        arguments += ["-i", str(sound)]
+        arguments += ["-seek_timestamp", "1"] if position >= len(rung.audio) else []
+        arguments += ["-i", str(path)]
     if chunks:
         arguments += ["-map", "0:v:0"]
     first_track = 1 if chunks else 0
@@ -152,6 +172,8 @@ def _transport_arguments(rung: Rung) -> list[str]:
         *(("-muxrate", str(rate_bps)) if rate_bps else ()),
         *("-pcr_period", str(_CLOCK_MS)),
         *("-muxdelay", f"{float(buffer_s + _MARGIN_S):.3f}", "-muxpreload", "0"),
+        # Else the last of a track that ends early waits for the next of it, or for the file's end.
+        *(("-pes_payload_size", "0") if any(track.copied for track in rung.audio) else ()),
         *(
             word
             for position, track in enumerate(rung.audio)
@@ -162,8 +184,8 @@ def _transport_arguments(rung: Rung) -> list[str]:
 
 
 def _early(track: AudioPlan) -> str:
-    """AAC's priming, and what else ends before the picture begins."""
-    return _WITHOUT_PRIMING if track.codec == "aac" else _WITHOUT_EARLY
+    """AAC's priming; of a copy what ends before the picture begins."""
+    return _WITHOUT_EARLY if track.copied else _WITHOUT_PRIMING
 
 
 def _hdr10(video: VideoPlan | None) -> list[str]:

@@ -17,6 +17,7 @@ from pipelines.encoding.timecode import timecode_at
 from pipelines.media import Area
 from pipelines.planning.plan_types import Plan, VideoPlan
 from pipelines.running.cache_files import timecode_font_file
+from pipelines.running.filter_chain import Filters, applied, in_words
 from pipelines.sources.containers import PICTURE_OPTIONS
 
 # Clockwise, as ffmpeg's own turning does it.
@@ -34,21 +35,15 @@ def can_turn(degrees: int) -> bool:
 
 def turned(stream: Any, degrees: int) -> Any:
     """Upright, where ffmpeg was told not to do it while decoding: no player is to do it again."""
-    for name, options in _turns(degrees) if degrees else ():
-        stream = stream.filter(name, **options)
-    return stream
+    return applied(stream, _turns(degrees) if degrees else ())
 
 
 def turning(degrees: int) -> str:
     """The same for a graph in words, with a comma after each filter."""
-    return "".join(
-        f"{name}{'=' if options else ''}{':'.join(map('='.join, options.items()))},"
-        for name, options in _turns(degrees)
-    )
+    return in_words(_turns(degrees))
 
 
-def _turns(degrees: int) -> list[tuple[str, dict[str, str]]]:
-    """Filters and their options."""
+def _turns(degrees: int) -> Filters:
     matrix = ("sidedata", {"mode": "delete", "type": "DISPLAYMATRIX"})
     if degrees == 180:
         return [matrix, ("hflip", {}), ("vflip", {})]
@@ -73,15 +68,20 @@ def deinterlaced(stream: Any, plan: Plan, *, each_field: bool) -> Any:
     return stream.filter("bwdif", mode=mode, parity=parity, deint="all")
 
 
-def resampled(stream: Any, plan: Plan) -> Any:
-    """Frames repeated or dropped to an even rate; the last one is held up to the planned count."""
+def resampled(stream: Any, plan: Plan, pictures: int = 1) -> Any:
+    """Repeated or dropped to an even rate, `pictures` for each frame of the plan; the last one is
+    held up to the planned count.
+
+    Where each field becomes a picture, only after that: a woven frame that is shown twice would go
+    back by a field.
+    """
     assert plan.frame_rate is not None, "a plan with a picture has a rate"
-    rate = plan.frame_rate
+    count = plan.frames * pictures
     return (
         stream.filter("setpts", "PTS-STARTPTS")
-        .filter("fps", fps=rational(rate))
-        .filter("tpad", stop=plan.frames, stop_mode="clone")
-        .filter("trim", end_frame=plan.frames)
+        .filter("fps", fps=rational(plan.frame_rate * pictures))
+        .filter("tpad", stop=count, stop_mode="clone")
+        .filter("trim", end_frame=count)
     )
 
 

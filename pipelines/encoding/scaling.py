@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import av
+
 from pipelines.colour.chroma_siting import USUAL, is_sited
 from pipelines.colour.colour_types import Conversion
 from pipelines.media import Area, ChromaLocation
@@ -69,6 +71,21 @@ def scaled(stream: Any, have: Sampled, wanted: Sampled, scaler: str = _SCALER) -
     stream = stream.filter("scale", *wanted.size, flags=scaler, **locations).filter("setsar", 1)
     finer = finer_chroma(have.pix_fmt)
     return stream.filter("format", finer) if finer else stream
+
+
+def with_whole_chroma(stream: Any, have: Sampled) -> tuple[Any, Sampled]:
+    """As zscale takes it, which wants a side to be a multiple of the pixels that share a sample of
+    colour: where it is none, each pixel gets its own.
+    """
+    if have.size is None or have.pix_fmt is None:
+        return stream, have
+    stored = av.VideoFormat(have.pix_fmt)
+    steps = (8 // stored.chroma_width(8), 8 // stored.chroma_height(8))
+    if not any(side % step for side, step in zip(have.size, steps, strict=True)):
+        return stream, have
+    bits = stored.components[0].bits
+    finer = replace(have, pix_fmt="yuv444p" if bits == 8 else f"yuv444p{bits}le")
+    return scaled(stream, have, finer).filter("format", finer.pix_fmt), finer
 
 
 def _stays(have: Sampled, wanted: Sampled) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pipelines.colour.source_colour import source_as_it_is
 from pipelines.encoding.large_pictures import decoder_words
 from pipelines.inspection.inspect_command import expected_s
 from pipelines.media import MediaInfo
@@ -50,12 +51,13 @@ def moves_whole(path: Path, info: MediaInfo) -> Generator[Progress, None, bool]:
     every = max(_LEAST_APART, int(info.duration_s * picture.frame_rate / _PAIRS))
     pairs = _Pairs()
     shape = FrameShape(1, picture.height // 2 * 2, min(picture.width, _WIDTH))
+    frames = source_as_it_is(picture)
     some = rf"crop={shape.width}:{shape.height},select='lt(mod(n\,{every})\,2)',format=gray"
     yield from run(
         [
             *(ffmpeg(), "-v", "error", *PICTURE_INPUT, "-noautorotate"),
             *decoder_words((picture.width, picture.height), picture.codec),
-            *("-i", str(path), "-filter_complex", f"[0:{picture.index}]{some}[strip]"),
+            *("-i", str(path), "-filter_complex", f"[0:{picture.index}]{frames}{some}[strip]"),
             *("-map", "[strip]", "-fps_mode", "passthrough", "-enc_time_base", "filter"),
             *("-c:v", "rawvideo", "-f", "rawvideo", "pipe:strip"),
         ],

@@ -43,8 +43,12 @@ class Fields:
 
 def looks_otherwise_woven(claimed: FieldOrder | None, height: int, idet_log: str) -> bool:
     """Whether the pictures look woven as the stream does not say: to be looked at once more."""
-    possible = height in _INTERLACED_HEIGHTS or claimed in ("tt", "bb")
-    return possible and _Counts.of(idet_log).order() not in (None, "progressive", claimed)
+    counts = _Counts.of(idet_log)
+    if claimed in ("tt", "bb"):
+        seen = counts.mixed() or counts.order()
+    else:
+        seen = counts.order() if height in _INTERLACED_HEIGHTS else None
+    return seen not in (None, "progressive", claimed)
 
 
 def judge_fields(
@@ -78,10 +82,12 @@ def _judge_interlaced(claimed: FieldOrder, height: int, counts: _Counts) -> Fiel
     if height > MAX_INTERLACED_HEIGHT:
         finding = f"flagged as interlaced, which no format of {height} lines is"
         return Fields(claimed, finding, "progressive")
-    if counts.mixed():
-        return Fields(
-            claimed, "some of its pictures are interlaced, others progressive", mixed=True
-        )
+    if woven := counts.mixed():
+        told = "some of its pictures are interlaced, others progressive"
+        if woven == claimed:
+            return Fields(claimed, told, mixed=True)
+        told += ", and its fields come in the other order than it is flagged"
+        return Fields(claimed, told, woven, mixed=True)
     if seen == "progressive":
         finding = "flagged as interlaced, but its pictures look progressive (PsF)"
         pure = counts.progressive >= _PURE_SHARE * counts.decided

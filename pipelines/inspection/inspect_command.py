@@ -13,7 +13,7 @@ from pipelines.colour.colour_types import Conversion
 from pipelines.colour.source_colour import (
     complete_colour,
     readable_colour,
-    readable_tags,
+    source_as_it_is,
     to_full_range,
 )
 from pipelines.encoding.large_pictures import decoder_words
@@ -193,11 +193,11 @@ def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
         stored.append("d")
         looked = idet(picture.frame_rate)
         chains.append(rf"[d]{looked},metadata=print:file='pipe\:fields',nullsink")
-    tags = f"[0:{picture.index}]{readable_tags(colour)}"
+    frames = f"[0:{picture.index}]{source_as_it_is(picture)}"
     if not _turns_itself(picture):
-        return ";".join([f"{tags}{_split(stored + branches)}", *chains])
+        return ";".join([f"{frames}{_split(stored + branches)}", *chains])
     upright = f"[upright]{turning(picture.rotation_deg)}{_split(branches)}"
-    return ";".join([f"{tags}{_split([*stored, 'upright'])}", upright, *chains])
+    return ";".join([f"{frames}{_split([*stored, 'upright'])}", upright, *chains])
 
 
 def _split(branches: Sequence[str]) -> str:

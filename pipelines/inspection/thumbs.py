@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.colour.source_colour import readable_tags
+from pipelines.colour.source_colour import as_they_are, planned_as_it_is
 from pipelines.inspection.frame_times import Timing
-from pipelines.media import Area, Colour, KeptThumbs
+from pipelines.media import Area, KeptThumbs
 from pipelines.planning.plan_types import Plan, VideoPlan
 from pipelines.progress import Progress
+from pipelines.running.filter_chain import in_words
 from pipelines.running.kept import identity, kept_or
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
@@ -102,7 +103,8 @@ def filter_of(video: VideoPlan, whole: Area | None) -> str:
     `whole` picture it may be a part.
     """
     bars, part = video.active, video.crop
-    inside = f"crop={bars.width}:{bars.height}:{bars.left}:{bars.top}," if bars else ""
+    inside = in_words(as_they_are(video.colour, video.pix_fmt, stated=video.copied))
+    inside += f"crop={bars.width}:{bars.height}:{bars.left}:{bars.top}," if bars else ""
     if part is None or whole is None:
         return f"{inside}{FILTER}"
     width, height = (
@@ -141,11 +143,9 @@ def coded_bytes(pictures: Path) -> NDArray[np.int64]:
     return np.array([sizes[at] for at in sorted(sizes)], np.int64)
 
 
-def write_thumbs(
-    source: Path, track: int, colour: Colour, folder: Path
-) -> Generator[Progress, None, Thumbs]:
+def write_thumbs(source: Path, plan: Plan, folder: Path) -> Generator[Progress, None, Thumbs]:
     """Of a source with an even rate, without inspecting it."""
-    graph = f"[0:{track}]{readable_tags(colour)}{CHAIN}[thumbs]"
+    graph = f"[0:{plan.video_track}]{in_words(planned_as_it_is(plan))}{CHAIN}[thumbs]"
     words = ("-filter_complex", graph, *output(folder))
     yield from run(
         [ffmpeg(), "-v", "error", *PICTURE_INPUT, "-i", str(source), *words],

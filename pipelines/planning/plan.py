@@ -127,6 +127,7 @@ def plan(
         source_whole=source.picture.whole if source.picture else None,
         source_codec=source.picture.codec if source.picture else None,
         source_pix_fmt=source.picture.pix_fmt if source.picture else None,
+        source_colour_stated=source.picture is not None and source.picture.colour_stated,
         source_chroma_location=upright_siting(source.picture) if source.picture else None,
         source_rotation_deg=rotation_after_fields(source.picture, inspection),
         start_s=info.start_s,

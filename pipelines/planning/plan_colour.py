@@ -124,7 +124,7 @@ def inconvertible_source(picture: VideoTrack) -> Why | None:
             "unsupported_colour",
             f"the source's colour {odd} cannot be converted here, and taking it for another would "
             "falsify it: convert the master to BT.709 or to BT.2020 with non-constant luminance "
-            "first, or correct its tags",
+            "first, or state what it is where only its tags are wrong (--source-colour)",
         )
     return None
 

@@ -322,10 +322,11 @@ class Plan:
 
     `first_picture_s` and `audio_start_s` are on the file's own clock. `frames` at `frame_rate` are
     the source's, as inspected; where `constant_frame_rate` is false they are what the picture is
-    resampled to. `source_colour` is complete: `decisions` say what the file left out and every
-    other choice, in words. `start_s` is where ffmpeg puts time zero when it reads the picture and
-    all `audio_tracks`; with `clock_of_tracks` it depends on reading them all. `programme` is the
-    one of a transport stream with several that all of them belong to. `source_rotation_deg` is set
+    resampled to. `source_colour` is complete, and a person's word where `source_colour_stated`:
+    `decisions` say what the file left out and every other choice, in words. `start_s` is where
+    ffmpeg puts time zero when it reads the picture and all `audio_tracks`; with `clock_of_tracks`
+    it depends on reading them all. `programme` is the one of a transport stream with several that
+    all of them belong to. `source_rotation_deg` is set
     where pictures are turned after their fields were taken apart, and not by ffmpeg's decoding.
     `source_whole` is all of the source's picture, of which a `crop` is a part. `source_codec`
     tells how many threads may decode it, `source_pix_fmt` what its pictures are scaled to,
@@ -357,6 +358,7 @@ class Plan:
     source_sounds: tuple[str, ...] = ()
     source_pix_fmt: str | None = None
     source_chroma_location: ChromaLocation | None = None
+    source_colour_stated: bool = False
     start_s: Fraction = Fraction(0)
     programme: int | None = None
     clock_of_tracks: bool = False

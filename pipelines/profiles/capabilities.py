@@ -135,7 +135,7 @@ def _make_one(profile: Profile, folder: Path) -> Generator[Progress, None, None]
     yield from join(rung, pictures, sounds, out, tiny)
     thumbs = None
     if tiny.video_track is not None:
-        thumbs = yield from write_thumbs(source, tiny.video_track, tiny.source_colour, folder)
+        thumbs = yield from write_thumbs(source, tiny, folder)
     yield from verify(out, rung, tiny, source, thumbs)
 
 

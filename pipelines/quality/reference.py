@@ -11,6 +11,7 @@ from typing import Any
 from pipelines.colour.chroma_siting import USUAL, best_siting
 from pipelines.colour.colour_filters import conversion_filters, numbers_of, tables_of
 from pipelines.colour.colour_types import Conversion, Parameters
+from pipelines.colour.source_colour import planned_as_it_is
 from pipelines.encoding.picture_filters import (
     at_full_range,
     cropped,
@@ -20,12 +21,19 @@ from pipelines.encoding.picture_filters import (
     turned,
     with_timecode,
 )
-from pipelines.encoding.scaling import Sampled, before_conversion, sampled_source, scaled
+from pipelines.encoding.scaling import (
+    Sampled,
+    before_conversion,
+    sampled_source,
+    scaled,
+    with_whole_chroma,
+)
 from pipelines.inspection.pulldown import film
 from pipelines.media import Area, ChromaLocation, VideoTrack
 from pipelines.planning.plan_types import FILM_STRIDE, Plan, VideoPlan
 from pipelines.quality.metrics import comparison_raster
 from pipelines.running.cache_files import timecode_font_file
+from pipelines.running.filter_chain import applied
 from pipelines.verification.samples import Span
 
 
@@ -76,18 +84,24 @@ def reference_pictures(
     is left out (see `made_apart`).
     """
     apart = made_apart(reference, stride)
-    if not plan.constant_frame_rate:
+    each_field = reference.deinterlace and apart < 1
+    if not plan.constant_frame_rate and not each_field:
         pictures = resampled(pictures, plan)
     if reference.pulldown:
         assert plan.source_pulldown and plan.frame_rate, "without them nothing is reversed"  # noqa: PT018
         pictures = film(pictures, plan.source_pulldown, plan.frame_rate)
     if reference.deinterlace:
-        pictures = deinterlaced(pictures, plan, each_field=apart < 1)
+        pictures = deinterlaced(pictures, plan, each_field=each_field)
+    if not plan.constant_frame_rate and each_field:
+        pictures = resampled(pictures, plan, pictures=2)
     pictures = between(pictures, cut) if isinstance(cut, Span) else among(pictures, cut)
     pictures = _every(pictures, stride / apart)
     pictures = cropped(turned(pictures, plan.source_rotation_deg), reference.crop)
     enlarged = reference.raster if reference.upconverted else None
     conversion, have = reference.conversion, sampled_source(plan, reference.crop)
+    pictures = applied(pictures, planned_as_it_is(plan))
+    if enlarged:
+        pictures, have = with_whole_chroma(pictures, have)
     wanted = Sampled(reference.raster, pix_fmt, reference.chroma_location)
     sized = before_conversion(have, wanted, conversion, enlarged=enlarged is not None)
     if not enlarged:

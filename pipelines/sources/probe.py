@@ -16,7 +16,7 @@ import av
 from pipelines import languages
 from pipelines.colour import colour_codes
 from pipelines.colour.chroma_siting import CODED, USUAL
-from pipelines.encoding.timecode import picture_timecode
+from pipelines.encoding.timecode import picture_timecode, timecode_at
 from pipelines.errors import (
     EmptyFile,
     LimitExceeded,
@@ -57,6 +57,7 @@ from pipelines.subtitles.ttml import is_ttml
 
 MAX_STREAMS = 128
 MAX_DURATION_S = 7 * 24 * 3600
+_NUMBERED = 30  # pictures a second that always have a number each: above, two may share one
 
 _MOV_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
 # Brands of ISO/IEC 23008-12 (HEIF) and of AOM's AV1 Image File Format, still and moving.
@@ -121,7 +122,7 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
         duration_s=_fraction(found["duration_s"]),
         video=video,
         audio=audio,
-        timecode=_timecode(found),
+        timecode=_timecode(path, found, video),
         sandbox=active(),
         notes=_notes(found),
         left_out=(*found["left_out"], *nameless, *unreadable),
@@ -133,11 +134,27 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
     return replace(chosen, start_s=_start_s(found, (*chosen.video[:1], *chosen.audio)))
 
 
-def _timecode(found: Mapping[str, Any]) -> str | None:
-    """Of the first picture that is shown, which may stand behind others in its group."""
+def _timecode(path: Path, found: Mapping[str, Any], video: Sequence[VideoTrack]) -> str | None:
+    """Of the first picture that is shown, which may stand behind others in its group, counted at
+    the pictures' rate: a QuickTime track may count every second one of 50.
+    """
     said: str | None = found["timecode"]
     rate, later = Fraction(found["counted_at"]), found["frames_later"]
-    return picture_timecode(said, rate, later) if later else said
+    if later:
+        return picture_timecode(said, rate, later)
+    may_share = bool(video) and video[0].frame_rate > _NUMBERED and "mov" in found["format_name"]
+    if said and may_share and (counted := _numbers_s(path)):
+        start = timecode_at(said, counted, video[0].frame_rate)
+        return str(start) if start else said
+    return said
+
+
+def _numbers_s(path: Path) -> Fraction | None:
+    """How many numbers a QuickTime track of timecode has in a second."""
+    wanted = ("-select_streams", "d", "-show_entries", "stream=codec_tag_string,avg_frame_rate")
+    tracks = ask_ffprobe(path, *wanted).get("streams", ())
+    rates = (one["avg_frame_rate"] for one in tracks if one["codec_tag_string"] == "tmcd")
+    return next((Fraction(rate) for rate in rates if not rate.endswith("/0")), None)
 
 
 def _start_s(found: Mapping[str, Any], tracks: Sequence[VideoTrack | AudioTrack]) -> Fraction:

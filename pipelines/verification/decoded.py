@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.colour.source_colour import readable_tags
 from pipelines.encoding.large_pictures import decoder_words
 from pipelines.inspection.thumbs import Pictures, chosen, filter_of, pictures_of
 from pipelines.media import Area
@@ -124,7 +123,7 @@ def decode(
     the first picture. `whole` is all of the source's picture.
     """
     frames = rung.video.frames if rung.video else None
-    look = f"{readable_tags(rung.video.colour)}{filter_of(rung.video, whole)}" if rung.video else ""
+    look = filter_of(rung.video, whole) if rung.video else ""
     opening = _threads(rung.video) if rung.video else ()
     opening += sound_words(track.codec for track in rung.audio)
     idr = _IDR_UNITS.get(rung.video.codec) if rung.video else None

@@ -265,7 +265,10 @@ def _level_faults(planned: VideoPlan, found: PictureReading) -> Iterator[str]:
     profile = _plain(_PROFILE_NAMES.get(name, name))
     if planned.codec in _UNREAD_PROFILES:
         profile = ""
-    if profile and _plain(found.codec_profile) != profile:
+    names = {profile}
+    if planned.codec == "h264" and planned.gop_frames == 1:
+        names.add(f"{profile}intra")  # as x264 says it of key frames alone
+    if profile and _plain(found.codec_profile) not in names:
         yield f"codec profile is {found.codec_profile}, {planned.codec_profile} planned"
     steps = _LEVEL_STEPS.get(planned.codec)
     if planned.level and steps and found.level > Fraction(planned.level) * steps:

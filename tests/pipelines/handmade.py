@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from pipelines.media import Colour
@@ -123,6 +124,12 @@ def encode_parts(
         call("-i", source, "-map", "0:v", "-vf", cut, *codec, "-y", path)
         parts.append(path)
     return parts
+
+
+def in_chunks(plan: Plan, bounds: Sequence[int], end: int = FRAMES) -> Plan:
+    """The plan with chunks that start at `bounds`."""
+    edges = enumerate(pairwise([*bounds, end]))
+    return replace(plan, chunks=tuple(Chunk(index, *edge) for index, edge in edges))
 
 
 def encode_sound(source: Path, out: Path, codec: Sequence[str] = ("-c:a", "aac")) -> Path:

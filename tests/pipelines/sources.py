@@ -89,7 +89,7 @@ def thumbs_of(source: Path, made: Plan) -> Thumbs | None:
         return None
     folder = source.with_name(f"{source.name}.thumbs")
     folder.mkdir(exist_ok=True)
-    return finish(write_thumbs(source, made.video_track, made.source_colour, folder))
+    return finish(write_thumbs(source, made, folder))
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,8 @@ def test_stating_a_colour_changes_the_tags_and_nothing_else() -> None:
     info, _ = described(replace(UHD, colour=replace(BT709, range="pc")))
     found = {stated: believed(info, stated).video[0] for stated in STATED}
     assert found["as-tagged"] == info.video[0]
-    assert found["hlg"] == replace(info.video[0], colour=replace(HLG, range="pc"))
+    stated = replace(info.video[0], colour_stated=True)
+    assert found["hlg"] == replace(stated, colour=replace(HLG, range="pc"))
 
 
 @pytest.mark.media

@@ -194,6 +194,8 @@ def mine(rung: Rung, sounds: dict[str, Path]) -> list[Path]:
         ("aac", "mp4", 0.0),
         ("aac", "mkv", 0.0801),
         ("aac", "ts", -0.123),
+        ("aac", "ts", -0.121),
+        ("aac", "mkv", -0.031),
         ("ac3", "mp4", 0.0801),
         ("ac3", "mkv", -0.123),
         ("ac3", "ts", 0.0801),
@@ -212,6 +214,18 @@ def test_copied_sound_is_the_sources_and_in_place(
         facts = verified(files[rung.profile], rung, made, source).facts
         assert (facts.frames, facts.audio[0].codec) == (FRAMES, codec)
         assert messages(files[rung.profile]) == messages(source)
+
+
+@pytest.mark.media
+def test_a_copy_may_end_long_before_its_picture(tmp_path: Path) -> None:
+    """The last block of a stream came with the file's end, more than a second late."""
+    source, sound = tmp_path / "source.mkv", f"{NOISE},atrim=end=0.4"
+    coded = ("-c:v", "copy", "-c:a", "aac")
+    call("-i", vivid(tmp_path, FRAMES), "-f", "lavfi", "-i", sound, *coded, source)
+    made, files = remuxed(source, tmp_path)
+    assert any("before the picture" in decision for decision in made.decisions)
+    for rung in made.rungs:
+        assert verified(files[rung.profile], rung, made, source).facts.frames == FRAMES
 
 
 @pytest.mark.media

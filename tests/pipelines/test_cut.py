@@ -34,6 +34,7 @@ SOURCES = {
     "mpeg2.ts": MPEG2,
     "mpeg2.mxf": (*MPEG2, "-s", "352x288"),
     "prores.mov": ("-c:v", "prores_ks"),
+    "prores4444.mov": ("-c:v", "prores_ks", "-profile:v", "4", "-pix_fmt", "yuv444p10le"),
     "ffv1.mkv": ("-c:v", "ffv1", "-g", "1"),
     "vp9.webm": ("-c:v", "libvpx-vp9", "-cpu-used", "8", "-deadline", "realtime", "-g", "24"),
     "av1.mp4": ("-c:v", "libsvtav1", "-preset", "12", "-g", "24"),

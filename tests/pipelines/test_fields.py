@@ -167,6 +167,26 @@ def test_movement_is_even_from_field_to_field(scan: str, rate: Fraction, tmp_pat
 
 
 @pytest.mark.media
+def test_a_frame_that_a_tape_lacks_moves_nothing_back(tmp_path: Path) -> None:
+    """The last field stands until there is another one, in what it is compared with too."""
+    whole, tape = woven(tmp_path / "whole.mkv", "tff"), tmp_path / "tape.mkv"
+    fewer = ("-vf", "select='not(eq(n,12)+eq(n,25))'", "-fps_mode", "passthrough")
+    kept = ("-c:v", "libx264", "-qp", "0", "-flags", "+ildct+ilme", "-x264-params", "tff=1")
+    call("-i", whole, *fewer, *kept, tape)
+    made = planned(tape, [lossless()], tmp_path)
+    assert (made.constant_frame_rate, made.frames, made.source_field_order) == (False, 40, "tt")
+    file = finish(encode_chunk(tape, made, made.chunks[0], tmp_path)).files["hd-avc-sdr"]
+    steps = np.diff(centres(luma(file, 320, 180)))
+    assert len(steps) == 79
+    assert float(steps.min()) > -0.1
+    scored = finish(measure(tape, [(made.rungs[0], file)], made, tmp_path))
+    assert not scored.faults
+    (xpsnr,) = (one for one in scored.of("hd-avc-sdr").measurements if one.metric == "xpsnr")
+    assert xpsnr.mean is not None
+    assert xpsnr.mean > 60, "the very pictures, without loss"
+
+
+@pytest.mark.media
 @pytest.mark.parametrize(
     ("name", "rate", "edges"),
     [

@@ -323,6 +323,23 @@ def test_bars_are_neutral_and_legal_black(
 
 
 @pytest.mark.media
+@pytest.mark.parametrize("coded", ["yuv420p", "yuv420p10le", "yuv411p"])
+def test_pictures_of_an_odd_width_are_enlarged_and_scored(coded: str, tmp_path: Path) -> None:
+    """As players made them, 427x240 for one: no scaler with colours in 4:2:0 takes such a width."""
+    path = tmp_path / "odd.mkv"
+    tags = f"scale=107:61,format={coded},setparams={TAGS['sdr']}:range=tv"
+    call("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=0.4", "-vf", tags, "-c:v", "ffv1", path)
+    made = planned(path, [small_upconvert("hlg", "yuv420p10le")], tmp_path)
+    assert (made.source_whole, made.source_pix_fmt) == (Area(0, 0, 107, 61), coded)
+    file = finish(encode_chunk(path, made, made.chunks[0], tmp_path)).files[UPCONVERT.name]
+    scored = finish(measure(path, [(made.rungs[0], file)], made, tmp_path))
+    assert not scored.faults
+    (xpsnr,) = (one for one in scored.of(UPCONVERT.name).measurements if one.metric == "xpsnr")
+    assert xpsnr.mean is not None
+    assert xpsnr.mean > 60, "the very pictures, without loss"
+
+
+@pytest.mark.media
 @pytest.mark.parametrize("flag", ["prog", "tff"])
 def test_what_is_enlarged_keeps_its_place_luma_and_chroma_alike(flag: str, tmp_path: Path) -> None:
     """A red square in the middle of 16:9 SD, flagged as PsF too: within half a sample of where it

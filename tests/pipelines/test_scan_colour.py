@@ -24,10 +24,11 @@ from pipelines.media import Colour, VideoTrack
 from pipelines.progress import finish
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.probe import probe
-from tests.kapok.test_local import answer
+from tests.kapok.test_local import answer, kapok
 from tests.pipelines.handmade import PLAN
 from tests.pipelines.sources import HD, call, described
 
+GREY_VIDEO = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
 SCAN = replace(HD, codec="dpx", pix_fmt="gbrp10le", bit_depth=10, colour=Colour(matrix="gbr"))
 
 
@@ -40,6 +41,8 @@ SCAN = replace(HD, codec="dpx", pix_fmt="gbrp10le", bit_depth=10, colour=Colour(
         (replace(SCAN, pix_fmt="yuv422p10le", colour=Colour()), "bt709", "tv"),
         (replace(HD, pix_fmt="gray", colour=Colour()), "bt709", "tv"),
         (replace(SCAN, colour=Colour(range="tv")), "gbr", "tv"),
+        # DNxHR's header has a matrix in any case.
+        (replace(SCAN, codec="dnxhd", colour=Colour(matrix="bt709", range="tv")), "gbr", "tv"),
     ],
 )
 def test_what_an_image_leaves_out_is_taken_as_images_are(
@@ -229,3 +232,50 @@ def test_an_inspection_sees_narrow_rgb_at_full_range(transfer: str, tmp_path: Pa
     else:
         assert seen.light
         assert seen.light.max_cll_cd_m2 == pytest.approx(1000, rel=0.02)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray10le", "gray12le", "ya8"])
+def test_grey_video_keeps_its_levels(pix_fmt: str, tmp_path: Path) -> None:
+    """Black at 16 and white at 235, in what is inspected, encoded and compared: scalers take grey
+    for full range, whatever it says.
+    """
+    bits = {"gray10le": 10, "gray12le": 12}.get(pix_fmt, 8)
+    wanted = [16, 126, 235, 16, 180, 71, 126, 16]
+    codes = [code << (bits - 8) for code in wanted]
+    line = np.repeat(codes, 40).astype(np.uint8 if bits == 8 else "<u2")
+    if pix_fmt == "ya8":
+        line = np.stack([line, np.full_like(line, 255)], axis=-1)
+    raw, source = np.tile(line.ravel(), (180 * 8, 1)).tobytes(), tmp_path / "grey.mkv"
+    argv = [ffmpeg(), "-nostdin", "-v", "error", *_raw(pix_fmt), "-i", "-", "-vf", GREY_VIDEO]
+    subprocess.run([*argv, "-c:v", "ffv1", str(source)], input=raw, check=True)
+    words = ("encode", source, "--profile", "mobile-540p,archive-ffv1", "-o", tmp_path / "out")
+    renditions = {one["profile"]: one for one in answer(*words)["renditions"]}
+    assert set(renditions) == {"mobile-540p", "archive-ffv1"}
+    small = renditions["mobile-540p"]
+    luma = _gray(call("-i", small["path"], "-frames:v", "1", *_PLANE))
+    assert np.abs(luma[90, 20::40] - wanted).max() <= 1
+    assert renditions["archive-ffv1"]["measurements"][0]["equal"] is True
+    (tmp_path / "images").mkdir()
+    seen = finish(inspect(source, probe(source), tmp_path / "images")).levels
+    assert seen
+    assert (seen.luma_min, seen.luma_max) == (codes[0], max(codes))
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("odd", ["colorspace=ycgco", "colorspace=ictcp", "color_trc=log100"])
+def test_a_stated_colour_helps_with_tags_that_nothing_reads(odd: str, tmp_path: Path) -> None:
+    """HLG, whatever its tags say: inspected, encoded, scored, preserved."""
+    source = tmp_path / "odd.mkv"
+    picture = f"testsrc2=s=320x180:r=25:d=0.4,format=yuv420p10le,setparams={odd}:range=tv"
+    argv = [ffmpeg(), "-nostdin", "-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "ffv1"]
+    subprocess.run([*argv, str(source)], check=True)
+    words = ("--profile", "mobile-540p,archive-ffv1", "-o", tmp_path / "out")
+    made = answer("encode", source, "--source-colour", "hlg", *words)["renditions"]
+    small, kept = sorted(made, key=lambda one: one["profile"], reverse=True)
+    assert small["facts"]["colour"]["transfer"] == "bt709"
+    assert next(one["mean"] for one in small["measurements"] if one["metric"] == "vmaf") > 80
+    assert kept["measurements"][0]["equal"] is True
+    refused = kapok("encode", source, "--profile", "mobile-540p", "-o", tmp_path / "none")
+    assert refused.returncode != 0
+    assert "--source-colour" in refused.stderr

@@ -205,6 +205,8 @@ def test_a_claim_stands_and_a_contradiction_is_told(
         ("tt", (900, 0, 10, 90), None),
         ("bb", (900, 0, 10, 90), "tt"),  # flagged in the wrong order
         ("bb", (500, 400, 10, 90), None),
+        ("tt", (0, 850, 150, 0), "bb"),  # and a part of it is progressive
+        ("tt", (850, 0, 150, 0), None),
         (None, (900, 0, 10, 90), None),
     ],
 )

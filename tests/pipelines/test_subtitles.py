@@ -407,9 +407,10 @@ def test_tracks_that_say_nothing_are_carried(count: int, tmp_path: Path) -> None
 
 @pytest.mark.media
 def test_pictures_of_letters_are_preserved_in_matroska(tmp_path: Path) -> None:
-    """Packet by packet, at their times."""
+    """Packet by packet, at their times: of their file alone ffmpeg takes the first for zero."""
     sup = letters_as_pictures(tmp_path / "a.sup", [(1, 2), (3, 3.5)])
-    source = subtitled(tmp_path / "a.mkv", [sup], "-c:s", "copy", *LANGUAGES[:2])
+    source = subtitled(tmp_path / "a.mkv", [sup], "-copyts", "-c:s", "copy", *LANGUAGES[:2])
+    assert shown_at(source)[0] == pytest.approx(1, abs=0.01)
     _, files = made_of(source, tmp_path, [ARCHIVE])
     assert streams(files["archive-ffv1"]) == [("hdmv_pgs_subtitle", "zho", False)]
     assert shown_at(files["archive-ffv1"]) == shown_at(source)

@@ -310,3 +310,25 @@ def drawn(path: Path, picture: tuple[str, ...], digits: str) -> NDArray[np.signe
     lossless = ("-c:v", "ffv1", "-pix_fmt", "yuv420p")
     call(*picture, "-frames:v", "1", "-vf", text, *lossless, path)
     return luma(path, 640, 360)[0].astype(int)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("numbers", "rate", "said", "starts"),
+    [
+        ("25", "50", "10:00:00:20", "10:00:00:40"),
+        ("50", "50", "10:00:00:20", "10:00:00:20"),
+        ("30000/1001", "60000/1001", "10:00:00:20", "10:00:00:40"),
+    ],
+)
+def test_a_track_may_number_every_second_picture(
+    numbers: str, rate: str, said: str, starts: str, tmp_path: Path
+) -> None:
+    """As cameras do above 30 pictures a second (SMPTE ST 12-1); the track has a rate of its own."""
+    picture, track, path = (tmp_path / name for name in ("v.mov", "tc.mov", "both.mov"))
+    for file, each, more in ((picture, rate, ()), (track, numbers, ("-timecode", said))):
+        moving = ("-f", "lavfi", "-i", f"testsrc2=s=320x180:r={each}:d=1")
+        call(*moving, "-c:v", "libx264", "-preset", "ultrafast", *more, file)
+    maps = ("-map", "0:v", "-map", "1:d", "-c", "copy", "-write_tmcd", "0")
+    call("-i", picture, "-i", track, *maps, path)
+    assert probe(path).timecode == starts
