@@ -75,9 +75,10 @@ def readable_colour(colour: Colour) -> Colour:
 def as_they_are(colour: Colour, pix_fmt: str, *, stated: bool = False) -> Filters:
     """What frames of a complete colour go through before anything that scales them.
 
-    No scaler takes an odd colour, and a `stated` one is not what their tags say. Swscale takes grey
-    for full range whatever it says: of narrow range it is made Y'CbCr without colour, whose codes
-    are the same.
+    No scaler takes an odd colour, and a `stated` one is not what their tags say; R'G'B' stays that
+    by itself, and told so what is scaled from it would be no picture for an encoder. Swscale takes
+    grey for full range whatever it says: of narrow range it is made Y'CbCr without colour, whose
+    codes are the same.
     """
     filters: list[tuple[str, dict[str, str]]] = []
     if stated or inconvertible(colour) is not None:
@@ -85,7 +86,7 @@ def as_they_are(colour: Colour, pix_fmt: str, *, stated: bool = False) -> Filter
         tags = {
             "color_primaries": shown.primaries,
             "color_trc": shown.transfer,
-            "colorspace": shown.matrix,
+            "colorspace": None if shown.matrix == "gbr" else shown.matrix,
             "range": shown.range,
         }
         filters.append(("setparams", {name: said for name, said in tags.items() if said}))

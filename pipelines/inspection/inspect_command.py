@@ -173,7 +173,7 @@ def _turns_itself(picture: VideoTrack) -> bool:
 
 
 def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
-    branches = ["a", "e", *raster_watch.BRANCHES]
+    branches = ["a", "e"]
     chains = [_grey_chain(taps.grey, picture), *image_chains(picture, taps), *raster_watch.CHAINS]
     colour = complete_colour(picture)
     chains.append(f"[e]{active_picture.chain(colour, picture.frame_rate)}")
@@ -193,7 +193,14 @@ def _picture_graph(picture: VideoTrack, taps: PictureTaps) -> str:
         stored.append("d")
         looked = idet(picture.frame_rate)
         chains.append(rf"[d]{looked},metadata=print:file='pipe\:fields',nullsink")
-    frames = f"[0:{picture.index}]{source_as_it_is(picture)}"
+    frames, filters = f"[0:{picture.index}]", source_as_it_is(picture)
+    if picture.is_rgb:  # else one branch that takes Y'CbCr alone may have it made for all
+        filters += f"format={picture.pix_fmt},"
+    if filters:  # after which no change of the pixel format is seen
+        chains.append(f"{frames}{_split([*raster_watch.BRANCHES, 'shown'])}")
+        frames = f"[shown]{filters}"
+    else:
+        stored += raster_watch.BRANCHES
     if not _turns_itself(picture):
         return ";".join([f"{frames}{_split(stored + branches)}", *chains])
     upright = f"[upright]{turning(picture.rotation_deg)}{_split(branches)}"
