@@ -18,6 +18,7 @@ from storage.errors import InvalidSettings
 from storage.files import need_links
 
 GIB = 1024**3
+MOST_LEASE_S = 3600.0  # [P] a lease that ends later was written by a clock that was ahead
 MEMORY_PERCENT = 80  # [P] of the machine's: the rest is for the service, its servers and files
 LONGEST_S3_URL_S = 7 * 86_400  # AWS Signature Version 4: X-Amz-Expires is 604800 at most
 LEAST_SIGNING_KEY_BYTES = 16  # RFC 2104, section 3, advises 32 for SHA-256; 16 cannot be guessed
@@ -101,7 +102,7 @@ def load_settings(data: Path | None = None, env: Mapping[str, str] = os.environ)
         signing_key=_signing_key(env),
         public_url=_url(env, "KAPOK_PUBLIC_URL", "http", "https") or Settings.public_url,
         scratch=Path(env.get("KAPOK_SCRATCH") or folder / "scratch").absolute(),
-        lease_s=_seconds(env, "KAPOK_LEASE_S", Settings.lease_s),
+        lease_s=_seconds(env, "KAPOK_LEASE_S", Settings.lease_s, most=MOST_LEASE_S),
         sweep_s=_seconds(env, "KAPOK_SWEEP_S", Settings.sweep_s),
         resend_after_s=_seconds(env, "KAPOK_RESEND_AFTER_S", Settings.resend_after_s),
         upload_ttl_s=_seconds(env, "KAPOK_UPLOAD_TTL_S", Settings.upload_ttl_s),
@@ -257,15 +258,17 @@ def _seconds(
     default: float,
     least: float | None = None,
     what: str = "a number of seconds",
+    most: float = float("inf"),
 ) -> float:
-    """Above 0, or at least `least`."""
+    """Above 0, or at least `least`; at most `most`."""
     text = env.get(name)
     try:
         value = float(text) if text else default
     except ValueError:
         value = -1.0
     enough = value > 0 if least is None else value >= least
-    if not (enough and value < float("inf")):
+    if not (enough and value <= most and value < float("inf")):
         bound = "above 0" if least is None else f"of at least {least:g}"
+        bound += f" and at most {most:g}" if most < float("inf") else ""
         raise InvalidSettings(f"{name} is {text!r}: write {what} {bound}")
     return value

@@ -50,15 +50,17 @@ def outlast(call: Callable[[], T], check: Callable[[], None] | None = None) -> T
     """Call until it works, while what fails is a store or catalogue that is away.
 
     `check` is called every `LOOK_S` of the waiting and ends it by raising. Other errors are raised
-    at once, and an outage's own after `OUTAGE_S`; but who has a `check` waits for a catalogue whose
-    disk is full as long as that lets it, because somebody has to come and free some space.
+    at once, and an outage's own after `OUTAGE_S` of it (a call may have gone well for an hour
+    before); but who has a `check` waits for a catalogue whose disk is full as long as that lets it,
+    because somebody has to come and free some space.
     """
-    give_up_at = time.monotonic() + OUTAGE_S
+    began: float | None = None
     while True:
         try:
             return call()
         except KapokError as error:
-            late = time.monotonic() > give_up_at
+            began = began or time.monotonic()
+            late = time.monotonic() - began > OUTAGE_S
             endless = check is not None and isinstance(error, CatalogueFull)
             if not is_outage(error) or (late and not endless):
                 raise

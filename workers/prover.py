@@ -18,9 +18,11 @@ from pipelines.running.child import NICENESS
 from storage.catalogue import profiles, workers
 from storage.catalogue.workers import Verdict
 from storage.database import Database
+from storage.errors import CatalogueUnavailable
 from workers.capability import is_remembered, turn_to_prove
 from workers.proofs import Proofs
 
+SOON_S = 1.0  # until a beat that the catalogue did not hear is tried again
 TURN_S = 0.5  # between two looks whether a proof that another worker makes is made
 GENTLY = 19  # the niceness of the proofs: the steps of other profiles go on beside them
 
@@ -69,15 +71,19 @@ class Prover:
     def _run(self) -> None:
         NICENESS.set(GENTLY)
         while not self._ended.is_set():
+            pause_s = self._beat_s
             try:
                 self._beat()
                 if self._proves:
                     self._prove()
+            except CatalogueUnavailable as error:
+                log.warning("proofs are put off: %s", error)
+                pause_s = min(SOON_S, self._beat_s)  # others decide by who is known to live
             except KapokError as error:
                 log.warning("proofs are put off: %s", error)
             except Exception:
                 log.exception("proofs failed; they come again in a while")
-            self._ended.wait(self._beat_s)
+            self._ended.wait(pause_s)
 
     def _beat(self) -> None:
         self._proofs.beat()

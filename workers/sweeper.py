@@ -54,7 +54,8 @@ class Sweeper:
         self._ended = threading.Event()
         self._resend_after_s = 0.0  # a new process may follow one whose queue died with it
         self._answering_since = self._steady_since = time.monotonic()
-        self._steady_s, self._ahead_s = steady_s, 0.0
+        self._steady_s = steady_s
+        self._ahead_s: float | None = None
         self._listed_at = -LIST_EVERY_S
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -66,12 +67,7 @@ class Sweeper:
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        ahead_s = time.time() - time.monotonic()
         while not self._ended.wait(self._settings.sweep_s):
-            if abs(time.time() - time.monotonic() - ahead_s) > 1:
-                # The machine slept or its clock was set: holders must renew before they are judged.
-                ahead_s = time.time() - time.monotonic()
-                self._answering_since = time.monotonic()
             self.sweep()
 
     def sweep(self) -> None:
@@ -101,11 +97,15 @@ class Sweeper:
             log.exception("a part of the sweep failed; it comes again in a while")
 
     def _free_expired(self) -> None:
-        """Not soon after the catalogue was away: the holders must get the time to renew first."""
-        if time.monotonic() - self._answering_since < self._settings.lease_s / 2:
-            return
+        """Not soon after the catalogue was away, its clock was set or this machine slept: the
+        holders must get the time to renew first.
+        """
         with self._database.begin() as session:
-            for step_id in steps.free_expired(session, now(session)):
+            moment = now(session)
+            self._watch_clock(moment)
+            if time.monotonic() - self._answering_since < self._settings.lease_s / 2:
+                return
+            for step_id in steps.free_expired(session, moment):
                 log.warning("the lease of step %s ran out: another worker may take it", step_id)
 
     def _send_unsent(self) -> None:
@@ -162,10 +162,17 @@ class Sweeper:
         """Whether the catalogue's clock went on evenly for a while: one that was set days ahead
         would end every upload.
         """
-        ahead_s = moment.timestamp() - time.monotonic()
-        if abs(ahead_s - self._ahead_s) > 1:
-            self._ahead_s, self._steady_since = ahead_s, time.monotonic()
+        self._watch_clock(moment)
         return time.monotonic() - self._steady_since >= self._steady_s
+
+    def _watch_clock(self, moment: datetime) -> None:
+        """Notes where the catalogue's clock went on otherwise than time did."""
+        ahead_s = moment.timestamp() - time.monotonic()
+        if self._ahead_s is None:
+            self._ahead_s = ahead_s
+        if abs(ahead_s - self._ahead_s) > 1:
+            self._ahead_s = ahead_s
+            self._answering_since = self._steady_since = time.monotonic()
 
     def _remove_dead_workers(self) -> None:
         """As leases are judged: not soon after the catalogue was away."""

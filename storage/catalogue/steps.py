@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, null, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, null, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -33,6 +33,7 @@ LeaseState = Literal["held", "lost", "cancel_requested"]
 
 # A server that was away says nothing about the step: such an attempt is not counted.
 OUTAGES = frozenset({"catalogue_unavailable", "catalogue_full", "store_unavailable"})
+BEYOND_ANY_LEASE = timedelta(hours=2)  # twice the longest that can be set
 WORKER_LOST = {
     "code": "worker_lost",
     "detail": "every worker that ran this step died: see the workers' logs and their memory, then "
@@ -288,10 +289,14 @@ def may_discard(session: Session, held: Claimed) -> bool:
     """Whether nobody needs what this attempt has stored.
 
     A restored catalogue, or one that lost a claim, gives an epoch again: then it may be another's.
+    And where it still says that this attempt runs, a finish whose answer was lost may yet come
+    true: what stays then, sweeps remove.
     """
     query = select(Step.state, Step.worker).where(Step.id == held.id, Step.epoch == held.epoch)
     row = session.execute(query).first()
-    return row is None or (row.state != "done" and row.worker in {None, held.worker})
+    return row is None or (
+        row.state not in {"done", "running"} and row.worker in {None, held.worker}
+    )
 
 
 def free_expired(session: Session, moment: datetime, limit: int = 100) -> list[str]:
@@ -300,7 +305,7 @@ def free_expired(session: Session, moment: datetime, limit: int = 100) -> list[s
     The lost attempt counts: a step that killed its worker `max_attempts` times fails with
     `worker_lost`. Jobs that somebody is changing right now are left for the next sweep.
     """
-    expired = select(Step.job_id).where(Step.state == "running", Step.lease_until < moment)
+    expired = select(Step.job_id).where(Step.state == "running", _has_expired(moment))
     query = (
         select(Job.id)
         .where(Job.id.in_(expired.limit(limit)))
@@ -311,6 +316,11 @@ def free_expired(session: Session, moment: datetime, limit: int = 100) -> list[s
     for job_id in list(session.scalars(query)):
         freed += _free_in_job(session, job_id, moment)
     return freed
+
+
+def _has_expired(moment: datetime) -> ColumnElement[bool]:
+    """Also one that was written while the clock was far ahead: nobody renews it any more."""
+    return or_(Step.lease_until < moment, Step.lease_until > moment + BEYOND_ANY_LEASE)
 
 
 def free_orphans(session: Session) -> list[str]:
@@ -387,10 +397,14 @@ def _write_command(step: Step, command: Sequence[str] | None) -> None:
 
 
 def _free_in_job(session: Session, job_id: str, moment: datetime) -> list[str]:
-    query = select(Step).where(
-        Step.job_id == job_id, Step.state == "running", Step.lease_until < moment
+    """A renewal takes no lock of the job: locked, a step is judged by the one that is under way."""
+    query = (
+        select(Step)
+        .where(Step.job_id == job_id, Step.state == "running", _has_expired(moment))
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    found = list(session.scalars(query.execution_options(populate_existing=True)))
+    found = list(session.scalars(query))
     for step in found:
         worn_out = step.attempts >= step.max_attempts
         _leave(session, step, "failed" if worn_out else "ready")

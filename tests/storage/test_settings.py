@@ -145,6 +145,7 @@ def test_probing_can_be_switched_off(tmp_path: Path) -> None:
         ({"KAPOK_S3_PUBLIC_ENDPOINT": "https://m?x=1"}, "KAPOK_S3_PUBLIC_ENDPOINT has a path"),
         ({"KAPOK_LEASE_S": "soon"}, "KAPOK_LEASE_S is 'soon'"),
         ({"KAPOK_LEASE_S": "0"}, "KAPOK_LEASE_S is '0'"),
+        ({"KAPOK_LEASE_S": "3601"}, "above 0 and at most 3600"),
         ({"KAPOK_SWEEP_S": "nan"}, "KAPOK_SWEEP_S is 'nan'"),
         ({"KAPOK_CHUNK_MIN_S": "-1"}, "KAPOK_CHUNK_MIN_S is '-1': write a number of seconds of at"),
         ({"KAPOK_SIGNING_KEY": "木棉木棉木"}, "KAPOK_SIGNING_KEY has fewer than 16 bytes"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +20,7 @@ from storage.catalogue.steps import NewStep
 from storage.clock import now
 from storage.errors import LeaseLost
 from storage.schema import Step
+from storage.settings import MOST_LEASE_S
 from tests.pipelines.sources import HD, described
 from workers.steps.plan import steps_of
 
@@ -357,6 +360,48 @@ def test_the_sweep_frees_expired_leases_and_only_those(world: World) -> None:
     due = world.read(lambda session: messages.due_steps(session, "encode", now(session), 60))
     assert due == [(lost.id, "encode")]
     assert world.step(held.id).state == "running"
+
+
+def test_a_lease_that_a_wrong_clock_wrote_is_over(world: World) -> None:
+    """A worker that died while the clock was a day ahead held its step for that day."""
+    step = encode()
+    world.job(step)
+    world.claim(step.id, lease_s=86_400)
+    freed = world.write(lambda session: steps.free_expired(session, now(session)))
+    assert freed == [step.id]
+    world.claim(step.id, lease_s=MOST_LEASE_S)
+    assert world.write(lambda session: steps.free_expired(session, now(session))) == []
+
+
+def test_a_renewal_that_is_under_way_keeps_its_step(world: World) -> None:
+    """The sweep waits for it, and judges by what it wrote."""
+    step = encode()
+    world.job(step)
+    claimed = world.claim(step.id)
+    run_out(world, step.id)
+    with ThreadPoolExecutor(1) as pool:
+        with world.database.begin() as session:
+            assert steps.renew_lease(session, claimed, 30) == "held"
+            session.flush()
+            sweep = pool.submit(world.write, lambda other: steps.free_expired(other, now(other)))
+            time.sleep(1)
+        assert sweep.result(30) == []
+    assert world.step(step.id).state == "running"
+
+
+def test_what_a_running_attempt_has_stored_is_never_discarded(world: World) -> None:
+    """Its finish may have been written although nobody heard so, and be seen in a while."""
+    step = encode()
+    world.job(step)
+    claimed = world.claim(step.id)
+    assert not world.read(lambda session: steps.may_discard(session, claimed))
+    run_out(world, step.id)
+    world.write(lambda session: steps.free_expired(session, now(session)))
+    assert world.read(lambda session: steps.may_discard(session, claimed))
+    other = world.claim(step.id)
+    assert world.read(lambda session: steps.may_discard(session, claimed))
+    world.write(lambda session: steps.finish_step(session, other, result={}))
+    assert not world.read(lambda session: steps.may_discard(session, other))
 
 
 def test_who_alone_works_on_a_catalogue_waits_for_no_lease(world: World) -> None:

@@ -196,6 +196,27 @@ def test_a_clock_that_is_set_has_to_be_steady_anew(embedded: Bench) -> None:
     assert not sweeper._is_steady(datetime.now(UTC) + timedelta(days=3))
 
 
+def test_a_clock_that_is_set_takes_no_step_from_its_worker(
+    embedded: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All leases looked over at once: their holders get the time to renew them first."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    with embedded.database.begin() as session:
+        assert steps.claim_step(session, embedded.steps(job)["one"].id, "worker", 30.0)
+    sweeper = _sweeper(embedded)
+    sweeper.sweep()
+    time.sleep(embedded.settings.lease_s / 2)
+    monkeypatch.setattr(sweeper_module, "now", lambda session: now(session) + timedelta(minutes=1))
+
+    def state() -> str:
+        sweeper.sweep()
+        return embedded.steps(job)["one"].state
+
+    assert state() == "running"
+    time.sleep(embedded.settings.lease_s / 2)
+    assert state() == "ready"
+
+
 def test_a_master_whose_completion_the_catalogue_lost_is_taken_not_deleted(bench: Bench) -> None:
     """A restored catalogue says `open`; only a client's `complete` put the object there."""
     store_id, upload_id = _expired_upload(bench)
