@@ -150,6 +150,7 @@ def test_of_two_workers_with_one_epoch_only_the_one_that_holds_the_step_writes(
     assert world.read(lambda session: steps.lease_state(session, other)) == "lost"
     assert world.write(lambda session: steps.renew_lease(session, other, 30)) == "lost"
     assert _picture(world, step.id) == before
+    world.write(lambda session: steps.fail_step(session, mine, WRONG))
     discards = [
         world.read(lambda session, one=one: steps.may_discard(session, one))
         for one in (mine, other)
