@@ -55,7 +55,8 @@ def draft(
     job_id: str | None = None,
 ) -> Draft:
     """The newest ready rendition of each profile that the zone accepts, all of one reading of the
-    source: the job's, or else that of the newest of them.
+    source: that of the newest of them. With a job its own go before all others, however new those
+    are, and its reading decides.
 
     Raises `GateClosed` with every reason. `asset_state` stands in for the asset's own while the job
     that makes it ready is about to end.
@@ -64,7 +65,8 @@ def draft(
         rendition
         for rendition, _ in renditions.list_renditions(session, asset.organisation_id, asset.id)
     ]
-    found = _of_one_reading(session, zone, everything, job_id)
+    own_first = sorted(everything, key=lambda rendition: rendition.job_id != job_id)
+    found = _of_one_reading(session, zone, own_first, job_id)
     verdict = evaluate(_facts(session, asset, zone, found, asset_state or asset.state))
     if verdict.reasons:
         raise GateClosed(
@@ -72,7 +74,7 @@ def draft(
             tuple((reason.code, reason.text_en, reason.text_zh) for reason in verdict.reasons),
         )
     accepted: dict[str, Rendition] = {}
-    for rendition in found:  # newest job first
+    for rendition in found:  # the job's own first, then the newest job's
         if _may_enter(rendition, zone):
             accepted.setdefault(rendition.profile, rendition)
     return Draft(asset.id, zone.name, tuple(_file(one) for one in accepted.values()))

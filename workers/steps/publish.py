@@ -42,7 +42,8 @@ def run(context: StepContext) -> StepResult:
 def _draft(session: Session, context: StepContext, asset_id: str) -> Draft:
     """Publishing waits for every other step, so it alone still keeps the asset from being ready.
 
-    What this job made goes, and of other jobs only what was made of the same reading of the source.
+    What this job made goes, and of other jobs only the other profiles, where they were made of the
+    same reading of the source.
     """
     asset = assets.get_asset(session, context.step.organisation_id, asset_id)
     zone = zones.get_zone(session, context.step.organisation_id, context.step.payload["zone"])
