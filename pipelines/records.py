@@ -15,12 +15,19 @@ T = TypeVar("T")
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}  # costly to build
 
 
-def to_json(value: object) -> dict[str, Any]:
-    """A frozen dataclass as a JSON-able dict; rationals become text with a slash, as `"25/1"`."""
+def to_json(value: object, *, defaults: bool = True) -> dict[str, Any]:
+    """A frozen dataclass as a JSON-able dict; rationals become text with a slash, as `"25/1"`.
+
+    Without `defaults` every field that has its default is left out, of the values in it too.
+    """
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         message = f"only dataclass values have a record, not {type(value).__name__}"
         raise TypeError(message)
-    return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return {
+        field.name: _plain(getattr(value, field.name), defaults=defaults)
+        for field in dataclasses.fields(value)
+        if defaults or getattr(value, field.name) != field.default
+    }
 
 
 def from_json(kind: type[T], record: Mapping[str, Any]) -> T:
@@ -29,18 +36,18 @@ def from_json(kind: type[T], record: Mapping[str, Any]) -> T:
     return value
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object, *, defaults: bool) -> Any:
     match value:
         case Fraction():
             return f"{value.numerator}/{value.denominator}"
         case Path():
             return str(value)
         case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): _plain(item, defaults=defaults) for key, item in value.items()}
         case tuple() | list():
-            return [_plain(item) for item in value]
+            return [_plain(item, defaults=defaults) for item in value]
         case _ if dataclasses.is_dataclass(value):
-            return to_json(value)
+            return to_json(value, defaults=defaults)
         case _:
             return value
 

@@ -145,7 +145,8 @@ class Prover:
             if profile is None or profile_key(profile) != key:
                 name = str(definition.get("name"))
                 reason = (
-                    "it was planned by a version of Kapok that describes profiles in another way"
+                    "it was planned by a version of Kapok that describes profiles in another way: "
+                    "cancel the job and start a new one"
                 )
                 self._proofs.record([Verdict(key, name, int(definition["version"]), reason)])
             else:

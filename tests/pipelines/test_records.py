@@ -54,6 +54,14 @@ def test_a_record_is_plain_json_and_reads_back_equal() -> None:
     assert from_json(MediaInfo, json.loads(text)) == INFO
 
 
+def test_a_record_without_defaults_reads_back_equal() -> None:
+    """What is left out, of the tracks too, is what the reader fills in."""
+    short = to_json(INFO, defaults=False)
+    assert "subtitles" not in short
+    assert "dolby_vision" not in short["video"][0]
+    assert from_json(MediaInfo, short) == INFO
+
+
 def test_rationals_are_text_with_a_slash() -> None:
     """Whole numbers too, so that every reader splits at the slash."""
     record = to_json(INFO)

@@ -153,14 +153,15 @@ def test_a_job_that_was_planned_before_its_profile_changed_goes_on(bench: Bench)
 
 
 def test_a_definition_that_this_version_cannot_read_is_said_to_be_one(bench: Bench) -> None:
-    """Nobody guesses what it meant."""
+    """Nobody guesses what it meant; a new job is planned by this version's own."""
     key = f"{AVC}@99-0123456789abcdef"
     with bench.database.begin() as session:
         workers.keep_definitions(session, {key: {"name": AVC, "version": 99, "odd": True}})
     bench.job(NewStep("encode", "one", payload("encode"), needs=(key,)))
     bench.worker(PROVE=AVC)
     (worker,) = eventually(lambda: [one for one in living(bench) if key in one.verdicts])
-    assert "another way" in (worker.verdicts[key].reason or "")
+    reason = worker.verdicts[key].reason or ""
+    assert reason.endswith("in another way: cancel the job and start a new one")
 
 
 def test_the_plan_refuses_what_no_living_worker_can_do(
