@@ -168,11 +168,6 @@ def complete_upload(
     """All parts are sent: begin the job, whose first step proves the bytes. `Location` names it."""
     declared = body.declared() if body is not None else {}
     found = _find(backend, caller, upload_id)
-    if found.state == "open":
-        uploads.agreeing(found, declared)  # else the parts would be gone for nothing
-        with backend.database.begin() as session:  # it must not expire while the store is at it
-            uploads.keep_open(session, found, expiry(backend.settings.upload_ttl_s))
-        _complete_in_store(backend, _begun(backend, found))
 
     def complete(session: Session) -> Answer:
         row = uploads.get_upload(session, caller.organisation_id, upload_id)
@@ -186,7 +181,17 @@ def complete_upload(
             then=lambda: send_ready(backend.broker, backend.database, ready),
         )
 
-    return answer_once(backend, caller, ticket, complete)
+    try:
+        if found.state == "open":
+            uploads.agreeing(found, declared)  # else the parts would be gone for nothing
+            with backend.database.begin() as session:  # it must not expire while the store is at it
+                uploads.keep_open(session, found, expiry(backend.settings.upload_ttl_s))
+            _complete_in_store(backend, _begun(backend, found))
+        return answer_once(backend, caller, ticket, complete)
+    except (UploadConflict, StoreUnavailable):
+        with backend.database.begin() as session:  # it may have been aborted and swept meanwhile
+            uploads.clean_again(session, found)
+        raise
 
 
 @router.delete("/{upload_id}", status_code=204)

@@ -26,6 +26,7 @@ MIB = 1024 * 1024
 SMALLEST_PART_BYTES = 64 * MIB
 MOST_PARTS = 9_000  # S3 allows 10,000
 SYSTEM = "system"
+DEAD = ("aborted", "expired", "rejected")  # for ever: none of them becomes an asset
 
 
 def part_size(size_bytes: int) -> int:
@@ -232,15 +233,26 @@ def uploads_to_clean(session: Session, limit: int = 100) -> list[Upload]:
     Abort the multipart upload, delete the key, then `mark_cleaned`; all of it may be done twice.
     Any of them, so that many that cannot be cleaned hide none.
     """
-    query = select(Upload).where(
-        Upload.state.in_(("aborted", "expired", "rejected")), Upload.cleaned_at.is_(None)
-    )
+    query = select(Upload).where(Upload.state.in_(DEAD), Upload.cleaned_at.is_(None))
     return list(session.scalars(query.order_by(func.random()).limit(limit)))
 
 
 def mark_cleaned(session: Session, upload: Upload) -> None:
     """Nothing of the upload is left in the store."""
     session.get_one(Upload, upload.id).cleaned_at = now(session)
+
+
+def clean_again(session: Session, upload: Upload) -> None:
+    """The store may have made the object of a dead upload after it was cleaned.
+
+    One that is open, or whose job may still make it an asset, is left alone.
+    """
+    session.execute(
+        update(Upload)
+        .where(Upload.id == upload.id, Upload.state.in_(DEAD))
+        .values(cleaned_at=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def agreeing(upload: Upload, declared: Mapping[str, str]) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,9 @@ import pytest
 from sqlalchemy import event as sql_event
 
 from storage.catalogue import jobs, steps, uploads
+from storage.objects import Part
+from storage.objects_local import LocalStore
+from workers.sweeper import Sweeper
 
 PART_BYTES = 64 << 20
 CONTENT = os.urandom(1 << 20) * 65  # two parts, the second of 1 MiB
@@ -223,6 +229,48 @@ def test_an_aborted_upload_leaves_nothing(api: api_world.Running, admin: httpx.C
     refused(admin.delete(path), 409, "upload_not_open")
     refused(admin.get(f"{path}/parts"), 409, "upload_not_open")
     refused(admin.post(f"{path}/complete"), 409, "upload_not_open")
+
+
+class _Slow(LocalStore):
+    """A completion takes as long as the test wants, and goes on after an abort, as S3's may."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, b"key", "http://kapok.test")
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def complete_multipart(self, key: str, upload_id: str, parts: Sequence[Part]) -> int:
+        self.begun.set()
+        assert self.may_end.wait(30)
+        self.put_bytes(b"0123456789", key)
+        return 10
+
+
+def test_an_upload_that_is_aborted_while_the_store_completes_it_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    """A sweep in between finds no object yet; the one after the completion removes it."""
+    with (
+        api_world.local_api(tmp_path) as api,
+        closing(api.organisation()) as org,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        client = org.client()
+        upload = begin(client, size_bytes=10)
+        send(client, upload, b"0123456789", 1)
+        slow = _Slow(tmp_path / "objects")
+        api.app.state.backend = replace(api.app.state.backend, objects=slow)
+        sweeper = Sweeper(api.settings, api.database, slow, api.broker)
+        path = f"/v1/uploads/{upload['id']}"
+        completing = pool.submit(client.post, f"{path}/complete")
+        assert slow.begun.wait(30)
+        assert client.delete(path).status_code == 204
+        sweeper.sweep()
+        with api.database.read() as session:
+            assert uploads.uploads_to_clean(session) == []
+        slow.may_end.set()
+        refused(completing.result(), 409, "upload_not_open")
+        sweeper.sweep()
+        assert [file for file in stored_files(api) if "assets" in file.parts] == []
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,17 @@ def test_an_upload_that_ended_is_not_completed_or_aborted(
     assert world.read(uploads.uploads_to_clean) == []
 
 
+def test_what_was_cleaned_before_the_store_made_it_is_cleaned_again(world: World) -> None:
+    """Only of what will never be an asset: the master of a complete upload is its job's."""
+    dead, complete = world.upload(), world.upload()
+    world.write(lambda session: _abort(session, dead))
+    world.write(lambda session: uploads.complete_upload(session, complete, "key_test"))
+    world.write(lambda session: uploads.mark_cleaned(session, dead))
+    for upload in (dead, complete):
+        world.write(lambda session, one=upload: uploads.clean_again(session, one))
+    assert [one.id for one in world.read(uploads.uploads_to_clean)] == [dead.id]
+
+
 def test_uploads_that_cannot_be_cleaned_hide_none(world: World) -> None:
     """Nor do late ones that cannot be ended: a sweep takes some, and not always the same."""
     dead = [world.upload() for _ in range(4)]
