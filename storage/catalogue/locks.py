@@ -34,8 +34,8 @@ def lock_job(session: Session, job_id: str) -> Job:
 def lock_asset(session: Session, asset_id: str) -> Asset:
     """The asset's row as it is now, held until the end of the transaction.
 
-    Whatever begins a job of it or derives its state holds it: of two that begin at once the second
-    sees the first.
+    Whatever begins a job of it, derives its state or publishes it holds it: of two that do so at
+    once the second sees the first.
     """
     query = select(Asset).where(Asset.id == asset_id).with_for_update(key_share=True)
     return session.scalars(query.execution_options(populate_existing=True)).one()

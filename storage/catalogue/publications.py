@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from storage.catalogue import events, zones
+from storage.catalogue.locks import lock_asset
 from storage.catalogue.pages import Page, newest_first
 from storage.clock import now
 from storage.errors import (
@@ -70,6 +71,7 @@ def publish(
 
     `manifest` is `{"files": [{"rendition_id", "key", "path", "sha256", "size_bytes"}]}`.
     """
+    lock_asset(session, asset.id)  # so that who may replace sees what is published just now
     former = published_in(session, asset, zone, lock=True) if replace else None
     if former is not None:
         _take_out(session, former)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, text
 from sqlalchemy.orm import Session
 from worlds import WRONG, World, at_once, statements
 
@@ -42,11 +44,16 @@ def planned_rendition(world: World) -> Rendition:
 
 
 def publish(world: World, asset: Asset, zone_name: str = "hd") -> Publication:
-    def change(session: Session) -> Publication:
-        zone = zones.get_zone(session, world.organisation_id, zone_name)
-        return publications.publish(session, asset, zone, {"files": [FILE]}, "m.json", "key_test")
+    return world.write(lambda session: put_in(world, session, asset, zone_name))
 
-    return world.write(change)
+
+def put_in(
+    world: World, session: Session, asset: Asset, zone_name: str = "hd", *, replace: bool = False
+) -> Publication:
+    zone, manifest = zones.get_zone(session, world.organisation_id, zone_name), {"files": [FILE]}
+    return publications.publish(
+        session, asset, zone, manifest, "m.json", "key_test", replace=replace
+    )
 
 
 def feed(world: World, centre: str = "foshan", since: str = "0") -> publications.FeedPage:
@@ -344,9 +351,7 @@ def test_what_replaces_a_publication_is_told_before_that_is_withdrawn(world: Wor
     cursor = feed(world).next_cursor
 
     def change(session: Session) -> Publication:
-        zone = zones.get_zone(session, world.organisation_id, "hd")
-        manifest = {"files": [FILE]}
-        return publications.publish(session, asset, zone, manifest, "m", "key_test", replace=True)
+        return put_in(world, session, asset, replace=True)
 
     new = world.write(change)
     found = [
@@ -356,6 +361,38 @@ def test_what_replaces_a_publication_is_told_before_that_is_withdrawn(world: Wor
     assert world.write(change).state == "published"  # again, and where nothing was there:
     asset = world.asset()
     assert world.write(change).state == "published"
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("replaces", [True, False])
+def test_who_may_replace_is_never_told_to(postgresql_world: World, *, replaces: bool) -> None:
+    """Also while somebody else publishes the asset, or replaces what is there: it waits for that.
+
+    SQLite has one writer at a time.
+    """
+    world, asset = postgresql_world, postgresql_world.asset()
+    if replaces:
+        publish(world, asset)
+
+    def replaced() -> Publication:
+        return world.write(lambda session: put_in(world, session, asset, replace=True))
+
+    with ThreadPoolExecutor(1) as pool:
+        with world.database.begin() as session:
+            quicker = put_in(world, session, asset, replace=replaces)
+            later = pool.submit(replaced)
+            until_somebody_waits_for_a_lock(world)
+        new = later.result(30)
+    found = {entry.publication.id: entry.publication.state for entry in feed(world).data}
+    assert (found[quicker.id], found[new.id]) == ("withdrawn", "published")
+
+
+def until_somebody_waits_for_a_lock(world: World) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    deadline = time.monotonic() + 20
+    while not world.read(lambda session: session.scalar(waiting)):
+        assert time.monotonic() < deadline, "nobody waits for a lock"
+        time.sleep(0.01)
 
 
 def test_a_withdrawal_comes_after_the_cursor_of_who_has_pulled(world: World) -> None:
