@@ -42,8 +42,12 @@ class TransferView:
         self._out, self._verb, self._bars = out, verb, bars
         self._tasks: dict[str, TaskID] = {}
         self._next_line = 0.0
+        self._troubles: set[str] = set()
 
     def __call__(self, transfer: Transfer) -> None:
+        if transfer.trouble and transfer.trouble not in self._troubles:
+            self._troubles.add(transfer.trouble)
+            _warn(self._out, self._bars, _tried_again(transfer.trouble))
         if self._bars is None:
             self._line(transfer)
             return
@@ -68,6 +72,17 @@ class TransferView:
         self._next_line = time.monotonic() + QUIET_S
         done, total = size(transfer.done_bytes), size(transfer.total_bytes)
         self._out.note(f"{self._verb} {transfer.name}: {done} / {total}")
+
+
+def _tried_again(trouble: str) -> str:
+    return t(f"trying again: {trouble}", f"正在重试：{trouble}")
+
+
+def _warn(out: Output, bars: Progress | None, text: str) -> None:
+    if bars is None:
+        out.note(text)
+    else:
+        bars.console.print(visible(text), style="yellow", markup=False)
 
 
 @contextmanager
@@ -96,8 +111,9 @@ class JobView:
         self._next_line = time.monotonic() + QUIET_S
 
     def __call__(self, job: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
-        steps = folded(steps)
         self._say_why_it_waits(job)
+        self._say_why_it_is_tried_again(steps)
+        steps = folded(steps)
         if self._bars is None:
             self._lines(job, steps)
             return
@@ -107,12 +123,17 @@ class JobView:
 
     def _say_why_it_waits(self, job: Mapping[str, Any]) -> None:
         for text in map(waits, job.get("waiting") or ()):
-            if self._seen.get(text) != "waiting":
-                self._seen[text] = "waiting"
-                if self._bars is None:
-                    self._out.note(text)
-                else:
-                    self._bars.console.print(visible(text), style="yellow", markup=False)
+            self._warn_once(text)
+
+    def _say_why_it_is_tried_again(self, steps: Sequence[Mapping[str, Any]]) -> None:
+        for step in steps:
+            if step.get("error") and step["state"] in ("ready", "running"):
+                self._warn_once(_tried_again(step["error"]["detail"]))
+
+    def _warn_once(self, text: str) -> None:
+        if self._seen.get(text) != "warned":
+            self._seen[text] = "warned"
+            _warn(self._out, self._bars, text)
 
     def _step_bar(self, step: Mapping[str, Any]) -> None:
         if step["state"] == "running":

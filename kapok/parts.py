@@ -109,6 +109,7 @@ class PartSender:
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="kapok-part")
         self._running: set[Future[None]] = set()
         self._sent: dict[int, int] = {}
+        self._trouble: dict[int, str] = {}
         self._stop = threading.Event()
 
     def __enter__(self) -> Self:
@@ -129,6 +130,11 @@ class PartSender:
     @property
     def sent_bytes(self) -> int:
         return sum(list(self._sent.values()))
+
+    @property
+    def trouble(self) -> str:
+        """Why a part is sent again just now."""
+        return next(iter(list(self._trouble.values())), "")
 
     def plan(self, parts: Sequence[Part]) -> None:
         self._urls.wanted = [part.number for part in parts]
@@ -157,8 +163,10 @@ class PartSender:
         refusals = 0
         for last in tries(LONG_PATIENCE_S, self._stop.wait):
             failure = self._try(part)
+            self._trouble.pop(part.number, None)
             if failure is None:
                 return
+            self._trouble[part.number] = failure.detail
             self._sent.pop(part.number, None)
             refusals += not failure.retryable
             if last or refusals >= FRESH_URL_TRIES or self._stop.is_set():

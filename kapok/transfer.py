@@ -12,12 +12,16 @@ BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Bytes that are safe on the other side, of all; `resumed_bytes` were there before this run."""
+    """Bytes that are safe on the other side, of all; `resumed_bytes` were there before this run.
+
+    `trouble` is what was refused last and is tried again.
+    """
 
     name: str
     done_bytes: int
     total_bytes: int
     resumed_bytes: int = 0
+    trouble: str = ""
 
 
 def follow(operation: Generator[Transfer, None, T], show: Callable[[Transfer], None] | None) -> T:

@@ -189,7 +189,7 @@ def _send(
     with PartSender(transport, str(ticket["id"]), file.fileno(), parallel) as sender:
 
         def now() -> Transfer:
-            return Transfer(name, resumed + sender.sent_bytes, total, resumed)
+            return Transfer(name, resumed + sender.sent_bytes, total, resumed, sender.trouble)
 
         sender.plan([part for part in parts if part.number not in stored])
         for part in parts:

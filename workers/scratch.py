@@ -93,6 +93,6 @@ def need_bytes(folder: Path, wanted: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < wanted + SPARE_BYTES:
         raise DiskFull(
-            f"{wanted / 1e9:.1f} GB of scratch space are needed and {free / 1e9:.1f} GB are free "
+            f"{wanted / 1e9:.2f} GB of scratch space are needed and {free / 1e9:.2f} GB are free "
             f"in {folder}: free some, or point KAPOK_SCRATCH at a larger disk, then retry the job"
         )

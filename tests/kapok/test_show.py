@@ -114,6 +114,24 @@ def test_a_job_that_nobody_can_go_on_with_says_so_once(capsys: pytest.CaptureFix
     assert told in screen.file.getvalue()  # type: ignore[attr-defined]
 
 
+def test_what_is_tried_again_says_why_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A full disk, of the server for a part or of a worker for a step: the way out is there now."""
+    with transfers(Output(), "sending") as view:
+        for trouble in ("no room", "no room", ""):
+            view(Transfer("a.mov", 0, 2, trouble=trouble))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines.count("trying again: no room") == 1
+
+    step = {**chunk(1, "ready"), "error": {"code": "disk_full", "detail": "no room for it"}}
+    ended = {**chunk(2, "failed"), "error": {"code": "disk_full", "detail": "for good"}}
+    with job_progress(Output(), "job") as view:
+        for _ in range(2):
+            view({"state": "running"}, [step, ended])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines.count("trying again: no room for it") == 1
+    assert not any("for good" in line for line in lines)
+
+
 def test_what_waits_for_memory_alone_names_no_profile() -> None:
     waiting = {"profiles": [], "reason": "none gives the 7.9 GB of memory", "steps": 1}
     assert waits(waiting) == "1 step waits for a worker: none gives the 7.9 GB of memory"
