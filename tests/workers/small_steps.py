@@ -83,7 +83,7 @@ def kill_the_worker(context: StepContext) -> StepResult:
 def fail(context: StepContext) -> StepResult:
     """Fail until the file `heal` exists: for good, for now, or in a way nobody foresaw."""
     payload = context.step.payload
-    if Path(payload.get("heal", "/nonexistent")).exists():
+    if Path(payload.get("heal", "/dev/null/none")).exists():
         return StepResult(result={"healed": True})
     if payload["how"] == "permanent":
         raise BadPicture("the picture is bad: send another one")
