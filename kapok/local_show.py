@@ -119,8 +119,19 @@ def encoded_table(
     renditions: Sequence[Mapping[str, Any]],
     failed: Sequence[Mapping[str, Any]],
     refused: Sequence[Mapping[str, Any]],
+    findings: Sequence[str],
+    decisions: Sequence[str],
 ) -> RenderableType:
-    """The finished and the failed ones; what failed, and why, is the error that follows."""
+    """The finished and the failed ones, and what was found of the source and decided.
+
+    What failed, and why, is the error that follows.
+    """
+    said = show.sheet(
+        [
+            (t("findings", "发现"), "\n".join(findings)),
+            (t("decisions", "决定"), "\n".join(decisions)),
+        ]
+    )
     made = [
         {
             **item,
@@ -136,7 +147,9 @@ def encoded_table(
         if not item["kept"]
     ]
     decided = [(item["profile"], item["colour_decision"]) for item in renditions]
-    return Group(show.renditions([*made, *lost]), colour_table(decided), show.refusals(refused))
+    return Group(
+        show.renditions([*made, *lost]), colour_table(decided), show.refusals(refused), said
+    )
 
 
 def score_table(scores: Sequence[Measurement]) -> RenderableType:

@@ -119,6 +119,10 @@ def asset(record: Record) -> RenderableType:
             (t("programme", "节目"), _programme(record.get("source") or {})),
             (t("created", "创建时间"), moment(record["created_at"])),
             *((name, _value(value)) for name, value in (record.get("metadata") or {}).items()),
+            (
+                t("findings", "发现"),
+                "\n".join((record.get("inspection") or {}).get("findings") or []),
+            ),
         ]
     )
 

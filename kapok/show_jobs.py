@@ -47,6 +47,7 @@ def job(record: Record, steps: Sequence[Record]) -> RenderableType:
             (t("asset", "素材"), record["asset_id"]),
             (t("error", "错误"), f"{error['code']}: {error['detail']}" if error else None),
             (t("waits", "等待"), "\n".join(map(waits, record.get("waiting") or [])) or None),
+            (t("decisions", "决定"), "\n".join((record.get("plan") or {}).get("decisions") or [])),
         ]
     )
     return Group(head, step_table(steps), show.refusals(record.get("refused") or []))

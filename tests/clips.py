@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 from pathlib import Path
 
@@ -176,6 +177,18 @@ def unsteady(folder: Path) -> Path:
     dropped = r"select='not(between(mod(n\,10)\,3\,5))'"
     picture = f"testsrc2=s=320x180:r=25:d=2,{dropped},format=yuv420p"
     return make(folder / "unsteady.mp4", *generated(picture), "-fps_mode", "vfr", *H264)
+
+
+def spoilt(source: Path, track: int, number: int) -> Path:
+    """Two thirds of one packet are overwritten."""
+    with av.open(str(source)) as container:
+        packet = [one for one in container.demux(container.streams[track]) if one.size][number]
+        start, end = packet.pos + packet.size // 3, packet.pos + packet.size
+    whole = bytearray(source.read_bytes())
+    whole[start:end] = random.Random(1).randbytes(end - start)
+    path = source.with_name(f"spoilt-{source.name}")
+    path.write_bytes(whole)
+    return path
 
 
 def cover_art(folder: Path) -> Path:

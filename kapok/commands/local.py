@@ -215,7 +215,8 @@ def _answer_encoded(
     from kapok.local_show import encoded_table
     from pipelines.records import to_json
 
-    refused = [to_json(refusal) for refusal in work.plan.refused]
+    plan = work.plan
+    refused = [to_json(refusal) for refusal in plan.refused]
     renditions = [encoded.record() for encoded in made]
     failed = [to_json(rung) for rung in failure.failed] if failure else []
     record = {
@@ -223,9 +224,10 @@ def _answer_encoded(
         "renditions": renditions,
         "failed": failed,
         "refused": refused,
-        "decisions": list(work.plan.decisions),
+        "decisions": list(plan.decisions),
     }
-    out.answer(record, lambda: encoded_table(renditions, failed, refused))
+    found = work.inspection.findings
+    out.answer(record, lambda: encoded_table(renditions, failed, refused, found, plan.decisions))
 
 
 def measure(out: Output, reference: Reference, distorted: Distorted) -> None:

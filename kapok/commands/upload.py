@@ -156,12 +156,16 @@ def _asset_text(record: dict[str, Any]) -> Any:
 
     from kapok import show, show_jobs
 
+    job = record["job"]
     if "title" not in record:
-        return show_jobs.job(record["job"], [])
+        return show_jobs.job(job, [])
     return Group(
         show.asset(record),
         show.renditions(record["renditions"]),
-        show.refusals(record["job"].get("refused") or []),
+        show.refusals(job.get("refused") or []),
+        show.sheet(
+            [(t("decisions", "决定"), f"kapok job show {job['id']}" if job["plan"] else None)]
+        ),
     )
 
 

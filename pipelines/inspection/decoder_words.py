@@ -43,6 +43,9 @@ class DecoderWords:
     def findings(self) -> tuple[str, ...]:
         told = {
             f"the decoder reported {self.errors} errors, first: {self._first}": self.errors > 0,
+            f"pictures that cannot be decoded whole: {self.damaged_pictures}": (
+                self.damaged_pictures > 0
+            ),
             "the clock of the file jumps: its parts were recorded or cut together": self.jumps,
         }
         return tuple(text for text, holds in told.items() if holds)

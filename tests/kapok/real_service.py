@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ from faulty_proxy import FaultyProxy
 from sqlalchemy import select
 
 from kapok.connection import Connection
+from pipelines.planning.plan import plan
+from pipelines.profiles.profile import load_profiles
+from pipelines.records import to_json
 from storage import schema
 from storage.catalogue import jobs, keys, publications, uploads, zones
 from storage.ids import new_id
 from storage.objects import MIN_PART_BYTES
+from tests.pipelines.sources import STEREO, described
 
 PART_BYTES = MIN_PART_BYTES  # in place of 64 MiB: six parts are 26 MiB and not 320
 STORED = 1 << 30
@@ -113,6 +118,16 @@ class Service:
             step = jobs.job_steps(session, job.id)[0]
             step.command, step.log_tail = [*command], log_tail
         return job.id
+
+    def damaged(self, finding: str, decision: str) -> tuple[str, str]:
+        """An asset of which this was found, and its job, whose plan decided this."""
+        asset = self._organisation.asset(inspection={**api_world.INSPECTION, "findings": [finding]})
+        job = self._organisation.job_of(asset)
+        planned = plan(*described(None, [STEREO]), [load_profiles()["audio-access-aac"]])
+        made = to_json(replace(planned, decisions=(decision,)))
+        with self._running.database.begin() as session:
+            jobs.record_plan(session, job, made, [])
+        return asset.id, job.id
 
     def publish(self, files: Mapping[str, bytes]) -> str:
         """A publication of these files in the feed; its id."""

@@ -86,6 +86,20 @@ def test_encode_leaves_proven_files_with_their_records(clip: Path, tmp_path: Pat
 
 
 @pytest.mark.media
+def test_an_encode_says_what_was_found_of_its_source_and_decided(tmp_path: Path) -> None:
+    """The files are whole, and what they show is not: nothing but the answer tells of it."""
+    film = clips.spoilt(clips.programme(tmp_path), 0, 10)
+
+    done = kapok("encode", film, "--profile", "review-proxy", "--no-scores", "-o", tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    found, decided = done.stdout.split("decisions  ")
+    assert "findings   the decoder reported 2 errors" in found
+    assert "pictures that cannot be decoded whole: 1" in found
+    assert "1 picture cannot be decoded whole" in decided
+
+
+@pytest.mark.media
 def test_a_colour_in_doubt_is_resolved_on_the_command_line(tmp_path: Path) -> None:
     """Refused with the way out; stated, it is converted, and people see from what to what."""
     file = clips.pq_codes(tmp_path, "bt709")

@@ -64,6 +64,22 @@ def test_the_log_of_a_job_breaks_no_line(service: Service) -> None:
     assert "line [one]\n\ufffd[2Jline two\n" in done.stdout
 
 
+def test_what_is_wrong_with_a_source_is_shown_where_people_look(service: Service) -> None:
+    """A damaged one may become ready, scored and published: the screens on that way say it."""
+    found, decided = "the decoder reported 56 errors", "3 pictures cannot be decoded whole"
+    asset, job = service.damaged(found, decided)
+
+    shown = kapok("asset", "show", asset, **service.environment)
+    planned = kapok("job", "show", job, **service.environment)
+    ended = kapok("job", "watch", job, **service.environment)
+
+    assert [done.returncode for done in (shown, planned, ended)] == [0, 0, 0], ended.stderr
+    assert re.search(rf"^findings +{found} *$", shown.stdout, re.MULTILINE)
+    assert re.search(rf"^decisions +{decided} *$", planned.stdout, re.MULTILINE)
+    assert re.search(rf"^findings +{found} *$", ended.stdout, re.MULTILINE)
+    assert re.search(rf"^decisions +kapok job show {job} *$", ended.stdout, re.MULTILINE)
+
+
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """Stderr as rich sees a terminal."""
     screen = io.StringIO()

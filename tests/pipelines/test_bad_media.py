@@ -8,7 +8,6 @@ sound that ends early or late (`test_audio`), files that are cut short (`test_pr
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,18 +57,6 @@ def programme(folder: Path, name: str, *options: str) -> Path:
 def copied(source: Path, name: str, *options: str, before: Sequence[str] = ()) -> Path:
     path = source.with_name(name)
     return clips.make(path, *before, "-i", str(source), "-c", "copy", *options)
-
-
-def spoilt(source: Path, track: int, number: int) -> Path:
-    """Two thirds of one packet are overwritten."""
-    with av.open(str(source)) as container:
-        packet = [one for one in container.demux(container.streams[track]) if one.size][number]
-        start, end = packet.pos + packet.size // 3, packet.pos + packet.size
-    whole = bytearray(source.read_bytes())
-    whole[start:end] = random.Random(1).randbytes(end - start)
-    path = source.with_name(f"spoilt-{source.name}")
-    path.write_bytes(whole)
-    return path
 
 
 def odd(folder: Path) -> Path:
@@ -242,12 +229,12 @@ CASES = {
         heard_s=(),
     ),
     "a spoilt picture": Case(
-        lambda folder: spoilt(programme(folder, "film.mkv", *H264, *AAC), 0, 60),
+        lambda folder: clips.spoilt(programme(folder, "film.mkv", *H264, *AAC), 0, 60),
         ("1 picture cannot be decoded whole: renditions show what the decoder makes of them",),
         shown=(*range(55), *[None] * 20, *range(75, FRAMES)),
     ),
     "a spoilt block of sound": Case(
-        lambda folder: spoilt(programme(folder, "film.mp4", *H264, *AAC), 1, 90),
+        lambda folder: clips.spoilt(programme(folder, "film.mp4", *H264, *AAC), 1, 90),
         (
             "the time stamps of sound track 0 jump 1 time: silence fills what is missing",
             "the decoder reported 2 errors: what it could not read is in no rendition",
@@ -300,14 +287,14 @@ def test_an_mxf_without_an_edit_rate_is_said_to_be_damaged(tmp_path: Path) -> No
 
 def test_what_a_decoder_makes_up_is_no_master(tmp_path: Path) -> None:
     """Decoders with several threads make it up differently each time."""
-    film = spoilt(programme(tmp_path, "film.mkv", *H264, *AAC), 0, 60)
+    film = clips.spoilt(programme(tmp_path, "film.mkv", *H264, *AAC), 0, 60)
     with pytest.raises(NothingToEncode, match="is not the master: keep the source file"):
         looked_at(film, tmp_path, "archive-ffv1")
 
 
 def test_a_lost_block_of_sound_is_not_closed_up_in_preservation(tmp_path: Path) -> None:
     """What follows it would come 21 ms early."""
-    film = spoilt(programme(tmp_path, "film.mp4", *H264, *AAC), 1, 90)
+    film = clips.spoilt(programme(tmp_path, "film.mp4", *H264, *AAC), 1, 90)
     with pytest.raises(NothingToEncode, match="would change the master: keep the source file"):
         looked_at(film, tmp_path, "archive-ffv1")
 
