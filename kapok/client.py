@@ -21,7 +21,7 @@ from kapok.subtitle_files import sent_subtitles
 from kapok.transfer import Transfer, follow
 from kapok.transport import LONG_PATIENCE_S, Transport, not_kapok
 from kapok.upload import Uploaded, UploadRequest, upload
-from kapok.ways_out import way_out
+from kapok.ways_out import reason
 
 Record = dict[str, Any]
 ShowTransfer = Callable[[Transfer], None]
@@ -387,12 +387,10 @@ def settled(job: Record) -> Record:
     """The job itself when it is done; its failure as an error otherwise."""
     if job["state"] == "done":
         return job
-    error = job.get("error") or {}
     if job["state"] == "cancelled":
         raise JobCancelled(t(f"job {job['id']} was cancelled", f"任务 {job['id']} 已取消"), job)
-    reason = f"{error.get('code', 'failed')}: {error.get('detail', '')}".strip(": ")
-    told = "\n".join(filter(None, [way_out(str(error.get("code")), reason), reason]))
-    message = t(f"job {job['id']} failed: {reason}", f"任务 {job['id']} 失败：{told}")
+    why = reason(job.get("error") or {})
+    message = t(f"job {job['id']} failed: {why}", f"任务 {job['id']} 失败：{why}")
     raise JobFailed(message, job)
 
 

@@ -11,6 +11,7 @@ from kapok import show
 from kapok.language import t
 from kapok.listing import Listing
 from kapok.show import Record
+from kapok.ways_out import reason
 
 FOLDED_CHUNKS = 2  # from so many on they are shown as one step
 _FOR_MEMORY = re.compile(r"waits for (\S+ GB) of memory")
@@ -45,12 +46,26 @@ def job(record: Record, steps: Sequence[Record]) -> RenderableType:
             ("id", record["id"]),
             (t("state", "状态"), show.state(record["state"])),
             (t("asset", "素材"), record["asset_id"]),
-            (t("error", "错误"), f"{error['code']}: {error['detail']}" if error else None),
+            (t("error", "错误"), reason(error) if error else None),
             (t("waits", "等待"), "\n".join(map(waits, record.get("waiting") or [])) or None),
             (t("decisions", "决定"), "\n".join((record.get("plan") or {}).get("decisions") or [])),
         ]
     )
     return Group(head, step_table(steps), show.refusals(record.get("refused") or []))
+
+
+def last_job(record: Record) -> RenderableType:
+    """Of an asset that is not ready: the job that ended so, why, and what to do next."""
+    error = record.get("error")
+    again = error["retryable"] if error else record["state"] == "cancelled"
+    commands = ("show", "retry") if again else ("show",)
+    return show.sheet(
+        [
+            (t("job", "任务"), record["id"]),
+            (t("error", "错误"), reason(error) if error else None),
+            (t("next", "下一步"), "\n".join(f"kapok job {one} {record['id']}" for one in commands)),
+        ]
+    )
 
 
 def waits(waiting: Record) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kapok.errors import Usage
 from kapok.language import t
@@ -74,6 +75,12 @@ OS_REASONS: Mapping[int, str] = {
 def way_out(code: str, detail: str) -> str:
     """The sentence for a Chinese reader, or nothing: 请 says that the detail has a way out."""
     return t("", "" if "请" in detail else WAYS_OUT.get(code, ""))
+
+
+def reason(error: Mapping[str, Any]) -> str:
+    """Why a job or a step failed, from its record: code and detail, below the way out."""
+    said = f"{error.get('code', 'failed')}: {error.get('detail', '')}".strip(": ")
+    return "\n".join(filter(None, [way_out(str(error.get("code")), said), said]))
 
 
 def os_reason(error: OSError) -> str:

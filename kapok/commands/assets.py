@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -79,12 +80,24 @@ def list_assets(
 def show_asset(out: Output, client: Client, asset: AssetId) -> None:
     from rich.console import Group
 
-    from kapok import show
+    from kapok import show, show_jobs
 
     found, made = client.asset(asset), client.renditions(asset)
-    out.answer(
-        {**found, "renditions": made}, lambda: Group(show.asset(found), show.renditions(made))
-    )
+
+    def shown() -> Group:
+        job = _that_ended_so(client, found)
+        ended = [show_jobs.last_job(job)] if job else []
+        return Group(show.asset(found), *ended, show.renditions(made))
+
+    out.answer({**found, "renditions": made}, shown)
+
+
+def _that_ended_so(client: Client, asset: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The newest job of an asset that failed or was cancelled: the asset is what that one is."""
+    if asset["state"] not in ("failed", "cancelled"):
+        return None
+    ended = client.jobs(state=asset["state"])
+    return next((job for job in ended if job["asset_id"] == asset["id"]), None)
 
 
 def encode_asset(

@@ -129,6 +129,16 @@ class Service:
             jobs.record_plan(session, job, made, [])
         return asset.id, job.id
 
+    def ended(self, state: str, error: Mapping[str, Any] | None = None) -> tuple[str, str]:
+        """An asset without renditions whose only job ended so, and that job."""
+        asset = self._organisation.asset(inspection=None)
+        job = self._organisation.job_of(asset)
+        with self._running.database.begin() as session:
+            session.get_one(schema.Asset, asset.id).state = state
+            row = session.get_one(schema.Job, job.id)
+            row.state, row.error = state, error and dict(error)
+        return asset.id, job.id
+
     def publish(self, files: Mapping[str, bytes]) -> str:
         """A publication of these files in the feed; its id."""
         asset = self._organisation.asset(title="岭南春早")

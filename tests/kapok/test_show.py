@@ -22,6 +22,7 @@ from kapok.language import Language
 from kapok.live import job_progress, transfers
 from kapok.show_jobs import folded, job, waits
 from kapok.transfer import Transfer
+from kapok.ways_out import WAYS_OUT
 from pipelines.profiles import profile
 from pipelines.profiles.profile import load_profiles
 from storage.objects import open_store
@@ -78,6 +79,26 @@ def test_what_is_wrong_with_a_source_is_shown_where_people_look(service: Service
     assert re.search(rf"^decisions +{decided} *$", planned.stdout, re.MULTILINE)
     assert re.search(rf"^findings +{found} *$", ended.stdout, re.MULTILINE)
     assert re.search(rf"^decisions +kapok job show {job} *$", ended.stdout, re.MULTILINE)
+
+
+def test_an_asset_that_is_not_ready_says_why_and_what_next(service: Service) -> None:
+    """Others that failed later are not meant."""
+    error = {"code": "tool_failed", "detail": "ffmpeg ended with 1", "retryable": True}
+    asset, job = service.ended("failed", error)
+    service.ended("failed", {**error, "detail": "of another one"})
+    stopped, stopped_job = service.ended("cancelled")
+
+    failed = kapok("asset", "show", asset, **service.environment)
+    chinese = kapok("asset", "show", asset, "--lang", "zh", **service.environment)
+    cancelled = kapok("asset", "show", stopped, **service.environment)
+
+    rows = [line.strip() for line in failed.stdout.splitlines()]
+    for row in (f"job    {job}", "error  tool_failed: ffmpeg ended with 1"):
+        assert row in rows
+    assert rows[rows.index(f"next   kapok job show {job}") + 1] == f"kapok job retry {job}"
+    assert WAYS_OUT["tool_failed"] in chinese.stdout
+    assert f"kapok job retry {stopped_job}" in cancelled.stdout
+    assert "error" not in cancelled.stdout
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
