@@ -15,7 +15,8 @@ from rich.text import Text
 from kapok.language import t
 from kapok.listing import Listing
 from kapok.names import visible
-from kapok.units import bitrate, duration, frame_rate, size
+from kapok.units import bitrate, duration, frame_rate, loudness, size
+from kapok.ways_out import reason
 
 Record = Mapping[str, Any]
 STATE_STYLES = {
@@ -212,6 +213,30 @@ def renditions(records: Sequence[Record]) -> RenderableType:
             record["id"],
         )
     return listed
+
+
+def read_back(record: Record) -> RenderableType:
+    """What a finished rendition itself says, as a second tool read it, or why there is none."""
+    facts, error = record.get("facts") or {}, record.get("error")
+    frames, length = facts.get("frames"), facts.get("duration_s")
+    said = [f"{name} {word}" for name, word in (facts.get("colour") or {}).items() if word]
+    return sheet(
+        [
+            (t("file", "文件"), record["file_name"]),
+            ("SHA-256", record["sha256"]),
+            (t("length", "时长"), None if length is None else duration(length)),
+            (t("frames", "帧数"), None if frames is None else str(frames)),
+            (t("pixel format", "像素格式"), facts.get("pix_fmt")),
+            (t("colour", "色彩"), ", ".join(said)),
+            (t("sound", "声音"), "\n".join(map(_sound_read_back, facts.get("audio") or []))),
+            (t("error", "错误"), reason(error) if error else None),
+        ]
+    )
+
+
+def _sound_read_back(track: Record) -> str:
+    heard = loudness(track["loudness_lkfs"], track["true_peak_dbtp"])
+    return f"{track['codec']} {track['channels']}ch {track['sample_rate_hz']} Hz  {heard}"
 
 
 def _of_programme(record: Record) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from kapok.language import t
+
 
 def size(size_bytes: float | None) -> str:
     """Binary units: `size(1536)` is "1.5 KiB"."""
@@ -34,6 +36,14 @@ def duration(seconds: float | None) -> str:
 def frame_rate(rational: str | None) -> str:
     """`frame_rate("30000/1001")` is "29.97"."""
     return "–" if not rational else f"{float(Fraction(rational)):.2f}".rstrip("0").rstrip(".")
+
+
+def loudness(integrated_lkfs: float | None, true_peak_dbtp: float | None) -> str:
+    """`loudness(-23.04, -3.0)` is "-23.0 LKFS, -3.0 dBTP"; too short or too quiet is "– LKFS"."""
+    if true_peak_dbtp is None:
+        return t("silent", "静音")
+    integrated = "–" if integrated_lkfs is None else f"{integrated_lkfs:.1f}"
+    return f"{integrated} LKFS, {true_peak_dbtp:.1f} dBTP"
 
 
 def share(value: float | None) -> str:

@@ -165,7 +165,11 @@ def show_rendition(out: Output, client: Client, rendition: RenditionId) -> None:
     out.answer(
         found,
         lambda: Group(
-            show.renditions([found]), colour_table(decided), show.sheet(tools), *commands
+            show.renditions([found]),
+            show.read_back(found),
+            colour_table(decided),
+            show.sheet(tools),
+            *commands,
         ),
         whole_lines=True,
     )

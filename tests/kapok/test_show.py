@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from pathlib import Path
@@ -30,6 +31,15 @@ from storage.settings import load_settings
 
 TITLE = "Tape 7 [/b] side A [restored] :tape: \x1b[31mred\x9b"
 SHOWN = "Tape 7 [/b] side A [restored] :tape: \ufffd[31mred\ufffd"
+READ_BACK = [
+    "file          mobile-540p.mp4",
+    f"SHA-256       {hashlib.sha256(b'rendition').hexdigest()}",
+    "length        0:00:03.0",
+    "frames        75",
+    "pixel format  yuv420p",
+    "colour        primaries bt709, transfer bt709, matrix bt709, range tv",
+    "sound         aac 2ch 48000 Hz  -23.9 LKFS, -2.5 dBTP",
+]
 
 
 def test_a_title_is_listed_and_shown_as_it_was_written(service: Service) -> None:
@@ -51,6 +61,17 @@ def test_the_filters_of_a_command_are_whole(service: Service) -> None:
 
     assert done.returncode == 0, done.stderr
     assert f"'{argv[2]}'" in done.stdout
+
+
+def test_a_rendition_says_what_was_read_back_of_it(service: Service) -> None:
+    """The hash to compare a copy by, and what else its table has no room for."""
+    rendition = service.rendition(commands=[])
+
+    done = kapok("rendition", "show", rendition, **service.environment)
+
+    assert done.returncode == 0, done.stderr
+    rows = [line.rstrip() for line in done.stdout.splitlines()]
+    assert [row for row in rows if row in READ_BACK] == READ_BACK
 
 
 def test_the_log_of_a_job_breaks_no_line(service: Service) -> None:

@@ -41,3 +41,6 @@ def test_numbers_have_units() -> None:
     assert units.frame_rate("50/1") == "50"
     assert units.frame_rate("30000/1001") == "29.97"
     assert units.frame_rate(None) == "–"
+    assert units.loudness(-23.04, -3.0) == "-23.0 LKFS, -3.0 dBTP"
+    assert units.loudness(None, -40.0) == "– LKFS, -40.0 dBTP"
+    assert units.loudness(None, None) == "silent"
