@@ -115,19 +115,34 @@ def upload(
 
 
 def follow_job(out: Output, client: Client, job_id: str, asset_id: str | None) -> None:
-    """Wait for a job and answer with the asset as it then is, also when the job failed."""
+    """Wait for a job and answer with the asset as it then is, also when the job failed.
+
+    The job's id is told before: who is interrupted, or loses the service, finds the job by it.
+    """
     from kapok.live import job_progress
 
     failure: JobFailed | None = None
-    with job_progress(out, t("job", "任务")) as view:
-        try:
+    out.note(t(f"job {job_id}", f"任务 {job_id}"))
+    try:
+        with job_progress(out, t("job", "任务")) as view:
             job = client.wait(job_id, on_progress=view)
-        except JobFailed as error:
-            failure, job = error, dict(error.job)
+    except JobFailed as error:
+        failure, job = error, dict(error.job)
+    except KeyboardInterrupt:
+        out.note(_goes_on(job_id))
+        raise
     record = asset_record(client, job, asset_id)
     out.answer(record, lambda: _asset_text(record))
     if failure is not None:
         raise failure
+
+
+def _goes_on(job_id: str) -> str:
+    watch, cancel = f"kapok job watch {job_id}", f"kapok job cancel {job_id}"
+    return t(
+        f"the job goes on: `{watch}` follows it again, `{cancel}` ends it",
+        f"任务仍在继续：`{watch}` 可再次跟随，`{cancel}` 可取消",
+    )
 
 
 def asset_record(client: Client, job: dict[str, Any], asset_id: str | None) -> dict[str, Any]:

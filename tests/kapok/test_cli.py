@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -15,7 +16,7 @@ from pathlib import Path
 import api_world
 import pytest
 from real_service import Service
-from shell import kapok
+from shell import ROOT, kapok
 
 from kapok.command import Output, report
 from kapok.errors import ApiError, JobCancelled, JobFailed, ServiceUnreachable, exit_status
@@ -236,6 +237,33 @@ def test_a_job_is_watched_to_its_end(service: Service, tmp_path: Path) -> None:
 
     assert done.returncode == 6, done.stderr
     assert json.loads(done.stdout)["job"]["state"] == "cancelled"
+
+
+def test_who_stops_waiting_for_a_job_knows_which_one_goes_on(
+    service: Service, tmp_path: Path
+) -> None:
+    """Ctrl-C ends the wait alone; its id was known to nobody, and all went on unseen."""
+    (tmp_path / "a.mov").write_bytes(b"x")
+    argv = [sys.executable, "-m", "kapok.cli", "upload", "a.mov", "--wait"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **service.environment}
+
+    with subprocess.Popen(
+        argv, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        api_world.wait_until(lambda: service.count("GET /v1/jobs/") > 1, 20)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+
+    listed = json.loads(kapok("job", "list", "--json", **service.environment).stdout)
+    (job,) = (one["id"] for one in listed["data"])
+    assert process.returncode == 130
+    again, end = f"kapok job watch {job}", f"kapok job cancel {job}"
+    assert said.splitlines()[-3:] == [
+        f"job {job}",
+        f"the job goes on: `{again}` follows it again, `{end}` ends it",
+        "interrupted",
+    ]
+    assert kapok("job", "cancel", job, **service.environment).returncode == 0
 
 
 def test_a_name_of_metadata_keeps_all_its_values(service: Service, tmp_path: Path) -> None:
