@@ -12,7 +12,7 @@ from kapok import show
 from kapok.language import t
 from kapok.names import readable
 from kapok.show_colour import colour_table
-from kapok.units import duration, frame_rate, size
+from kapok.units import duration, frame_rate, loudness, size
 from pipelines.facts import Measurement
 from pipelines.media import Inspection, MediaInfo, SubtitleTrack
 from pipelines.sources.track_choice import choice_decisions
@@ -94,10 +94,16 @@ def _subtitle(track: SubtitleTrack) -> str:
 
 
 def _loudness(found: Inspection) -> list[str]:
+    """By the position of the track; what holds data has none."""
+    held = dict(enumerate(found.data_channels))
     return [
-        f"{item.integrated_lkfs:.1f} LKFS, {item.true_peak_dbtp:.1f} dBTP"
+        t(f"track {item.track}: ", f"音轨 {item.track}：")
+        + (
+            t("holds data", "是数据")
+            if held.get(item.track)
+            else loudness(item.integrated_lkfs, item.true_peak_dbtp)
+        )
         for item in found.loudness
-        if item.integrated_lkfs is not None and item.true_peak_dbtp is not None
     ]
 
 

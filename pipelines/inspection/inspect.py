@@ -137,8 +137,8 @@ def inspect(
             *_findings(info, seen, sounds, words),
             *(f"the pixel format of the pictures changes to {name}" for name in formats),
             *(
-                f"sound track {track.index} holds data (SMPTE ST 337), not sound"
-                for track, held in zip(info.audio, data, strict=True)
+                f"sound track {position} holds data (SMPTE ST 337), not sound"
+                for position, (track, held) in enumerate(zip(info.audio, data, strict=True))
                 if len(held) == track.channels
             ),
             *(f"sound track {at} changes its rate or its channels" for at in changed_sounds),

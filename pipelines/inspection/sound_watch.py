@@ -64,11 +64,11 @@ class SoundWatch:
 
     def findings(self) -> tuple[str, ...]:
         if self.peaks.samples == 0:
-            return (f"sound track {self._track.index} has no samples",)
+            return (f"sound track {self._number} has no samples",)
         if self._clock.holes:
             first = float(self._clock.holes[0])
             count = len(self._clock.holes)
-            return (f"sound track {self._track.index} jumps {count} times, first at {first:.3f} s",)
+            return (f"sound track {self._number} jumps {count} times, first at {first:.3f} s",)
         return ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -63,6 +64,21 @@ def test_inspect_tells_what_really_decodes(clip: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "thumbs.mkv").exists()  # nobody asked for it
     assert record["inspection"]["frame_rate"] == "30000/1001"
     assert (tmp_path / record["inspection"]["posters"][0]["name"]).is_file()
+
+
+@pytest.mark.media
+def test_the_loudness_of_each_sound_track_is_told_by_its_number(tmp_path: Path) -> None:
+    """The first is silent, and the second one's loudness is not taken for its."""
+    sounds = clips.generated(clips.PICTURE, "anullsrc=r=48000:d=2", clips.TONE)
+    maps = [word for stream in range(3) for word in ("-map", str(stream))]
+    film = clips.make(tmp_path / "film.mov", *sounds, *maps, "-t", "2", *clips.H264)
+
+    done = kapok("inspect", film)
+
+    assert done.returncode == 0, done.stderr
+    rows = [line.strip() for line in done.stdout.splitlines()]
+    at = rows.index("loudness   track 0: silent")
+    assert re.fullmatch(r"track 1: -2\d\.\d LKFS, -1\d\.\d dBTP", rows[at + 1])
 
 
 @pytest.mark.media

@@ -69,6 +69,15 @@ def test_sound_whose_channels_change_is_found(tmp_path: Path) -> None:
     assert found.constant_raster
 
 
+def test_what_is_found_of_a_sound_track_names_its_position(tmp_path: Path) -> None:
+    """As the plan counts them, from 0 and without the pictures."""
+    film = clips.spoilt(clips.programme(tmp_path), 1, 60)
+
+    found = inspected(film, tmp_path / "out")
+
+    assert found.findings[-1].startswith("sound track 0 jumps 1 times")
+
+
 def test_levels_are_the_source_s_own_code_values(tmp_path: Path) -> None:
     """10-bit samples are picked, not mixed: the exact codes come out."""
     picture = (
