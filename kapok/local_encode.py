@@ -93,12 +93,27 @@ class Work:
     overwrite: bool = False
 
     def target(self, rung: Rung) -> Path:
-        return self.output / f"{self.source.stem}.{rung.profile}.{rung.container}"
+        return _place(self.output, self.source, rung.profile, rung.container)
 
     def folder(self, name: str) -> Path:
         made = self.scratch / name
         made.mkdir(parents=True)
         return made
+
+
+def refuse_names(
+    source: Path, output: Path, wanted: Sequence[str] | str | None, *, overwrite: bool
+) -> None:
+    """What `encode` says of names, before hours of inspection. Raises `Usage` and `UnknownProfile`.
+
+    Of profiles that are asked for one by one: of a ladder the plan may leave some out.
+    """
+    from pipelines.profiles.profile import profile
+
+    if wanted is None or isinstance(wanted, str):
+        return
+    for one in map(profile, wanted):
+        _refuse(_place(output, source, one.name, one.container), overwrite=overwrite)
 
 
 def with_parts_that_decode(work: Work) -> Work:
@@ -147,9 +162,7 @@ def encode(work: Work) -> Iterator[Encoded]:
     already, unless it is to be overwritten.
     """
     for path in map(work.target, work.plan.rungs):
-        _refuse_long(path)
-        if path.is_file() and not work.overwrite:
-            raise there_already(path)
+        _refuse(path, overwrite=work.overwrite)
     failures, pieces = _Failures(), _encode_all(work)
     for group in _groups(work):
         named: dict[str, Encoded] = {}
@@ -302,6 +315,16 @@ def settle(made: Path, path: Path, record: Mapping[str, Any], *, overwrite: bool
 
 def _proof_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
+
+
+def _place(output: Path, source: Path, profile: str, container: str) -> Path:
+    return output / f"{source.stem}.{profile}.{container}"
+
+
+def _refuse(path: Path, *, overwrite: bool) -> None:
+    _refuse_long(path)
+    if path.is_file() and not overwrite:
+        raise there_already(path)
 
 
 def _refuse_long(path: Path) -> None:

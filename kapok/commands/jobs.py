@@ -20,9 +20,11 @@ def register(app: typer.Typer) -> None:
         cls=Group, help=t("Jobs and their steps.", "任务与步骤。"), no_args_is_help=True
     )
     online(job, "list", t("Newest first.", "最新在前。"))(list_jobs)
-    online(job, "show", t("State, steps and refused profiles.", "状态、步骤与未采用的方案。"))(
-        show_job
-    )
+    online(
+        job,
+        "show",
+        t("State, decisions, steps, refused profiles.", "状态、决定、步骤与未采用的方案。"),
+    )(show_job)
     online(job, "watch", t("Follow a job to its end.", "跟随任务直到结束。"))(watch)
     online(job, "cancel", t("Stop it; its tools are dead within 2 s.", "取消任务。"))(cancel)
     online(job, "retry", t("Run again only what failed.", "只重跑失败的步骤。"))(retry)

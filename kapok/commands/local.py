@@ -177,6 +177,7 @@ def encode(
         beside = sidecars(subtitles or [], scratch / "sidecars")
         begin = beginner(view)
         one = one_file(file, rate, scratch / "source", begin)
+        local_encode.refuse_names(one.path, output, wanted, overwrite=overwrite)
         view_of_it = begin(t("inspecting", "检查"))
         images, source = scratch / "inspection", one.path
         info, found = local.look_for(source, images, view_of_it, wanted, source_colour, programme)

@@ -406,6 +406,7 @@ def test_an_encode_over_an_earlier_one_is_refused_unless_it_is_asked_for(
 
     assert refused.returncode == USAGE
     assert f"{there} is there already" in refused.stderr
+    assert "inspecting" not in refused.stderr  # of a programme that takes an hour
     assert [path.name for path in tmp_path.iterdir()] == [there.name]
     assert there.read_text() == "of another reel"
 
