@@ -70,6 +70,16 @@ def evaluate(facts: GateFacts) -> Verdict:
     return Verdict((*_asset(facts), *_renditions(facts), *_rights(facts)))
 
 
+def file_missing(profile: str, path: str) -> Reason:
+    """What the facts cannot tell: a file of a ready rendition is not whole in the object store."""
+    return Reason(
+        "file_missing",
+        f"The file {path} of {profile} is gone from the object store, or not whole there:"
+        " encode it again, or restore the store from a backup.",
+        f"{profile} 的文件 {path} 在对象存储中缺失或不完整：请重新转码，或由备份恢复存储。",
+    )
+
+
 def _asset(facts: GateFacts) -> Iterator[Reason]:
     match facts.asset_state:
         case "ready":
@@ -104,10 +114,14 @@ def _renditions(facts: GateFacts) -> Iterator[Reason]:
         )
     elif not ready:
         states = ", ".join(f"{one.profile}: {one.state}" for one in wanted) or "none"
+        over = all(one.state in {"failed", "cancelled"} for one in wanted)
+        english, chinese = (
+            ("retry the job", "重试任务") if over else ("wait for its job", "等待任务完成")
+        )
         yield Reason(
             "rendition_not_ready",
-            f"No rendition that zone {facts.zone} accepts is ready ({states}): retry the job.",
-            f"专区 {facts.zone} 可接受的成品均未就绪（{states}）：请重试任务。",
+            f"No rendition that zone {facts.zone} accepts is ready ({states}): {english}.",
+            f"专区 {facts.zone} 可接受的成品均未就绪（{states}）：请{chinese}。",
         )
     for rendition in ready:
         if not rendition.sha256:

@@ -11,11 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipelines.errors import GateClosed
-from pipelines.gate import GateFacts, RenditionState, RightsWindow, evaluate
+from pipelines.gate import GateFacts, Reason, RenditionState, RightsWindow, evaluate, file_missing
 from storage.catalogue import programmes, publications, renditions
 from storage.catalogue.programmes import Reading
 from storage.clock import now
 from storage.errors import AlreadyPublished
+from storage.objects import ObjectStore, is_whole
 from storage.schema import Asset, Rendition, Zone
 from storage.schema import RightsWindow as RightsRow
 
@@ -69,15 +70,32 @@ def draft(
     found = _of_one_reading(session, zone, own_first, job_id)
     verdict = evaluate(_facts(session, asset, zone, found, asset_state or asset.state))
     if verdict.reasons:
-        raise GateClosed(
-            " ".join(reason.text_en for reason in verdict.reasons),
-            tuple((reason.code, reason.text_en, reason.text_zh) for reason in verdict.reasons),
-        )
+        raise _closed(verdict.reasons)
     accepted: dict[str, Rendition] = {}
     for rendition in found:  # the job's own first, then the newest job's
         if _may_enter(rendition, zone):
             accepted.setdefault(rendition.profile, rendition)
     return Draft(asset.id, zone.name, tuple(_file(one) for one in accepted.values()))
+
+
+def refuse_missing(objects: ObjectStore, ready: Draft) -> None:
+    """Raises `GateClosed` for every file that the store has not, or has not whole: centres could
+    not pull it. Asks the store once for each file, so no transaction may be open.
+    """
+    missing = [
+        file_missing(str(file["profile"]), str(file["path"]))
+        for file in ready.files
+        if not is_whole(objects, file["key"], file["size_bytes"])
+    ]
+    if missing:
+        raise _closed(missing)
+
+
+def _closed(reasons: Sequence[Reason]) -> GateClosed:
+    return GateClosed(
+        " ".join(reason.text_en for reason in reasons),
+        tuple((reason.code, reason.text_en, reason.text_zh) for reason in reasons),
+    )
 
 
 def refuse_in_vain(

@@ -18,7 +18,7 @@ from api.views.publications import publication
 from storage import schema
 from storage.catalogue import assets, jobs, publications, zones
 from storage.ids import new_id
-from storage.publishing import Draft, draft
+from storage.publishing import Draft, draft, refuse_missing
 
 router = APIRouter(prefix="/v1/publications", tags=["publications"])
 
@@ -30,7 +30,7 @@ def publish(
 ) -> Response:
     """Publish, if the gate of the zone is open: 409 `gate_closed` lists every reason why it is not.
 
-    Publishing writes a list of exact files and moves no bytes.
+    Publishing writes a list of exact files and moves no bytes; each has to be whole in the store.
     """
     if (remembered := answered(backend, caller, ticket)) is not None:
         return remembered
@@ -38,6 +38,7 @@ def publish(
     with backend.database.begin() as session:
         _, _, ready = _through_the_gate(session, caller, body)
         jobs.mark_untidy(session, body.asset_id)  # what is stored now may end without a row
+    refuse_missing(backend.objects, ready)
     key = f"assets/{body.asset_id}/publications/{publication_id}/manifest.json"
     backend.objects.put_bytes(ready.document(), key)  # outside: a store that hangs holds no lock
 

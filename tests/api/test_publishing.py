@@ -127,6 +127,31 @@ def test_a_closed_gate_gives_every_reason_in_both_languages(
     assert admin.get("/v1/publications").json()["data"] == []
 
 
+def test_what_is_gone_from_the_store_is_not_published(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """No centre could pull it; the publication that works is not withdrawn for it."""
+    org.zone()
+    asset = org.asset()
+    rendition = org.rendition(asset, b"whole")
+    wanted = {"asset_id": asset.id, "zone": "open"}
+    former = admin.post("/v1/publications", json=wanted).json()["id"]
+    objects, key = org.running.objects, str(rendition.key)
+    for left in (None, b"who"):
+        objects.delete(key)
+        if left is not None:
+            objects.put_bytes(left, key)
+        replacing = admin.post("/v1/publications", json={**wanted, "replace": True})
+        (reason,) = refused(replacing, 409, "gate_closed")["errors"]
+        assert reason["code"] == "file_missing"
+        assert "mobile-540p.mp4 of mobile-540p" in reason["detail"]
+    assert admin.get(f"/v1/publications/{former}").json()["state"] == "published"
+    objects.delete(key)
+    objects.put_bytes(b"whole", key)
+    replacing = admin.post("/v1/publications", json={**wanted, "replace": True})
+    assert replacing.status_code == 201
+
+
 def test_a_centre_pulls_what_is_new_and_proves_it(
     org: api_world.Organisation, anonymous: httpx.Client
 ) -> None:

@@ -90,6 +90,19 @@ def test_every_reason_is_told_at_once() -> None:
     assert codes(facts) == ["asset_not_ready", "profile_missing", "rights_closed"]
 
 
+def test_who_publishes_while_the_job_runs_is_told_to_wait_for_it() -> None:
+    """To retry it would be refused; what failed or was cancelled needs just that."""
+    for states, english, chinese in (
+        (("planned",), "wait for its job", "请等待任务完成"),
+        (("failed", "planned"), "wait for its job", "请等待任务完成"),
+        (("failed", "cancelled"), "retry the job", "请重试任务"),
+    ):
+        made = tuple(replace(READY, state=state) for state in states)
+        (reason,) = evaluate(replace(OPEN, renditions=made)).reasons
+        assert english in reason.text_en
+        assert chinese in reason.text_zh
+
+
 def test_reasons_are_told_in_english_and_chinese() -> None:
     """Both name the zone and what it asks for, and the way out."""
     (reason,) = evaluate(replace(OPEN, renditions=())).reasons

@@ -125,6 +125,28 @@ def test_a_job_that_its_zone_would_not_let_in_encodes_nothing(
     assert [one.state for one in found] == ["published", "withdrawn"]
 
 
+def test_a_job_publishes_no_file_that_the_store_has_lost(embedded: Bench, tmp_path: Path) -> None:
+    """Its last step fails with the name of the file, and what is in the zone stays there."""
+    wanted = {"profiles": ["audio-access-aac"], "zone": "audio"}
+    job_id = _upload(embedded, _clip(tmp_path / "clip.mp4"), wanted)
+    embedded.service(KINDS)
+    assert embedded.settled(job_id, within_s=60) == "done", embedded.row(job_id).error
+    with embedded.database.begin() as session:
+        asset = session.get_one(Asset, embedded.row(job_id).asset_id)
+        (former,) = publications.list_publications(session, embedded.organisation_id).data
+        embedded.objects.delete(former.manifest["files"][0]["key"])
+        again = {"profiles": ["mobile-540p"], "zone": "audio", "replace": True}
+        second = jobs.start_job(session, asset, again, "key_test").id
+    assert embedded.settled(second, within_s=60) == "failed"
+    error = embedded.row(second).error or {}
+    assert error["code"] == "gate_closed"
+    assert "audio-access-aac" in error["detail"]
+    assert "gone from the object store" in error["detail"]
+    with embedded.database.read() as session:
+        (still,) = publications.list_publications(session, embedded.organisation_id).data
+    assert (still.id, still.state) == (former.id, "published")
+
+
 def test_a_mistagged_source_waits_for_a_person(embedded: Bench, tmp_path: Path) -> None:
     """Nothing is made of PQ that is tagged BT.709; a job that states it converts it from PQ."""
     clip = clips.pq_codes(tmp_path, "bt709")

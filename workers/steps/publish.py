@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from storage.catalogue import assets, publications, zones
-from storage.publishing import Draft, draft
+from storage.publishing import Draft, draft, refuse_missing
 from workers.context import StepContext, StepResult
 from workers.steps.inputs import request_of, source_of
 
@@ -14,6 +14,7 @@ def run(context: StepContext) -> StepResult:
     """Raises `GateClosed` with every reason: the job fails, its renditions stay ready."""
     asset_id, replace = source_of(context).asset_id, request_of(context).get("replace", False)
     ready = context.read(lambda session: _draft(session, context, asset_id))
+    context.patiently(lambda: refuse_missing(context.objects, ready))
     publication_id = f"pub_{context.step.id.partition('_')[2]}"  # the same in every attempt
     base = f"assets/{asset_id}/publications/{publication_id}"
     key = f"{context.prefix(base)}/manifest.json"
