@@ -120,6 +120,7 @@ OWN_CODES: Mapping[str, tuple[str, ...]] = {
     "DELETE /v1/profiles/{name}": ("unknown_profile",),
     "POST /v1/zones": ("unknown_profile", "name_taken"),
     "GET /v1/zones/{name}": ("zone_not_found",),
+    "PATCH /v1/zones/{name}": ("zone_not_found", "unknown_profile"),
     "POST /v1/publications": (
         "asset_not_found",
         "zone_not_found",

@@ -25,7 +25,7 @@ class Action(Enum):
     UPLOAD = "upload and run jobs"
     EDIT = "edit assets"
     PUBLISH = "publish or withdraw"
-    MANAGE_ZONES = "make zones"
+    MANAGE_ZONES = "make and edit zones"
     MANAGE_PROFILES = "add or withdraw profiles"
     MANAGE_KEYS = "manage keys and organisations"
     PULL = "pull for a centre"

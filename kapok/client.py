@@ -291,6 +291,11 @@ class Client:
         }
         return self._post("/v1/zones", body if centres is None else {**body, "centres": [*centres]})
 
+    def edit_zone(self, name: str, **fields: Any) -> Record:
+        """Change `title`, `required_profiles` or `centres`, where `None` means every centre."""
+        answer: Record = self._transport.call("PATCH", route("zones", name), json=fields)
+        return answer
+
     def publish(self, asset_id: str, zone: str, *, replace: bool = False) -> Record:
         """Let an asset into a zone; an `ApiError` with code `gate_closed` lists every reason.
 

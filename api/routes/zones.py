@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
@@ -27,9 +28,7 @@ def make_zone(
     """A new place to publish to, with the profiles that open its gate."""
 
     def make(session: Session) -> Answer:
-        own = own_profiles(session, caller.organisation_id)
-        for name in body.required_profiles:
-            profiles.profile(name, own)
+        _check_profiles(session, caller, body.required_profiles)
         row = zones.create_zone(
             session,
             caller.organisation_id,
@@ -55,6 +54,36 @@ def list_zones(backend: BackendDep, caller: CallerDep) -> model.Zones:
 def show_zone(name: str, backend: BackendDep, caller: CallerDep) -> model.Zone:
     with backend.database.read() as session:
         return _zone(caller, zones.named(_open_to(session, caller), name))
+
+
+@router.patch("/{name}")
+def edit_zone(
+    name: str, body: model.ZoneEdit, backend: BackendDep, caller: ZoneAdmin
+) -> model.Zone:
+    """Change title, profiles or centres; what is published stays published.
+
+    A centre that is taken off no longer sees the zone: nothing of what is published there, and
+    nothing of what is withdrawn. One that is added sees what is published there from the beginning
+    of its feed. A body without a field changes nothing.
+    """
+    changed = {
+        field: value
+        for field, value in body.model_dump(exclude_unset=True).items()
+        if value is not None or field == "centres"
+    }
+    with backend.database.begin() as session:
+        row = zones.get_zone(session, caller.organisation_id, name)
+        _check_profiles(session, caller, body.required_profiles or ())
+        if changed:
+            row = zones.edit_zone(session, row, changed, actor=caller.key_id)
+        return model.Zone.model_validate(row)
+
+
+def _check_profiles(session: Session, caller: Caller, names: Iterable[str]) -> None:
+    """Raises `UnknownProfile` for one that this organisation has not."""
+    own = own_profiles(session, caller.organisation_id)
+    for name in names:
+        profiles.profile(name, own)
 
 
 def _open_to(session: Session, caller: Caller) -> list[schema.Zone]:

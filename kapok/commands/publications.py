@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kapok.command import Group, Output, need_folder, online
+from kapok.errors import Usage
 from kapok.language import t
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ Since = Annotated[
             "Default: where the last pull into this folder ended.", "默认接着该目录上次拉取的位置。"
         ),
     ),
+]
+ZoneName = Annotated[str, typer.Argument(metavar="NAME")]
+ZoneTitle = Annotated[str, typer.Option(help=t("What people read.", "显示名称。"))]
+Require = Annotated[
+    str | None,
+    typer.Option(metavar="A,B", help=t("One of these must be ready.", "需具备其一的方案。")),
 ]
 OutputFolder = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help=t("Folder to fill.", "输出目录。"))
@@ -47,6 +54,7 @@ def register(app: typer.Typer) -> None:
     )
     online(zone, "list", t("All zones.", "全部专区。"))(list_zones)
     online(zone, "create", t("A new zone.", "新建专区。"))(create_zone)
+    online(zone, "edit", t("Change what is given of it.", "更改所给出的各项。"))(edit_zone)
     app.add_typer(zone, name="zone")
 
 
@@ -112,12 +120,9 @@ def list_zones(out: Output, client: Client) -> None:
 def create_zone(
     out: Output,
     client: Client,
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    title: Annotated[str, typer.Option(help=t("What people read.", "显示名称。"))] = "",
-    require: Annotated[
-        str | None,
-        typer.Option(metavar="A,B", help=t("One of these must be ready.", "需具备其一的方案。")),
-    ] = None,
+    name: ZoneName,
+    title: ZoneTitle = "",
+    require: Require = None,
     centres: Annotated[
         str | None,
         typer.Option(
@@ -134,4 +139,57 @@ def create_zone(
         required_profiles=names(require),
         centres=names(centres) or None,
     )
+    if require is None and not out.json:
+        out.note(
+            t(
+                f"{name} asks for no profile, so any rendition may enter: "
+                f"`kapok zone edit {name} --require PROFILE` closes it to the others",
+                f"{name} 未要求任何方案，任何成品均可进入：如需限定，"
+                f"请用 `kapok zone edit {name} --require 方案`",
+            )
+        )
+    out.answer(record, lambda: show.zones([record]))
+
+
+def edit_zone(
+    out: Output,
+    client: Client,
+    name: ZoneName,
+    title: ZoneTitle = "",
+    require: Require = None,
+    centres: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help=t("Who may pull from now on.", "今后可拉取的中心。")),
+    ] = None,
+    *,
+    all_centres: Annotated[
+        bool, typer.Option("--all-centres", help=t("Every centre may.", "全部中心均可拉取。"))
+    ] = False,
+) -> None:
+    from kapok import show
+    from kapok.commands.upload import names
+
+    wanted = {
+        "title": title,
+        "required_profiles": list(names(require)),
+        "centres": list(names(centres)),
+    }
+    changed: dict[str, object] = {field: value for field, value in wanted.items() if value}
+    if all_centres:
+        if centres is not None:
+            raise Usage(
+                t(
+                    "--centres and --all-centres exclude each other: give one of them",
+                    "--centres 与 --all-centres 不能同时使用：请只给出其一",
+                )
+            )
+        changed["centres"] = None
+    if not changed:
+        raise Usage(
+            t(
+                "nothing to change: give --title, --require, --centres or --all-centres",
+                "没有要更改的内容：请给出 --title、--require、--centres 或 --all-centres",
+            )
+        )
+    record = client.edit_zone(name, **changed)
     out.answer(record, lambda: show.zones([record]))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -57,6 +58,36 @@ def create_zone(
         organisation_id=organisation_id,
         actor=actor,
         payload={"name": name, "required_profiles": list(required_profiles)},
+    )
+    return zone
+
+
+def edit_zone(session: Session, zone: Zone, changed: Mapping[str, Any], *, actor: str) -> Zone:
+    """Change what is given of `title`, `required_profiles` and `centres`, where `None` means every
+    centre. What is published stays published.
+    """
+    query = select(Zone).where(Zone.id == zone.id)
+    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    zone = session.scalars(query).one()
+    if "title" in changed:
+        zone.title = storable(changed["title"], "title")
+    if "required_profiles" in changed:
+        zone.required_profiles = list(changed["required_profiles"])
+    if "centres" in changed:
+        zone.centres = None if changed["centres"] is None else list(changed["centres"])
+    session.flush()
+    events.append(
+        session,
+        type="zone.edited",
+        subject=zone.id,
+        organisation_id=zone.organisation_id,
+        actor=actor,
+        payload={
+            "name": zone.name,
+            "title": zone.title,
+            "required_profiles": zone.required_profiles,
+            "centres": zone.centres,
+        },
     )
     return zone
 

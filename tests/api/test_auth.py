@@ -53,6 +53,7 @@ ALLOWED = {
     "GET /v1/zones": {"admin", "uploader", "publisher", "centre"},
     "GET /v1/zones/x": {"admin", "uploader", "publisher", "centre"},
     "POST /v1/zones": {"admin"},
+    "PATCH /v1/zones/x": {"admin"},
     "GET /v1/publications": {"admin", "uploader", "publisher"},
     "POST /v1/publications": {"admin", "publisher"},
     "GET /v1/publications/pub_x": {"admin", "uploader", "publisher"},

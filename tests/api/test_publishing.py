@@ -301,3 +301,47 @@ def test_a_zone_is_made_once_with_profiles_that_exist(admin: httpx.Client) -> No
     refused(admin.post("/v1/zones", json=unknown), 422, "unknown_profile")
     spaced = {**wanted, "name": "Channel 1"}
     refused(admin.post("/v1/zones", json=spaced), 422, "invalid_request")
+
+
+def test_a_zone_can_take_another_centre(org: api_world.Organisation, admin: httpx.Client) -> None:
+    """Who is added sees what was published from the beginning; who is taken off sees nothing."""
+    org.zone("four", centres=["zhuhai"])
+    publication = publish(org, zone="four")
+    foshan, zhuhai = (org.client("centre", name) for name in ("foshan", "zhuhai"))
+
+    def seen(client: httpx.Client, centre: str) -> list[str]:
+        entries = client.get(f"/v1/centres/{centre}/feed").json()["data"]
+        return [entry["publication_id"] for entry in entries]
+
+    assert (seen(foshan, "foshan"), seen(zhuhai, "zhuhai")) == ([], [publication])
+    answer = admin.patch("/v1/zones/four", json={"centres": ["foshan"]})
+    assert (answer.status_code, answer.json()["centres"]) == (200, ["foshan"])
+    assert (seen(foshan, "foshan"), seen(zhuhai, "zhuhai")) == ([publication], [])
+    assert admin.get(f"/v1/publications/{publication}").json()["state"] == "published"
+    assert admin.patch("/v1/zones/four", json={"centres": None}).json()["centres"] is None
+    assert seen(zhuhai, "zhuhai") == [publication]
+
+
+def test_only_what_is_given_of_a_zone_changes(
+    org: api_world.Organisation, other_org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """An admin's edit is an event; nobody else's, and no field that is wrong, changes anything."""
+    zone, path = org.zone("four", centres=["zhuhai"]), "/v1/zones/four"
+    edited = admin.patch(path, json={"title": "四频道", "required_profiles": ["hd-avc-sdr"]}).json()
+    assert (edited["title"], edited["required_profiles"]) == ("四频道", ["hd-avc-sdr"])
+    assert edited["centres"] == ["zhuhai"]
+    asset = org.asset()
+    org.rendition(asset)  # in mobile-540p
+    wanted = {"asset_id": asset.id, "zone": "four"}
+    refused(admin.post("/v1/publications", json=wanted), 409, "gate_closed")
+    for nothing in ({}, {"title": None, "required_profiles": None}):
+        assert admin.patch(path, json=nothing).json() == edited
+    refused(admin.patch(path, json={"required_profiles": ["betamax"]}), 422, "unknown_profile")
+    refused(admin.patch(path, json={"name": "five"}), 422, "invalid_request")
+    refused(org.client("publisher").patch(path, json={"title": "x"}), 403, "forbidden")
+    refused(other_org.client().patch(path, json={"title": "x"}), 404, "zone_not_found")
+    assert admin.get(path).json() == edited
+    told = admin.get("/v1/events", params={"limit": 1000}).json()["data"]
+    (event,) = [event for event in told if event["type"] == "zone.edited"]
+    payload = {name: edited[name] for name in ("name", "title", "required_profiles", "centres")}
+    assert (event["subject"], event["payload"]) == (zone.id, payload)

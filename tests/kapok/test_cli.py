@@ -84,6 +84,7 @@ def test_a_wrong_option_is_usage() -> None:
         ("asset", "encode", "ast_9", "--profiles", ","),
         ("zone", "create", "lost", "--centres", ""),
         ("zone", "create", "lost", "--require", " "),
+        ("zone", "edit", "uhd-4k", "--centres", ""),
         ("plan", "{clip}", "--profile", ""),
     ],
 )
@@ -451,3 +452,34 @@ def test_an_early_interrupt_is_no_traceback() -> None:
     )
 
     assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_a_zone_is_edited_by_what_is_given(service: Service) -> None:
+    """Centres are a list or everybody; without any option there is nothing to change."""
+
+    def edited(*words: str) -> dict[str, object]:
+        done = kapok("zone", "edit", "hd", *words, "--json", **service.environment)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, object] = json.loads(done.stdout)
+        return {name: found[name] for name in ("title", "required_profiles", "centres")}
+
+    first = edited("--title", "高清", "--centres", "foshan,zhuhai")
+    required = ["hd-avc-sdr", "mobile-1080p"]
+    given = {"title": "高清", "required_profiles": required, "centres": ["foshan", "zhuhai"]}
+    assert first == given
+    second = edited("--require", "mobile-1080p", "--all-centres")
+    assert second == {**given, "required_profiles": ["mobile-1080p"], "centres": None}
+    for words in ((), ("--centres", "foshan", "--all-centres")):
+        refused = kapok("zone", "edit", "hd", *words, **service.environment)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("error: usage\n")
+
+
+def test_a_zone_that_asks_for_nothing_says_so(service: Service) -> None:
+    """On stderr, and for people alone: whoever forgot --require learns how to mend it."""
+    open_zone = kapok("zone", "create", "open", **service.environment)
+    closed = kapok("zone", "create", "shut", "--require", "hd-avc-sdr", **service.environment)
+    for_machines = kapok("zone", "create", "more", "--json", **service.environment)
+
+    assert "kapok zone edit open --require" in open_zone.stderr
+    assert (closed.stderr, for_machines.stderr) == ("", "")
