@@ -136,6 +136,7 @@ class Client:
         return self._get(route("jobs", job_id), **options)
 
     def jobs(self, **filters: Any) -> Iterator[Record]:
+        """Newest first; filters `state`, `limit`."""
         return self._pages("/v1/jobs", filters)
 
     def steps(self, job_id: str, *, log: bool = True, **options: Any) -> list[Record]:
@@ -156,19 +157,29 @@ class Client:
         *,
         profiles: Sequence[str] = (),
         ladder: str | None = None,
+        zone: str | None = None,
+        replace: bool = False,
+        scores: bool = True,
         source_colour: str | None = None,
         programme: int | None = None,
         subtitles: Sequence[str] = (),
     ) -> Record:
-        """More renditions of an asset that is already there."""
+        """More renditions of an asset that is already there.
+
+        With a `zone` the job's last step publishes there; with `replace` in the place of what is
+        there of the asset.
+        """
         wishes = {
             "profiles": list(profiles) or None,
             "ladder": ladder,
+            "zone": zone,
+            "replace": replace,
             "source_colour": source_colour,
             "programme": programme,
             "subtitles": list(sent_subtitles(subtitles)),
         }
-        body = {name: value for name, value in wishes.items() if value}
+        body: Record = {} if scores else {"scores": False}
+        body |= {name: value for name, value in wishes.items() if value}
         return self._post(route("assets", asset_id, "jobs"), body)
 
     # Assets and what was made of them
@@ -306,6 +317,10 @@ class Client:
 
     def publication(self, publication_id: str) -> Record:
         return self._get(route("publications", publication_id))
+
+    def publications(self, **filters: Any) -> Iterator[Record]:
+        """Newest first; filters `asset_id`, `zone`, `state`, `limit`."""
+        return self._pages("/v1/publications", filters)
 
     def withdraw(self, publication_id: str) -> Record:
         return self._post(route("publications", publication_id, "withdraw"))

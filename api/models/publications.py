@@ -9,6 +9,8 @@ from pydantic import ConfigDict, Field
 
 from api.models.common import Id, Link, Name, Received, Sent
 
+PublicationState = Literal["published", "withdrawn"]
+
 
 class NewPublication(Received):
     model_config = ConfigDict(
@@ -38,7 +40,7 @@ class Publication(Sent):
     id: str
     asset_id: str
     zone: str
-    state: Literal["published", "withdrawn"]
+    state: PublicationState
     files: list[PublishedFile]
     manifest: Link = Field(description="The same list as a JSON file in the object store.")
     created_at: datetime

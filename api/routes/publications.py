@@ -75,6 +75,7 @@ def list_publications(
     caller: Reader,
     asset_id: Annotated[str | None, Query(max_length=100)] = None,
     zone: Annotated[str | None, Query(max_length=100)] = None,
+    state: model.PublicationState | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[model.Publication]:
@@ -85,6 +86,7 @@ def list_publications(
             caller.organisation_id,
             asset_id=asset_id,
             zone=zone,
+            state=state,
             cursor=cursor,
             limit=limit,
         )

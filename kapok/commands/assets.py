@@ -9,7 +9,8 @@ import typer
 
 from kapok.command import Group, Output, online
 from kapok.commands.local import Overwrite, Programme, SourceColour, Subtitles
-from kapok.commands.upload import Ladder, Profiles
+from kapok.commands.publications import Replace
+from kapok.commands.upload import Ladder, Profiles, Scores, Zone
 from kapok.language import t
 
 if TYPE_CHECKING:
@@ -106,10 +107,13 @@ def encode_asset(
     asset: AssetId,
     profiles: Profiles = None,
     ladder: Ladder = None,
+    zone: Zone = "",
     source_colour: SourceColour = None,
     programme: Programme = None,
     subtitles: Subtitles = None,
     *,
+    replace: Replace = False,
+    scores: Scores = True,
     wait: Wait = False,
 ) -> None:
     from kapok import show_jobs
@@ -119,6 +123,9 @@ def encode_asset(
         asset,
         profiles=names(profiles),
         ladder=ladder,
+        zone=zone or None,
+        replace=replace,
+        scores=scores,
         source_colour=source_colour,
         programme=programme,
         subtitles=subtitles or (),

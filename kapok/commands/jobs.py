@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="job_…")]
 
+State = Annotated[str, typer.Option(help="queued, running, cancelling, done, failed, cancelled")]
+Limit = Annotated[int, typer.Option(min=1, help=t("At most so many.", "最多条数。"))]
+
 
 def register(app: typer.Typer) -> None:
     job = typer.Typer(
@@ -32,10 +35,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(job, name="job")
 
 
-def list_jobs(out: Output, client: Client, limit: Annotated[int, typer.Option(min=1)] = 50) -> None:
+def list_jobs(out: Output, client: Client, state: State = "", limit: Limit = 50) -> None:
     from kapok import show_jobs
 
-    found = list(client.jobs(limit=limit))
+    found = list(client.jobs(state=state or None, limit=limit))
     out.answer({"data": found}, lambda: show_jobs.jobs(found))
 
 

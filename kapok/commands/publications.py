@@ -29,6 +29,13 @@ Since = Annotated[
         ),
     ),
 ]
+Replace = Annotated[
+    bool,
+    typer.Option(
+        "--replace",
+        help=t("In the place of what is there of it.", "取代该素材在此专区的已有发布。"),
+    ),
+]
 ZoneName = Annotated[str, typer.Argument(metavar="NAME")]
 ZoneTitle = Annotated[str, typer.Option(help=t("What people read.", "显示名称。"))]
 Require = Annotated[
@@ -46,6 +53,7 @@ def register(app: typer.Typer) -> None:
         pull
     )
     publication = typer.Typer(cls=Group, help=t("Publications.", "发布。"), no_args_is_help=True)
+    online(publication, "list", t("Newest first.", "最新在前。"))(list_publications)
     online(publication, "show", t("Its exact files.", "发布的确切文件。"))(show_publication)
     online(publication, "withdraw", t("Take it back.", "撤回发布。"))(withdraw)
     app.add_typer(publication, name="publication")
@@ -64,13 +72,7 @@ def publish(
     asset: AssetId,
     zone: ZoneOption,
     *,
-    replace: Annotated[
-        bool,
-        typer.Option(
-            "--replace",
-            help=t("In the place of what is there of it.", "取代该素材在此专区的已有发布。"),
-        ),
-    ] = False,
+    replace: Replace = False,
 ) -> None:
     from kapok import show
 
@@ -94,6 +96,37 @@ def pull(
             out.answer({**record, "output": str(output)}, lambda: show.pulled(record))
 
         client.pull(centre, output, since=since or None, on_progress=view, tell=tell)
+
+
+def list_publications(
+    out: Output,
+    client: Client,
+    asset: Annotated[str, typer.Option(metavar="ASSET", help="ast_…")] = "",
+    zone: Annotated[str, typer.Option(help=t("What is in this one.", "只列该专区。"))] = "",
+    state: Annotated[str, typer.Option(help="published, withdrawn")] = "",
+    limit: Annotated[int, typer.Option(min=1, help=t("At most so many.", "最多条数。"))] = 50,
+) -> None:
+    from kapok import show
+    from kapok.listing import Listing
+
+    wanted = {"asset_id": asset, "zone": zone, "state": state}
+    filters = {name: value for name, value in wanted.items() if value}
+    found = list(client.publications(**filters, limit=limit))
+    columns = (t("zone", "专区"), t("state", "状态"), t("asset", "素材"))
+    times = (t("published", "发布时间"), t("withdrawn", "撤回时间"))
+    listed = Listing(show.table(None, "id", *columns, *times), head=(0, 1, 2))
+    for record in found:
+        listed.add_row(
+            record["id"],
+            record["zone"],
+            show.state(record["state"]),
+            record["asset_id"],
+            *(
+                show.moment(record[at]) if record[at] else "–"
+                for at in ("created_at", "withdrawn_at")
+            ),
+        )
+    out.answer({"data": found}, lambda: listed)
 
 
 def show_publication(out: Output, client: Client, publication: PublicationId) -> None:

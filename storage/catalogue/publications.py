@@ -144,6 +144,7 @@ def list_publications(
     *,
     asset_id: str | None = None,
     zone: str | None = None,
+    state: str | None = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page[Publication]:
@@ -154,6 +155,8 @@ def list_publications(
     if zone is not None:
         wanted = zones.get_zone(session, organisation_id, zone)
         query = query.where(Publication.zone_id == wanted.id)
+    if state is not None:
+        query = query.where(Publication.state == state)
     return newest_first(session, query, Publication, cursor=cursor, limit=limit)
 
 

@@ -61,6 +61,10 @@ def test_a_publication_lists_exact_files(
     assert replacing.json()["state"] == "published"
     former = admin.get(f"/v1/publications/{publication['id']}").json()
     assert former["state"] == "withdrawn"
+    for state, one in (("published", replacing.json()), ("withdrawn", former)):
+        (only,) = admin.get("/v1/publications", params={"state": state}).json()["data"]
+        assert only["id"] == one["id"]
+    refused(admin.get("/v1/publications", params={"state": "gone"}), 422, "invalid_request")
 
 
 def test_a_store_that_hangs_while_something_is_published_stops_nobody_else(

@@ -483,3 +483,41 @@ def test_a_zone_that_asks_for_nothing_says_so(service: Service) -> None:
 
     assert "kapok zone edit open --require" in open_zone.stderr
     assert (closed.stderr, for_machines.stderr) == ("", "")
+
+
+def test_publications_are_listed_by_asset_zone_and_state(service: Service) -> None:
+    first, second = service.publish({"a.mp4": b"a"}), service.publish({"b.mp4": b"b"})
+    kapok("publication", "withdraw", first, **service.environment)
+
+    def listed(*words: str) -> list[str]:
+        done = kapok("publication", "list", *words, "--json", **service.environment)
+        assert done.returncode == 0, done.stderr
+        return [record["id"] for record in json.loads(done.stdout)["data"]]
+
+    assert listed("--limit", "1") == [second]
+    assert listed("--state", "withdrawn") == [first]
+    assert listed("--zone", "uhd-4k") == [second, first]
+    assert listed("--zone", "hd") == []
+    shown = json.loads(kapok("publication", "show", first, "--json", **service.environment).stdout)
+    assert listed("--asset", shown["asset_id"]) == [first]
+    table = kapok("publication", "list", "--state", "published", **service.environment).stdout
+    assert (first in table, second in table) == (False, True)
+    unknown = kapok("publication", "list", "--state", "gone", **service.environment)
+    assert unknown.returncode == 2
+    assert "invalid_request" in unknown.stderr
+
+
+def test_a_job_of_an_asset_asks_for_all_that_the_service_offers(service: Service) -> None:
+    """Its zone, whether it replaces what is there, and no scores; then jobs are found by state."""
+    asset = service.asset()
+    words = ("--profiles", "mobile-540p", "--zone", "mobile", "--replace", "--no-scores")
+    done = kapok("asset", "encode", asset, *words, "--json", **service.environment)
+
+    assert done.returncode == 0, done.stderr
+    job = json.loads(done.stdout)
+    asked = {name: job["request"][name] for name in ("zone", "replace", "scores")}
+    assert asked == {"zone": "mobile", "replace": True, "scores": False}
+    for state, there in (("queued", True), ("cancelled", False)):
+        found = kapok("job", "list", "--state", state, "--json", **service.environment)
+        ids = [record["id"] for record in json.loads(found.stdout)["data"]]
+        assert (job["id"] in ids) == there
