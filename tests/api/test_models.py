@@ -24,6 +24,7 @@ KEPT: dict[str, Any] = {
     "NewUpload.title": Upload.title,
     "NewUpload.file_name": Upload.file_name,
     "NewZone.title": Zone.title,
+    "ZoneEdit.title": Zone.title,
     "ReceivedFile.path": None,
     "SubtitleFile.content": None,
     "SubtitleFile.file_name": None,
