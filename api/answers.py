@@ -264,7 +264,7 @@ def _codes(name: str, operation: Operation) -> Iterator[str]:
         yield from KEY_CODES
         yield from () if name in ANY_ROLE else ("forbidden",)
         yield from (PATH_CODES[one] for one in _taken(operation, "path") if one in PATH_CODES)
-        yield from ("invalid_request",) if queries or headers else ()
+        yield "invalid_request"  # of a query that there is not, if of nothing else
     if queries or _taken(operation, "path"):
         yield "invalid_text"
     if CURSORS & queries:

@@ -13,6 +13,7 @@ from api import documentation, openapi, problems
 from api.backend import Backend
 from api.envelope import RequestIds, SmallBodies
 from api.key_first import KeyFirst
+from api.queries import KNOWN_QUERIES
 from api.readiness import Readiness
 from api.routes import (
     asset_files,
@@ -36,7 +37,7 @@ from storage.objects import ObjectStore
 from storage.objects_local import LocalStore
 from storage.settings import Settings, data_signing_key
 
-ROUTERS = (
+WITH_KEY = (
     uploads.router,
     assets.router,
     asset_files.router,
@@ -48,10 +49,8 @@ ROUTERS = (
     centres.router,
     events.router,
     keys.router,
-    playback.router,
-    health.router,
-    documentation.router,
 )
+WITHOUT_KEY = (playback.router, health.router, documentation.router)
 
 
 def create_app(
@@ -89,7 +88,9 @@ def create_app(
     app.add_middleware(KeyFirst, database=database)
     app.add_middleware(RequestIds)
     problems.install(app)
-    for router in ROUTERS:
+    for router in WITH_KEY:
+        app.include_router(router, dependencies=KNOWN_QUERIES)
+    for router in WITHOUT_KEY:
         app.include_router(router)
     if isinstance(objects, LocalStore):
         app.include_router(store.router)

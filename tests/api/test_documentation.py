@@ -182,6 +182,38 @@ def test_what_is_refused_is_described(
     assert f"`{code}`" in described[str(answer.status_code)]["description"]
 
 
+def test_a_query_that_no_operation_declares_is_refused(
+    admin: httpx.Client, anonymous: httpx.Client, document: dict[str, Any]
+) -> None:
+    """A slip in the name of a filter would answer with everything: with a key, and only then."""
+    keyed = [name for name, operation in operations(document) if "security" in operation]
+    assert len([name for name in keyed if name.startswith("GET ")]) > 20
+    for name in keyed:
+        method, path = name.split()
+        path = re.sub(r"{\w+}", "x", path)
+        answer = admin.request(method, path, params={"zzz": "1"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), name
+        (wrong,) = answer.json()["errors"]
+        assert wrong["parameter"] == "zzz", name
+        assert anonymous.request(method, path, params={"zzz": "1"}).status_code == 401, name
+    detail = admin.get("/v1/assets", params={"txt": "zzz"}).json()["detail"]
+    assert "txt: there is no such parameter here, only text, state, created_after" in detail
+
+
+def test_what_needs_no_key_takes_any_query(
+    org: api_world.Organisation, admin: httpx.Client, anonymous: httpx.Client
+) -> None:
+    """Players and load balancers add what they like; the store's own URLs are bound as a whole."""
+    asset = org.asset()
+    org.package(asset, {"master.m3u8": b"#EXTM3U", "manifest.mpd": b"<MPD/>"})
+    source = admin.get(f"/v1/assets/{asset.id}/source").json()["url"]
+    hls = admin.get(f"/v1/assets/{asset.id}/playback").json()["hls"]
+    assert anonymous.get(source).content == b"essence"
+    assert anonymous.get(f"{source}&zzz=1").json()["code"] == "invalid_signature"
+    for url in (hls, f"{hls}?zzz=1", "/health/live?zzz=1", "/docs?zzz=1"):
+        assert anonymous.get(url).status_code == 200, url
+
+
 SUBTITLES = [{"language": "zh", "file_name": "a.srt", "content": "bm9uZQ=="}]
 STORE = {"store_unavailable", "store_refused", "disk_full"}
 
