@@ -7,7 +7,7 @@ import json
 import pkgutil
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from api.errors import TABLE
 from api.problems import PUBLIC_DETAILS
+from kapok.errors import CODE_EXITS, FAILED, ApiError
 from pipelines.errors import KapokError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -39,8 +40,8 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     return body
 
 
-def service_errors() -> Iterator[type[KapokError]]:
-    for package in SERVICE:
+def errors_of(packages: Sequence[str]) -> Iterator[type[KapokError]]:
+    for package in packages:
         for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
             if "migrations" not in module.name and not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
@@ -48,16 +49,25 @@ def service_errors() -> Iterator[type[KapokError]]:
     while found:
         error = found.pop()
         found += error.__subclasses__()
-        if error.__module__.partition(".")[0] in SERVICE and not error.__name__.startswith("_"):
+        if error.__module__.partition(".")[0] in packages and not error.__name__.startswith("_"):
             yield error
 
 
 def test_every_error_of_the_service_has_a_status_and_an_explanation() -> None:
     """The code of each public `KapokError` stands in the table and in `docs/errors.md`."""
     documented = set(re.findall(r"^\| `([a-z_]+)` \| \d{3} \|", DOC.read_text(), re.MULTILINE))
-    codes = {error.code for error in service_errors()}
+    codes = {error.code for error in errors_of(SERVICE)}
     assert codes - set(TABLE) == set()
     assert codes - documented == set()
+
+
+def test_every_error_of_the_command_line_has_its_exit_status_and_an_explanation() -> None:
+    """Each stands in `docs/errors.md`, with what the command ends with, and so do no others."""
+    rows = re.findall(r"^\| `([a-z_]+)` \| (\d) \|", DOC.read_text(), re.MULTILINE)
+    codes = {error.code for error in errors_of(["kapok"])} - {ApiError.code} | {"range_ignored"}
+    assert {code: int(status) for code, status in rows} == {
+        code: CODE_EXITS.get(code, FAILED) for code in codes
+    }
 
 
 def test_the_documented_codes_are_those_of_the_table_with_the_same_status() -> None:
