@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -275,6 +276,27 @@ def test_a_zone_has_its_name_for_itself(world: World) -> None:
         )
     with pytest.raises(ZoneNotFound, match="audio, hd, heritage, mobile, uhd-4k"):
         world.read(lambda session: zones.get_zone(session, world.organisation_id, "8k"))
+
+
+def test_two_edits_of_a_zone_undo_nothing_of_each_other(world: World) -> None:
+    """The event of the later one tells both, as the zone then is."""
+    for turn in range(5):
+        changes: tuple[dict[str, Any], ...] = ({"title": f"{turn}"}, {"centres": [f"c{turn}"]})
+
+        def edit(changed: dict[str, Any]) -> None:
+            def change(session: Session) -> None:
+                zone = zones.get_zone(session, world.organisation_id, "hd")
+                zones.edit_zone(session, zone, changed, actor="key_test")
+
+            world.write(change)
+
+        at_once([partial(edit, changed) for changed in changes])
+        zone = world.read(lambda session: zones.get_zone(session, world.organisation_id, "hd"))
+        assert (zone.title, zone.centres) == (f"{turn}", [f"c{turn}"])
+        *_, last = world.read(lambda session: events.read(session, world.organisation_id, 0, 1000))
+        told = {"name": "hd", "required_profiles": zone.required_profiles}
+        assert last.type == "zone.edited"
+        assert last.payload == told | {"title": f"{turn}", "centres": [f"c{turn}"]}
 
 
 def test_a_published_asset_is_in_the_feed_of_every_centre(world: World) -> None:
