@@ -23,7 +23,7 @@ from kapok.command import Output
 from kapok.language import t
 from kapok.names import visible
 from kapok.show import PlainConsole
-from kapok.show_jobs import folded, note, waits
+from kapok.show_jobs import folded, note, step_name, waits
 from kapok.transfer import Transfer
 from kapok.units import duration, size
 from pipelines.progress import Progress as Step
@@ -140,7 +140,11 @@ class JobView:
             progress = step.get("progress") or {}
             fps = f"{progress['fps']:.1f} fps" if progress.get("fps") else note(progress)
             self._bar(
-                step["id"], f"  {step['name']}", progress.get("share"), progress.get("eta_s"), fps
+                step["id"],
+                f"  {step_name(step)}",
+                progress.get("share"),
+                progress.get("eta_s"),
+                fps,
             )
         elif step["id"] in self._tasks and self._bars is not None:
             self._bars.remove_task(self._tasks.pop(step["id"]))
@@ -168,7 +172,7 @@ class JobView:
                 self._say(step)
         if time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + QUIET_S
-            running = ", ".join(step["name"] for step in steps if step["state"] == "running")
+            running = ", ".join(step_name(step) for step in steps if step["state"] == "running")
             done = (job.get("progress_share") or 0.0) * 100
             self._out.note(f"{self._title}: {done:.0f} %  {running}")
 
@@ -181,7 +185,7 @@ class JobView:
         if mark is None:
             return
         error = step.get("error") or {}
-        text = f"{mark} {step['name']}  {error.get('code', '')}".rstrip()
+        text = f"{mark} {step_name(step)}  {error.get('code', '')}".rstrip()
         if self._bars is None:
             self._out.note(text)
         else:

@@ -13,6 +13,19 @@ from kapok.listing import Listing
 from kapok.show import Record
 from kapok.ways_out import reason
 
+# Names of steps as the service gives them, and what they are in Chinese.
+_STEPS = (
+    (r"verify the upload", "校验上传的文件"),
+    (r"inspect the source", "检查源文件"),
+    (r"plan the renditions", "规划成品"),
+    (r"encode chunk (\d+) of (\d+)(.*)", r"编码分块 \1/\2\3"),
+    (r"encode the sound", "编码声音"),
+    (r"encode the subtitles", "编码字幕"),
+    (r"join (.+)", r"合并 \1"),
+    (r"measure (.+)", r"评测 \1"),
+    (r"package for HLS and DASH", "打包为 HLS 与 DASH"),
+    (r"publish to (.+)", r"发布到专区 \1"),
+)
 FOLDED_CHUNKS = 2  # from so many on they are shown as one step
 _FOR_MEMORY = re.compile(r"waits for (\S+ GB) of memory")
 
@@ -114,6 +127,13 @@ def _as_one(chunks: Sequence[Record]) -> Record:
     }
 
 
+def step_name(step: Record) -> str:
+    """In the reader's language; one that is not known here stays as the service names it."""
+    name = str(step["name"])
+    chinese = (found.expand(text) for said, text in _STEPS if (found := re.fullmatch(said, name)))
+    return t(name, next(chinese, name))
+
+
 def note(progress: Record) -> str:
     """What a running step says of itself where nobody knows how far it is."""
     said = str(progress.get("note") or "")
@@ -133,7 +153,7 @@ def step_table(steps: Sequence[Record]) -> RenderableType:
         far = note(progress) if done is None else f"{done * 100:.0f} %"
         error = step.get("error") or {}
         listed.add_row(
-            step["name"],
+            step_name(step),
             show.state(step["state"]),
             str(step["attempts"]),
             far if step["state"] == "running" else "",

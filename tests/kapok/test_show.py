@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,16 @@ from kapok.command import Output
 from kapok.doctor import examine, record
 from kapok.language import Language
 from kapok.live import job_progress, transfers
-from kapok.show_jobs import folded, job, waits
+from kapok.show_jobs import folded, job, step_name, waits
 from kapok.transfer import Transfer
 from kapok.ways_out import WAYS_OUT
+from pipelines.planning.plan import plan
 from pipelines.profiles import profile
 from pipelines.profiles.profile import load_profiles
 from storage.objects import open_store
 from storage.settings import load_settings
+from tests.pipelines.sources import HD, described
+from workers.steps.plan import steps_of
 
 TITLE = "Tape 7 [/b] side A [restored] :tape: \x1b[31mred\x9b"
 SHOWN = "Tape 7 [/b] side A [restored] :tape: \ufffd[31mred\ufffd"
@@ -306,3 +310,19 @@ def test_doctor_keeps_its_marks() -> None:
 
     assert re.search(r"^  ✓ python ", done.stdout, re.MULTILINE), done.stdout
     assert "[/]" not in done.stdout
+
+
+def test_the_names_of_all_steps_are_told_in_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a job with everything; what the service names in a new way stays as it is."""
+    monkeypatch.setattr(language._Current, "language", "zh")
+    info, seen = described(HD, frames=2000)
+    made = plan(info, seen, [profile.profile("mobile-540p"), profile.profile("review-proxy")])
+    made = replace(made, together=(("mobile-540p",), ("review-proxy",)))
+    first = ("verify the upload", "inspect the source", "plan the renditions")
+    later = [step.name for step in steps_of(made, info, zone="uhd-4k")]
+    told = [step_name({"name": name}) for name in (*first, *later)]
+
+    assert len(told) > 8
+    assert all(re.search("[\u4e00-\u9fff]", name) for name in told), told
+    assert "编码分块 1/7: mobile-540p" in told
+    assert step_name({"name": "wash the tape"}) == "wash the tape"
