@@ -23,7 +23,6 @@ CODE_EXITS = {
     "job_failed": JOB_FAILED,
     "job_cancelled": JOB_FAILED,
     "hash_mismatch": JOB_FAILED,
-    "measurement_below_target": GATE_FAILED,
     "data_in_use": CONFLICT,
     "file_in_use": CONFLICT,
     "port_in_use": CONFLICT,

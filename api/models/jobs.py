@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from api.models.common import Colour, Failure, Rational, Seconds, Sent
 from api.models.uploads import Recipe
@@ -28,6 +28,12 @@ class NewJob(Recipe):
         description="With `zone`: take the place of what is published there of this asset, in one "
         "change. Without it such a job is refused (`already_published`).",
     )
+
+    @model_validator(mode="after")
+    def _replaces_in_a_zone(self) -> Self:
+        if self.replace and self.zone is None:
+            raise ValueError("replace needs a zone: name the one in which to take the place")
+        return self
 
 
 class VideoPlan(Sent):

@@ -219,6 +219,9 @@ def test_a_job_for_a_zone_that_it_could_not_enter_is_not_accepted(
     assert "`replace`" in body["detail"]
     again = admin.post(path, json={**wanted, "replace": True})
     assert (again.status_code, again.json()["request"]["replace"]) == (202, True)
+    nowhere = admin.post(path, json={"profiles": wanted["profiles"], "replace": True})
+    assert nowhere.status_code == 422
+    assert "replace needs a zone" in nowhere.text
 
 
 def test_a_feed_is_read_page_by_page(org: api_world.Organisation) -> None:
