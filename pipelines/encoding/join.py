@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
@@ -92,11 +92,11 @@ def _lengths_us(video: VideoPlan, plan: Plan) -> tuple[int, ...]:
 
 def concat_list(chunks: Sequence[Path], lengths_us: Sequence[int] = ()) -> str:
     """What ffmpeg's concat demuxer reads; a quote inside a name is closed, escaped and reopened."""
-    lines = ["ffconcat version 1.0"]
-    for chunk, length_us in zip_longest(chunks, lengths_us):
-        lines.append("file '{}'".format(str(chunk).replace("'", r"'\''")))
-        lines += [f"duration {length_us}us"] if length_us else []
-    return "\n".join([*lines, ""])
+    files = ["file '{}'\n".format(str(chunk).replace("'", r"'\''")) for chunk in chunks]
+    if lengths_us:
+        lengths = (f"duration {length_us}us\n" for length_us in lengths_us)
+        files = [file + length for file, length in zip(files, lengths, strict=True)]
+    return "".join(["ffconcat version 1.0\n", *files])
 
 
 def join_arguments(

@@ -45,7 +45,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def joined(folder: Path, out: Path, rung: Rung = STREAM) -> Path:
     chunks = [folder / "chunk-0.mp4", folder / "chunk-1.mp4"]
-    finish(join(rung, chunks, [folder / "sound.m4a"], out, PLAN))
+    plan = handmade.in_chunks(PLAN, (0, 25))
+    finish(join(rung, chunks, [folder / "sound.m4a"], out, plan))
     return out
 
 
