@@ -47,7 +47,7 @@ class TransferView:
     def __call__(self, transfer: Transfer) -> None:
         if transfer.trouble and transfer.trouble not in self._troubles:
             self._troubles.add(transfer.trouble)
-            _warn(self._out, self._bars, _tried_again(transfer.trouble))
+            _tell(self._out, self._bars, _tried_again(transfer.trouble), "yellow")
         if self._bars is None:
             self._line(transfer)
             return
@@ -78,11 +78,12 @@ def _tried_again(trouble: str) -> str:
     return t(f"trying again: {trouble}", f"正在重试：{trouble}")
 
 
-def _warn(out: Output, bars: Progress | None, text: str) -> None:
+def _tell(out: Output, bars: Progress | None, text: str, style: str) -> None:
+    """A line that stays, above the bars where there are any."""
     if bars is None:
         out.note(text)
     else:
-        bars.console.print(visible(text), style="yellow", markup=False)
+        bars.console.print(visible(text), style=style, markup=False)
 
 
 @contextmanager
@@ -133,7 +134,7 @@ class JobView:
     def _warn_once(self, text: str) -> None:
         if self._seen.get(text) != "warned":
             self._seen[text] = "warned"
-            _warn(self._out, self._bars, text)
+            _tell(self._out, self._bars, text, "yellow")
 
     def _step_bar(self, step: Mapping[str, Any]) -> None:
         if step["state"] == "running":
@@ -186,10 +187,7 @@ class JobView:
             return
         error = step.get("error") or {}
         text = f"{mark} {step_name(step)}  {error.get('code', '')}".rstrip()
-        if self._bars is None:
-            self._out.note(text)
-        else:
-            self._bars.console.print(text, style="green" if mark == "✓" else "red")
+        _tell(self._out, self._bars, text, "green" if mark == "✓" else "red")
 
 
 @contextmanager

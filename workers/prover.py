@@ -76,11 +76,10 @@ class Prover:
                 self._beat()
                 if self._proves:
                     self._prove()
-            except CatalogueUnavailable as error:
-                log.warning("proofs are put off: %s", error)
-                pause_s = min(SOON_S, self._beat_s)  # others decide by who is known to live
             except KapokError as error:
                 log.warning("proofs are put off: %s", error)
+                if isinstance(error, CatalogueUnavailable):
+                    pause_s = min(SOON_S, self._beat_s)  # others decide by who is known to live
             except Exception:
                 log.exception("proofs failed; they come again in a while")
             self._ended.wait(pause_s)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import av
+
 from pipelines.media import ChromaLocation, Colour, VideoTrack
 
 # What everybody takes who is told nothing, and what BT.709's 4:2:0 has: H.273's type 0.
@@ -15,6 +17,12 @@ _WRITTEN_BY = frozenset({"libx264", "libx265", "libsvtav1", "libvvenc"})
 _SITED = ("yuv420p", "yuvj420p", "yuva420p", "nv12", "nv21", "p010", "p012", "p016")
 # H.273's types by their numbers.
 CODED: tuple[ChromaLocation, ...] = ("left", "center", "topleft", "top", "bottomleft", "bottom")
+
+
+def unshared(pix_fmt: str) -> str:
+    """The format of Y'CbCr with as many bits, in which each pixel has its own sample of colour."""
+    bits = av.VideoFormat(pix_fmt).components[0].bits
+    return "yuv444p" if bits == 8 else f"yuv444p{bits}le"
 
 
 def is_sited(pix_fmt: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import av
 
+from pipelines.colour.chroma_siting import unshared
 from pipelines.media import Colour, MediaInfo, VideoTrack
 from pipelines.planning.plan_types import Plan
 from pipelines.profiles.profile import Profile
@@ -91,10 +92,9 @@ def as_they_are(colour: Colour, pix_fmt: str, *, stated: bool = False) -> Filter
         }
         filters.append(("setparams", {name: said for name, said in tags.items() if said}))
     if pix_fmt.startswith(("gray", "ya")) and colour.range == "tv":
-        bits = av.VideoFormat(pix_fmt).components[0].bits
         filters += [
             ("scale", {"in_range": "pc", "out_range": "pc"}),
-            ("format", {"pix_fmts": "yuv444p" if bits == 8 else f"yuv444p{bits}le"}),
+            ("format", {"pix_fmts": unshared(pix_fmt)}),
             ("setparams", {"range": "tv"}),
         ]
     return filters

@@ -45,10 +45,11 @@ def join(
 
     A list of the chunks is written beside `out` when there are several, or AVS2 needs an end.
     """
-    lengths_us = _lengths_us(rung.video, plan) if rung.video and len(chunks) > 1 else ()
-    if rung.video is not None and rung.video.codec == "avs2":
+    lengths_us: Sequence[int] = ()
+    if rung.video is not None and rung.video.codec == "avs2":  # raw packets, which are counted
         chunks = [*chunks, write_end(chunks[0], out.with_name(f"{out.name}.end.avs2"))]
-        lengths_us = ()  # raw packets, which are counted
+    elif rung.video is not None:
+        lengths_us = _lengths_us(rung.video, plan)
     copied = [path for path, track in zip(tracks, rung.audio, strict=False) if track.copied]
     starts_s = {path: _start_s(path) for path in copied}
     listing = out.with_name(f"{out.name}.chunks.txt") if len(chunks) > 1 else None
@@ -83,11 +84,9 @@ def _lengths_us(video: VideoPlan, plan: Plan) -> tuple[int, ...]:
 
     Matroska says it in milliseconds: added up, what that lacks is half a frame after some minutes.
     """
-    last = plan.chunks[-1].end_frame
-    seams = [video.frame_at(chunk.start_frame) for chunk in plan.chunks]
-    seams.append(min(video.frames, video.frame_at(last)))
-    at_us = [round(frame / video.frame_rate * 1_000_000) for frame in seams]
-    return tuple(end - start for start, end in pairwise(at_us))
+    parts = [video.frames_within(chunk.start_frame, chunk.end_frame) for chunk in plan.chunks]
+    ends_us = [round(part.stop / video.frame_rate * 1_000_000) for part in parts]
+    return tuple(end - start for start, end in pairwise([0, *ends_us]))
 
 
 def concat_list(chunks: Sequence[Path], lengths_us: Sequence[int] = ()) -> str:

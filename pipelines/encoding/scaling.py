@@ -11,7 +11,7 @@ from typing import Any
 
 import av
 
-from pipelines.colour.chroma_siting import USUAL, is_sited
+from pipelines.colour.chroma_siting import USUAL, is_sited, unshared
 from pipelines.colour.colour_types import Conversion
 from pipelines.media import Area, ChromaLocation
 from pipelines.planning.plan_types import Plan, VideoPlan
@@ -83,8 +83,7 @@ def with_whole_chroma(stream: Any, have: Sampled) -> tuple[Any, Sampled]:
     steps = (8 // stored.chroma_width(8), 8 // stored.chroma_height(8))
     if not any(side % step for side, step in zip(have.size, steps, strict=True)):
         return stream, have
-    bits = stored.components[0].bits
-    finer = replace(have, pix_fmt="yuv444p" if bits == 8 else f"yuv444p{bits}le")
+    finer = replace(have, pix_fmt=unshared(have.pix_fmt))
     return scaled(stream, have, finer).filter("format", finer.pix_fmt), finer
 
 

@@ -326,12 +326,12 @@ class Plan:
     `decisions` say what the file left out and every other choice, in words. `start_s` is where
     ffmpeg puts time zero when it reads the picture and all `audio_tracks`; with `clock_of_tracks`
     it depends on reading them all. `programme` is the one of a transport stream with several that
-    all of them belong to. `source_rotation_deg` is set
-    where pictures are turned after their fields were taken apart, and not by ffmpeg's decoding.
-    `source_whole` is all of the source's picture, of which a `crop` is a part. `source_codec`
-    tells how many threads may decode it, `source_pix_fmt` what its pictures are scaled to,
-    `source_chroma_location` where its samples of colour then stand, upright, if not at the left;
-    `source_sounds` are the codecs of all `audio_tracks`.
+    all of them belong to. `source_rotation_deg` is set where pictures are turned after their fields
+    were taken apart, and not by ffmpeg's decoding. `source_whole` is all of the source's picture,
+    of which a `crop` is a part. `source_codec` tells how many threads may decode it,
+    `source_pix_fmt` what its pictures are scaled to, `source_chroma_location` where its samples of
+    colour then stand, upright, if not at the left; `source_sounds` are the codecs of all
+    `audio_tracks`.
     `together` are the profiles whose pictures are made from one decode, where that is not all of
     them (see `pipelines.encoding.encode_groups`).
     """

@@ -5,11 +5,15 @@ A job that is begun is nobody else's yet: its asset may be locked before it.
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, defer
 
 from storage.errors import JobNotFound
-from storage.schema import Asset, Job
+from storage.schema import Asset, Job, Zone
+
+Rows = TypeVar("Rows", bound=Select[Any])
 
 
 def lock_job(session: Session, job_id: str) -> Job:
@@ -18,14 +22,9 @@ def lock_job(session: Session, job_id: str) -> Job:
     Whatever changes a job's steps or state holds it. So of two steps that finish at once the second
     sees that the first is done, and exactly one of them makes their common dependant ready.
     """
-    query = (
-        select(Job)
-        .options(defer(Job.plan))  # megabytes of a long programme, that few of its steps' ends need
-        .where(Job.id == job_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    job = session.scalar(query)
+    # A plan is megabytes of a long programme, that few of its steps' ends need.
+    query = select(Job).options(defer(Job.plan)).where(Job.id == job_id)
+    job = session.scalar(_held(query))
     if job is None:
         raise JobNotFound(f"there is no job {job_id}")
     return job
@@ -37,5 +36,13 @@ def lock_asset(session: Session, asset_id: str) -> Asset:
     Whatever begins a job of it, derives its state or publishes it holds it: of two that do so at
     once the second sees the first.
     """
-    query = select(Asset).where(Asset.id == asset_id).with_for_update(key_share=True)
-    return session.scalars(query.execution_options(populate_existing=True)).one()
+    return session.scalars(_held(select(Asset).where(Asset.id == asset_id))).one()
+
+
+def lock_zone(session: Session, zone_id: str) -> Zone:
+    """The zone's row likewise, by whoever edits it."""
+    return session.scalars(_held(select(Zone).where(Zone.id == zone_id))).one()
+
+
+def _held(query: Rows) -> Rows:
+    return query.with_for_update(key_share=True).execution_options(populate_existing=True)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from storage.catalogue import events
+from storage.catalogue.locks import lock_zone
 from storage.clock import now
 from storage.errors import NameTaken, ZoneNotFound
 from storage.ids import new_id
@@ -66,9 +67,7 @@ def edit_zone(session: Session, zone: Zone, changed: Mapping[str, Any], *, actor
     """Change what is given of `title`, `required_profiles` and `centres`, where `None` means every
     centre. What is published stays published.
     """
-    query = select(Zone).where(Zone.id == zone.id)
-    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    zone = session.scalars(query).one()
+    zone = lock_zone(session, zone.id)
     if "title" in changed:
         zone.title = storable(changed["title"], "title")
     if "required_profiles" in changed:
