@@ -136,7 +136,7 @@ class Client:
         return self._get(route("jobs", job_id), **options)
 
     def jobs(self, **filters: Any) -> Iterator[Record]:
-        """Newest first; filters `state`, `limit`."""
+        """Newest first; filters `asset_id`, `state`, `limit`."""
         return self._pages("/v1/jobs", filters)
 
     def steps(self, job_id: str, *, log: bool = True, **options: Any) -> list[Record]:

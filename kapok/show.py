@@ -229,6 +229,12 @@ def read_back(record: Record) -> RenderableType:
             (t("pixel format", "像素格式"), facts.get("pix_fmt")),
             (t("colour", "色彩"), ", ".join(said)),
             (t("sound", "声音"), "\n".join(map(_sound_read_back, facts.get("audio") or []))),
+            (
+                t("subtitles", "字幕"),
+                "\n".join(map(_subtitle_read_back, facts.get("subtitles") or [])),
+            ),
+            (t("captions", "隐藏字幕"), ", ".join(facts.get("captions") or [])),
+            (t("timecode", "时码"), facts.get("timecode")),
             (t("error", "错误"), reason(error) if error else None),
         ]
     )
@@ -236,7 +242,14 @@ def read_back(record: Record) -> RenderableType:
 
 def _sound_read_back(track: Record) -> str:
     heard = loudness(track["loudness_lkfs"], track["true_peak_dbtp"])
-    return f"{track['codec']} {track['channels']}ch {track['sample_rate_hz']} Hz  {heard}"
+    language = f" {track['language']}" if track.get("language") else ""
+    rate = f"{track['sample_rate_hz']} Hz"
+    return f"{track['codec']} {track['channels']}ch {rate}{language}  {heard}"
+
+
+def _subtitle_read_back(track: Record) -> str:
+    forced = t("forced", "强制") if track["forced"] else ""
+    return "  ".join(word for word in (track["codec"], track["language"], forced) if word)
 
 
 def _of_programme(record: Record) -> str:

@@ -15,11 +15,22 @@ class AudioFacts:
     sample_rate_hz: int
     loudness_lkfs: float | None
     true_peak_dbtp: float | None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitleFacts:
+    codec: str
+    language: str | None
+    forced: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RenditionFacts:
-    """A finished file as a second tool reads it; picture fields are `None` for sound alone."""
+    """A finished file as a second tool reads it; picture fields are `None` for sound alone.
+
+    What has a default was not read back of renditions that older versions made.
+    """
 
     codec: str | None
     width: int | None
@@ -33,6 +44,9 @@ class RenditionFacts:
     size_bytes: int
     sha256: str
     audio: tuple[AudioFacts, ...]
+    timecode: str | None = None  # of the first picture
+    captions: tuple[str, ...] = ()  # within the pictures: "cea-608", "cea-708"
+    subtitles: tuple[SubtitleFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.models.common import Colour, Failure, Rational, Seconds, Sent
 from pipelines.colour.colour_types import ColourDecision
-from pipelines.facts import AudioFacts, Measurement
+from pipelines.facts import AudioFacts, Measurement, SubtitleFacts
 
 
 class Facts(Sent):
@@ -27,6 +27,11 @@ class Facts(Sent):
     size_bytes: int
     sha256: str
     audio: tuple[AudioFacts, ...]
+    timecode: str | None = Field(
+        description="Of the first picture, where the container has a place for it."
+    )
+    captions: tuple[str, ...] = Field(description="Kinds within the pictures: cea-608, cea-708.")
+    subtitles: tuple[SubtitleFacts, ...]
 
 
 class Rendition(Sent):

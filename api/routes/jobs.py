@@ -26,14 +26,20 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 def list_jobs(
     backend: BackendDep,
     caller: Reader,
+    asset_id: Annotated[str | None, Query(max_length=100)] = None,
     state: model.JobState | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[model.JobSummary]:
-    """Jobs of this organisation, newest first."""
+    """Jobs of this organisation, newest first; of one asset with `asset_id`."""
     with backend.database.read() as session:
         found = jobs.list_jobs(
-            session, caller.organisation_id, state=state, cursor=cursor, limit=limit
+            session,
+            caller.organisation_id,
+            asset_id=asset_id,
+            state=state,
+            cursor=cursor,
+            limit=limit,
         )
         return page(found, model.JobSummary)
 

@@ -97,8 +97,7 @@ def _that_ended_so(client: Client, asset: Mapping[str, Any]) -> Mapping[str, Any
     """The newest job of an asset that failed or was cancelled: the asset is what that one is."""
     if asset["state"] not in ("failed", "cancelled"):
         return None
-    ended = client.jobs(state=asset["state"])
-    return next((job for job in ended if job["asset_id"] == asset["id"]), None)
+    return next(client.jobs(asset_id=asset["id"], state=asset["state"], limit=1), None)
 
 
 def encode_asset(

@@ -35,10 +35,16 @@ def register(app: typer.Typer) -> None:
     app.add_typer(job, name="job")
 
 
-def list_jobs(out: Output, client: Client, state: State = "", limit: Limit = 50) -> None:
+def list_jobs(
+    out: Output,
+    client: Client,
+    asset: Annotated[str, typer.Option(metavar="ASSET", help="ast_…")] = "",
+    state: State = "",
+    limit: Limit = 50,
+) -> None:
     from kapok import show_jobs
 
-    found = list(client.jobs(state=state or None, limit=limit))
+    found = list(client.jobs(asset_id=asset or None, state=state or None, limit=limit))
     out.answer({"data": found}, lambda: show_jobs.jobs(found))
 
 

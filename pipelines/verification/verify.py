@@ -18,7 +18,7 @@ from pipelines.errors import (
     ToolStalled,
     VerificationFailed,
 )
-from pipelines.facts import AudioFacts, Measurement, RenditionFacts, Verified
+from pipelines.facts import AudioFacts, Measurement, RenditionFacts, SubtitleFacts, Verified
 from pipelines.fixity import digest
 from pipelines.inspection.thumbs import Pictures, Thumbs, part_of, picture_places, source_pictures
 from pipelines.media import Colour
@@ -295,7 +295,13 @@ def _facts(
                 sample_rate_hz=read.sample_rate_hz,
                 loudness_lkfs=heard.loudness_lkfs,
                 true_peak_dbtp=heard.true_peak_dbtp,
+                language=read.language,
             )
             for read, heard in zip(reading.sounds, decoded.sounds, strict=True)
+        ),
+        timecode=reading.timecode,
+        captions=picture.captions if picture else (),
+        subtitles=tuple(
+            SubtitleFacts(read.codec, read.language, read.forced) for read in reading.subtitles
         ),
     )

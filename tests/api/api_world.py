@@ -60,8 +60,12 @@ FACTS = {
             "sample_rate_hz": 48_000,
             "loudness_lkfs": -23.9,
             "true_peak_dbtp": -2.5,
+            "language": "chi",
         }
     ],
+    "timecode": "10:00:00:00",
+    "captions": ["cea-608"],
+    "subtitles": [{"codec": "mov_text", "language": "eng", "forced": True}],
 }
 MEDIA = {
     "format_name": "mov,mp4",

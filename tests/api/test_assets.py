@@ -159,6 +159,19 @@ def test_the_source_is_signed_for_who_may_have_it(
     assert org.client("publisher").get(f"/v1/assets/{asset.id}/source").status_code == 403
 
 
+def test_what_an_older_version_did_not_read_back_is_empty(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """Renditions that were made before an upgrade are shown after it."""
+    made = org.rendition(org.asset())
+    newer = ("timecode", "captions", "subtitles")
+    with org.running.database.begin() as session:
+        row = session.get_one(schema.Rendition, made.id)
+        row.facts = {name: fact for name, fact in (row.facts or {}).items() if name not in newer}
+    facts = admin.get(f"/v1/renditions/{made.id}").json()["facts"]
+    assert [facts[name] for name in newer] == [None, [], []]
+
+
 def test_a_rendition_carries_its_proof(
     org: api_world.Organisation, admin: httpx.Client, anonymous: httpx.Client
 ) -> None:
@@ -173,6 +186,8 @@ def test_a_rendition_carries_its_proof(
     facts = shown["facts"]
     assert (facts["frame_rate"], facts["duration_s"], facts["frames"]) == ("25/1", 3.0, 75)
     assert facts["audio"][0]["loudness_lkfs"] == -23.9
+    (subtitle,) = facts["subtitles"]
+    assert (subtitle["language"], facts["timecode"]) == ("eng", "10:00:00:00")
     (score,) = shown["measurements"]
     assert (score["metric"], score["model"], score["p5"]) == ("vmaf", "vmaf_v1.0.16_3d0h", 90.2)
     assert shown["commands"] == [["ffmpeg", "-i", "source"]]

@@ -143,6 +143,8 @@ def test_subtitle_files_beside_a_file_come_along(clip: Path, tmp_path: Path) -> 
     (made,) = record["renditions"]
     tracks = [(one.codec, one.language) for one in finish(read_back(Path(made["path"]))).subtitles]
     assert tracks == [("mov_text", "zho"), ("mov_text", "eng")]
+    told = [(one["codec"], one["language"]) for one in made["facts"]["subtitles"]]
+    assert told == tracks
     assert [text for text in record["decisions"] if text.startswith("subtitle file (subrip, zh)")]
     wrong = kapok(*encoding, "--subtitles", english)
     assert wrong.returncode == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +43,10 @@ READ_BACK = [
     "frames        75",
     "pixel format  yuv420p",
     "colour        primaries bt709, transfer bt709, matrix bt709, range tv",
-    "sound         aac 2ch 48000 Hz  -23.9 LKFS, -2.5 dBTP",
+    "sound         aac 2ch 48000 Hz chi  -23.9 LKFS, -2.5 dBTP",
+    "subtitles     mov_text  eng  forced",
+    "captions      cea-608",
+    "timecode      10:00:00:00",
 ]
 
 
@@ -124,6 +128,18 @@ def test_an_asset_that_is_not_ready_says_why_and_what_next(service: Service) -> 
     assert WAYS_OUT["tool_failed"] in chinese.stdout
     assert f"kapok job retry {stopped_job}" in cancelled.stdout
     assert "error" not in cancelled.stdout
+
+
+def test_the_jobs_of_one_asset_are_listed(service: Service) -> None:
+    asset, job = service.ended("cancelled")
+    service.ended("cancelled")
+    words = ("job", "list", "--asset", asset, "--json")
+
+    listed = kapok(*words, **service.environment)
+    done = kapok(*words, "--state", "done", **service.environment)
+
+    assert [one["id"] for one in json.loads(listed.stdout)["data"]] == [job]
+    assert json.loads(done.stdout)["data"] == []
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:

@@ -135,7 +135,7 @@ def test_a_frame_for_each_field_has_the_captions_once(rate: Fraction, tmp_path: 
     rung = replace(rung, audio=(), subtitles=())
     made = in_chunks(made, (0, 30), 60)
     finish(join(rung, parts, [], out, made))
-    verified(out, rung, made, source)
+    assert verified(out, rung, made, source).facts.captions == ("cea-608", "cea-708")
     for mine, theirs in zip(pairs_of(out), pairs_of(source), strict=True):
         assert [pair for _, pair in mine] == [pair for _, pair in theirs]
         late = [at - due for (at, _), (due, _) in zip(mine, theirs, strict=True)]

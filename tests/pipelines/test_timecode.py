@@ -151,6 +151,8 @@ def test_a_drop_frame_timecode_is_found_and_kept(
     profiles = [profile("mobile-540p"), profile("archive-ffv1"), profile("review-proxy")]
     made, files = made_of(source, tmp_path, profiles)
     assert {finish(read_back(path)).timecode for path in files.values()} == {"10:01:00;04"}
+    proven = verified(files["mobile-540p"], made.rung("mobile-540p"), made, source)
+    assert proven.facts.timecode == "10:01:00;04"
     other = replace(made, source_timecode="10:01:00:04")
     with pytest.raises(VerificationFailed, match="timecode is 10:01:00;04, 10:01:00:04 planned"):
         verified(files["mobile-540p"], made.rung("mobile-540p"), other, source)
