@@ -68,6 +68,7 @@ TABLE: Mapping[str, Row] = {
     "last_admin_key": Row(409, "It is the last admin key", "最后一个管理员密钥不能撤销"),
     "version_conflict": Row(412, "It was changed since you read it", "读取之后已被修改"),
     "job_conflict": Row(409, "The job's state does not allow that", "任务状态不允许此操作"),
+    "draft_changed": Row(409, "What would be published changed", "待发布的内容已变化"),
     "already_published": Row(409, "It is already in that zone", "已发布到该专区"),
     "not_published": Row(409, "It is not published", "未发布"),
     "receipt_mismatch": Row(

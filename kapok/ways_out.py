@@ -43,6 +43,7 @@ WAYS_OUT: Mapping[str, str] = {
     "asset_not_found": "编号有误，或素材尚未通过校验：请用 `kapok asset list` 核对。",
     "job_not_found": "编号有误，或属于其他机构：请用 `kapok job list` 核对。",
     "zone_not_found": "专区名称有误：请用 `kapok zone list` 查看后再选。",
+    "draft_changed": "核对文件期间有任务完成或专区被修改：请重新发布。",
     "already_published": "素材已在该专区：请先撤回，或用 `--replace`（API 为 `replace`）取代。",
     "job_conflict": "任务的状态不允许这样做，或另一任务正在（或已经）处理该素材的其他节目："
     "请查看任务后按下列说明处理。",

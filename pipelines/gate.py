@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,6 +77,20 @@ def file_missing(profile: str, path: str) -> Reason:
         f"The file {path} of {profile} is gone from the object store, or not whole there:"
         " encode it again, or restore the store from a backup.",
         f"{profile} 的文件 {path} 在对象存储中缺失或不完整：请重新转码，或由备份恢复存储。",
+    )
+
+
+def still_being_made(zone: str, profiles: Sequence[str]) -> Reason:
+    """Of the newest reading of the source these are planned, and ready ones of another reading
+    would make room for it.
+    """
+    named = ", ".join(profiles)
+    return Reason(
+        "rendition_not_ready",
+        f"The newest reading of the source is not done for zone {zone} ({named}), and what is ready"
+        " of the reading before it would be left out: wait for its job.",
+        f"专区 {zone} 所需的最新一次读取的成品尚未全部完成（{named}），而此前读取的成品将被排除："
+        "请等待任务完成。",
     )
 
 

@@ -97,6 +97,13 @@ class JobConflict(Conflict):
     code = "job_conflict"
 
 
+class DraftChanged(Conflict):
+    """What a publication would hold is not what was looked at: a job ended, or the zone changed."""
+
+    code = "draft_changed"
+    retryable = True
+
+
 class AlreadyPublished(Conflict):
     code = "already_published"
 

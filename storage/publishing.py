@@ -11,11 +11,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipelines.errors import GateClosed
-from pipelines.gate import GateFacts, Reason, RenditionState, RightsWindow, evaluate, file_missing
+from pipelines.gate import (
+    GateFacts,
+    Reason,
+    RenditionState,
+    RightsWindow,
+    evaluate,
+    file_missing,
+    still_being_made,
+)
 from storage.catalogue import programmes, publications, renditions
+from storage.catalogue.locks import lock_asset, lock_zone
 from storage.catalogue.programmes import Reading
 from storage.clock import now
-from storage.errors import AlreadyPublished
+from storage.errors import AlreadyPublished, DraftChanged
 from storage.objects import ObjectStore, is_whole
 from storage.schema import Asset, Rendition, Zone
 from storage.schema import RightsWindow as RightsRow
@@ -57,7 +66,8 @@ def draft(
 ) -> Draft:
     """The newest ready rendition of each profile that the zone accepts, all of one reading of the
     source: that of the newest of them. With a job its own go before all others, however new those
-    are, and its reading decides.
+    are, and its reading decides. Without one nothing of another reading is left out for a reading
+    that is still being made.
 
     Raises `GateClosed` with every reason. `asset_state` stands in for the asset's own while the job
     that makes it ready is about to end.
@@ -69,13 +79,29 @@ def draft(
     own_first = sorted(everything, key=lambda rendition: rendition.job_id != job_id)
     found = _of_one_reading(session, zone, own_first, job_id)
     verdict = evaluate(_facts(session, asset, zone, found, asset_state or asset.state))
-    if verdict.reasons:
-        raise _closed(verdict.reasons)
+    awaited = [] if job_id else _awaited(zone, everything, found)
+    if reasons := (*verdict.reasons, *awaited):
+        raise _closed(reasons)
     accepted: dict[str, Rendition] = {}
     for rendition in found:  # the job's own first, then the newest job's
         if _may_enter(rendition, zone):
             accepted.setdefault(rendition.profile, rendition)
     return Draft(asset.id, zone.name, tuple(_file(one) for one in accepted.values()))
+
+
+def confirm(session: Session, asset: Asset, zone: Zone, ready: Draft, **how: Any) -> None:
+    """That it is what would be drafted now; asset and zone are held until the transaction ends.
+
+    While the store was asked a job may have ended, the zone changed, the gate closed. `how` as it
+    was drafted. Raises `DraftChanged`, `GateClosed`.
+    """
+    lock_asset(session, asset.id)
+    lock_zone(session, zone.id)
+    if draft(session, asset, zone, **how).files != ready.files:
+        raise DraftChanged(
+            f"what zone {zone.name!r} would get of asset {asset.id} changed while it was looked at:"
+            " publish again"
+        )
 
 
 def refuse_missing(objects: ObjectStore, ready: Draft) -> None:
@@ -154,9 +180,18 @@ def _of_one_reading(
     return [one for one in found if read[one.job_id] == read[deciding]]
 
 
+def _awaited(zone: Zone, everything: list[Rendition], found: list[Rendition]) -> list[Reason]:
+    left_out = any(_may_enter(one, zone) for one in everything if one not in found)
+    planned = [one.profile for one in found if one.state == "planned" and _is_wanted(one, zone)]
+    return [still_being_made(zone.name, planned)] if left_out and planned else []
+
+
 def _may_enter(rendition: Rendition, zone: Zone) -> bool:
-    wanted = not zone.required_profiles or rendition.profile in zone.required_profiles
-    return wanted and rendition.state == "ready"
+    return rendition.state == "ready" and _is_wanted(rendition, zone)
+
+
+def _is_wanted(rendition: Rendition, zone: Zone) -> bool:
+    return not zone.required_profiles or rendition.profile in zone.required_profiles
 
 
 def _facts(

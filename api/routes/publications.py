@@ -18,7 +18,7 @@ from api.views.publications import publication
 from storage import schema
 from storage.catalogue import assets, jobs, publications, zones
 from storage.ids import new_id
-from storage.publishing import Draft, draft, refuse_missing
+from storage.publishing import confirm, draft, refuse_missing
 
 router = APIRouter(prefix="/v1/publications", tags=["publications"])
 
@@ -36,14 +36,16 @@ def publish(
         return remembered
     publication_id = new_id("pub")
     with backend.database.begin() as session:
-        _, _, ready = _through_the_gate(session, caller, body)
+        asset, zone = _named(session, caller, body)
+        ready = draft(session, asset, zone)
         jobs.mark_untidy(session, body.asset_id)  # what is stored now may end without a row
     refuse_missing(backend.objects, ready)
     key = f"assets/{body.asset_id}/publications/{publication_id}/manifest.json"
     backend.objects.put_bytes(ready.document(), key)  # outside: a store that hangs holds no lock
 
     def put_into_zone(session: Session) -> Answer:
-        asset, zone, _ = _through_the_gate(session, caller, body)  # it may have closed meanwhile
+        asset, zone = _named(session, caller, body)
+        confirm(session, asset, zone, ready)
         row = publications.publish(
             session,
             asset,
@@ -60,13 +62,12 @@ def publish(
     return answer_once(backend, caller, ticket, put_into_zone)
 
 
-def _through_the_gate(
+def _named(
     session: Session, caller: Caller, body: model.NewPublication
-) -> tuple[schema.Asset, schema.Zone, Draft]:
-    """Raises `AssetNotFound`, `ZoneNotFound`, `GateClosed`."""
+) -> tuple[schema.Asset, schema.Zone]:
+    """Raises `AssetNotFound`, `ZoneNotFound`."""
     asset = assets.get_asset(session, caller.organisation_id, body.asset_id)
-    zone = zones.get_zone(session, caller.organisation_id, body.zone)
-    return asset, zone, draft(session, asset, zone)
+    return asset, zones.get_zone(session, caller.organisation_id, body.zone)
 
 
 @router.get("")

@@ -10,6 +10,7 @@ import api_world
 import httpx
 import pytest
 
+from storage import schema
 from storage.catalogue import jobs
 
 
@@ -93,6 +94,49 @@ def test_a_store_that_hangs_while_something_is_published_stops_nobody_else(
         finally:
             goes_on.set()
         assert published.result(60).status_code == 201
+
+
+def test_what_changes_while_the_store_is_asked_is_not_published(
+    org: api_world.Organisation, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older draft would take the place of what somebody else published of a newer job."""
+    org.zone()
+    asset = org.asset()
+    org.rendition(asset, b"wrong colours")
+    asked, goes_on = threading.Event(), threading.Event()
+    stat = org.running.objects.stat
+
+    def stat_slowly(key: str) -> Any:
+        asked.set()
+        assert goes_on.wait(60)
+        return stat(key)
+
+    wanted = {"asset_id": asset.id, "zone": "open", "replace": True}
+    with ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(org.running.objects, "stat", stat_slowly)
+        published = pool.submit(admin.post, "/v1/publications", json=wanted)
+        try:
+            assert asked.wait(30)
+            monkeypatch.setattr(org.running.objects, "stat", stat)
+            with org.running.database.begin() as session:
+                there = session.get_one(schema.Asset, asset.id)
+                jobs.create_job(
+                    session,
+                    organisation_id=org.id,
+                    upload=None,
+                    asset=there,
+                    request={},
+                    actor="key_test",
+                )
+            newer = org.rendition(asset, b"right colours")
+            newest = org.client("admin", "b").post("/v1/publications", json=wanted)
+        finally:
+            goes_on.set()
+        problem = refused(published.result(60), 409, "draft_changed")
+    assert problem["retryable"] is True
+    publication = admin.get(f"/v1/publications/{newest.json()['id']}").json()
+    (file,) = publication["files"]
+    assert (publication["state"], file["rendition_id"]) == ("published", newer.id)
 
 
 def test_what_is_stored_for_a_publication_that_fails_is_left_to_the_sweeper(

@@ -16,6 +16,7 @@ from pipelines.errors import GateClosed
 from storage.catalogue import events, jobs, packages, publications, renditions, zones
 from storage.errors import (
     AlreadyPublished,
+    DraftChanged,
     InvalidCursor,
     NameTaken,
     NotPublished,
@@ -25,7 +26,7 @@ from storage.errors import (
     RenditionNotFound,
     ZoneNotFound,
 )
-from storage.publishing import draft
+from storage.publishing import Draft, confirm, draft
 from storage.schema import Asset, Job, Publication, Receipt, Rendition
 
 SHA = "cd" * 32
@@ -188,6 +189,68 @@ def test_a_publication_is_of_one_reading_of_the_source(
     both = {"mobile-540p": third.id, "mobile-1080p": first.id, "mobile-720p": first.id}
     assert drafted(world, asset) == both
     assert drafted(world, asset, second) == {"mobile-720p": second.id}
+
+
+def begun_job(world: World, asset: Asset, request: dict[str, Any]) -> Job:
+    return world.write(
+        lambda session: jobs.start_job(
+            session, session.get_one(Asset, asset.id), request, "key_test"
+        )
+    )
+
+
+def test_nothing_is_left_out_for_a_reading_that_is_still_being_made(world: World) -> None:
+    """A correction whose first rung is ready would take the place of two, and centres lose one."""
+    asset = world.asset(request={})
+    done_job(world, asset, {}, "mobile-1080p", "mobile-720p")
+    second = begun_job(world, asset, {"source_colour": "pq"})
+    make_ready(world, second, {}, "mobile-720p")
+    rung = {"profile": "mobile-1080p", "profile_version": 1, "container": "mp4"}
+    (planned,) = world.write(lambda session: renditions.plan_renditions(session, second, [rung]))
+    with pytest.raises(GateClosed, match=r"not done for zone mobile \(mobile-1080p\)"):
+        drafted(world, asset)
+    assert drafted(world, asset, second) == {"mobile-720p": second.id}
+    world.write(lambda session: renditions.mark_failed(session, planned, {"code": "tool_failed"}))
+    assert drafted(world, asset) == {"mobile-720p": second.id}
+
+
+def test_what_is_ready_waits_for_no_other_job_of_its_reading(world: World) -> None:
+    asset = world.asset(request={})
+    first = done_job(world, asset, {}, "mobile-1080p")
+    second = begun_job(world, asset, {})
+    rung = {"profile": "mobile-720p", "profile_version": 1, "container": "mp4"}
+    world.write(lambda session: renditions.plan_renditions(session, second, [rung]))
+    assert drafted(world, asset) == {"mobile-1080p": first.id}
+
+
+def test_a_draft_that_changed_meanwhile_is_not_published(world: World) -> None:
+    """While the store was asked for its files a later job ended, or the zone was narrowed."""
+    asset = world.asset(request={})
+    done_job(world, asset, {}, "mobile-1080p", "mobile-720p")
+
+    def looked(session: Session) -> Draft:
+        zone = zones.get_zone(session, world.organisation_id, "mobile")
+        return draft(session, session.get_one(Asset, asset.id), zone)
+
+    def confirmed(session: Session, ready: Draft) -> None:
+        zone = zones.get_zone(session, world.organisation_id, "mobile")
+        confirm(session, session.get_one(Asset, asset.id), zone, ready)
+
+    first = world.read(looked)
+    world.write(lambda session: confirmed(session, first))
+    done_job(world, asset, {}, "mobile-720p")
+    with pytest.raises(DraftChanged, match="publish again"):
+        world.write(lambda session: confirmed(session, first))
+    second = world.read(looked)
+    narrower = {"required_profiles": ["mobile-720p"]}
+
+    def narrow(session: Session) -> None:
+        zone = zones.get_zone(session, world.organisation_id, "mobile")
+        zones.edit_zone(session, zone, narrower, actor="key_test")
+
+    world.write(narrow)
+    with pytest.raises(DraftChanged, match="publish again"):
+        world.write(lambda session: confirmed(session, second))
 
 
 def test_tags_that_are_said_to_be_right_are_the_reading_without_a_word(world: World) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from storage.catalogue import assets, publications, zones
-from storage.publishing import Draft, draft, refuse_missing
+from storage.publishing import Draft, confirm, draft, refuse_missing
+from storage.schema import Asset, Zone
 from workers.context import StepContext, StepResult
 from workers.steps.inputs import request_of, source_of
 
@@ -13,7 +14,12 @@ from workers.steps.inputs import request_of, source_of
 def run(context: StepContext) -> StepResult:
     """Raises `GateClosed` with every reason: the job fails, its renditions stay ready."""
     asset_id, replace = source_of(context).asset_id, request_of(context).get("replace", False)
-    ready = context.read(lambda session: _draft(session, context, asset_id))
+
+    def drafted(session: Session) -> Draft:
+        asset, zone = _named(session, context, asset_id)
+        return draft(session, asset, zone, **_how(context, asset))
+
+    ready = context.read(drafted)
     context.patiently(lambda: refuse_missing(context.objects, ready))
     publication_id = f"pub_{context.step.id.partition('_')[2]}"  # the same in every attempt
     base = f"assets/{asset_id}/publications/{publication_id}"
@@ -21,9 +27,8 @@ def run(context: StepContext) -> StepResult:
     context.patiently(lambda: context.objects.put_bytes(ready.document(), key))
 
     def apply(session: Session) -> None:
-        now_ready = _draft(session, context, asset_id)  # the gate may have closed meanwhile
-        asset = assets.get_asset(session, context.step.organisation_id, asset_id)
-        zone = zones.get_zone(session, context.step.organisation_id, now_ready.zone)
+        asset, zone = _named(session, context, asset_id)
+        confirm(session, asset, zone, ready, **_how(context, asset))
         publications.publish(
             session,
             asset,
@@ -40,13 +45,17 @@ def run(context: StepContext) -> StepResult:
     )
 
 
-def _draft(session: Session, context: StepContext, asset_id: str) -> Draft:
+def _named(session: Session, context: StepContext, asset_id: str) -> tuple[Asset, Zone]:
+    organisation_id = context.step.organisation_id
+    asset = assets.get_asset(session, organisation_id, asset_id)
+    return asset, zones.get_zone(session, organisation_id, context.step.payload["zone"])
+
+
+def _how(context: StepContext, asset: Asset) -> dict[str, str]:
     """Publishing waits for every other step, so it alone still keeps the asset from being ready.
 
     What this job made goes, and of other jobs only the other profiles, where they were made of the
     same reading of the source.
     """
-    asset = assets.get_asset(session, context.step.organisation_id, asset_id)
-    zone = zones.get_zone(session, context.step.organisation_id, context.step.payload["zone"])
     state = "ready" if asset.state == "processing" else asset.state
-    return draft(session, asset, zone, asset_state=state, job_id=context.step.job_id)
+    return {"asset_state": state, "job_id": context.step.job_id}
