@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, field_validator
 
 from api.models.common import FileLink, Id, Received, Sent, Sha256, Text
 
@@ -57,6 +58,14 @@ class NewReceipt(Received):
 
     publication_id: Id
     files: Annotated[list[ReceivedFile], Field(min_length=1, max_length=10_000)]
+
+    @field_validator("files")
+    @classmethod
+    def _each_once(cls, files: list[ReceivedFile]) -> list[ReceivedFile]:
+        path, times = Counter(file.path for file in files).most_common(1)[0]
+        if times > 1:
+            raise ValueError(f"{path!r} is named {times} times: name each file once")
+        return files
 
 
 class ReceiptFile(Sent):

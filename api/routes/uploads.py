@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from api.auth import Caller, Reader, Uploader
+from api.auth import Action, Caller, Reader, Uploader
 from api.backend import Backend, BackendDep
 from api.idempotency import Answer, Ticket, TicketDep, answer_once, answered
 from api.links import expiry
@@ -132,7 +132,9 @@ def sign_parts(
     upload_id: str, body: model.PartNumbers, backend: BackendDep, caller: Uploader
 ) -> model.SignedParts:
     """Signed URLs, each for one PUT of a part straight to the store. Ask again when they expire."""
-    row = _begun(backend, _find_open(backend, caller, upload_id))
+    found = _find_open(backend, caller, upload_id)
+    _refuse_publishing(caller, found)
+    row = _begun(backend, found)
     with backend.database.begin() as session:
         uploads.keep_open(session, row, expiry(backend.settings.upload_ttl_s))
     ttl_s = backend.settings.signed_url_ttl_s
@@ -168,6 +170,7 @@ def complete_upload(
     """All parts are sent: begin the job, whose first step proves the bytes. `Location` names it."""
     declared = body.declared() if body is not None else {}
     found = _find(backend, caller, upload_id)
+    _refuse_publishing(caller, found)
 
     def complete(session: Session) -> Answer:
         row = uploads.get_upload(session, caller.organisation_id, upload_id)
@@ -206,6 +209,12 @@ def abort_upload(upload_id: str, backend: BackendDep, caller: Uploader) -> None:
             backend.objects.abort_multipart(aborted.key, aborted.store_upload_id)
     except StoreUnavailable as error:
         log.warning("the sweeper will remove the parts of %s: %s", upload_id, error)
+
+
+def _refuse_publishing(caller: Caller, row: schema.Upload) -> None:
+    """Whose bytes go into an upload that ends in a zone, publishes them."""
+    if "zone" in row.request:
+        caller.require(Action.PUBLISH)
 
 
 def _find(backend: Backend, caller: Caller, upload_id: str) -> schema.Upload:

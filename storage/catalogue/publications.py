@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -234,7 +234,8 @@ def record_receipt(
 ) -> Receipt:
     """A centre proves that it took files. Raises `ReceiptMismatch` when one is not as published.
 
-    The same proof again is the receipt that there is: a pull that is repeated leaves no other.
+    What proves no file anew is the receipt that there is: a pull that is repeated leaves no other,
+    and a centre writes no more receipts than the publication has files.
     """
     published = {file["path"]: file["sha256"] for file in publication.manifest["files"]}
     for file in files:
@@ -243,17 +244,15 @@ def record_receipt(
                 f"{file['path']!r} with SHA-256 {file['sha256']} is not in publication "
                 f"{publication.id}: pull the file again and compare its hash"
             )
-    proven = [{"path": file["path"], "sha256": file["sha256"].lower()} for file in files]
-    earlier = select(Receipt).where(Receipt.publication_id == publication.id)
-    for receipt in session.scalars(earlier.where(Receipt.centre == centre)):
-        if receipt.files == proven:
-            return receipt
+    proven = {file["path"]: file["sha256"].lower() for file in files}
+    if (told := _told_before(session, publication, centre, proven)) is not None:
+        return told
     receipt = Receipt(
         id=new_id("rec"),
         organisation_id=publication.organisation_id,
         publication_id=publication.id,
         centre=centre,
-        files=proven,
+        files=[{"path": path, "sha256": proven[path]} for path in sorted(proven)],
         created_at=now(session),
     )
     session.add(receipt)
@@ -267,6 +266,18 @@ def record_receipt(
         payload={"publication_id": publication.id, "centre": centre, "files": receipt.files},
     )
     return receipt
+
+
+def _told_before(
+    session: Session, publication: Publication, centre: str, proven: Collection[str]
+) -> Receipt | None:
+    """Where its receipts together name all these paths, the one that names the most of them."""
+    mine = select(Receipt).where(Receipt.publication_id == publication.id)
+    earlier = list(session.scalars(mine.where(Receipt.centre == centre).order_by(Receipt.id)))
+    named = {receipt.id: {file["path"] for file in receipt.files} for receipt in earlier}
+    if not set(proven) <= set().union(*named.values()):
+        return None
+    return max(earlier, key=lambda receipt: len(named[receipt.id] & set(proven)))
 
 
 def _change(session: Session, publication: Publication, zone: Zone, what: str, actor: str) -> None:

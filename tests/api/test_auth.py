@@ -290,6 +290,26 @@ def test_a_job_that_ends_in_a_zone_is_retried_only_by_who_may_publish(
     assert org.client("uploader").post(kept).status_code == 202
 
 
+def test_an_upload_for_a_zone_is_filled_only_by_who_may_publish(
+    org: api_world.Organisation,
+) -> None:
+    """Else an uploader would publish its own bytes by an upload that an admin began."""
+    admin, uploader, publisher = (org.client(role) for role in ("admin", "uploader", "publisher"))
+    org.zone()
+    content = b"somebody's own bytes"
+    wanted = {"title": "t", "file_name": "a.mxf", "size_bytes": len(content), "zone": "open"}
+    path = f"/v1/uploads/{admin.post('/v1/uploads', json=wanted).json()['id']}"
+    for refused in (
+        uploader.post(f"{path}/parts", json={"numbers": [1]}),
+        uploader.post(f"{path}/complete", json={}),
+        publisher.post(f"{path}/complete", json={}),
+    ):
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    (part,) = admin.post(f"{path}/parts", json={"numbers": [1]}).json()["parts"]
+    assert httpx.put(part["url"], content=content).status_code == 200
+    assert admin.post(f"{path}/complete", json={}).status_code == 202
+
+
 def test_only_the_first_organisation_makes_others(tmp_path: Any) -> None:
     """The first admin key belongs to the installation; an admin of a tenant makes no tenants."""
     with api_world.local_api(tmp_path) as running:

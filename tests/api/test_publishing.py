@@ -237,6 +237,10 @@ def test_a_receipt_must_agree_with_what_was_published(org: api_world.Organisatio
         receipt = {"publication_id": publication, "files": [{"path": path, "sha256": digest}]}
         answer = centre.post("/v1/centres/foshan/receipts", json=receipt)
         refused(answer, 409, "receipt_mismatch")
+    file = {"path": "mobile-540p.mp4", "sha256": api_world.sha256(b"rendition")}
+    twice = {"publication_id": publication, "files": [file, file]}
+    answer = refused(centre.post("/v1/centres/foshan/receipts", json=twice), 422, "invalid_request")
+    assert "named 2 times" in answer["errors"][0]["detail"]
 
 
 def test_a_job_for_a_zone_that_it_could_not_enter_is_not_accepted(

@@ -550,6 +550,41 @@ def test_a_receipt_proves_what_was_published(world: World) -> None:
     assert [(receipt.publication_id, receipt.centre) for receipt in kept] == [(made.id, "foshan")]
 
 
+def test_a_centre_writes_no_more_receipts_than_a_publication_has_files(world: World) -> None:
+    """Its key is an outsider's, and the chain of events forgets nothing."""
+    paths = ["a.mp4", "b.mp4", "c.mp4"]
+    asset = world.asset()
+
+    def three(session: Session) -> Publication:
+        zone = zones.get_zone(session, world.organisation_id, "hd")
+        manifest = {"files": [{**FILE, "path": path} for path in paths]}
+        return publications.publish(session, asset, zone, manifest, "m.json", "key_test")
+
+    made = world.write(three)
+
+    def receive(*named: str) -> str:
+        files = [{"path": path, "sha256": SHA} for path in named]
+        return world.write(
+            lambda session: (
+                publications.record_receipt(
+                    session, made, centre="foshan", files=files, actor="key_test"
+                ).id
+            )
+        )
+
+    first, second = receive("b.mp4", "a.mp4"), receive("a.mp4", "c.mp4")
+    assert first != second
+    for named in (("a.mp4",), ("b.mp4", "a.mp4"), ("a.mp4", "b.mp4"), ("b.mp4",)):
+        assert receive(*named) == first
+    assert receive("c.mp4") == second
+    assert receive("c.mp4", "b.mp4", "a.mp4") in (first, second)
+    kept = world.read(lambda session: session.scalars(select(Receipt).order_by(Receipt.id)).all())
+    assert [[file["path"] for file in one.files] for one in kept] == [
+        ["a.mp4", "b.mp4"],
+        ["a.mp4", "c.mp4"],
+    ]
+
+
 def test_nothing_of_another_organisation_is_found(world: World) -> None:
     """Rendition, publication, feed: all of it is not there."""
     planned = planned_rendition(world)
