@@ -21,7 +21,16 @@ def declared_checksums(file: Path, checksum_file: Path | None = None) -> dict[st
     """
     found: dict[str, str] = {}
     for sidecar in [checksum_file] if checksum_file else find_sidecars(file):
-        found.update(_said_by(sidecar, readable(_path_from(sidecar, file))))
+        for kind, value in _said_by(sidecar, readable(_path_from(sidecar, file))).items():
+            if found.setdefault(kind, value) != value:
+                raise InvalidChecksumFile(
+                    t(
+                        f"{readable(sidecar)}: its {kind} is not that of the other checksum file"
+                        f" of {readable(file.name)}: keep the right one",
+                        f"{readable(sidecar)}：其 {kind} 与 {readable(file.name)} 的另一校验文件"
+                        "不一致：请保留正确的一个",
+                    )
+                )
     return found
 
 
@@ -35,20 +44,29 @@ def _said_by(sidecar: Path, name: str) -> dict[str, str]:
     """The file that cannot be used is named, since nobody may have named it."""
     from pipelines.fixity import parse_checksum_file
 
+    def is_there(listed: str) -> bool:
+        try:
+            return (sidecar.parent / listed).is_file()
+        except (OSError, ValueError):  # no name of a file at all
+            return False
+
     try:
-        return parse_checksum_file(_read(sidecar), name)
+        return parse_checksum_file(_read(sidecar), name, is_there)
     except InvalidChecksumFile as error:
         way = "correct it, or name another one with --checksum-file"
         raise InvalidChecksumFile(f"{readable(sidecar)}: {error.detail}: {way}") from error
 
 
 def find_sidecars(file: Path) -> list[Path]:
-    """`tape.mov.md5` and `TAPE.MOV.MD5` alike; never another file's sidecar."""
-    wanted = {f"{file.name}{suffix}".lower() for suffix in SIDECAR_SUFFIXES}
-    siblings = (
-        file.parent / name for name in sorted(_names(file.parent)) if name.lower() in wanted
-    )
-    return [path for path in siblings if path.is_file()]
+    """`tape.mov.md5`, or `TAPE.MOV.MD5` where there is none; never another file's sidecar."""
+    names = _names(file.parent)
+    alike: dict[str, list[Path]] = {}  # by the name of the file that they speak of
+    for path in (file.parent / name for name in sorted(names)):
+        stem, suffix = path.name[: -len(path.suffix)], path.suffix.lower()
+        if suffix in SIDECAR_SUFFIXES and stem.lower() == file.name.lower() and path.is_file():
+            alike.setdefault(stem, []).append(path)
+    others = [paths for stem, paths in alike.items() if stem not in names]
+    return alike.get(file.name) or [path for paths in others for path in paths]
 
 
 def _names(folder: Path) -> list[str]:
@@ -78,7 +96,12 @@ def _read(path: Path) -> str:
         )
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return raw.decode("utf-16", "replace")
+    return "\n".join(map(_decoded, raw.splitlines()))
+
+
+def _decoded(line: bytes) -> str:
+    """Line by line: `md5sum *` on an old disk writes names as they are, and they may be of both."""
     try:
-        return raw.decode("utf-8-sig")
+        return line.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return raw.decode("gb18030", "replace")
+        return line.decode("gb18030", "replace")

@@ -7,7 +7,7 @@ import os
 import re
 import time
 import unicodedata
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -26,12 +26,13 @@ _LINES = (
 )
 # Name first, as many small tools have it, or nothing but the hash. Searched from the hash, since a
 # name may be as long as it likes, and be of the blanks that stand before a hash.
-_AT_END = re.compile(rf"(?<![0-9a-fA-F]){_HEX}$")
+_AT_END = re.compile(rf'(?<![0-9a-fA-F])"?{_HEX}"?$')
 _BETWEEN = " \t:;,="
 _IN_BYTES = re.compile(r"[0-9a-fA-F]{2}(?: [0-9a-fA-F]{2})+")  # certutil of Windows 7
 # Of PowerShell's `Get-FileHash | Format-List`, where each stands on a line of its own.
 _HASH, _PATH = "hash", re.compile(r"path[ \t]*:[ \t]*(?P<name>.+)", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
+_CODES = re.compile("%(0A|0D|25)", re.IGNORECASE)  # what BagIt writes of names (RFC 8493, 2.1.3)
 _COMMENTS = ("#", ";", "%")
 _QUOTES = " \t\"'"
 
@@ -62,12 +63,15 @@ class _Entry:
     name: str | None  # none: the hash stands alone
 
 
-def parse_checksum_file(text: str, file_name: str) -> dict[str, str]:
+def parse_checksum_file(
+    text: str, file_name: str, is_there: Callable[[str], bool] = lambda _: False
+) -> dict[str, str]:
     """The hashes of `file_name`, as `{"md5": …}`, from a sidecar or a manifest of many files.
 
     `file_name` is the file's path from the folder of the checksum file: of files of one name in
     several folders the path decides. An absolute one, of a file that lies elsewhere, may have other
-    folders than are listed.
+    folders than are listed. `is_there` tells whether a listed path is that of a file, which then is
+    the one that is meant: a card's `proxy/A001.mov` is not the `A001.mov` beside it.
 
     Reads md5sum and sha256sum, BSD, BagIt, Get-FileHash, certutil and name-first lines, and bare
     hashes; whatever the line ends, the case, the byte order mark or the kind of slash. Raises
@@ -77,7 +81,10 @@ def parse_checksum_file(text: str, file_name: str) -> dict[str, str]:
     if not entries:
         message = "no checksum can be read: each line should hold a hash and a file name"
         raise InvalidChecksumFile(message)
-    meant = list(_meant(entries, file_name))
+    meant = list(_meant(entries, file_name, is_there))
+    if not meant:
+        plain = [replace(one, name=one.name and _CODES.sub(_sign, one.name)) for one in entries]
+        meant = list(_meant(plain, file_name, is_there))
     if not meant:
         names = ", ".join(sorted({str(entry.name) for entry in entries})[:3])
         message = f"{file_name} is not among the {len(entries)} checksums (of {names} …)"
@@ -134,8 +141,12 @@ def _plain_label(label: str) -> str:
     return label.lower().replace("-", "")
 
 
-def _meant(entries: Sequence[_Entry], file_name: str) -> Iterator[_Entry]:
-    """Those whose path agrees with the file's farthest up; bare hashes where there is no other."""
+def _meant(
+    entries: Sequence[_Entry], file_name: str, is_there: Callable[[str], bool]
+) -> Iterator[_Entry]:
+    """Those of the file's very path, else of one that agrees with it farthest up; bare hashes where
+    there is no other.
+    """
     if all(entry.name is None for entry in entries):
         yield from entries
         return
@@ -143,12 +154,18 @@ def _meant(entries: Sequence[_Entry], file_name: str) -> Iterator[_Entry]:
     alike: list[tuple[int, _Entry]] = []
     for entry in entries:
         listed = _path_parts(entry.name or "")
-        shared = _shared_end(listed, wanted)
+        shared = len(wanted) + 1 if listed == wanted else _shared_end(listed, wanted)
         elsewhere = _ABSOLUTE.match(file_name) or _ABSOLUTE.match(entry.name or "")
-        if shared and (shared == min(len(listed), len(wanted)) or elsewhere):
+        if shared and (shared >= min(len(listed), len(wanted)) or elsewhere):
+            if len(listed) > len(wanted) and is_there(entry.name or ""):
+                continue
             alike.append((shared, entry))
             best = max(best, shared)
     yield from (entry for shared, entry in alike if shared == best)
+
+
+def _sign(code: re.Match[str]) -> str:
+    return chr(int(code[1], 16))
 
 
 def _shared_end(one: Sequence[str], other: Sequence[str]) -> int:

@@ -54,6 +54,54 @@ def test_a_named_manifest_is_read_alone(tape: Path) -> None:
     assert declared_checksums(tape, manifest) == {"sha256": SHA256}
 
 
+def test_a_sidecar_in_another_case_is_ours_only_if_no_file_of_that_case_is_there(
+    tape: Path,
+) -> None:
+    upper, lower = tape.with_name("A.MOV"), tape.with_name("a.mov")
+    for path, digit in ((upper, "1"), (lower, "2")):
+        path.write_bytes(b"tape")
+        path.with_name(f"{path.name}.md5").write_text(digit * 32)
+
+    assert declared_checksums(upper) == {"md5": "1" * 32}
+    assert declared_checksums(lower) == {"md5": "2" * 32}
+    upper.with_name("A.MOV.md5").unlink()
+    assert declared_checksums(upper) == {}
+    lower.unlink()
+    assert declared_checksums(upper) == {"md5": "2" * 32}
+
+
+def test_two_sidecars_that_disagree_are_an_error(tape: Path) -> None:
+    tape.with_name("磁带 12.mov.md5").write_text("1" * 32)
+    tape.with_name("磁带 12.mov.MD5").write_text("2" * 32)
+
+    with pytest.raises(InvalidChecksumFile, match="keep the right one"):
+        declared_checksums(tape)
+
+
+def test_a_proxy_of_the_same_name_is_not_the_master(tmp_path: Path) -> None:
+    """Its hash would refuse the master after all of it was sent."""
+    master, proxy = tmp_path / "A001.mov", tmp_path / "proxy" / "A001.mov"
+    proxy.parent.mkdir()
+    manifest = tmp_path / "checksums.md5"
+    manifest.write_text(f"{MD5}  proxy/A001.mov\n")
+    for path in (master, proxy):
+        path.write_bytes(b"tape")
+
+    assert declared_checksums(proxy, manifest) == {"md5": MD5}
+    with pytest.raises(InvalidChecksumFile, match="not among"):
+        declared_checksums(master, manifest)
+
+
+def test_names_of_an_old_disk_are_read_line_by_line(tape: Path) -> None:
+    """`md5sum *` writes them as they are: some in UTF-8, others in GB 18030."""
+    manifest = tape.with_name("all.md5")
+    lines = [f"{MD5}  电影.mov".encode(), f"{'1' * 32}  节目.mov".encode("gb18030")]
+    manifest.write_bytes(b"\n".join(lines))
+
+    assert declared_checksums(tape.with_name("电影.mov"), manifest) == {"md5": MD5}
+    assert declared_checksums(tape.with_name("节目.mov"), manifest) == {"md5": "1" * 32}
+
+
 def test_a_manifest_above_several_folders_tells_their_files_apart(tmp_path: Path) -> None:
     """Every reel of a bag holds a `master.mov`."""
     manifest = tmp_path / "manifest-md5.txt"

@@ -112,6 +112,29 @@ def test_another_folders_file_of_the_same_name_is_another_file() -> None:
     assert parse_checksum_file(text, "bag/reel2/master.mov") == {"md5": MD5}
 
 
+def test_the_files_own_path_goes_before_one_that_only_ends_alike() -> None:
+    """A camera's card has a proxy of the same name in a folder beside the clip."""
+    text = f"{'0' * 32}  ./proxy/A001.mov\n{'1' * 32}  ./A001.mov\n"
+    assert parse_checksum_file(text, "A001.mov") == {"md5": "1" * 32}
+    assert parse_checksum_file(text, "proxy/A001.mov") == {"md5": "0" * 32}
+    proxy = f"{'0' * 32}  proxy/A001.mov\n"
+    assert parse_checksum_file(proxy, "A001.mov") == {"md5": "0" * 32}  # copied out of its folder
+    with pytest.raises(InvalidChecksumFile, match="not among"):
+        parse_checksum_file(proxy, "A001.mov", is_there=lambda path: path == "proxy/A001.mov")
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (f"{'0' * 32}  data/100%25.mov", "data/100%.mov"),
+        (f"{'0' * 32}  data/100%25.mov", "data/100%25.mov"),
+        (f'"a.mov","{"0" * 32}"', "a.mov"),
+    ],
+)
+def test_names_as_bags_and_tables_write_them(line: str, name: str) -> None:
+    assert parse_checksum_file(line, name) == {"md5": "0" * 32}
+
+
 def test_a_line_of_blanks_is_read_in_no_time() -> None:
     """A line of 2000 took 24 s; the file beside a master is read without being asked for."""
     began = time.process_time()
