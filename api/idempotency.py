@@ -19,7 +19,7 @@ from storage.catalogue import idempotency
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a POST answers. `then` runs after the commit; `kept` is replayed instead of `body`."""
+    """What a POST answers. `then` runs after the commit; `kept` is remembered instead of `body`."""
 
     status: int
     body: BaseModel
@@ -55,8 +55,15 @@ async def _ticket(
 TicketDep = Annotated[Ticket, Depends(_ticket)]
 
 
+Again = Callable[[str], str]  # a remembered body as it is sent now
+
+
 def answer_once(
-    backend: Backend, caller: Caller, ticket: Ticket, work: Callable[[Session], Answer]
+    backend: Backend,
+    caller: Caller,
+    ticket: Ticket,
+    work: Callable[[Session], Answer],
+    again: Again = str,
 ) -> Response:
     """Do the work and remember its answer in one transaction, or repeat the remembered answer.
 
@@ -66,7 +73,7 @@ def answer_once(
     with backend.database.begin() as session:
         remembered = _begin(session, caller, ticket)
         if remembered is not None:
-            return _replay(remembered)
+            return _replay(remembered, again)
         answer = work(session)
         if ticket.key is not None:
             idempotency.complete(
@@ -86,7 +93,9 @@ def answer_once(
     )
 
 
-def answered(backend: Backend, caller: Caller, ticket: Ticket) -> Response | None:
+def answered(
+    backend: Backend, caller: Caller, ticket: Ticket, again: Again = str
+) -> Response | None:
     """The remembered answer, for a route that does something before `answer_once`."""
     if ticket.key is None:
         return None
@@ -94,7 +103,7 @@ def answered(backend: Backend, caller: Caller, ticket: Ticket) -> Response | Non
         record = idempotency.find(
             session, caller.organisation_id, ticket.key, ticket.request_sha256
         )
-    return None if record is None else _replay(record)
+    return None if record is None else _replay(record, again)
 
 
 def _begin(session: Session, caller: Caller, ticket: Ticket) -> schema.IdempotencyRecord | None:
@@ -103,8 +112,11 @@ def _begin(session: Session, caller: Caller, ticket: Ticket) -> schema.Idempoten
     return idempotency.begin(session, caller.organisation_id, ticket.key, ticket.request_sha256)
 
 
-def _replay(record: schema.IdempotencyRecord) -> Response:
+def _replay(record: schema.IdempotencyRecord, again: Again) -> Response:
     headers = {**record.headers, "Idempotency-Replayed": "true"}
     return Response(
-        record.body, status_code=record.status, headers=headers, media_type="application/json"
+        again(record.body),
+        status_code=record.status,
+        headers=headers,
+        media_type="application/json",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from starlette.concurrency import run_in_threadpool
 
@@ -33,16 +33,13 @@ class EventTail:
         self.head = 0
         self.stopped = False
 
-    async def wait_beyond(self, head: int) -> bool:
-        """True as soon as there are events after `head`; false after a heartbeat's time."""
+    async def wait_beyond(self, head: int, most_s: float) -> None:
+        """Until there are events after `head`, anybody's, but so long at most."""
         async with self._listening():
-            try:
-                async with asyncio.timeout(self.heartbeat_s):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(most_s):
                     while self.head <= head and not self.stopped:
                         await self._changed.wait()
-            except TimeoutError:
-                return False
-        return True
 
     def stop(self) -> None:
         """Wake every listener for the last time."""

@@ -61,6 +61,14 @@ class NotKapok(ServiceUnreachable):
     retryable = False
 
 
+class FieldMissing(NotKapok, KeyError):
+    """An object of the answer lacks a field. Of what users write, as metadata, any may be absent:
+    who asks for one catches a `KeyError`.
+    """
+
+    __str__ = Exception.__str__  # the text, not its repr as of a key
+
+
 class SecretLost(KapokError):
     """A key was made whose secret nobody has: it was revoked at once."""
 

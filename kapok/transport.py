@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import httpx
 
 from kapok.connection import Connection, is_loopback
-from kapok.errors import ApiError, NotKapok, ServiceUnreachable, Usage
+from kapok.errors import ApiError, FieldMissing, NotKapok, ServiceUnreachable, Usage
 from kapok.language import t
 from kapok.names import readable, readable_all
 
@@ -88,7 +88,7 @@ class Answer(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         reason = t(f"its answer has no {name!r}", f"应答缺少 {name!r}")
-        raise not_kapok(self._url, reason)
+        raise FieldMissing(str(not_kapok(self._url, reason)))
 
 
 class Transport:

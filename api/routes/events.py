@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -113,6 +114,7 @@ async def _stream(
     A database that is away looks like a pause.
     """
     yield f"retry: 2000\nid: {after}\n\n"
+    beat = time.monotonic()
     while not tail.stopped:
         head = tail.head
         try:
@@ -125,5 +127,10 @@ async def _stream(
         for event in found:
             after = event.seq
             yield f"id: {event.seq}\ndata: {event.model_dump_json()}\n\n"
-        if len(found) < BATCH and not await tail.wait_beyond(head):
+        if found:
+            beat = time.monotonic()
+        elif time.monotonic() - beat >= tail.heartbeat_s:  # events of others wake it, too
             yield ": still here\n\n"
+            beat = time.monotonic()
+        if len(found) < BATCH:
+            await tail.wait_beyond(head, beat + tail.heartbeat_s - time.monotonic())

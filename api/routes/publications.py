@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -9,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from api.auth import Caller, Publisher, Reader
 from api.backend import BackendDep
-from api.idempotency import Answer, TicketDep, answer_once, answered
+from api.idempotency import Again, Answer, TicketDep, answer_once, answered
+from api.links import object_link
 from api.models import publications as model
 from api.models.common import Page
 from api.pages import Cursor, Limit
@@ -32,7 +34,8 @@ def publish(
 
     Publishing writes a list of exact files and moves no bytes; each has to be whole in the store.
     """
-    if (remembered := answered(backend, caller, ticket)) is not None:
+    again = _signed_again(backend)
+    if (remembered := answered(backend, caller, ticket, again)) is not None:
         return remembered
     publication_id = new_id("pub")
     with backend.database.begin() as session:
@@ -57,9 +60,26 @@ def publish(
             replace=body.replace,
         )
         location = {"Location": f"/v1/publications/{row.id}"}
-        return Answer(201, publication(backend, row, zone), location)
+        return _answer(201, publication(backend, row, zone), key, location)
 
-    return answer_once(backend, caller, ticket, put_into_zone)
+    return answer_once(backend, caller, ticket, put_into_zone, again)
+
+
+def _answer(
+    status: int, made: model.Publication, key: str, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """A day's answer outlives an hour's link: instead of the link the key is kept to make it by."""
+    kept = made.model_copy(update={"manifest": made.manifest.model_copy(update={"url": key})})
+    return Answer(status, made, headers or {}, kept=kept)
+
+
+def _signed_again(backend: BackendDep) -> Again:
+    def signed(body: str) -> str:
+        kept = model.Publication.model_validate_json(body)
+        link = object_link(backend, kept.manifest.url, f"{kept.id}.json")
+        return kept.model_copy(update={"manifest": link}).model_dump_json()
+
+    return signed
 
 
 def _named(
@@ -117,6 +137,7 @@ def withdraw(
     def take_out(session: Session) -> Answer:
         row = publications.get_publication(session, caller.organisation_id, publication_id)
         row = publications.withdraw(session, row, caller.key_id)
-        return Answer(200, publication(backend, row, publications.zone_of(session, row)))
+        made = publication(backend, row, publications.zone_of(session, row))
+        return _answer(200, made, row.manifest_key)
 
-    return answer_once(backend, caller, ticket, take_out)
+    return answer_once(backend, caller, ticket, take_out, _signed_again(backend))

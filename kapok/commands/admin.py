@@ -167,9 +167,10 @@ def verify_events(out: Output, known_head: KnownHead = None) -> None:
         "broken_at": chain.broken_at,
         "head": chain.head,
         "known_head": known,
+        "known_at": chain.known_at,
         "intact": chain.broken_at is None,
     }
-    out.answer(record, lambda: show.sheet(_proof(chain, known)))
+    out.answer(record, lambda: show.sheet(_proof(chain)))
     if chain.broken_at is not None:
         raise ChainBroken(_breach(chain))
 
@@ -186,25 +187,32 @@ def _hash(known_head: str | None) -> str | None:
     return known_head and known_head.lower()
 
 
-def _proof(chain: ChainReport, known: str | None) -> list[tuple[str, str | None]]:
-    """What was proven; a chain alone cannot know that its newest events were cut off."""
-    if known is None:
-        intact = t("none was altered or removed up to the head", "截至末端没有任何一条被改动或删除")
+def _proof(chain: ChainReport) -> list[tuple[str, str | None]]:
+    """What was proven: a chain alone cannot know that it was cut off, or all of it written anew."""
+    if chain.known_at is None:
+        proven = t(
+            "the events fit together: none by itself was altered or removed",
+            "各事件前后相接：没有单独一条被改动或删除",
+        )
         left = t(
-            "that none was cut off behind the head: keep the head elsewhere, and give it next time "
-            "as --known-head",
-            "末端之后是否被截去：请将末端哈希另存他处，下次以 --known-head 给出",
+            "that the chain was not cut off, or written anew from some event on: keep the head "
+            "elsewhere, and give it next time as --known-head",
+            "整条链是否自某条起被截去或重写：请将末端哈希另存他处，下次以 --known-head 给出",
         )
     else:
-        intact = t(
-            "none was altered or removed, and the known head is among them",
-            "没有任何一条被改动或删除，已知的末端也在其中",
+        proven = t(
+            f"none was altered or removed up to event {chain.known_at}, the known head",
+            f"截至第 {chain.known_at} 号事件（已知的末端），没有任何一条被改动或删除",
         )
-        left = None
+        left = t(
+            "what came after it: it fits together, but may have been cut off or written anew; keep "
+            "the new head",
+            "其后的事件：虽前后相接，但可能被截去或重写；请另存新的末端哈希",
+        )
     whole = chain.broken_at is None
     return [
         (t("events", "事件数"), str(chain.events)),
-        (t("intact", "完整性"), intact if whole else None),
+        (t("proven", "已证明"), proven if whole else None),
         (t("not proven", "尚未证明"), left if whole else None),
         (t("head", "末端哈希"), chain.head),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +27,7 @@ _MEASURED = (Asset.media, Asset.inspection)
 # [P] Characters of an asset that are searched. An edit indexes them within its transaction, for
 # which every other writer of SQLite waits: 20,000 of Chinese take 0.2 s, a megabyte took 5.5.
 SEARCHED = 20_000
+_MOST_KEPT = 500  # [P] characters of a changed field in the trail, which nobody can shorten
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -157,6 +160,7 @@ def edit_asset(
         )
     if title is not None:
         asset.title = storable(title, "title")
+    changed = {} if metadata is None else _changed(asset.metadata_ or {}, metadata)
     if metadata is not None:
         asset.metadata_ = dict(metadata)
     asset.version += 1
@@ -165,8 +169,24 @@ def edit_asset(
     said = search_words(asset)
     if " ".join(said) != asset.search_text:
         _index(session, asset, said)
-    _note(session, asset, "asset.edited", actor, {"title": asset.title, "version": asset.version})
+    payload = {"title": asset.title, "version": asset.version, "metadata": changed}
+    _note(session, asset, "asset.edited", actor, payload)
     return asset
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are new, other or gone (`None`), as they are now: the trail keeps them, and
+    of a long one its SHA-256.
+    """
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return {name: _kept(after.get(name)) for name in names}
+
+
+def _kept(value: Any) -> Any:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if len(text) <= _MOST_KEPT:
+        return value
+    return {"sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def settle_asset(session: Session, asset_id: str, actor: str = SYSTEM) -> None:
@@ -258,7 +278,7 @@ def _values(metadata: Any) -> Iterable[str]:
     elif isinstance(metadata, list):
         for value in metadata:
             yield from _values(value)
-    elif isinstance(metadata, str | int) and not isinstance(metadata, bool):
+    elif isinstance(metadata, str | int | float) and not isinstance(metadata, bool):
         yield str(metadata)
 
 

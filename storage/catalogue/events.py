@@ -46,14 +46,16 @@ class _Pending:
 class ChainReport:
     """`broken_at` is the first seq that does not fit, `head` the last hash that does.
 
-    A chain cannot know that its newest rows were cut off: note `head` elsewhere and pass it as
-    `known_head` next time.
+    A chain cannot know that its newest rows were cut off, or that all of it was written anew: note
+    `head` elsewhere and pass it as `known_head` next time. `known_at` is its seq: up to there every
+    row is as it was then.
     """
 
     events: int
     broken_at: int | None
     head: str
     reason: str | None = field(default=None)
+    known_at: int | None = field(default=None)
 
 
 def append(
@@ -131,18 +133,21 @@ def refuse_beyond_head(session: Session, after: int, way_out: str) -> None:
 def verify_chain(session: Session, known_head: str | None = None) -> ChainReport:
     """Hash every event again. Finds a changed, a removed, an inserted and a reordered row.
 
-    With `known_head`, a hash that was noted earlier, it also finds that newer rows were cut off.
+    With `known_head`, a hash that was noted earlier, it also finds that rows up to it were cut off
+    or written anew.
     """
-    count, previous, found_head = 0, GENESIS, known_head in {None, GENESIS}
+    count, previous = 0, GENESIS
+    known_at = 0 if known_head == GENESIS else None
     for row in _all_rows(session):
         reason = _misfit(row, count + 1, previous)
         if reason is not None:
             return ChainReport(count, count + 1, previous, reason)
         count, previous = count + 1, row.hash
-        found_head = found_head or row.hash == known_head
-    if not found_head:
+        if row.hash == known_head:
+            known_at = count
+    if known_head is not None and known_at is None:
         return ChainReport(count, count + 1, previous, HEAD_MISSING)
-    return ChainReport(count, None, previous)
+    return ChainReport(count, None, previous, known_at=known_at)
 
 
 def _end_of_chain(session: Session) -> tuple[int, str, datetime]:

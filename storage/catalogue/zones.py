@@ -58,7 +58,12 @@ def create_zone(
         subject=zone.id,
         organisation_id=organisation_id,
         actor=actor,
-        payload={"name": name, "required_profiles": list(required_profiles)},
+        payload={
+            "name": name,
+            "title": zone.title,
+            "required_profiles": zone.required_profiles,
+            "centres": zone.centres,
+        },
     )
     return zone
 

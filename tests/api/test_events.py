@@ -171,6 +171,30 @@ def test_an_idle_stream_is_kept_alive(org: api_world.Organisation, admin: httpx.
     assert 2 <= listener.heartbeats <= 4
 
 
+def test_a_quiet_organisations_stream_is_kept_alive_while_another_is_busy(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """Each event of the other one wakes it, and says nothing to it: a proxy would cut it off."""
+    other = org.running.organisation()
+    ended = threading.Event()
+
+    def be_busy() -> None:
+        number = 0
+        while not ended.wait(0.1):  # three to a beat
+            note(other, number := number + 1)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(be_busy)
+        try:
+            with admin.stream("GET", "/v1/events", headers=STREAM) as answer:
+                listener = Listener(answer)
+                threading.Timer(2.0, note, (org, 1)).start()
+                listener.take(1)
+        finally:
+            ended.set()
+    assert listener.heartbeats >= 3
+
+
 def test_idle_listeners_cost_no_thread_and_no_query_of_their_own(tmp_path: Path) -> None:
     """Sixty listeners: about as many threads and queries in a second as one listener."""
     with api_world.local_api(tmp_path) as running, ExitStack() as stack:

@@ -9,6 +9,8 @@ import api_world
 import httpx
 import pytest
 
+from storage import schema
+
 WANTED = {"title": "岭南春早", "file_name": "programme.mxf", "size_bytes": 100_000_000}
 
 
@@ -25,6 +27,32 @@ def test_the_same_key_and_body_get_the_same_answer(admin: httpx.Client) -> None:
     assert "idempotency-replayed" not in first.headers
     assert second.headers["idempotency-replayed"] == "true"
     assert len(admin.get("/v1/uploads").json()["data"]) == 1
+
+
+def test_the_link_of_a_repeated_publication_opens(
+    org: api_world.Organisation, admin: httpx.Client
+) -> None:
+    """Answers are remembered for a day, links live an hour, and none of them is kept."""
+    org.zone()
+    asset = org.asset()
+    org.rendition(asset)
+    wanted = {"asset_id": asset.id, "zone": "open"}
+    first = post(admin, "/v1/publications", "k-1", wanted).json()
+    with org.running.database.begin() as session:
+        record = session.get_one(schema.IdempotencyRecord, (org.id, "k-1"))
+        assert "http" not in record.body
+        record.body = record.body.replace(first["manifest"]["expires_at"], "2026-01-01T00:00:00Z")
+    repeated = post(admin, "/v1/publications", "k-1", wanted)
+    assert repeated.headers["idempotency-replayed"] == "true"
+    second = repeated.json()
+    assert {**second, "manifest": None} == {**first, "manifest": None}
+    assert second["manifest"]["expires_at"] >= first["manifest"]["expires_at"]
+    assert httpx.get(second["manifest"]["url"]).json()["asset_id"] == asset.id
+
+    path = f"/v1/publications/{first['id']}/withdraw"
+    gone, again = (post(admin, path, "k-2").json() for _ in range(2))
+    assert {**again, "manifest": None} == {**gone, "manifest": None}
+    assert httpx.get(again["manifest"]["url"]).status_code == 200
 
 
 def test_the_same_key_with_another_request_is_refused(admin: httpx.Client) -> None:

@@ -14,7 +14,7 @@ from scripted import scripted
 from kapok import language
 from kapok.client import Client
 from kapok.connection import Connection
-from kapok.errors import ApiError, NotKapok, ServiceUnreachable, Usage
+from kapok.errors import ApiError, FieldMissing, NotKapok, ServiceUnreachable, Usage
 from kapok.transport import Transport, open_http, tries
 
 
@@ -174,6 +174,16 @@ def test_a_server_that_is_no_kapok_is_named_as_such(answer: str) -> None:
         client.profiles()
 
     assert len(requests) == 1
+
+
+def test_what_nobody_wrote_into_metadata_is_a_key_that_is_missing() -> None:
+    """As in any dict; no service is blamed where a script asks for it and catches that."""
+    with scripted('{"id": "ast_1", "metadata": {"reel": 1}}') as (url, _), Client(url, "k") as one:
+        found = one.asset("ast_1")
+    assert found["metadata"]["reel"] == 1
+    with pytest.raises(KeyError, match="its answer has no 'creator'") as missing:
+        found["metadata"]["creator"]
+    assert isinstance(missing.value, FieldMissing)
 
 
 @pytest.mark.parametrize(("scheme", "key"), [("gopher", "kpk_x"), ("http", "kpk_x\nsecret")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import inspect
 from worlds import World, statements
 
-from storage.catalogue import assets
+from storage.catalogue import assets, events
 from storage.errors import AssetNotFound, InvalidCursor, InvalidText, VersionConflict
 from storage.schema import Asset
 from storage.text import grams, longest_grams, normalise, words
@@ -176,6 +177,32 @@ def edit(world: World, asset: Asset, **given: Any) -> list[str]:
             )
         )
     return asked
+
+
+def test_the_trail_says_what_was_changed(world: World) -> None:
+    """A field that is long is told by its hash; one that is gone is empty."""
+    asset = world.asset(title="木棉")
+    long = "x" * 1000
+    edit(world, asset, metadata={"rights_holder": "甲", "year": 1995, "note": long})
+    edit(world, asset, metadata={"rights_holder": "乙", "note": long})
+    edit(world, asset, title="新")
+    told = [
+        event.payload["metadata"]
+        for event in world.read(lambda session: events.read(session, world.organisation_id, 0, 99))
+        if event.type == "asset.edited"
+    ]
+    digest = hashlib.sha256(f'"{long}"'.encode()).hexdigest()
+    assert told == [
+        {"rights_holder": "甲", "year": 1995, "note": {"sha256": digest}},
+        {"rights_holder": "乙", "year": None},
+        {},
+    ]
+
+
+def test_numbers_are_found(world: World) -> None:
+    asset = world.asset(title="木棉")
+    edit(world, asset, metadata={"reel": 417, "length_s": 12345678.5, "whole": True})
+    assert [search(world, text) for text in ("417", "12345678.5")] == [["木棉"], ["木棉"]]
 
 
 def test_the_first_20_000_characters_are_searched(world: World) -> None:

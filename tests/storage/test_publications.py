@@ -341,6 +341,24 @@ def test_a_zone_has_its_name_for_itself(world: World) -> None:
         world.read(lambda session: zones.get_zone(session, world.organisation_id, "8k"))
 
 
+def test_the_trail_says_for_whom_a_zone_was_opened(world: World) -> None:
+    def made(session: Session) -> None:
+        zones.create_zone(
+            session,
+            world.organisation_id,
+            name="secret",
+            title="Secret",
+            required_profiles=[],
+            centres=["foshan"],
+            actor="key_test",
+        )
+
+    world.write(made)
+    told = world.read(lambda session: events.read(session, world.organisation_id, 0, 99))[-1]
+    assert (told.type, told.payload["centres"]) == ("zone.created", ["foshan"])
+    assert told.payload["title"] == "Secret"
+
+
 def test_two_edits_of_a_zone_undo_nothing_of_each_other(world: World) -> None:
     """The event of the later one tells both, as the zone then is."""
     for turn in range(5):
