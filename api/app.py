@@ -13,6 +13,7 @@ from api import documentation, openapi, problems
 from api.backend import Backend
 from api.envelope import RequestIds, SmallBodies
 from api.key_first import KeyFirst
+from api.language import Languages
 from api.queries import KNOWN_QUERIES
 from api.readiness import Readiness
 from api.routes import (
@@ -86,6 +87,7 @@ def create_app(
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's documented way
     app.add_middleware(SmallBodies, limit_s=body_s)
     app.add_middleware(KeyFirst, database=database)
+    app.add_middleware(Languages)
     app.add_middleware(RequestIds)
     problems.install(app)
     for router in WITH_KEY:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.errors import row_of
+from api.language import prefers_chinese
 from api.models.common import PATTERN_WORDS
 from pipelines.errors import GateClosed, InvalidProfile, KapokError
 
@@ -90,7 +91,7 @@ def problem(
     request_id = request.scope.get("state", {}).get("request_id", "")
     document = Problem(
         type=f"/docs/errors#{code}",
-        title=row.title_zh if _prefers_chinese(request) else row.title_en,
+        title=row.title_zh if prefers_chinese(request) else row.title_en,
         status=row.status,
         code=code,
         detail=detail,
@@ -112,10 +113,6 @@ def _usual_headers(status: int) -> dict[str, str]:
     return {"Retry-After": "5"} if status == 503 else {}
 
 
-def _prefers_chinese(request: Request) -> bool:
-    return request.headers.get("accept-language", "").strip().lower().startswith("zh")
-
-
 def refusal(request: Request, error: KapokError) -> Response:
     """The answer for an error of ours, less what only the log may know."""
     if row_of(error.code).status >= 500:
@@ -131,7 +128,7 @@ def refusal(request: Request, error: KapokError) -> Response:
 
 def _gate_closed(request: Request, error: GateClosed) -> Response:
     """Every reason one by one, in the language of the title."""
-    chinese = _prefers_chinese(request)
+    chinese = prefers_chinese(request)
     reasons = [
         WrongField(code=code, detail=zh if chinese else en) for code, en, zh in error.reasons
     ]

@@ -192,6 +192,7 @@ def _profiles() -> Iterator[Finding]:
     """A profile that cannot be met here is a warning: the planner refuses it, others work."""
     from pipelines.profiles.capabilities import prove
     from pipelines.profiles.profile import load_profiles
+    from pipelines.words import zh_of
 
     for profile in load_profiles().values():
         began = time.monotonic()
@@ -201,7 +202,8 @@ def _profiles() -> Iterator[Finding]:
         title = t(profile.title_en, profile.title_zh)
         words = t(f"{title}: encoded and read back", f"{title}：已试编码并回读")
         made_by = f"{_encoder(profile, proven.tools)}, {seconds:.1f} s"
-        text = f"{words} ({made_by})" if proven.available else str(proven.reason)
+        reason = proven.reason or ""
+        text = f"{words} ({made_by})" if proven.available else t(reason, zh_of(reason))
         yield Finding("profiles", profile.name, "ok" if proven.available else "warning", text)
 
 

@@ -6,7 +6,10 @@ import itertools
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
+
+if TYPE_CHECKING:
+    from pipelines.words import Words
 
 Language = Literal["en", "zh"]
 LOCALE_VARIABLES = ("KAPOK_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -34,6 +37,11 @@ def use(language: Language) -> None:
 
 def language() -> Language:
     return _Current.language
+
+
+def told(words: Words) -> str:
+    """What the pipelines say, in the language of this run."""
+    return t(words, words.zh)
 
 
 def t(english: str, chinese: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kapok.errors import FileMissing, Usage
-from kapok.language import t
+from kapok.language import t, told
 from kapok.names import readable
 from pipelines.colour.colour_types import StatedColour
 from pipelines.errors import NothingToEncode
@@ -109,8 +109,8 @@ def make_plan(
         findings=findings or Findings(),
     )
     if not made.rungs:
-        reasons = "\n".join(f"{refusal.profile}: {refusal.reason}" for refusal in made.refused)
-        raise NothingToEncode(reasons)
+        reasons = [f"{refusal.profile}: {told(refusal.reason)}" for refusal in made.refused]
+        raise NothingToEncode("\n".join(reasons))
     made = divided(made, info.picture, usable_cores(), machine_memory_bytes())
     means = Means(search_share, most_bytes(), usable_cores())
     return with_steering(with_leader(made, info, inspection, means), info, inspection, means)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kapok.errors import Usage
-from kapok.language import t
+from kapok.language import t, told
 from kapok.local import Show, follow
 from kapok.names import as_json, readable
 from kapok.ways_out import of_system, there_already, way_out
@@ -68,7 +68,7 @@ class Encoded:
         return {
             "profile": self.rung.profile,
             "profile_version": self.rung.profile_version,
-            "colour_decision": to_json(decision) if decision else None,
+            "colour_decision": to_json(decision, said=told) if decision else None,
             "path": str(self.path),
             "facts": to_json(self.facts),
             "measurements": [to_json(measurement) for measurement in self.measurements],
@@ -149,8 +149,8 @@ class _Failures:
         try:
             yield
         except (KapokError, OSError) as error:
-            told = of_system(error) if isinstance(error, OSError) else error
-            self.rungs += [FailedRung(one.profile, told.code, told.detail, kept) for one in rungs]
+            fault = of_system(error) if isinstance(error, OSError) else error
+            self.rungs += [FailedRung(one.profile, fault.code, fault.detail, kept) for one in rungs]
 
 
 def encode(work: Work) -> Iterator[Encoded]:
@@ -193,7 +193,7 @@ def _groups(work: Work) -> list[tuple[Rung, ...]]:
 
 
 def _told(work: Work, failed: Sequence[FailedRung]) -> str:
-    told = [
+    lines = [
         f"{rung.profile} ({rung.code}): {way_out(rung.code, rung.detail)}{rung.detail}"
         for rung in failed
     ]
@@ -203,8 +203,8 @@ def _told(work: Work, failed: Sequence[FailedRung]) -> str:
             f"verified and finished in {work.output}: {done} of {len(work.plan.rungs)} renditions",
             f"已校验并完成的成品：{len(work.plan.rungs)} 个中的 {done} 个，位于 {work.output}",
         )
-        told.append(others)
-    return "\n".join(told)
+        lines.append(others)
+    return "\n".join(lines)
 
 
 def _encode_all(work: Work) -> dict[str, Pieces]:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 
 from kapok import show
-from kapok.language import t
+from kapok.language import t, told
 from kapok.local import Show, follow, make_plan, most_bytes, usable_cores
 from kapok.names import readable
 from kapok.units import bitrate, duration, frame_rate, size
 from pipelines.colour.colour_types import StatedColour
 from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.plan_types import SEARCH_SHARE, Choice, Findings, Plan, Rung, VideoPlan
+from pipelines.words import Words
 
 if TYPE_CHECKING:
     from pipelines.planning.prediction import Prediction, RungPrediction
@@ -38,7 +39,7 @@ class Looked:
     chunk_min_s: float | None
     search_share: float | None
     source_colour: StatedColour | None = None
-    said: tuple[str, ...] = ()
+    said: tuple[Words, ...] = ()
     named: Path | None = None
 
     @property
@@ -106,7 +107,7 @@ def plan_record(looked: Looked, plan: Plan, prediction: Prediction, cores: int) 
 
     return {
         "path": str(looked.named or looked.path),
-        "plan": to_json(plan),
+        "plan": to_json(plan, said=told),
         "prediction": {**to_json(prediction), "wall_s": round(prediction.cpu_s / cores, 1)},
     }
 
@@ -128,9 +129,9 @@ def plan_sheet(looked: Looked, plan: Plan, prediction: Prediction, cores: int) -
             ),
         ),
         (t("probed in", "取样用时"), _probed(plan)),
-        (t("decisions", "决定"), "\n".join(plan.decisions)),
+        (t("decisions", "决定"), "\n".join(map(told, plan.decisions))),
     ]
-    refused = [{"profile": one.profile, "reason": one.reason} for one in plan.refused]
+    refused = [{"profile": one.profile, "reason": told(one.reason)} for one in plan.refused]
     return Group(show.sheet(rows), _rungs(plan, prediction), show.refusals(refused))
 
 

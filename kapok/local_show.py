@@ -9,21 +9,22 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from kapok import show
-from kapok.language import t
+from kapok.language import t, told
 from kapok.names import readable
 from kapok.show_colour import colour_table
 from kapok.units import duration, frame_rate, loudness, size
 from pipelines.facts import Measurement
 from pipelines.media import Inspection, MediaInfo, SubtitleTrack
 from pipelines.sources.track_choice import choice_decisions
+from pipelines.words import Words
 
 
 def inspection_sheet(
-    path: Path, info: MediaInfo, found: Inspection, said: Sequence[str] = ()
+    path: Path, info: MediaInfo, found: Inspection, said: Sequence[Words] = ()
 ) -> RenderableType:
     rows: list[tuple[str, RenderableType | None]] = [
         (t("file", "文件"), f"{readable(path)}  {size(info.size_bytes)}  {info.format_name}"),
-        (t("chosen", "选用"), "\n".join((*said, *choice_decisions(info)))),
+        (t("chosen", "选用"), "\n".join(map(told, (*said, *choice_decisions(info))))),
         (t("picture", "画面"), _picture(info, found)),
         (t("length", "时长"), duration(float(found.duration_s))),
         (t("timecode", "时码"), info.timecode),
@@ -33,11 +34,11 @@ def inspection_sheet(
         (t("captions", "隐藏字幕"), ", ".join(_captions(info, found))),
         (t("shots", "镜头"), str(len(found.shots)) if found.shots else None),
         (t("ancillary data", "辅助数据"), "\n".join(_ancillary(found))),
-        (t("left out", "未采用"), "\n".join(info.left_out)),
+        (t("left out", "未采用"), "\n".join(map(told, info.left_out))),
         (t("levels", "电平"), _levels(found)),
         (t("black", "黑场"), _spans(found.black)),
         (t("freeze", "静帧"), _spans(found.freeze)),
-        (t("findings", "发现"), "\n".join(found.findings)),
+        (t("findings", "发现"), "\n".join(map(told, found.findings))),
         (t("opened in", "打开方式"), info.sandbox),
     ]
     return show.sheet(rows)
@@ -79,7 +80,7 @@ def _captions(info: MediaInfo, found: Inspection) -> Sequence[str]:
 
 
 def _ancillary(found: Inspection) -> list[str]:
-    return [", ".join((*track.channels, *track.holds)) for track in found.ancillary]
+    return [", ".join((*track.channels, *map(told, track.holds))) for track in found.ancillary]
 
 
 def _subtitle(track: SubtitleTrack) -> str:

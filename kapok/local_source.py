@@ -12,6 +12,7 @@ from kapok.errors import FileMissing, Usage
 from kapok.language import t
 from kapok.local import Show, follow
 from kapok.names import readable
+from pipelines.words import Words
 
 if TYPE_CHECKING:
     from pipelines.sources.wrap import Parts
@@ -24,7 +25,7 @@ class One:
     """The one file that is read, and what is said of how it came to be."""
 
     path: Path
-    said: tuple[str, ...] = ()
+    said: tuple[Words, ...] = ()
 
 
 def one_file(path: Path, rate: str, folder: Path, begin: Callable[[str], Show]) -> One:
@@ -76,7 +77,13 @@ def rate_of(text: str) -> Fraction:
     return nearest_standard_rate(rate)
 
 
-def said_of(parts: Parts) -> tuple[str, ...]:
+def said_of(parts: Parts) -> tuple[Words, ...]:
     """For the decisions of a plan: what was made into one file, and what stayed behind."""
-    left_out = tuple(f"{name} is in no rendition" for name in parts.left_out)
-    return (f"{parts.kind}: made into one file, its packets as they are", *left_out)
+    left_out = tuple(
+        Words(f"{name} is in no rendition", f"不在任何成品中：{name.zh}") for name in parts.left_out
+    )
+    made = Words(
+        f"{parts.kind}: made into one file, its packets as they are",
+        f"{parts.kind.zh}：已合成一个文件，数据包保持原样",
+    )
+    return (made, *left_out)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from pipelines.words import Words
+
 DynamicRange = Literal["sdr", "hlg", "pq"]
 FieldOrder = Literal["progressive", "tt", "bb"]
 Captions = Literal["cea-608", "cea-708"]  # inside the pictures, as ATSC A/53 has them
@@ -233,7 +235,7 @@ class SubtitleFault:
     """Why a track of letters, or a page of teletext, cannot be read."""
 
     index: int
-    why: str
+    why: Words
     page: int | None = None
 
 
@@ -245,16 +247,21 @@ class LaterTrack:
     """
 
     kind: str
-    name: str
+    name: Words
     at_byte: int | None = None
 
     @property
-    def place(self) -> str:
-        return "in the middle of the file" if self.at_byte is None else f"at byte {self.at_byte}"
+    def place(self) -> Words:
+        if self.at_byte is None:
+            return Words("in the middle of the file", "文件中途")
+        return Words(f"at byte {self.at_byte}", f"第 {self.at_byte} 字节处")
 
     @property
-    def told(self) -> str:
-        return f"{self.name} begins {self.place}, and is in no rendition: cut the file there"
+    def told(self) -> Words:
+        return Words(
+            f"{self.name} begins {self.place}, and is in no rendition: cut the file there",
+            f"{self.name.zh}，从{self.place.zh}开始，不在任何成品中：请在该处切开文件",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +273,7 @@ class AncillaryTrack:
     """
 
     index: int
-    holds: tuple[str, ...] = ()
+    holds: tuple[Words, ...] = ()
     channels: tuple[CaptionChannel, ...] = ()
 
 
@@ -290,8 +297,8 @@ class MediaInfo:
     timecode: str | None = None
     sandbox: str = "none"
     start_s: Fraction = Fraction(0)
-    notes: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    notes: tuple[Words, ...] = ()
+    left_out: tuple[Words, ...] = ()
     programmes: tuple[Programme, ...] = ()
     programme: int | None = None
     programme_asked: bool = False
@@ -451,10 +458,10 @@ class Inspection:
     storyboard: Storyboard | None = None
     thumbs: KeptThumbs | None = None
     waveform: str | None = None
-    findings: tuple[str, ...] = ()
+    findings: tuple[Words, ...] = ()
     light: ContentLight | None = None
     light_colour: Colour | None = None
-    colour_in_doubt: str | None = None
+    colour_in_doubt: Words | None = None
     active_picture: Area | None = None
     captions: tuple[Captions, ...] = ()
     caption_channels: tuple[CaptionChannel, ...] = ()

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from api.language import Told
 from api.models.common import (
     Colour,
     FileLink,
@@ -120,7 +121,7 @@ class Inspection(Sent):
         default=None, description="What was ever lighter than black, after rotation."
     )
     loudness: tuple[Loudness, ...]
-    findings: tuple[str, ...]
+    findings: tuple[Told, ...]
 
 
 class AssetSummary(Sent):

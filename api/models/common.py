@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from fractions import Fraction
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from api.language import Told
+from pipelines.colour.colour_types import ColourType, HdrMetadata, Parameter
 from storage.schema import LABEL_LENGTH
 
 T = TypeVar("T")
@@ -191,6 +193,19 @@ class Failure(Sent):
     code: str
     detail: str
     retryable: bool = False
+
+
+class ColourDecision(Sent):
+    """What becomes of a rung's colour, and with which numbers. `dropped` is what the source has
+    and the rendition will not.
+    """
+
+    action: Literal["preserve", "convert"]
+    source: ColourType
+    target: ColourType
+    methods: tuple[Told, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    dropped: tuple[HdrMetadata, ...] = ()
 
 
 class Colour(Sent):

@@ -7,12 +7,13 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from api.models.common import Colour, Failure, Rational, Seconds, Sent
+from api.language import Told
+from api.models.common import Colour, ColourDecision, Failure, Rational, Seconds, Sent
 from api.models.uploads import Recipe
-from pipelines.colour.colour_types import ColourDecision
 from pipelines.media import Area, Captions
-from pipelines.planning.plan import AudioPlan, Chunk, Refusal
-from pipelines.planning.plan_types import Choice, Steering, SubtitlePlan
+from pipelines.planning.plan import Chunk
+from pipelines.planning.plan_types import Choice, SubtitlePlan
+from pipelines.profiles.profile import SoundCodec
 
 JobState = Literal["queued", "running", "cancelling", "done", "failed", "cancelled"]
 StepState = Literal["waiting", "ready", "running", "done", "failed", "cancelled"]
@@ -76,6 +77,68 @@ class VideoPlan(Sent):
     )
 
 
+class LoudnessPlan(Sent):
+    """What a track's loudness is to be (ITU-R BS.1770), and how it gets there."""
+
+    target_lkfs: float
+    tolerance_lu: float
+    max_true_peak_dbtp: float
+    source_lkfs: float | None = Field(
+        default=None, description="Of the mix before anything is done to it; null: not measured."
+    )
+    source_true_peak_dbtp: float | None = None
+    gain_db: float | None = Field(
+        default=None, description="Null: found when the track is encoded."
+    )
+    limited: bool = Field(default=False, description="Whether true peaks are taken down.")
+    least_lkfs: float | None = Field(
+        default=None, description="What its peaks allow without that; null: no loudness is sought."
+    )
+    kept: Told | None = Field(
+        default=None, description="Why the target is not sought; the true peak is promised still."
+    )
+
+
+class AudioPlan(Sent):
+    """One audio track of a rendition, from the source tracks whose positions are `tracks`."""
+
+    key: str = Field(description="Names the encode: rungs with equal audio share one.")
+    codec: SoundCodec
+    channels: int
+    layout: str
+    sample_rate_hz: int
+    bitrate_bps: int | None
+    tracks: tuple[int, ...]
+    pan: Literal["source", "join", "downmix", "pair", "six"] = Field(
+        description="`source`: one track as it is; `join`: mono tracks side by side; `downmix`: of "
+        "one track, or of six mono ones; `pair`: the first two channels of a track, or the stereo "
+        "mix that it has; `six`: those beside such a mix."
+    )
+    language: str | None = Field(default=None, description="As files hold it (ISO 639-2/T).")
+    bit_depth: int | None = None
+    loudness: LoudnessPlan | None = None
+    lossless: bool = Field(
+        default=False, description="Every sample is held, also those after the picture."
+    )
+    lossy_source: bool = Field(
+        default=False, description="What is held is what a lossy source decodes to, in 24 bits."
+    )
+    language_tag: str | None = Field(default=None, description="As HLS and DASH have it (BCP 47).")
+    copied: bool = Field(
+        default=False, description="The source's packets are taken; `loudness` is only stated."
+    )
+    not_copied: Told | None = Field(
+        default=None, description="Why a profile that copies what it can encodes this one."
+    )
+    own_order: str | None = Field(
+        default=None,
+        description="The layout of a source track that lists its channels in an order of its own.",
+    )
+    gain_db: float = Field(
+        default=0.0, description="What its codec could not hold is lowered; without `loudness`."
+    )
+
+
 class Rung(Sent):
     profile: str
     profile_version: int
@@ -86,6 +149,23 @@ class Rung(Sent):
     subtitles: tuple[SubtitlePlan, ...] = ()
 
 
+class Refusal(Sent):
+    """A profile that this source cannot honestly meet, and why."""
+
+    profile: str
+    code: str
+    reason: Told
+
+
+class Steering(Sent):
+    """Rungs whose CRF follows what their first chunks score."""
+
+    profiles: tuple[str, ...]
+    windows: tuple[Chunk, ...]
+    told: Told
+    first: int
+
+
 class Plan(Sent):
     duration_s: Seconds
     frames: int
@@ -93,7 +173,9 @@ class Plan(Sent):
     rungs: tuple[Rung, ...]
     refused: tuple[Refusal, ...]
     chunks: tuple[Chunk, ...]
-    decisions: tuple[str, ...] = Field(description="What was chosen, in words.")
+    decisions: tuple[Told, ...] = Field(
+        description="What was chosen, in words: Chinese where Accept-Language prefers it."
+    )
     choices: tuple[Choice, ...] = Field(
         default=(),
         description="The CRF of each rung with a quality target, and what it should give.",
@@ -122,7 +204,7 @@ class Waiting(Sent):
     """Steps that no living worker can do."""
 
     profiles: tuple[str, ...]
-    reason: str
+    reason: Told
     steps: int
 
 

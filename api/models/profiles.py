@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
+from api.language import Told
 from api.models.common import Rational, Received, Sent
 from pipelines.profiles.profile import LARGEST_BYTES, AudioProfile, Basis, Crop, Target
 
@@ -38,7 +39,7 @@ class Availability(Sent):
 
     state: Literal["available", "unavailable", "unproven"]
     workers: int
-    reason: str | None
+    reason: Told | None
 
 
 class VideoProfile(Sent):

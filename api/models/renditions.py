@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.models.common import Colour, Failure, Rational, Seconds, Sent
-from pipelines.colour.colour_types import ColourDecision
+from api.models.common import Colour, ColourDecision, Failure, Rational, Seconds, Sent
 from pipelines.facts import AudioFacts, Measurement, SubtitleFacts
 
 

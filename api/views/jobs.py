@@ -42,7 +42,7 @@ def job(
         progress_share=share,
         eta_s=None if row.finished_at else eta_s(share, steps, now),
         plan=model.Plan.model_validate(plan) if plan else None,
-        refused=plan.refused if plan else (),
+        refused=tuple(map(model.Refusal.model_validate, plan.refused)) if plan else (),
         waiting=tuple(model.Waiting.model_validate(one) for one in waiting),
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kapok.command import Output, command, end_on_sigterm, need_folder
-from kapok.language import t
+from kapok.language import t, told
 from pipelines.colour.colour_types import StatedColour
 
 if TYPE_CHECKING:
@@ -135,8 +135,9 @@ def inspect(
         one = one_file(file, rate, Path(scratch) / "source", beginner(view))
         view.begin(t("inspecting", "检查"))
         info, found = look(one.path, output or Path(scratch), view, programme)
-    record = {"path": str(file), "media": to_json(info), "inspection": to_json(found)}
-    record["said"] = list(one.said)
+    record = {"path": str(file), "media": to_json(info, said=told)}
+    record["inspection"] = to_json(found, said=told)
+    record["said"] = [told(words) for words in one.said]
     out.answer(record, lambda: inspection_sheet(file, info, found, one.said))
 
 
@@ -217,18 +218,19 @@ def _answer_encoded(
     from pipelines.records import to_json
 
     plan = work.plan
-    refused = [to_json(refusal) for refusal in plan.refused]
+    refused = [to_json(refusal, said=told) for refusal in plan.refused]
     renditions = [encoded.record() for encoded in made]
     failed = [to_json(rung) for rung in failure.failed] if failure else []
+    decisions = [told(decision) for decision in plan.decisions]
     record = {
         "path": str(file),
         "renditions": renditions,
         "failed": failed,
         "refused": refused,
-        "decisions": list(plan.decisions),
+        "decisions": decisions,
     }
-    found = work.inspection.findings
-    out.answer(record, lambda: encoded_table(renditions, failed, refused, found, plan.decisions))
+    found = [told(finding) for finding in work.inspection.findings]
+    out.answer(record, lambda: encoded_table(renditions, failed, refused, found, decisions))
 
 
 def measure(out: Output, reference: Reference, distorted: Distorted) -> None:

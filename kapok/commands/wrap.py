@@ -10,7 +10,7 @@ import typer
 from kapok.command import Output, command, end_on_sigterm, need_folder
 from kapok.commands.local import Rate, beginner
 from kapok.errors import Usage
-from kapok.language import t
+from kapok.language import t, told
 from kapok.names import readable
 
 Folder = Annotated[
@@ -61,11 +61,11 @@ def wrap(out: Output, folder: Folder, output: File, rate: Rate = "") -> None:
         made = follow(wrapping(parts, output), begin(title))
     record = {
         "path": str(made.path),
-        "kind": parts.kind,
+        "kind": told(parts.kind),
         "frames": parts.frames,
         "size_bytes": made.path.stat().st_size,
         "hashes": list(made.hashes),
-        "left_out": list(parts.left_out),
+        "left_out": [told(name) for name in parts.left_out],
         "command": list(made.argv),
     }
     out.answer(record, lambda: _sheet(record))

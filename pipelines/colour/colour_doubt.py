@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipelines.colour.colour_maths import display_to_pq
 from pipelines.colour.colour_types import StatedColour
 from pipelines.media import Colour, MediaInfo, VideoTrack
+from pipelines.words import Words
 
 Histogram = NDArray[np.int64]
 
@@ -56,22 +57,34 @@ def believed(info: MediaInfo, stated: StatedColour | None) -> MediaInfo:
     return replace(info, video=(picture, *info.video[1:]))
 
 
-def colour_doubt(picture: VideoTrack, luma: Histogram) -> str | None:
+def colour_doubt(picture: VideoTrack, luma: Histogram) -> Words | None:
     """Why the tags cannot be true, in words. `luma` counts samples by their codes of 10 bits."""
     total = int(luma.sum())
     if picture.bit_depth < _HDR_BITS or picture.colour.dynamic_range != "sdr" or total == 0:
         return None
-    tags = f"its tags say {picture.colour.transfer or 'nothing'}"
+    tags = _tags(picture.colour.transfer)
     peak_cd_m2 = _stated_peak_cd_m2(picture)
     if peak_cd_m2 > _SDR_PEAK_CD_M2:
-        return f"{tags}, but it carries HDR10's metadata, which say up to {peak_cd_m2:g} cd/m²"
+        return Words(
+            f"{tags}, but it carries HDR10's metadata, which say up to {peak_cd_m2:g} cd/m²",
+            f"{tags.zh}，却带有 HDR10 元数据，标明最高 {peak_cd_m2:g} cd/m²",
+        )
     if picture.colour.range == "pc" or not _is_picture(luma, total):
         return None
     for peak in _PEAKS_CD_M2:
         top = _code(float(display_to_pq(np.array(float(peak)))))
         if _heap_at(luma, top, total) and _ends_at(luma, top, total):
-            return f"{tags}, but its codes end in a heap at {top}, which is {peak} cd/m² in PQ"
+            return Words(
+                f"{tags}, but its codes end in a heap at {top}, which is {peak} cd/m² in PQ",
+                f"{tags.zh}，码值却堆积并终止于 {top}，即 PQ 的 {peak} cd/m²",
+            )
     return None
+
+
+def _tags(transfer: str | None) -> Words:
+    if transfer is None:
+        return Words("its tags say nothing", "来源没有色彩标识")
+    return Words(f"its tags say {transfer}", f"来源的标识为 {transfer}")
 
 
 def _is_picture(luma: Histogram, total: int) -> bool:

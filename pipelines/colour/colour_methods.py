@@ -30,6 +30,7 @@ from pipelines.colour.colour_maths import (
 )
 from pipelines.colour.colour_types import Conversion, Parameter, Parameters
 from pipelines.media import MasteringDisplay
+from pipelines.words import Words
 
 INTERVALS = 64  # of a table: 32 would miss the formula by up to two 8-bit codes on PQ's grey axis
 Values = Mapping[str, float]
@@ -44,7 +45,7 @@ _SDR_TOP = INTERVALS / 58
 class Formula:
     """`top` is the signal where the table ends: a node lies where the curve has a corner."""
 
-    methods: tuple[str, ...]
+    methods: tuple[Words, ...]
     standard: Values
     apply: Callable[[Array, Values], Array]
     top: Callable[[Values], float]
@@ -135,9 +136,23 @@ _PQ = {"master_peak_cd_m2": PQ_MASTER_PEAK_CD_M2}
 _TO_SDR = {key: asdict(SDR)[name] for key, name in _SDR_NAMES.items()}
 _FROM_SDR = {"reference_white_cd_m2": REFERENCE_WHITE_CD_M2, "sdr_display_gamma": SDR_GAMMA}
 
-_EETF = "BT.2390 EETF"
-_METHOD_C = "BT.2446 method C, ended at the peak signal"
-_INTO_709 = "bent into BT.709's gamut at constant luminance"
+_EETF = Words("BT.2390 EETF", "BT.2390 EETF")
+_METHOD_C = Words("BT.2446 method C, ended at the peak signal", "BT.2446 方法 C，止于峰值信号")
+_INTO_709 = Words("bent into BT.709's gamut at constant luminance", "恒定亮度下收入 BT.709 色域")
+_PQ_AS_HLG = Words(
+    "BT.2408 PQ to HLG, the same light on the nominal display",
+    "BT.2408 PQ 转 HLG，标称显示器上的显示光不变",
+)
+_HLG_AS_PQ = Words(
+    "BT.2408 HLG to PQ, the light of the nominal display",
+    "BT.2408 HLG 转 PQ，取标称显示器的显示光",
+)
+_SDR_AS_HLG = Words(
+    "BT.2408 SDR to HLG, direct mapping of display light", "BT.2408 SDR 转 HLG，直接映射显示光"
+)
+_SDR_AS_PQ = Words(
+    "BT.2408 SDR to PQ, direct mapping of display light", "BT.2408 SDR 转 PQ，直接映射显示光"
+)
 _FORMULAS: Mapping[Conversion, Formula] = MappingProxyType(
     {
         "hlg_to_sdr": Formula(
@@ -153,25 +168,25 @@ _FORMULAS: Mapping[Conversion, Formula] = MappingProxyType(
             _pq_top,
         ),
         "pq_to_hlg": Formula(
-            (_EETF, "BT.2408 PQ to HLG, the same light on the nominal display"),
+            (_EETF, _PQ_AS_HLG),
             {**_PQ, **_HLG},
             lambda signal, v: _hlg_signal(_rolled(signal, v), v),
             _pq_top,
         ),
         "hlg_to_pq": Formula(
-            ("BT.2408 HLG to PQ, the light of the nominal display",),
+            (_HLG_AS_PQ,),
             _HLG,
             lambda signal, v: display_to_pq(_hlg_light(signal, v)),
             _one,
         ),
         "sdr_to_hlg": Formula(
-            ("BT.2408 SDR to HLG, direct mapping of display light",),
+            (_SDR_AS_HLG,),
             {**_FROM_SDR, **_HLG},
             lambda signal, v: _hlg_signal(_sdr_light(signal, v), v),
             _sdr_top,
         ),
         "sdr_to_pq": Formula(
-            ("BT.2408 SDR to PQ, direct mapping of display light",),
+            (_SDR_AS_PQ,),
             _FROM_SDR,
             lambda signal, v: display_to_pq(_sdr_light(signal, v)),
             _sdr_top,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from pipelines.words import Words
+
 Conversion = Literal[
     "none",
     "hlg_to_sdr",
@@ -47,6 +49,6 @@ class ColourDecision:
     action: Literal["preserve", "convert"]
     source: ColourType
     target: ColourType
-    methods: tuple[str, ...] = ()
+    methods: tuple[Words, ...] = ()
     parameters: Parameters = ()
     dropped: tuple[HdrMetadata, ...] = ()

@@ -12,6 +12,7 @@ from pipelines.media import Colour, MediaInfo, VideoTrack
 from pipelines.planning.plan_types import Plan
 from pipelines.profiles.profile import Profile
 from pipelines.running.filter_chain import Filters, in_words
+from pipelines.words import Words
 
 # Rasters of SD without and with the lines of the vertical interval.
 _SD_LINES = {
@@ -49,18 +50,23 @@ def complete_colour(picture: VideoTrack) -> Colour:
     )
 
 
-def inconvertible_picture(picture: VideoTrack) -> str | None:
+def inconvertible_picture(picture: VideoTrack) -> Words | None:
     """What of a picture cannot be converted, whatever its tags say or leave out, in words."""
     if picture.pix_fmt.startswith("xyz"):
-        return "space X'Y'Z' (of digital cinema, SMPTE ST 428-1)"
+        return Words(
+            "space X'Y'Z' (of digital cinema, SMPTE ST 428-1)",
+            "空间 X'Y'Z'（数字电影，SMPTE ST 428-1）",
+        )
     return inconvertible(complete_colour(picture))
 
 
-def inconvertible(colour: Colour) -> str | None:
+def inconvertible(colour: Colour) -> Words | None:
     """What of a complete colour cannot be converted, in words."""
     if colour.matrix in _ODD_MATRICES:
-        return f"matrix {colour.matrix}"
-    return f"transfer {colour.transfer}" if colour.transfer in _ODD_TRANSFERS else None
+        return Words(f"matrix {colour.matrix}", f"矩阵 {colour.matrix}")
+    if colour.transfer in _ODD_TRANSFERS:
+        return Words(f"transfer {colour.transfer}", f"传递特性 {colour.transfer}")
+    return None
 
 
 def readable_colour(colour: Colour) -> Colour:

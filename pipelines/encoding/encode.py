@@ -21,6 +21,7 @@ from pipelines.running.cache_files import timecode_font_file
 from pipelines.running.run import Finished, run
 from pipelines.sources.ask_ffprobe import ask_ffprobe
 from pipelines.sources.written_packets import picture_packets
+from pipelines.words import Words
 
 log = logging.getLogger(__name__)
 _LOOKED_AT = 25  # frames: a decoder that loses its way does so at the beginning
@@ -113,7 +114,7 @@ def with_parts_that_decode(
 
 def why_no_parts(
     source: Readable, plan: Plan, folder: Path
-) -> Generator[Progress, None, str | None]:
+) -> Generator[Progress, None, Words | None]:
     """Why the chunks of this source are not to be had by themselves, if so.
 
     Of a source whose every part is refused each chunk would decode all that comes before it. So the
@@ -129,14 +130,19 @@ def why_no_parts(
         lead_s = _lead_s(path)
         length_s = middle.frames / (plan.frame_rate or 1)
         if lead_s > max(_LEAD_S, _LEAD * length_s):
-            return f"key frames are so rare that {float(lead_s):.0f} s are decoded before a chunk"
+            return Words(
+                f"key frames are so rare that {float(lead_s):.0f} s are decoded before a chunk",
+                f"关键帧过稀，每个分块之前都要先解码 {float(lead_s):.0f} s",
+            )
         looking = run(compose_look(path, plan, chunk, seen), readable=[path], writable=[folder])
         yield from part(looking, 0.5, 1.0, "looking at a part")
         _refuse_other_count(seen, chunk.frames)
     except (ToolKilled, ToolStalled):
         raise
     except (ToolFailed, MediaError, CutFailed) as error:
-        return f"its parts do not decode by themselves: {error}"
+        return Words(
+            f"its parts do not decode by themselves: {error}", f"各段无法单独解码：{error}"
+        )
     finally:
         path.unlink(missing_ok=True)
         seen.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from pipelines.encoding.rung_tree import chunk_files, lay_out
 from pipelines.media import VideoTrack
 from pipelines.planning.memory import encode_bytes
 from pipelines.planning.plan_types import Plan
+from pipelines.words import Words, joined
 
 # [P] What one process may hold, however much its machine has: workers of 16 GB take one such step
 # at a time, and what is divided is shared among several.
@@ -26,8 +27,11 @@ def divided(plan: Plan, source: VideoTrack | None, cores: int, limit_bytes: int)
     groups = list(_groups(plan, source, cores, min(limit_bytes, MOST_BYTES)))
     if len(groups) < 2:
         return plan
-    told = "; ".join(", ".join(group) for group in groups)
-    why = f"encoded in {len(groups)} groups, for less memory each: {told}"
+    told = joined(map(joined, groups), "; ", "；")
+    why = Words(
+        f"encoded in {len(groups)} groups, for less memory each: {told}",
+        f"为减少每次所用内存，分 {len(groups)} 组编码：{told.zh}",
+    )
     return replace(plan, together=tuple(groups), decisions=(*plan.decisions, why))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from pipelines.planning.plan_types import Plan, Rung
+from pipelines.words import Words, joined
 
 # Some write the mark of drop-frame throughout, hours with one digit, and frames with as many as
 # the rate has.
@@ -86,7 +87,7 @@ def counted(timecode: str | None) -> str | None:
     return timecode and re.sub(r"0*(\d+)", r"\1", timecode)
 
 
-def timecode_decisions(plan: Plan) -> list[str]:
+def timecode_decisions(plan: Plan) -> list[Words]:
     """Where the source's timecode goes, in words."""
     if plan.source_timecode is None:
         return []
@@ -100,10 +101,15 @@ def timecode_decisions(plan: Plan) -> list[str]:
             lost.append(rung.profile)
         else:
             kept.setdefault(start, []).append(rung.profile)
-    told = [f"{start} in {', '.join(names)}" for start, names in kept.items()]
+    told = [
+        Words(f"{start} in {', '.join(names)}", f"{'、'.join(names)} 为 {start}")
+        for start, names in kept.items()
+    ]
     if lost:
-        told.append(f"left out of {', '.join(lost)}")
-    return [f"timecode {plan.source_timecode}: {'; '.join(told)}"] if told else []
+        told.append(Words(f"left out of {', '.join(lost)}", f"{'、'.join(lost)} 不带时码"))
+    all_told = joined(told, "; ", "；")
+    said = plan.source_timecode
+    return [Words(f"timecode {said}: {all_told}", f"时码 {said}：{all_told.zh}")] if told else []
 
 
 def _understood(timecode: str | None, rate: Fraction | None) -> re.Match[str] | None:
@@ -112,13 +118,20 @@ def _understood(timecode: str | None, rate: Fraction | None) -> re.Match[str] | 
     return found if found and (rate is None or int(found[5]) < round(rate)) else None
 
 
-def _not_understood(timecode: str, pictures: Sequence[Rung]) -> str:
+def _not_understood(timecode: str, pictures: Sequence[Rung]) -> Words:
     shown = "".join(character for character in timecode if character.isprintable())[:_TOLD]
-    told = f"timecode {shown} is not of the form HH:MM:SS:FF and is left out"
+    told = Words(
+        f"timecode {shown} is not of the form HH:MM:SS:FF and is left out",
+        f"时码 {shown} 不是 HH:MM:SS:FF 的形式，不写入",
+    )
     burnt = [rung.profile for rung in pictures if rung.video and rung.video.burnt_in_timecode]
-    if burnt:
-        told += f"; the time since the first picture is burnt into {', '.join(burnt)}"
-    return told
+    if not burnt:
+        return told
+    instead = Words(
+        f"the time since the first picture is burnt into {', '.join(burnt)}",
+        f"{'、'.join(burnt)} 叠加自首幅画面起的时间",
+    )
+    return joined((told, instead), "; ", "；")
 
 
 def _without_dropped(number: int, rate: int) -> int:

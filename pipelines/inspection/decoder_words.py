@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pipelines.words import Words
+
 _JUMP = re.compile(r"timestamp discontinuity", re.IGNORECASE)
 _DAMAGED = "corrupt decoded frame"  # of a picture: what was missing is made up
 # It builds a graph again, and goes on as if nothing had been: what was first is what comes out.
@@ -40,14 +42,20 @@ class DecoderWords:
         for line in lines:
             self._line(line.decode(errors="replace"))
 
-    def findings(self) -> tuple[str, ...]:
-        told = {
-            f"the decoder reported {self.errors} errors, first: {self._first}": self.errors > 0,
-            f"pictures that cannot be decoded whole: {self.damaged_pictures}": (
-                self.damaged_pictures > 0
-            ),
-            "the clock of the file jumps: its parts were recorded or cut together": self.jumps,
-        }
+    def findings(self) -> tuple[Words, ...]:
+        errors = Words(
+            f"the decoder reported {self.errors} errors, first: {self._first}",
+            f"解码器报告 {self.errors} 个错误，第一个：{self._first}",
+        )
+        damaged = Words(
+            f"pictures that cannot be decoded whole: {self.damaged_pictures}",
+            f"不能完整解码的画面：{self.damaged_pictures} 幅",
+        )
+        jumps = Words(
+            "the clock of the file jumps: its parts were recorded or cut together",
+            "文件的时钟有跳变：由几次录制或几段剪辑拼成",
+        )
+        told = {errors: self.errors > 0, damaged: self.damaged_pictures > 0, jumps: self.jumps}
         return tuple(text for text, holds in told.items() if holds)
 
     def _line(self, line: str) -> None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from pipelines.inspection.pulldown import RATES as PULLDOWN_RATES
 from pipelines.media import FieldOrder
+from pipelines.words import Words, joined
 
 # Above the lines of BT.709's 1080i there is no interlaced format.
 MAX_INTERLACED_HEIGHT = 1152
@@ -23,6 +24,22 @@ _PURE_SHARE = 0.98  # progressive, before what is flagged as interlaced is left 
 _PART_SHARE, _SOME_FRAMES = 0.1, 12  # of each kind, before both are believed
 _INTERLACED_HEIGHTS = frozenset({480, 486, 512, 576, 608, 1080, 1088})
 
+_LOOK_INTERLACED = Words(
+    "flagged as progressive, but its pictures look interlaced", "标记为逐行，但画面看来是隔行"
+)
+_SOME_LOOK_INTERLACED = Words(
+    "flagged as progressive, but some of its pictures look interlaced",
+    "标记为逐行，但部分画面看来是隔行",
+)
+_LOOK_PROGRESSIVE = Words(
+    "flagged as interlaced, but its pictures look progressive (PsF)",
+    "标记为隔行，但画面看来是逐行（PsF）",
+)
+_BOTH_KINDS = Words(
+    "some of its pictures are interlaced, others progressive", "部分画面为隔行，其余为逐行"
+)
+_OTHER_ORDER = Words("its fields come in the other order than it is flagged", "场序与标记的相反")
+
 
 def idet(frame_rate: Fraction) -> str:
     """The filters whose metadata tell what the fields are."""
@@ -36,7 +53,7 @@ class Fields:
     """
 
     order: FieldOrder
-    finding: str | None = None
+    finding: Words | None = None
     seen: FieldOrder | None = None
     mixed: bool = False
 
@@ -72,28 +89,28 @@ def judge_fields(
     if claimed is None:
         return Fields(mixed or seen or "progressive", mixed=mixed is not None)
     if seen in ("tt", "bb"):
-        return Fields(claimed, "flagged as progressive, but its pictures look interlaced", seen)
-    told = "flagged as progressive, but some of its pictures look interlaced" if mixed else None
-    return Fields(claimed, told, mixed=mixed is not None)
+        return Fields(claimed, _LOOK_INTERLACED, seen)
+    return Fields(claimed, _SOME_LOOK_INTERLACED if mixed else None, mixed=mixed is not None)
 
 
 def _judge_interlaced(claimed: FieldOrder, height: int, counts: _Counts) -> Fields:
     seen = counts.order()
     if height > MAX_INTERLACED_HEIGHT:
-        finding = f"flagged as interlaced, which no format of {height} lines is"
+        finding = Words(
+            f"flagged as interlaced, which no format of {height} lines is",
+            f"标记为隔行，而 {height} 行的格式都不是隔行",
+        )
         return Fields(claimed, finding, "progressive")
     if woven := counts.mixed():
-        told = "some of its pictures are interlaced, others progressive"
         if woven == claimed:
-            return Fields(claimed, told, mixed=True)
-        told += ", and its fields come in the other order than it is flagged"
+            return Fields(claimed, _BOTH_KINDS, mixed=True)
+        told = joined([_BOTH_KINDS, _OTHER_ORDER], ", and ", "，")
         return Fields(claimed, told, woven, mixed=True)
     if seen == "progressive":
-        finding = "flagged as interlaced, but its pictures look progressive (PsF)"
         pure = counts.progressive >= _PURE_SHARE * counts.decided
-        return Fields(claimed, finding, "progressive" if pure else None)
+        return Fields(claimed, _LOOK_PROGRESSIVE, "progressive" if pure else None)
     if seen not in (None, claimed):
-        return Fields(claimed, "its fields come in the other order than it is flagged", seen)
+        return Fields(claimed, _OTHER_ORDER, seen)
     return Fields(claimed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -41,9 +41,11 @@ from pipelines.subtitles.captions import (
 )
 from pipelines.subtitles.cues import is_too_long
 from pipelines.subtitles.letter_tracks import LONG_CUE, READ_ELSEWHERE, unreadable_tracks
+from pipelines.words import Words
 
 _LOOKED = 0.95  # [P] of the progress: captions are read without decoding
 _LEADER_S = 4  # [P] what `probe` has looked at, or nearly
+_SILENT_PAGE = Words("nothing stands on it", "页上没有内容")
 
 
 def inspect(
@@ -99,7 +101,7 @@ def inspect(
     kinds = (yield from _kinds(path, info)) if captioned else ()
     channels, unread = (yield from _captions(path, info)) if "cea-608" in kinds else ((), ())
     ancillary, unheard = yield from _ancillary(path, info)
-    shapes: tuple[str, ...] = ()
+    shapes: tuple[Words, ...] = ()
     if may_change_shape(info):
         shapes = yield from shape_findings(path, info, clock_jumps=words.jumps)
     faults = yield from _faults(path, info)
@@ -135,13 +137,8 @@ def inspect(
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
         findings=(
             *_findings(info, seen, sounds, words),
-            *(f"the pixel format of the pictures changes to {name}" for name in formats),
-            *(
-                f"sound track {position} holds data (SMPTE ST 337), not sound"
-                for position, (track, held) in enumerate(zip(info.audio, data, strict=True))
-                if len(held) == track.channels
-            ),
-            *(f"sound track {at} changes its rate or its channels" for at in changed_sounds),
+            *_of_formats(formats),
+            *_of_sounds(info, data, changed_sounds),
             *(track.told for track in later),
             *shapes,
             *unread,
@@ -180,20 +177,20 @@ def _kinds(path: Path, info: MediaInfo) -> Generator[Progress, None, tuple[Capti
 
 def _captions(
     path: Path, info: MediaInfo
-) -> Generator[Progress, None, tuple[tuple[CaptionChannel, ...], tuple[str, ...]]]:
+) -> Generator[Progress, None, tuple[tuple[CaptionChannel, ...], tuple[Words, ...]]]:
     """The channels in which something is said, or the finding that nobody can read them."""
     assert info.picture is not None, "only pictures have captions"
     reading = read_captions(path, info.picture.index)
     try:
         found = yield from part(reading, _LOOKED, 1.0, "reading the captions")
     except UnsupportedMedia as error:
-        return (), (str(error),)
+        return (), (Words(str(error), f"画面中的隐藏字幕无法读取：{error}"),)
     return tuple(found), ()
 
 
 def _ancillary(
     path: Path, info: MediaInfo
-) -> Generator[Progress, None, tuple[tuple[AncillaryTrack, ...], tuple[str, ...]]]:
+) -> Generator[Progress, None, tuple[tuple[AncillaryTrack, ...], tuple[Words, ...]]]:
     """The tracks of ancillary data with all that they hold, and findings of those not read."""
     tracks, findings = [], []
     for track in info.ancillary:
@@ -202,7 +199,12 @@ def _ancillary(
             holds, cues = yield from part(reading, 1.0, 1.0, "reading the ancillary data")
         except UnsupportedMedia as error:
             tracks.append(track)
-            findings.append(f"ancillary data track {track.index}: {error}")
+            findings.append(
+                Words(
+                    f"ancillary data track {track.index}: {error}",
+                    f"辅助数据轨 {track.index} 无法读取：{error}",
+                )
+            )
         else:
             tracks.append(AncillaryTrack(track.index, holds, tuple(cues)))
     return tuple(tracks), tuple(findings)
@@ -216,14 +218,14 @@ def _faults(path: Path, info: MediaInfo) -> Generator[Progress, None, tuple[Subt
             try:
                 cues = yield from ttml_track.read_ttml_track(path, track.index)
             except (UnsupportedMedia, LimitExceeded) as error:
-                found.append(SubtitleFault(track.index, str(error)))
+                found.append(SubtitleFault(track.index, Words(str(error), str(error))))
             else:
                 if any(map(is_too_long, cues)):
                     found.append(SubtitleFault(track.index, LONG_CUE))
     for index in sorted({track.index for track in info.subtitles if track.page}):
         said = yield from teletext.pages_with_words(path, index)
         silent = (one for one in info.subtitles if one.index == index and one.page not in said)
-        found += [SubtitleFault(index, "nothing stands on it", one.page) for one in silent]
+        found += [SubtitleFault(index, _SILENT_PAGE, one.page) for one in silent]
     return tuple(found)
 
 
@@ -239,6 +241,29 @@ def _sound_alone(sounds: Sequence[SoundWatch]) -> Inspection:
 
 def _findings(
     info: MediaInfo, seen: Inspection, sounds: Sequence[SoundWatch], words: DecoderWords
-) -> tuple[str, ...]:
+) -> tuple[Words, ...]:
     heard = [finding for sound in sounds for finding in sound.findings()]
     return (*info.notes, *words.findings(), *seen.findings, *heard)
+
+
+def _of_formats(formats: Sequence[str]) -> Iterator[Words]:
+    for name in formats:
+        yield Words(
+            f"the pixel format of the pictures changes to {name}", f"画面的像素格式中途变为 {name}"
+        )
+
+
+def _of_sounds(
+    info: MediaInfo, data: Sequence[Sequence[int]], changed: Sequence[int]
+) -> Iterator[Words]:
+    for position, (track, held) in enumerate(zip(info.audio, data, strict=True)):
+        if len(held) == track.channels:
+            yield Words(
+                f"sound track {position} holds data (SMPTE ST 337), not sound",
+                f"音轨 {position} 是数据（SMPTE ST 337），不是声音",
+            )
+    for position in changed:
+        yield Words(
+            f"sound track {position} changes its rate or its channels",
+            f"音轨 {position} 的采样率或声道中途改变",
+        )

@@ -11,6 +11,8 @@ from pipelines.inspection.decoder_words import DecoderWords
 from pipelines.media import LaterTrack, MediaInfo
 from pipelines.progress import Progress
 from pipelines.sources.ask_stream import ask_later
+from pipelines.sources.track_names import NO_DECODER, track_kind, track_name
+from pipelines.words import Words, zh_of
 
 _KINDS = {"video": "picture", "beside": "second picture", "audio": "sound"}
 _MOST_PLACES = 50  # [P] each takes a look at some megabytes
@@ -25,18 +27,23 @@ def later_tracks(
     stream is asked again at those places.
     """
     found = [
-        LaterTrack("picture", f"picture track {track.index} ({track.codec})")
+        LaterTrack("picture", track_name("video", track.index, track.codec))
         for track in (info.video if len(info.video) > 1 else ())
         if track.index in words.absent
     ]
     if info.format_name != "mpegts":
-        found += [_track(kind, str(index), at) for kind, index, at in words.later]
+        found += [_track(kind, track_name(kind, index), at) for kind, index, at in words.later]
     elif words.later:
         places = [at for _, _, at in words.later][:_MOST_PLACES]
         told = yield from ask_later(path, places)
-        found += [_track(kind, f"({codec}, PID {pid})", at) for kind, codec, pid, at in told]
+        found += [_track(kind, _by_pid(kind, codec, pid), at) for kind, codec, pid, at in told]
     return tuple(found)
 
 
-def _track(kind: str, name: str, at: int) -> LaterTrack:
-    return LaterTrack(_KINDS.get(kind, kind), f"{_KINDS.get(kind, kind)} track {name}", at)
+def _track(kind: str, name: Words, at: int) -> LaterTrack:
+    return LaterTrack(_KINDS.get(kind, kind), name, at)
+
+
+def _by_pid(kind: str, codec: str | None, pid: int) -> Words:
+    name, coded = track_kind(kind), codec or NO_DECODER
+    return Words(f"{name} ({coded}, PID {pid})", f"{name.zh}（{zh_of(coded)}，PID {pid}）")

@@ -35,6 +35,7 @@ from pipelines.media import (
 )
 from pipelines.running.raw_frames import Frame, RawFrames
 from pipelines.running.tool_output import LogTail
+from pipelines.words import Words, zh_of
 
 _MIN_BLACK_S = 0.5
 _MIN_FREEZE_S = 2.0
@@ -157,17 +158,26 @@ class PictureWatch:
         even = timing.constant and timing.frame_rate in PULLDOWN_RATES
         return self._repeats.cadence() if even else Cadence()
 
-    def _doubt(self) -> str | None:
+    def _doubt(self) -> Words | None:
         return colour_doubt(replace(self._picture, colour=self._tagged), self._meter.luma)
 
-    def _odd_colour(self) -> str | None:
+    def _odd_colour(self) -> Words | None:
         odd = inconvertible_picture(self._picture)
-        return odd and f"its colour {odd} cannot be converted here: posters and levels are a guess"
+        if odd is None:
+            return None
+        return Words(
+            f"its colour {odd} cannot be converted here: posters and levels are a guess",
+            f"此处无法转换其色彩（{zh_of(odd)}）：海报与电平仅供参考",
+        )
 
-    def _no_clock(self) -> str | None:
+    def _no_clock(self) -> Words | None:
         rate = self._picture.frame_rate
-        still = self._times.stands_still
-        return f"all pictures have the same time stamp: taken at {rate} fps" if still else None
+        if not self._times.stands_still:
+            return None
+        return Words(
+            f"all pictures have the same time stamp: taken at {rate} fps",
+            f"所有画面的时间戳相同：按 {rate} fps 处理",
+        )
 
     def _take(self, frame: Frame) -> None:
         self._shots.take(frame)
@@ -204,10 +214,13 @@ class PictureWatch:
         return write_storyboard(folder, self.taps.tiles, times, timing.duration_s)
 
 
-def _changing(change: int | None) -> str | None:
+def _changing(change: int | None) -> Words | None:
     if change is None:
         return None
-    return f"the size or the pixel format of the pictures changes, first at frame {change}"
+    return Words(
+        f"the size or the pixel format of the pictures changes, first at frame {change}",
+        f"画面的幅面或像素格式中途改变，第一次在第 {change} 帧",
+    )
 
 
 def _spans(runs: list[tuple[int, int]], timing: Timing, least_s: float) -> tuple[Span, ...]:

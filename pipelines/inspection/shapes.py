@@ -13,8 +13,11 @@ from pipelines.media import MediaInfo
 from pipelines.progress import Progress
 from pipelines.sources.ask_stream import ask_stream
 from pipelines.sources.containers import may_jump
+from pipelines.words import Words, joined
 
-_ASPECTS = {1: "square pixels", 2: "4:3", 3: "16:9", 4: "2.21:1"}  # ISO/IEC 13818-2, table 6-3
+# ISO/IEC 13818-2, table 6-3.
+_ASPECTS = {1: Words("square pixels", "方像素"), 2: "4:3", 3: "16:9", 4: "2.21:1"}
+_UNKNOWN = Words("one that nobody knows", "未知形状")
 
 
 def may_change_shape(info: MediaInfo) -> bool:
@@ -24,19 +27,25 @@ def may_change_shape(info: MediaInfo) -> bool:
 
 def shape_findings(
     path: Path, info: MediaInfo, *, clock_jumps: bool
-) -> Generator[Progress, None, tuple[str, ...]]:
+) -> Generator[Progress, None, tuple[Words, ...]]:
     """One, where it changes. Raises as `run` does."""
     assert info.picture is not None, "only pictures have a shape"
     told = yield from ask_stream(path, info.picture.index, "shapes")
     if len(told) < 2:
         return ()
     (_, before), (at, after) = told[:2]
-    names = " to ".join(_ASPECTS.get(one, "one that nobody knows") for one in (before, after))
-    known = at is not None and not clock_jumps
-    where = f" {float(Fraction(at)):.3f} s after the first picture" if known else ""
-    again = f", the first of {len(told) - 1} changes" if len(told) > 2 else ""
-    finding = (
+    names = joined((_ASPECTS.get(one, _UNKNOWN) for one in (before, after)), " to ", " → ")
+    where, again = Words("", ""), Words("", "")
+    if at is not None and not clock_jumps:
+        at_s = f"{float(Fraction(at)):.3f} s"
+        where = Words(f" {at_s} after the first picture", f"，在首帧之后 {at_s}")
+    if len(told) > 2:
+        changes = len(told) - 1
+        again = Words(f", the first of {changes} changes", f"，此后还有 {changes - 1} 次")
+    finding = Words(
         f"the shape of its pictures changes from {names}{where}{again}: renditions have the first "
-        "one, and stretch the others: cut it there"
+        "one, and stretch the others: cut it there",
+        f"画面形状中途改变（{names.zh}{where.zh}{again.zh}）：成品都按第一种形状，其余画面会被拉伸，"
+        "请在该处切开",
     )
     return (finding,)

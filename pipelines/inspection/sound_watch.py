@@ -12,6 +12,7 @@ from pipelines.planning.plan_types import AudioPlan
 from pipelines.running.tool_output import LogTail
 from pipelines.sound.loudness import read_loudness
 from pipelines.sound.sound_clock import SoundClock
+from pipelines.words import Words
 
 
 class SoundWatch:
@@ -62,13 +63,17 @@ class SoundWatch:
     def holes(self) -> int:
         return len(self._clock.holes)
 
-    def findings(self) -> tuple[str, ...]:
+    def findings(self) -> tuple[Words, ...]:
+        number = self._number
         if self.peaks.samples == 0:
-            return (f"sound track {self._number} has no samples",)
+            return (Words(f"sound track {number} has no samples", f"音轨 {number} 没有采样"),)
         if self._clock.holes:
-            first = float(self._clock.holes[0])
-            count = len(self._clock.holes)
-            return (f"sound track {self._number} jumps {count} times, first at {first:.3f} s",)
+            first, count = f"{float(self._clock.holes[0]):.3f} s", len(self._clock.holes)
+            jumps = Words(
+                f"sound track {number} jumps {count} times, first at {first}",
+                f"音轨 {number} 的时间戳跳变 {count} 次，第一次在 {first}",
+            )
+            return (jumps,)
         return ()
 
 

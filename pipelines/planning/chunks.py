@@ -10,6 +10,7 @@ from itertools import pairwise
 from pipelines.media import Inspection, MediaInfo, Shot
 from pipelines.planning.plan_types import Chunk, Plan
 from pipelines.sources.containers import CUT_CODECS, CUT_FORMATS
+from pipelines.words import Words, zh_of
 
 # [P] Shorter ones cost bits: chunks of 2 s 2 to 6 % more than long ones, of 6 s 0 to 1 %
 # (STANDARDS.md, Chunks).
@@ -40,14 +41,15 @@ def divided_at(chunks: Sequence[Chunk], frame: int) -> tuple[Chunk, ...]:
     return tuple(Chunk(index, *edge) for index, edge in enumerate(pairwise(edges)))
 
 
-def in_one_piece(plan: Plan, why: str) -> Plan:
+def in_one_piece(plan: Plan, why: Words) -> Plan:
     """The plan with a single chunk, which says why."""
     steering = plan.steering
     kept = (one for one in plan.decisions if steering is None or one != steering.told)
+    told = Words(f"encoded in one piece: {why}", f"不分块编码：{zh_of(why)}")
     return replace(
         plan,
         chunks=(Chunk(0, 0, plan.frames),),
-        decisions=(*kept, f"encoded in one piece: {why}"),
+        decisions=(*kept, told),
         steering=None,
     )
 
@@ -65,7 +67,7 @@ def _next_start(start: int, cuts: Sequence[int], frames: int, least: int, gop: i
     return divided if divided <= end and frames - start > _LONGEST * least else None
 
 
-def why_one_chunk(info: MediaInfo, inspection: Inspection) -> str | None:
+def why_one_chunk(info: MediaInfo, inspection: Inspection) -> Words | None:
     """Why a part of the source cannot be decoded by itself, if so.
 
     The containers and codecs are those whose parts were compared frame by frame with the whole
@@ -73,17 +75,25 @@ def why_one_chunk(info: MediaInfo, inspection: Inspection) -> str | None:
     """
     picture = info.picture
     reasons = {
-        "there is no picture": picture is None,
-        "the frame rate varies": not inspection.constant_frame_rate,
-        "the file's clock jumps": inspection.clock_jumps,
-        "its time stamps do not tell which frame is which": not inspection.steady_stamps,
-        "the size or the pixel format changes": not inspection.constant_raster,
-        "the file asks players to turn its picture": bool(picture and picture.rotation_deg),
-        f"parts of {info.format_name} files are not read": CUT_FORMATS.isdisjoint(
-            info.format_name.split(",")
+        Words("there is no picture", "没有画面"): picture is None,
+        Words("the frame rate varies", "帧率可变"): not inspection.constant_frame_rate,
+        Words("the file's clock jumps", "文件的时钟跳变"): inspection.clock_jumps,
+        Words(
+            "its time stamps do not tell which frame is which", "时间戳无法说明各是哪一帧"
+        ): not inspection.steady_stamps,
+        Words(
+            "the size or the pixel format changes", "幅面或像素格式中途改变"
+        ): not inspection.constant_raster,
+        Words("the file asks players to turn its picture", "文件要求播放器旋转画面"): bool(
+            picture and picture.rotation_deg
         ),
-        f"parts of {picture and picture.codec} are not read": bool(
-            picture and picture.codec not in CUT_CODECS
-        ),
+        Words(
+            f"parts of {info.format_name} files are not read",
+            f"{info.format_name} 文件不能只读其中一段",
+        ): CUT_FORMATS.isdisjoint(info.format_name.split(",")),
+        Words(
+            f"parts of {picture and picture.codec} are not read",
+            f"{picture and picture.codec} 不能只读其中一段",
+        ): bool(picture and picture.codec not in CUT_CODECS),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)

@@ -22,6 +22,7 @@ from pipelines.planning.plan_loudness import heard_with
 from pipelines.planning.plan_picture import Source, plan_picture, understand
 from pipelines.planning.plan_preserved import preservation_decisions, refuse_what_would_be_cut
 from pipelines.planning.plan_sound import plan_sound, sound_left_out
+from pipelines.planning.plan_sound_times import sound_time_decisions, tracks_outside, zero_s
 from pipelines.planning.plan_sound_words import sound_decisions
 from pipelines.planning.plan_subtitles import plan_subtitles, subtitle_decisions
 from pipelines.planning.plan_types import (
@@ -39,6 +40,7 @@ from pipelines.quality.quality_target import Targeted, with_targets
 from pipelines.rates import least_multiple
 from pipelines.sources.containers import may_jump
 from pipelines.sources.track_choice import choice_decisions
+from pipelines.words import Words
 
 __all__ = [
     "AudioPlan",
@@ -50,11 +52,10 @@ __all__ = [
     "plan",
 ]
 
-_END_MS = 50  # less is the last block of a codec
 # Pictures in a transport stream: of two ffprobe guesses twice their rate, one has no clock.
 _LEAST_STREAMED, _GUESSED = 3, frozenset({"h264", "hevc"})
 
-_NO_REASONS: Mapping[str, str] = MappingProxyType({})
+_NO_REASONS: Mapping[str, Words] = MappingProxyType({})
 _NOTHING_FOUND = Findings()
 
 
@@ -62,7 +63,7 @@ def plan(
     info: MediaInfo,
     inspection: Inspection,
     profiles: Sequence[Profile],
-    capabilities: Mapping[str, str] = _NO_REASONS,
+    capabilities: Mapping[str, Words] = _NO_REASONS,
     chunk_min_s: float = CHUNK_MIN_S,
     source_colour: StatedColour | None = None,
     findings: Findings = _NOTHING_FOUND,
@@ -76,14 +77,14 @@ def plan(
     `pipelines.quality.search`, by which rungs with a quality target get their CRF.
     """
     source = understand(info, inspection, source_colour)
-    heard = heard_with(inspection, _zero(source), source.duration_s)
+    heard = heard_with(inspection, zero_s(source), source.duration_s)
     made: list[tuple[Profile, Rung]] = []
     refused: list[Refusal] = []
     for profile in profiles:
         try:
             made.append((profile, _rung(profile, source, heard, capabilities)))
         except Refused as refusal:
-            refused.append(Refusal(profile.name, refusal.code, str(refusal)))
+            refused.append(Refusal(profile.name, refusal.code, refusal.reason))
     twins = _twins(made, source)
     targeted = _with_targets(made, twins, source, findings)
     rungs = _with_common_key_frames(targeted.rungs)
@@ -93,7 +94,7 @@ def plan(
         frames=source.frames,
         frame_rate=source.frame_rate if source.picture else None,
         constant_frame_rate=inspection.constant_frame_rate,
-        first_picture_s=_zero(source),
+        first_picture_s=zero_s(source),
         audio_start_s=inspection.audio_start_s,
         video_track=source.picture.index if source.picture else None,
         audio_tracks=tuple(track.index for track in info.audio),
@@ -113,8 +114,7 @@ def plan(
             *field_decisions(inspection, rungs),
             *colour_decisions(rungs),
             *sound_decisions(info, inspection, rungs),
-            *_offset_decisions(source, rungs),
-            *_end_decisions(source, rungs),
+            *sound_time_decisions(source, rungs),
             *preservation_decisions(info, inspection, rungs),
             *subtitle_decisions(info, inspection, rungs),
             *_key_frame_decisions(targeted.rungs, rungs),
@@ -142,16 +142,17 @@ def plan(
     return in_one_piece(resolved, why) if len(chunks) > 1 and why else resolved
 
 
-def _why_undivided(rungs: Sequence[Rung]) -> str | None:
+def _why_undivided(rungs: Sequence[Rung]) -> Words | None:
     pictures = [rung.video for rung in rungs if rung.video]
     if any(video.copied for video in pictures):
-        return "a stream copy is not divided"
-    film = any(video.pulldown for video in pictures)
-    return "frames of film are counted from the first" if film else None
+        return Words("a stream copy is not divided", "直接复制的码流不分块")
+    if any(video.pulldown for video in pictures):
+        return Words("frames of film are counted from the first", "电影帧须从第一帧数起")
+    return None
 
 
 def _rung(
-    profile: Profile, source: Source, heard: Inspection, capabilities: Mapping[str, str]
+    profile: Profile, source: Source, heard: Inspection, capabilities: Mapping[str, Words]
 ) -> Rung:
     """`heard` is what the inspection heard within the picture (see `heard_with`)."""
     if profile.name in capabilities:
@@ -161,14 +162,24 @@ def _rung(
     if video and streamed and video.codec in _GUESSED and video.frames < _LEAST_STREAMED:
         raise Refused(
             "too_short",
-            f"{video.frames} of the {_LEAST_STREAMED} pictures that a transport stream needs for "
-            "its clock and its rate to be read: choose a profile in MP4",
+            Words(
+                f"{video.frames} of the {_LEAST_STREAMED} pictures that a transport stream needs "
+                "for its clock and its rate to be read: choose a profile in MP4",
+                f"只有 {video.frames} 幅画面，而传输流至少要有 {_LEAST_STREAMED} 幅才能读出时钟与"
+                "帧率：请选用 MP4 方案",
+            ),
         )
-    sounds = plan_sound(profile, source.info, heard, _outside(source))
+    sounds = plan_sound(profile, source.info, heard, tracks_outside(source))
     audio = tuple(within_full_scale(one, source.info, source.inspection) for one in sounds)
-    refuse_what_would_be_cut(audio, source.inspection, _zero(source))
+    refuse_what_would_be_cut(audio, source.inspection, zero_s(source))
     if video is None and not audio:
-        raise Refused("no_sound", "the source has no sound: choose a profile with a picture")
+        raise Refused(
+            "no_sound",
+            Words(
+                "the source has no sound: choose a profile with a picture",
+                "来源没有声音：请选用带画面的方案",
+            ),
+        )
     return Rung(
         profile=profile.name,
         profile_version=profile.version,
@@ -222,9 +233,10 @@ def _is_as_large(source: Source, rung: Rung) -> bool:
 
 def _twin(rung: Rung, other: str) -> Refusal:
     assert rung.video is not None, "only pictures can be equal"
-    reason = (
-        f"the source is no larger than {rung.video.width}x{rung.video.height}, "
-        f"and {other} already gives that picture"
+    width, height = rung.video.width, rung.video.height
+    reason = Words(
+        f"the source is no larger than {width}x{height}, and {other} already gives that picture",
+        f"来源不大于 {width}×{height}，{other} 已给出同样的画面",
     )
     return Refusal(rung.profile, "duplicate_rung", reason)
 
@@ -281,11 +293,16 @@ def _with_key_frames(video: VideoPlan, step: Fraction, source_frames: Fraction |
     return replace(video, gop_frames=int(count * step / video.stride))
 
 
-def _key_frame_decisions(asked: Sequence[Rung], rungs: Sequence[Rung]) -> list[str]:
+def _key_frame_decisions(asked: Sequence[Rung], rungs: Sequence[Rung]) -> list[Words]:
     """Of rungs that have a key frame before they have asked for one."""
     return [
-        f"{rung.profile} has a key frame every {rung.video.gop_frames} frames, for "
-        f"{before.video.gop_frames} that it asks for: where another rung of its package has one"
+        Words(
+            f"{rung.profile} has a key frame every {rung.video.gop_frames} frames, for "
+            f"{before.video.gop_frames} that it asks for: where another rung of its package has "
+            "one",
+            f"{rung.profile} 每 {rung.video.gop_frames} 帧一个关键帧，而非方案所写的 "
+            f"{before.video.gop_frames} 帧：与同一打包中的另一成品对齐",
+        )
         for before, rung in zip(asked, rungs, strict=True)
         if before.video and rung.video and rung.video.gop_frames < before.video.gop_frames - 1
     ]
@@ -303,76 +320,3 @@ def _chunks(source: Source, rungs: Sequence[Rung], least_s: float) -> tuple[Chun
         gop=max(gops, default=1),
         step=math.lcm(*(video.rate_divisor for video in encoded)),
     )
-
-
-def _zero(source: Source) -> Fraction:
-    """Where the programme begins on the file's clock: with its picture, or else with its sound."""
-    starts = source.inspection.audio_start_s
-    if source.picture or not starts:
-        return source.inspection.first_picture_s
-    return min(starts)
-
-
-def _outside(source: Source) -> frozenset[int]:
-    """The sound tracks that begin after the picture, or end before it."""
-    inspection, zero_s = source.inspection, _zero(source)
-    spans = zip(inspection.audio_start_s, inspection.audio_end_s, strict=False)
-    return frozenset(
-        track
-        for track, (start_s, end_s) in enumerate(spans)
-        if not inspection.clock_jumps and (start_s >= zero_s + source.duration_s or end_s <= zero_s)
-    )
-
-
-def _copied_tracks(rungs: Sequence[Rung]) -> set[int]:
-    """Positions of sound tracks that some rung has as they are."""
-    return {track.tracks[0] for rung in rungs for track in rung.audio if track.copied}
-
-
-def _offset_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
-    zero, copied, outside = _zero(source), _copied_tracks(rungs), _outside(source)
-    told = []
-    if source.inspection.clock_jumps:
-        told.append("the file's clock jumps: picture and sound go on together, without a gap")
-    for position, start in enumerate(source.inspection.audio_start_s):
-        if position in outside:
-            told.append(
-                f"sound track {position} lies wholly outside the picture: it is in no delivery rung"
-            )
-            continue
-        off_ms = round((start - zero) * 1000)
-        if off_ms > 0:
-            but = ", but not in a copy" if position in copied else ""
-            told.append(
-                f"sound track {position} starts {off_ms} ms late: silence comes before it{but}"
-            )
-        if off_ms < 0:
-            but = ", of a copy whole packets" if position in copied else ""
-            told.append(f"sound track {position} starts {-off_ms} ms early: that much is cut{but}")
-    return told
-
-
-def _end_decisions(source: Source, rungs: Sequence[Rung]) -> list[str]:
-    """What becomes of sound that ends elsewhere than the programme; preservation leaves it so."""
-    end_s = _zero(source) + source.duration_s
-    what = "picture" if source.picture else "longest track"
-    copied, outside = _copied_tracks(rungs), _outside(source)
-    preserved = any(track.lossless for rung in rungs for track in rung.audio)
-    silence = "silence follows it, but in preservation" if preserved else "silence follows it"
-    kept = "preservation keeps it, " if preserved else ""
-    told = []
-    for position, last_s in enumerate(source.inspection.audio_end_s):
-        if position in outside:
-            continue
-        off_ms = round((last_s - end_s) * 1000)
-        if off_ms < -_END_MS:
-            but = ", but not in a copy" if position in copied else ""
-            told.append(
-                f"sound track {position} ends {-off_ms} ms before the {what}: {silence}{but}"
-            )
-        if off_ms > _END_MS:
-            told.append(
-                f"sound track {position} ends {off_ms} ms after the {what}: {kept}delivery rungs "
-                f"end with the {what}"
-            )
-    return told

@@ -35,6 +35,7 @@ from pipelines.media import (
 )
 from pipelines.planning.plan_types import Rung
 from pipelines.profiles.profile import Profile
+from pipelines.words import Words, joined, zh_of
 
 # What the light of a converted PQ rung is meant for: HLG's nominal display (ITU-R BT.2100-2 tables
 # 1 to 3: BT.2020 with D65, 1000 cd/m², black of at most 0.005 cd/m²), on which SDR's is shown too.
@@ -67,7 +68,7 @@ class Why(NamedTuple):
     """A refusal that names no profile yet."""
 
     code: str
-    reason: str
+    reason: Words
 
 
 def colour_type(colour: Colour) -> ColourType:
@@ -86,23 +87,32 @@ def conversion_between(source: Colour, wanted: str) -> Conversion:
     return _BY_RANGES[source.dynamic_range, wanted]
 
 
-def in_doubt(reason: str | None) -> Why | None:
+def in_doubt(reason: Words | None) -> Why | None:
     """Where the tags are plainly wrong, a person has to say what the pictures are."""
     if reason is None:
         return None
     return Why(
         "colour_in_doubt",
-        f"{reason}: look at it, and start a job that states `source_colour` (--source-colour): "
-        f"{', '.join(STATED)}",
+        Words(
+            f"{reason}: look at it, and start a job that states `source_colour` (--source-colour): "
+            f"{', '.join(STATED)}",
+            f"{zh_of(reason)}：请查看画面，再新建任务，以 `source_colour`（--source-colour）"
+            f"说明其色彩：{'、'.join(STATED)}",
+        ),
     )
 
 
-def stated_decisions(info: MediaInfo, stated: StatedColour | None) -> tuple[str, ...]:
+def stated_decisions(info: MediaInfo, stated: StatedColour | None) -> tuple[Words, ...]:
     if stated is None or info.picture is None:
         return ()
     said = info.picture.colour
     tags = "/".join(name or "–" for name in (said.primaries, said.transfer, said.matrix))
-    return (f"the job states the source's colour: {stated}; its tags say {tags}",)
+    return (
+        Words(
+            f"the job states the source's colour: {stated}; its tags say {tags}",
+            f"任务说明来源的色彩为 {stated}；其标识为 {tags}",
+        ),
+    )
 
 
 def light_as(colour: Colour, inspection: Inspection) -> ContentLight | None:
@@ -115,16 +125,25 @@ def inconvertible_source(picture: VideoTrack) -> Why | None:
     if picture.dolby_vision and picture.colour.dynamic_range == "sdr":
         return Why(
             "dolby_vision_only",
-            "its Dolby Vision has no HLG or PQ base layer (profile 5), and without Dolby's own "
-            "mapping the colours would be wrong: export a master in HLG, PQ or SDR, or a profile 8 "
-            "file whose base layer says HLG or PQ",
+            Words(
+                "its Dolby Vision has no HLG or PQ base layer (profile 5), and without Dolby's own "
+                "mapping the colours would be wrong: export a master in HLG, PQ or SDR, or a "
+                "profile 8 file whose base layer says HLG or PQ",
+                "其 Dolby Vision 没有 HLG 或 PQ 基础层（profile 5），不经杜比自有的映射，色彩就是"
+                "错的：请导出 HLG、PQ 或 SDR 母版，或基础层标明 HLG 或 PQ 的 profile 8 文件",
+            ),
         )
     if (odd := inconvertible_picture(picture)) is not None:
         return Why(
             "unsupported_colour",
-            f"the source's colour {odd} cannot be converted here, and taking it for another would "
-            "falsify it: convert the master to BT.709 or to BT.2020 with non-constant luminance "
-            "first, or state what it is where only its tags are wrong (--source-colour)",
+            Words(
+                f"the source's colour {odd} cannot be converted here, and taking it for another "
+                "would falsify it: convert the master to BT.709 or to BT.2020 with non-constant "
+                "luminance first, or state what it is where only its tags are wrong "
+                "(--source-colour)",
+                f"此处不能转换来源的色彩{odd.zh}，当作其他色彩就会失真：请先将母版转换为 BT.709 或"
+                "非恒定亮度的 BT.2020；若只是标识有误，请说明真实色彩（--source-colour）",
+            ),
         )
     return None
 
@@ -139,18 +158,28 @@ def less_than_hdr(profile: Profile, picture: VideoTrack, colour: Colour) -> Why 
             return None
         return Why(
             "needs_hdr",
-            f"{profile.name} needs an HLG or PQ source; this one is SDR "
-            f"({picture.colour.transfer or 'untagged'})",
+            Words(
+                f"{profile.name} needs an HLG or PQ source; this one is SDR "
+                f"({picture.colour.transfer or 'untagged'})",
+                f"{profile.name} 需要 HLG 或 PQ 来源；该来源为 SDR"
+                f"（{picture.colour.transfer or '未标注'}）",
+            ),
         )
     if colour.primaries != "bt2020":
         return Why(
             "needs_wide_gamut",
-            f"{profile.name} needs BT.2020 primaries; this source says {colour.primaries}",
+            Words(
+                f"{profile.name} needs BT.2020 primaries; this source says {colour.primaries}",
+                f"{profile.name} 需要 BT.2020 基色；该来源为 {colour.primaries}",
+            ),
         )
     if picture.bit_depth < 10:
         return Why(
             "bit_depth_too_low",
-            f"{profile.name} stands for 10 bits; this source has {picture.bit_depth}",
+            Words(
+                f"{profile.name} stands for 10 bits; this source has {picture.bit_depth}",
+                f"{profile.name} 需要 10 位；该来源为 {picture.bit_depth} 位",
+            ),
         )
     return None
 
@@ -217,49 +246,68 @@ def _in_units(display: MasteringDisplay | None) -> MasteringDisplay | None:
     return display and in_steps(display, 50_000, 10_000, 10_000)
 
 
-def colour_decisions(rungs: Sequence[Rung]) -> list[str]:
+def colour_decisions(rungs: Sequence[Rung]) -> list[Words]:
     """Every conversion in words, with the rungs that it is for."""
-    told: dict[str, list[str]] = {}
+    told: dict[Words, list[str]] = {}
     for rung in rungs:
         decision = rung.video and rung.video.colour_decision
         if decision and decision.action == "convert":
             told.setdefault(_told(decision), []).append(rung.profile)
-    converted = [f"{', '.join(names)}: {text}" for text, names in told.items()]
+    converted = [
+        Words(f"{', '.join(names)}: {text}", f"{'、'.join(names)}：{text.zh}")
+        for text, names in told.items()
+    ]
     return [*converted, *_displays(rungs)]
 
 
-def _methods(conversion: Conversion, source: Colour) -> tuple[str, ...]:
+def _methods(conversion: Conversion, source: Colour) -> tuple[Words, ...]:
     if conversion == "sdr_to_sdr":
         return (_sdr_method(source),)
     if not has_formula(conversion):
         return ()
-    first: tuple[str, ...] = ()
+    first: tuple[Words, ...] = ()
     if source.primaries != "bt2020":
-        sdr = source.dynamic_range == "sdr"
-        first = ("BT.2087 into BT.2020" if sdr else f"{source.primaries} into BT.2020, linear",)
+        first = (_into_bt2020(source),)
     return (*first, *formula(conversion).methods)
 
 
-def _sdr_method(source: Colour) -> str:
+def _into_bt2020(source: Colour) -> Words:
+    if source.dynamic_range == "sdr":
+        return Words("BT.2087 into BT.2020", "BT.2087 转为 BT.2020")
+    return Words(f"{source.primaries} into BT.2020, linear", f"{source.primaries} 线性转为 BT.2020")
+
+
+def _sdr_method(source: Colour) -> Words:
     if source.primaries == "bt2020":
-        return "BT.2407 linear matrix into BT.709, clipped"
+        return Words(
+            "BT.2407 linear matrix into BT.709, clipped", "BT.2407 线性矩阵转为 BT.709，限幅"
+        )
     if source.primaries != "bt709":
-        return f"{source.primaries} into BT.709 by a linear matrix, clipped"
-    return "matrix, range and transfer of BT.709"
+        return Words(
+            f"{source.primaries} into BT.709 by a linear matrix, clipped",
+            f"{source.primaries} 以线性矩阵转为 BT.709，限幅",
+        )
+    return Words("matrix, range and transfer of BT.709", "BT.709 的矩阵、范围与传递特性")
 
 
-def _told(decision: ColourDecision) -> str:
-    kinds = f"{_TITLES[decision.source]} becomes {_TITLES[decision.target]}"
-    if decision.source == decision.target:
-        kinds = f"{_TITLES[decision.source]} is brought to the usual form"
-    numbers = ", ".join(f"{one.name} {one.value:g}" for one in decision.parameters)
-    text = f"{kinds} by {'; '.join(decision.methods)}{f' ({numbers})' if numbers else ''}"
+def _told(decision: ColourDecision) -> Words:
+    source, target = _TITLES[decision.source], _TITLES[decision.target]
+    kinds = Words(f"{source} becomes {target}", f"{source} 转为 {target}")
+    if source == target:
+        kinds = Words(f"{source} is brought to the usual form", f"{source} 转为常用形式")
+    numbers = joined(f"{one.name} {one.value:g}" for one in decision.parameters)
+    methods = joined(decision.methods, "; ", "；")
+    text = Words(
+        f"{kinds} by {methods}{f' ({numbers})' if numbers else ''}",
+        f"{kinds.zh}，方法为 {methods.zh}{f'（{numbers.zh}）' if numbers else ''}",
+    )
     if decision.source.startswith("sdr") and decision.target in ("hlg", "pq"):
-        text += ": mapped from SDR, and no HDR master"
+        mapped = Words("mapped from SDR, and no HDR master", "由 SDR 映射而来，不是 HDR 母版")
+        return joined((text, mapped), ": ", "；")
     return text
 
 
-def _displays(rungs: Sequence[Rung]) -> list[str]:
+def _displays(rungs: Sequence[Rung]) -> list[Words]:
     stated = [
         rung.profile
         for rung in rungs
@@ -271,6 +319,11 @@ def _displays(rungs: Sequence[Rung]) -> list[str]:
         return []
     most = float(NOMINAL_DISPLAY.max_luminance_cd_m2)
     least = float(NOMINAL_DISPLAY.min_luminance_cd_m2)
-    light = f"BT.2020 with D65, {least:g} to {most:g} cd/m²"
-    names = ", ".join(stated)
-    return [f"{names}: the mastering display is stated as what the light is meant for: {light}"]
+    return [
+        Words(
+            f"{', '.join(stated)}: the mastering display is stated as what the light is meant for: "
+            f"BT.2020 with D65, {least:g} to {most:g} cd/m²",
+            f"{'、'.join(stated)}：母版显示器标注为其显示光所针对的显示器：BT.2020、D65，"
+            f"{least:g} 至 {most:g} cd/m²",
+        )
+    ]

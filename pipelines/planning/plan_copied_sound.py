@@ -10,8 +10,10 @@ from pipelines.media import AudioTrack, Inspection, MediaInfo
 from pipelines.planning.plan_types import AudioPlan, LoudnessPlan, Rung
 from pipelines.profiles.codecs import COPIED_SOUND
 from pipelines.profiles.profile import AudioProfile, Container, SoundCodec
+from pipelines.words import Words, joined
 
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1(side)"}
+_UNCHANGED = Words("a copy changes nothing", "直接复制不作任何改动")
 
 
 def copied_sound(
@@ -27,22 +29,26 @@ def copied_sound(
 
 def why_not_copied(
     container: Container, position: int, track: AudioTrack, inspection: Inspection
-) -> str | None:
+) -> Words | None:
     """Why a track cannot be taken as it is, if so."""
     held = COPIED_SOUND.get(container, ())
     holes = inspection.audio_holes
     if track.codec not in held:
-        return f"{track.codec} is not held by {container}"
+        return Words(
+            f"{track.codec} is not held by {container}", f"{container} 封装不支持 {track.codec}"
+        )
     if position < len(holes) and holes[position]:
-        return f"its time stamps jump {holes[position]} times"
+        return Words(
+            f"its time stamps jump {holes[position]} times", f"时间戳跳变 {holes[position]} 次"
+        )
     if inspection.clock_jumps:
-        return "the file's clock jumps"
+        return Words("the file's clock jumps", "文件的时钟有跳变")
     return None
 
 
 def reasons_against_copies(
     container: Container, info: MediaInfo, inspection: Inspection
-) -> dict[int, str]:
+) -> dict[int, Words]:
     """Of each track that cannot be copied, by its position."""
     found = {
         position: why_not_copied(container, position, track, inspection)
@@ -83,41 +89,71 @@ def _stated(wanted: AudioProfile, position: int, inspection: Inspection) -> Loud
         source_lkfs=heard.integrated_lkfs if heard else None,
         source_true_peak_dbtp=heard.true_peak_dbtp if heard else None,
         gain_db=0.0,
-        kept="a copy changes nothing",
+        kept=_UNCHANGED,
     )
 
 
-def copied_decisions(rungs: Sequence[Rung]) -> list[str]:
+def copied_decisions(rungs: Sequence[Rung]) -> list[Words]:
     """What is copied, what is not and why, and what a copy's loudness is; each once."""
-    told: list[str] = []
+    told: list[Words] = []
     for rung in rungs:
         copies = [track for track in rung.audio if track.copied]
         if copies:
             told += _copies_told(rung, copies)
         for why in dict.fromkeys(track.not_copied for track in rung.audio if track.not_copied):
-            told.append(f"sound is encoded in {rung.profile}, for none of it can be copied: {why}")
+            told.append(
+                Words(
+                    f"sound is encoded in {rung.profile}, for none of it can be copied: {why}",
+                    f"{rung.profile} 的声音重新编码，因为没有音轨可直接复制：{why.zh}",
+                )
+            )
     return list(dict.fromkeys(told))
 
 
-def _copies_told(rung: Rung, copies: Sequence[AudioPlan]) -> Iterator[str]:
+def _copies_told(rung: Rung, copies: Sequence[AudioPlan]) -> Iterator[Words]:
     for track in copies:
-        yield f"sound track {track.tracks[0]} ({track.codec}) is copied, packet by packet"
+        yield Words(
+            f"sound track {track.tracks[0]} ({track.codec}) is copied, packet by packet",
+            f"音轨 {track.tracks[0]}（{track.codec}）逐包直接复制",
+        )
     for position, why in rung.sound_left_out:
-        yield f"sound track {position} is left out of {rung.profile}: {why}"
+        yield Words(
+            f"sound track {position} is left out of {rung.profile}: {why}",
+            f"音轨 {position} 不进入 {rung.profile}：{why.zh}",
+        )
     yield from (_loudness_told(track, track.loudness) for track in copies if track.loudness)
 
 
-def _loudness_told(track: AudioPlan, goal: LoudnessPlan) -> str:
-    what = f"loudness of sound track {track.tracks[0]}, copied"
+def _loudness_told(track: AudioPlan, goal: LoudnessPlan) -> Words:
+    what = Words(
+        f"loudness of sound track {track.tracks[0]}, copied",
+        f"直接复制的音轨 {track.tracks[0]} 的响度",
+    )
     lkfs, peak = goal.source_lkfs, goal.source_true_peak_dbtp
     wanted = f"{goal.target_lkfs:g} ± {goal.tolerance_lu:g} LKFS"
     if lkfs is None:
-        return f"{what}: nothing in it is loud enough to be measured"
-    off = []
+        return Words(
+            f"{what}: nothing in it is loud enough to be measured",
+            f"{what.zh}：没有足够响、可供测量的声音",
+        )
+    off = list[Words]()
     if abs(lkfs - goal.target_lkfs) > goal.tolerance_lu:
-        off.append(f"{lkfs - goal.target_lkfs:+.1f} LU off {wanted}")
+        apart = f"{lkfs - goal.target_lkfs:+.1f} LU"
+        off.append(Words(f"{apart} off {wanted}", f"偏离 {wanted} 达 {apart}"))
     if peak is not None and peak > goal.max_true_peak_dbtp:
-        off.append(f"its true peak of {peak:.1f} dBTP is over {goal.max_true_peak_dbtp:g}")
+        most = f"{goal.max_true_peak_dbtp:g}"
+        off.append(
+            Words(
+                f"its true peak of {peak:.1f} dBTP is over {most}",
+                f"真峰值 {peak:.1f} dBTP 超过 {most} dBTP",
+            )
+        )
     if off:
-        return f"{what}: {lkfs:.1f} LKFS, {' and '.join(off)}; it stays so, for {goal.kept}"
-    return f"{what}: {lkfs:.1f} LKFS, within {wanted}"
+        said = joined(off, " and ", "，")
+        return Words(
+            f"{what}: {lkfs:.1f} LKFS, {said}; it stays so, for {_UNCHANGED}",
+            f"{what.zh}：{lkfs:.1f} LKFS，{said.zh}；保持原样，因为{_UNCHANGED.zh}",
+        )
+    return Words(
+        f"{what}: {lkfs:.1f} LKFS, within {wanted}", f"{what.zh}：{lkfs:.1f} LKFS，符合 {wanted}"
+    )

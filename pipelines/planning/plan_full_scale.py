@@ -11,6 +11,7 @@ from dataclasses import replace
 from pipelines.media import AudioTrack, Inspection, MediaInfo
 from pipelines.planning.plan_types import AudioPlan, Rung
 from pipelines.profiles.codecs import UNCOMPRESSED
+from pipelines.words import Words
 
 _MOST_WHOLE_BITS = 24  # more may be whole numbers or not; PCM's name says it
 _BELOW_DB = 0.1  # [P] a true peak is measured at four times the rate, between the samples
@@ -31,21 +32,30 @@ def within_full_scale(track: AudioPlan, info: MediaInfo, inspection: Inspection)
 
 def full_scale_decisions(
     info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]
-) -> list[str]:
+) -> list[Words]:
     """What is lowered, and what a preservation copy cuts off, each once."""
-    told = []
+    told = list[Words]()
     for track in (track for rung in rungs for track in rung.audio):
-        which = f"sound track {'+'.join(map(str, track.tracks))}"
+        which = "+".join(map(str, track.tracks))
         peak_dbtp = _peak_dbtp(track, info, inspection)
         if track.gain_db:
             told.append(
-                f"{which} has peaks of {peak_dbtp:+.1f} dBTP, which {track.codec} cannot hold: "
-                f"{track.gain_db:+.1f} dB for all of it"
+                Words(
+                    f"sound track {which} has peaks of {peak_dbtp:+.1f} dBTP, which {track.codec} "
+                    f"cannot hold: {track.gain_db:+.1f} dB for all of it",
+                    f"音轨 {which} 的峰值达 {peak_dbtp:+.1f} dBTP，{track.codec} 无法容纳："
+                    f"整条音轨 {track.gain_db:+.1f} dB",
+                )
             )
         elif track.lossless and peak_dbtp > 0:
             told.append(
-                f"{which} decodes to peaks of {peak_dbtp:+.1f} dBTP: in preservation samples above "
-                "full scale are cut off, as by a player; the source file keeps them"
+                Words(
+                    f"sound track {which} decodes to peaks of {peak_dbtp:+.1f} dBTP: in "
+                    "preservation samples above full scale are cut off, as by a player; the source "
+                    "file keeps them",
+                    f"音轨 {which} 解码后的峰值达 {peak_dbtp:+.1f} dBTP：保存母版与播放器一样，"
+                    "削去超过满幅的采样；来源文件仍保有这些采样",
+                )
             )
     return list(dict.fromkeys(told))
 

@@ -12,6 +12,7 @@ from pipelines.encoding.picture_filters import can_turn
 from pipelines.media import Area, Inspection, VideoTrack, even
 from pipelines.planning.plan_types import Refused, Rung, VideoPlan
 from pipelines.profiles.profile import Crop, Profile, VideoProfile
+from pipelines.words import Words, joined
 
 SMALLEST_SIDE = 16
 _ASPECT_TOLERANCE = Fraction(1, 100)  # 1088 coded lines of 1080 and rounded pixel aspects
@@ -62,20 +63,26 @@ def _has_fields(inspection: Inspection) -> bool:
 
 def _refuse_odd_turns(picture: VideoTrack, inspection: Inspection) -> None:
     if _has_fields(inspection) and (picture.mirrored or not can_turn(picture.rotation_deg)):
-        asked = "in a mirror" if picture.mirrored else f"turned by {picture.rotation_deg} degrees"
+        degrees = picture.rotation_deg
+        turned = Words(f"turned by {degrees} degrees", f"旋转 {degrees} 度")
+        asked = Words("in a mirror", "镜像") if picture.mirrored else turned
         raise Refused(
             "rotated_fields",
-            f"the picture is interlaced, and the file asks players to show it {asked}, of which "
-            "Kapok takes quarter turns alone: deinterlace it first",
+            Words(
+                f"the picture is interlaced, and the file asks players to show it {asked}, of "
+                "which Kapok takes quarter turns alone: deinterlace it first",
+                f"画面为隔行，而文件要求播放器将其{asked.zh}，Kapok 只支持 90 度的整倍数："
+                "请先去隔行",
+            ),
         )
 
 
-def geometry_decisions(picture: VideoTrack | None, rungs: Sequence[Rung]) -> list[str]:
+def geometry_decisions(picture: VideoTrack | None, rungs: Sequence[Rung]) -> list[Words]:
     """What is cropped, enlarged and set between bars, rung by rung."""
     if picture is None:
         return []
     return [
-        f"{rung.profile}: {told}"
+        Words(f"{rung.profile}: {told}", f"{rung.profile}：{told.zh}")
         for rung in rungs
         if rung.video and (told := _told(picture, rung.video)) is not None
     ]
@@ -97,20 +104,29 @@ def _cropped(
 
 def _crop_of(profile: Profile, crop: Crop, picture: VideoTrack) -> Area:
     whole = picture.whole
+    sides, all_of_it = _sides(crop), _size(whole.width, whole.height)
     width, height = whole.width - crop.left - crop.right, whole.height - crop.top - crop.bottom
     if min(width, height) < SMALLEST_SIDE:
         raise Refused(
             "crop_too_large",
-            f"{profile.name} crops {_sides(crop)}, which leaves nothing of "
-            f"{whole.width}x{whole.height} to be shown: choose another profile",
+            Words(
+                f"{profile.name} crops {sides}, which leaves nothing of {all_of_it} to be shown: "
+                "choose another profile",
+                f"{profile.name} 裁去{sides.zh}，{all_of_it.zh} 中没有留下可显示的部分："
+                "请换用其他方案",
+            ),
         )
     across, down = _grid(picture)
     if crop.left % across or crop.top % down or width % 2 or height % 2:
         raise Refused(
             "crop_odd",
-            f"{profile.name} crops {_sides(crop)}, and of {whole.width}x{whole.height} in "
-            f"{picture.pix_fmt} that leaves an odd size, or cuts through a sample of colour: "
-            f"crop multiples of {across} columns and {down} lines",
+            Words(
+                f"{profile.name} crops {sides}, and of {all_of_it} in {picture.pix_fmt} that "
+                "leaves an odd size, or cuts through a sample of colour: crop multiples of "
+                f"{across} columns and {down} lines",
+                f"{profile.name} 裁去{sides.zh}，{picture.pix_fmt} 的 {all_of_it.zh} 因此剩下"
+                f"奇数尺寸，或有色度采样被切开：请按 {across} 列、{down} 行的整倍数裁切",
+            ),
         )
     return Area(crop.left, crop.top, width, height)
 
@@ -121,8 +137,12 @@ def _without_bars(profile: Profile, picture: VideoTrack, inspection: Inspection)
     if seen is None:
         raise Refused(
             "bars_unknown",
-            f"{profile.name} crops black bars, and none were measured: the picture is black, or "
-            "its inspection is an old one: start a new job of the asset",
+            Words(
+                f"{profile.name} crops black bars, and none were measured: the picture is black, "
+                "or its inspection is an old one: start a new job of the asset",
+                f"{profile.name} 裁切黑边，而没有测得黑边，画面全黑或检查结果已旧："
+                "请为该素材新建任务",
+            ),
         )
     (left, width), (top, height) = (
         _in_step(start, length, step)
@@ -132,10 +152,15 @@ def _without_bars(profile: Profile, picture: VideoTrack, inspection: Inspection)
     )
     small = width < _LEAST_SHARE * whole.width or height < _LEAST_SHARE * whole.height
     if small or min(width, height) < SMALLEST_SIDE:
+        lit, all_of_it = _size(seen.width, seen.height), _size(whole.width, whole.height)
         raise Refused(
             "crop_too_large",
-            f"only {seen.width}x{seen.height} of {whole.width}x{whole.height} was ever lighter "
-            f"than black, too little for the rest to be bars: {profile.name} does not crop it",
+            Words(
+                f"only {lit} of {all_of_it} was ever lighter than black, too little for the rest "
+                f"to be bars: {profile.name} does not crop it",
+                f"{all_of_it.zh} 中只有 {lit.zh} 曾亮于黑，其余过多，不会是黑边："
+                f"{profile.name} 不作裁切",
+            ),
         )
     return Area(left, top, width, height)
 
@@ -159,21 +184,35 @@ def _inside(box: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     scale = min(Fraction(1), Fraction(across, width), Fraction(down, height))
     fitted = (even(width * scale), even(height * scale))
     if min(fitted) < SMALLEST_SIDE:
-        raise Refused("picture_too_small", f"{width}x{height} would shrink to {fitted}")
+        raise Refused(
+            "picture_too_small",
+            Words(
+                f"{width}x{height} would shrink to {fitted}",
+                f"{width}×{height} 会缩小为 {_size(*fitted).zh}",
+            ),
+        )
     return fitted
 
 
 def _exact(profile: Profile, raster: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    shown, wanted = "x".join(map(str, size)), "x".join(map(str, raster))
+    shown, wanted = _size(*size), _size(*raster)
     if size[0] < raster[0] or size[1] < raster[1]:
         raise Refused(
-            "would_upscale", f"{shown} is smaller than {wanted}, and {profile.name} never upscales"
+            "would_upscale",
+            Words(
+                f"{shown} is smaller than {wanted}, and {profile.name} never upscales",
+                f"{shown.zh} 小于 {wanted.zh}，而 {profile.name} 绝不放大",
+            ),
         )
     if abs(Fraction(*size) / Fraction(*raster) - 1) > _ASPECT_TOLERANCE:
         raise Refused(
             "aspect_differs",
-            f"{shown} does not have the shape of {wanted}, and {profile.name} neither stretches "
-            "nor crops: choose a mobile rung",
+            Words(
+                f"{shown} does not have the shape of {wanted}, and {profile.name} neither "
+                "stretches nor crops: choose a mobile rung",
+                f"{shown.zh} 与 {wanted.zh} 画幅不同，而 {profile.name} 既不拉伸也不裁切："
+                "请选用移动端方案",
+            ),
         )
     return raster
 
@@ -186,8 +225,11 @@ def _filled(raster: tuple[int, int], crop: Area | None, picture: VideoTrack) -> 
         _between_bars(side * scale, whole) for side, whole in zip(size, raster, strict=True)
     )
     if min(width, height) < SMALLEST_SIDE:
-        narrow = "x".join(map(str, picture.shown_size(crop)))
-        raise Refused("picture_too_small", f"{narrow} would become {width}x{height}")
+        narrow, made = _size(*picture.shown_size(crop)), _size(width, height)
+        raise Refused(
+            "picture_too_small",
+            Words(f"{narrow} would become {made}", f"{narrow.zh} 会变为 {made.zh}"),
+        )
     left, top = (raster[0] - width) // 2, (raster[1] - height) // 2
     active = Area(left, top, width, height) if (width, height) != raster else None
     return Geometry(*raster, crop, active, upconverted=scale > 1)
@@ -198,44 +240,66 @@ def _between_bars(side: Fraction, whole: int) -> int:
     return whole - 4 * round((whole - side) / 4)
 
 
-def _told(picture: VideoTrack, video: VideoPlan) -> str | None:
-    said = []
-    if video.crop:
-        part = f"{video.crop.width}x{video.crop.height}"
-        said.append(f"{_cut_from(picture.whole, video.crop)} are cropped, which leaves {part}")
-    if video.upconverted:
-        said.append(f"{_named(picture, video.crop)} is upconverted to {_size(video)}")
-    if video.active:
-        across, down = video.active.left, video.active.top
-        bars = [f"{across} columns of black left and right"] if across else []
-        bars += [f"{down} lines of black above and below"] if down else []
-        placed = (
-            "" if video.upconverted else f"{_named(picture, video.crop)} stands as {_size(video)}"
-        )
-        said.append(f"{placed} in {video.width}x{video.height}, {' and '.join(bars)}".strip())
-    return "; ".join(said).replace("; in ", " in ") or None
+def _told(picture: VideoTrack, video: VideoPlan) -> Words | None:
+    said = [one for one in (_cropping(picture, video), _placing(picture, video)) if one]
+    return joined(said, "; ", "；") if said else None
 
 
-def _size(video: VideoPlan) -> str:
-    return "x".join(map(str, video.shown))
+def _cropping(picture: VideoTrack, video: VideoPlan) -> Words | None:
+    if video.crop is None:
+        return None
+    cut, part = _cut_from(picture.whole, video.crop), _size(video.crop.width, video.crop.height)
+    return Words(f"{cut} are cropped, which leaves {part}", f"裁去{cut.zh}，剩 {part.zh}")
 
 
-def _named(picture: VideoTrack, part: Area | None) -> str:
+def _placing(picture: VideoTrack, video: VideoPlan) -> Words | None:
+    """How large the picture stands on the raster, where it is enlarged or there are bars."""
+    if not video.upconverted and video.active is None:
+        return None
+    named, shown = _named(picture, video.crop), _size(*video.shown)
+    placed = (
+        Words(f"{named} is upconverted to {shown}", f"{named.zh} 放大为 {shown.zh}")
+        if video.upconverted
+        else Words(f"{named} stands as {shown}", f"{named.zh} 以 {shown.zh} 显示")
+    )
+    if video.active is None:
+        return placed
+    raster, bars = _size(video.width, video.height), _bars(video.active)
+    return Words(f"{placed} in {raster}, {bars}", f"{placed.zh}，置于 {raster.zh} 中，{bars.zh}")
+
+
+def _bars(active: Area) -> Words:
+    across, down = active.left, active.top
+    sides = {
+        Words(f"{across} columns of black left and right", f"左右各 {across} 列黑边"): across,
+        Words(f"{down} lines of black above and below", f"上下各 {down} 行黑边"): down,
+    }
+    return joined([told for told, count in sides.items() if count], " and ")
+
+
+def _named(picture: VideoTrack, part: Area | None) -> Words:
     area, shape = part or picture.whole, picture.pixel_aspect
-    pixels = f" with pixels of {shape.numerator}:{shape.denominator}" if shape != 1 else ""
-    return f"{area.width}x{area.height}{pixels}"
+    size = _size(area.width, area.height)
+    if shape == 1:
+        return size
+    pixels = f"{shape.numerator}:{shape.denominator}"
+    return Words(f"{size} with pixels of {pixels}", f"像素比 {pixels} 的 {size.zh}")
 
 
-def _cut_from(whole: Area, part: Area) -> str:
+def _cut_from(whole: Area, part: Area) -> Words:
     right, bottom = whole.width - part.left - part.width, whole.height - part.top - part.height
     return _sides(Crop(part.top, bottom, part.left, right))
 
 
-def _sides(crop: Crop) -> str:
+def _sides(crop: Crop) -> Words:
     sides = {
-        f"{crop.top} lines at the top": crop.top,
-        f"{crop.bottom} at the bottom": crop.bottom,
-        f"{crop.left} columns at the left": crop.left,
-        f"{crop.right} at the right": crop.right,
+        Words(f"{crop.top} lines at the top", f"顶部 {crop.top} 行"): crop.top,
+        Words(f"{crop.bottom} at the bottom", f"底部 {crop.bottom} 行"): crop.bottom,
+        Words(f"{crop.left} columns at the left", f"左侧 {crop.left} 列"): crop.left,
+        Words(f"{crop.right} at the right", f"右侧 {crop.right} 列"): crop.right,
     }
-    return ", ".join(text for text, count in sides.items() if count)
+    return joined([told for told, count in sides.items() if count])
+
+
+def _size(width: int, height: int) -> Words:
+    return Words(f"{width}x{height}", f"{width}×{height}")

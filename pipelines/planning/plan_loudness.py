@@ -15,6 +15,7 @@ from pipelines.media import Inspection
 from pipelines.planning.plan_types import AudioPlan, LoudnessPlan
 from pipelines.profiles.codecs import UNCOMPRESSED
 from pipelines.profiles.profile import LoudnessTarget
+from pipelines.words import Words
 
 _SHORTEST_S = Fraction(2, 5)  # BS.1770-5 annex 1: a gating block lasts 400 ms
 # [P] Codecs shift peaks; what is measured after them corrects it where this was too little.
@@ -25,6 +26,8 @@ _CORRECTED_SHARE = 0.5  # of the tolerance: what lies farther off is corrected
 _BELOW_DB = 0.1
 _MOST_OUTSIDE = 0.05  # [P] of a track beside the picture: its loudness is then not known
 _LEAST_SHARE = 0.3  # of a gain that has to come out as loudness for another one to be tried
+_TOO_SHORT = Words("it is too short to be measured", "太短，无法测量")
+_TOO_QUIET = Words("nothing in it is loud enough to be measured", "没有足够响、可供测量的声音")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,10 @@ def with_loudness(
     named = f"{track.key}_{lkfs}_{-goal.max_true_peak_dbtp:g}dbtp"
     track = replace(track, key=named, loudness=goal)
     if inspection.duration_s < _SHORTEST_S:
-        return _as_measured(track, goal, None, None, "it is too short to be measured")
+        return _as_measured(track, goal, None, None, _TOO_SHORT)
     silent = _silent(inspection)
     if silent.issuperset(track.tracks):
-        return _as_measured(track, goal, None, None, "nothing in it is loud enough to be measured")
+        return _as_measured(track, goal, None, None, _TOO_QUIET)
     found = _measured(track, inspection)
     return track if found is None else _as_measured(track, goal, *found)
 
@@ -129,7 +132,7 @@ def _as_measured(
     goal: LoudnessPlan,
     lkfs: float | None,
     peak_dbtp: float | None,
-    kept: str | None = None,
+    kept: Words | None = None,
 ) -> AudioPlan:
     level = level_for(track, lkfs, peak_dbtp)
     return replace(
@@ -169,15 +172,21 @@ def level_for(track: AudioPlan, lkfs: float | None, peak_dbtp: float | None) -> 
     return Level(gain_db, ceiling_dbtp(track) if gain_db > room_db else None)
 
 
-def _why_kept(track: AudioPlan, lkfs: float | None, peak_dbtp: float | None) -> str | None:
+def _why_kept(track: AudioPlan, lkfs: float | None, peak_dbtp: float | None) -> Words | None:
     """Why the target is not sought; `None` where it is."""
     goal = _goal(track)
     if lkfs is None:
-        return "nothing in it is loud enough to be measured"
+        return _TOO_QUIET
     if goal.target_lkfs - lkfs > _MOST_GAIN_DB:
-        return f"it would have to be lifted by more than {_MOST_GAIN_DB:g} dB"
+        return Words(
+            f"it would have to be lifted by more than {_MOST_GAIN_DB:g} dB",
+            f"需提升 {_MOST_GAIN_DB:g} dB 以上",
+        )
     if level_for(track, lkfs, peak_dbtp).gain_db < goal.target_lkfs - lkfs:
-        return f"its peaks would have to be limited by more than {_MOST_LIMITED_DB:g} dB"
+        return Words(
+            f"its peaks would have to be limited by more than {_MOST_LIMITED_DB:g} dB",
+            f"峰值需限幅 {_MOST_LIMITED_DB:g} dB 以上",
+        )
     return None
 
 
@@ -260,24 +269,45 @@ def _goal(track: AudioPlan) -> LoudnessPlan:
     return track.loudness
 
 
-def loudness_decisions(tracks: Sequence[AudioPlan]) -> list[str]:
+def loudness_decisions(tracks: Sequence[AudioPlan]) -> list[Words]:
     """In words, each once."""
     told = [_told(track, track.loudness) for track in tracks if track.loudness]
     return list(dict.fromkeys(told))
 
 
-def _told(track: AudioPlan, goal: LoudnessPlan) -> str:
-    what = f"loudness of {track.codec} from sound track {'+'.join(map(str, track.tracks))}"
-    limit = f"true peaks at most {goal.max_true_peak_dbtp:g} dBTP"
+def _told(track: AudioPlan, goal: LoudnessPlan) -> Words:
+    named, target = "+".join(map(str, track.tracks)), f"{goal.target_lkfs:g} LKFS"
+    what = Words(
+        f"loudness of {track.codec} from sound track {named}",
+        f"音轨 {named} 编为 {track.codec} 的响度",
+    )
+    limit = _limit_told(goal)
     if goal.kept and not goal.gain_db:
-        return f"{what}: left as it is, for {goal.kept}"
+        return Words(
+            f"{what}: left as it is, for {goal.kept}", f"{what.zh}：保持原样，因为{goal.kept.zh}"
+        )
     if goal.kept:
-        return f"{what}: {goal.gain_db:+.1f} dB for {limit}; {goal.kept}"
+        return Words(
+            f"{what}: {goal.gain_db:+.1f} dB for {limit}; {goal.kept}",
+            f"{what.zh}：{goal.gain_db:+.1f} dB，使{limit.zh}；{goal.kept.zh}",
+        )
     if goal.gain_db is None:
-        return f"{what}: measured when it is encoded, and brought to {goal.target_lkfs:g} LKFS"
-    if goal.limited:
-        limit += f" by a limiter (without it {goal.least_lkfs:.1f} LKFS)"
-    return (
-        f"{what}: {goal.source_lkfs:.1f} LKFS, {goal.gain_db:+.1f} dB to "
-        f"{goal.target_lkfs:g} LKFS, {limit}"
+        return Words(
+            f"{what}: measured when it is encoded, and brought to {target}",
+            f"{what.zh}：编码时测量，并调整到 {target}",
+        )
+    return Words(
+        f"{what}: {goal.source_lkfs:.1f} LKFS, {goal.gain_db:+.1f} dB to {target}, {limit}",
+        f"{what.zh}：{goal.source_lkfs:.1f} LKFS，{goal.gain_db:+.1f} dB 至 {target}，{limit.zh}",
+    )
+
+
+def _limit_told(goal: LoudnessPlan) -> Words:
+    most = f"{goal.max_true_peak_dbtp:g} dBTP"
+    limit = Words(f"true peaks at most {most}", f"真峰值不超过 {most}")
+    if goal.kept or not goal.limited:
+        return limit
+    return Words(
+        f"{limit} by a limiter (without it {goal.least_lkfs:.1f} LKFS)",
+        f"{limit.zh}，由限幅器限制（不限幅则为 {goal.least_lkfs:.1f} LKFS）",
     )

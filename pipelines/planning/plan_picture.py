@@ -14,7 +14,6 @@ from pipelines.colour.colour_types import StatedColour
 from pipelines.colour.source_colour import complete_colour
 from pipelines.inspection.pulldown import film_frames, film_rate
 from pipelines.media import (
-    BLANKING_LINES,
     Colour,
     FieldOrder,
     Hdr10,
@@ -35,11 +34,13 @@ from pipelines.planning.plan_colour import (
 )
 from pipelines.planning.plan_copied import why_no_copy, why_too_fast
 from pipelines.planning.plan_geometry import SMALLEST_SIDE, geometry
+from pipelines.planning.plan_picture_words import picture_decisions
 from pipelines.planning.plan_subtitles import captions_of, plan_captions
 from pipelines.planning.plan_types import Refused, VideoPlan
 from pipelines.profiles.levels import Load, beyond
 from pipelines.profiles.profile import Profile, VideoProfile
 from pipelines.verification.lossless_formats import FFV1_PIX_FMTS, REPACKED
+from pipelines.words import Words, joined, zh_of
 
 # 25 also takes 30000/1001 and 30, and 50 takes 60: a profile keeps its frame rate family.
 FAMILY = Fraction(121, 100)
@@ -65,8 +66,8 @@ class Source:
     frame_rate: Fraction
     frames: int
     duration_s: Fraction
-    decisions: tuple[str, ...]
-    colour_in_doubt: str | None = None
+    decisions: tuple[Words, ...]
+    colour_in_doubt: Words | None = None
 
 
 def understand(
@@ -93,7 +94,7 @@ def understand(
         frame_rate=rate,
         frames=frames,
         duration_s=duration_s,
-        decisions=(*said, *_picture_decisions(picture, colour, inspection)) if picture else (),
+        decisions=(*said, *picture_decisions(picture, colour, inspection)) if picture else (),
         colour_in_doubt=None if stated else inspection.colour_in_doubt,
     )
 
@@ -158,41 +159,66 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
 def _refuse_unfit(source: Source) -> VideoTrack:
     """The source's picture, if a rung of any kind can be made of it."""
     if source.picture is None:
-        raise Refused("no_picture", "the source has no picture: choose 'audio-access-aac'")
+        raise Refused(
+            "no_picture",
+            Words(
+                "the source has no picture: choose 'audio-access-aac'",
+                "来源没有画面：请选用 audio-access-aac",
+            ),
+        )
     if min(source.picture.width, source.picture.height) < SMALLEST_SIDE:
-        size = f"{source.picture.width}x{source.picture.height}"
+        width, height = source.picture.width, source.picture.height
         raise Refused(
             "picture_too_small",
-            f"{size} is smaller than 16x16, which no profile takes: export it with larger pictures",
+            Words(
+                f"{width}x{height} is smaller than 16x16, which no profile takes: export it with "
+                "larger pictures",
+                f"{width}×{height} 小于 16×16，没有方案可用：请以更大的画面导出",
+            ),
         )
     if not source.inspection.constant_raster:
         raise Refused(
             "raster_changes",
-            "the size or the pixel format of the pictures changes within the source, and every "
-            "rung has one: cut the source there and upload the parts",
+            Words(
+                "the size or the pixel format of the pictures changes within the source, and every "
+                "rung has one: cut the source there and upload the parts",
+                "画面的幅面或像素格式中途改变，而每个成品只有一种：请在该处切开后分别上传",
+            ),
         )
     _refuse_later_pictures(source.info, source.inspection)
     if source.picture.field_pictures:
         raise Refused(
             "field_pictures",
-            "this HEVC codes each field as a picture of its own, of half the lines, and nothing "
-            "here puts them together: keep the source file, and export the master with whole "
-            "frames, or weave its fields (ffmpeg's filter `weave`)",
+            Words(
+                "this HEVC codes each field as a picture of its own, of half the lines, and "
+                "nothing here puts them together: keep the source file, and export the master with "
+                "whole frames, or weave its fields (ffmpeg's filter `weave`)",
+                "该 HEVC 把每一场编码为一幅画面，行数减半，此处无法合并：请保留源文件，并以完整帧"
+                "导出母版，或先用 ffmpeg 的滤镜 `weave` 将两场合成一帧",
+            ),
         )
     if source.inspection.stamps_back_s * source.picture.frame_rate > _BACK_FRAMES:
         back_s = float(source.inspection.stamps_back_s)
         raise Refused(
             "time_stamps_go_back",
-            f"the time stamps of the pictures go back by {back_s:.2f} s in all, so that nothing "
-            "says when they are shown: write the file again with even time stamps",
+            Words(
+                f"the time stamps of the pictures go back by {back_s:.2f} s in all, so that "
+                "nothing says when they are shown: write the file again with even time stamps",
+                f"画面的时间戳共倒退 {back_s:.2f} s，无从得知各画面何时显示：请以均匀的时间戳"
+                "重新生成文件",
+            ),
         )
     counted, shown = source.picture.container_frames or 0, source.inspection.frames
     if source.frame_rate < 1 and counted > 2 * shown:
         raise Refused(
             "no_frame_rate",
-            f"the container counts {counted} pictures, of which {shown} would be shown, "
-            f"{float(source.frame_rate):.3f} a second: its clock is broken, so write the file "
-            "again with a frame rate",
+            Words(
+                f"the container counts {counted} pictures, of which {shown} would be shown, "
+                f"{float(source.frame_rate):.3f} a second: its clock is broken, so write the file "
+                "again with a frame rate",
+                f"封装计有 {counted} 幅画面，只会显示 {shown} 幅，每秒 "
+                f"{float(source.frame_rate):.3f} 幅，其时钟已损坏：请以明确的帧率重新生成文件",
+            ),
         )
     if (why := in_doubt(source.colour_in_doubt)) is not None:
         raise Refused(*why)
@@ -203,32 +229,45 @@ def _refuse_later_pictures(info: MediaInfo, inspection: Inspection) -> None:
     """Of several programmes it may be another one's."""
     later = [track for track in inspection.later if track.kind == "picture"]
     if later and (later[0].at_byte is None or len(info.programmes) < 2):
+        name, place = later[0].name, later[0].place
         raise Refused(
             "picture_track_changes",
-            f"{later[0].name} begins {later[0].place}, and every rung has one picture track: cut "
-            "the file there and upload the parts, or copy the one that you want into a file",
+            Words(
+                f"{name} begins {place}, and every rung has one picture track: cut the file there "
+                "and upload the parts, or copy the one that you want into a file",
+                f"{zh_of(name)} 从{zh_of(place)}开始，而每个成品只有一条画面轨：请在该处切开后"
+                "分别上传，或将所需的一条复制为单独的文件",
+            ),
         )
 
 
 def refuse_other_rates(profile: Profile, wanted: VideoProfile, rate: Fraction) -> None:
     """What a rung's rate may be: by its profile, its codec and its container."""
-    if wanted.min_frame_rate and rate < wanted.min_frame_rate:
+    least = wanted.min_frame_rate
+    if least and rate < least:
         raise Refused(
             "frame_rate_too_low",
-            f"{_shown(rate)} fps are fewer than the {_shown(wanted.min_frame_rate)} that "
-            f"{profile.name} stands for, and frames are never invented",
+            Words(
+                f"{_shown(rate)} fps are fewer than the {_shown(least)} that {profile.name} stands "
+                "for, and frames are never invented",
+                f"{_shown(rate)} fps 低于 {profile.name} 要求的 {_shown(least)}，而帧绝不虚构",
+            ),
         )
     if profile.container == "ts" and profile.mux_rate_bps is None and rate < _STAMPED_FPS:
         raise Refused(
             "frame_rate_too_low",
-            f"{profile.name} is a transport stream of no constant rate, whose clock is stamped "
-            f"with each picture, and {_shown(rate)} fps are fewer than the {_STAMPED_FPS} stamps a "
-            "second that it must have: choose a profile in another container",
+            Words(
+                f"{profile.name} is a transport stream of no constant rate, whose clock is stamped "
+                f"with each picture, and {_shown(rate)} fps are fewer than the {_STAMPED_FPS} "
+                "stamps a second that it must have: choose a profile in another container",
+                f"{profile.name} 是非恒定码率的传输流，其时钟随每幅画面写入，{_shown(rate)} fps "
+                f"少于必需的每秒 {_STAMPED_FPS} 次：请选用其他封装的方案",
+            ),
         )
     if wanted.codec_profile == "avc-intra-300" and rate not in AVC_INTRA_RATES:
-        raise _no_such_rate(profile, "frame size", rate, AVC_INTRA_RATES)
+        raise _no_such_rate(profile, Words("frame size", "帧大小"), rate, AVC_INTRA_RATES)
     if wanted.codec == "avs2" and rate not in AVS2_RATES:
-        raise _no_such_rate(profile, "code", rate, AVS2_RATES)
+        raise _no_such_rate(profile, Words("code", "代码"), rate, AVS2_RATES)
 
 
 def _refuse_low_levels(profile: Profile, wanted: VideoProfile, picture: Load) -> None:
@@ -240,22 +279,31 @@ def _refuse_low_levels(profile: Profile, wanted: VideoProfile, picture: Load) ->
         pix_fmt=wanted.pix_fmt,
     )
     if wanted.level and (
-        why := ", ".join(beyond(wanted.codec, wanted.level, wanted.codec_profile, load))
+        why := joined(beyond(wanted.codec, wanted.level, wanted.codec_profile, load))
     ):
         raise Refused(
             "level_too_low",
-            f"level {wanted.level} of {profile.name} does not allow {why}: choose another profile, "
-            "or give it a higher level or none",
+            Words(
+                f"level {wanted.level} of {profile.name} does not allow {why}: choose another "
+                "profile, or give it a higher level or none",
+                f"{profile.name} 的级别 {wanted.level} 容不下 {why.zh}：请换用其他方案，"
+                "或提高或不写级别",
+            ),
         )
 
 
 def _no_such_rate(
-    profile: Profile, thing: str, rate: Fraction, there_are: Sequence[Fraction]
+    profile: Profile, thing: Words, rate: Fraction, there_are: Sequence[Fraction]
 ) -> Refused:
+    known = joined(map(str, there_are))
     return Refused(
         "frame_rate_unsupported",
-        f"{profile.name} has no {thing} for {_shown(rate)} fps, only for "
-        f"{', '.join(map(str, there_are))}: choose another profile",
+        Words(
+            f"{profile.name} has no {thing} for {_shown(rate)} fps, only for {known}: choose "
+            "another profile",
+            f"{profile.name} 没有用于 {_shown(rate)} fps 的{thing.zh}，只有 {known.zh} 的："
+            "请换用其他方案",
+        ),
     )
 
 
@@ -319,27 +367,41 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
     if pix_fmt not in FFV1_PIX_FMTS:
         raise Refused(
             "unsupported_pix_fmt",
-            f"FFV1 has no {pix_fmt}, and changing it would change the master: keep the source file",
+            Words(
+                f"FFV1 has no {pix_fmt}, and changing it would change the master: keep the source "
+                "file",
+                f"FFV1 没有 {pix_fmt}，转换又会改动母版：请保留源文件",
+            ),
         )
     if not source.inspection.constant_frame_rate:
         raise Refused(
             "variable_frame_rate",
-            "the frame rate varies, and an even one would repeat or drop frames of the master: "
-            "keep the source file",
+            Words(
+                "the frame rate varies, and an even one would repeat or drop frames of the master: "
+                "keep the source file",
+                "帧率可变，改为均匀的会重复或丢弃母版的帧：请保留源文件",
+            ),
         )
     if damaged := source.inspection.damaged_pictures:
         raise Refused(
             "damaged_pictures",
-            f"some pictures ({damaged}) cannot be decoded whole, and what a decoder makes up for "
-            "them is not the master: keep the source file",
+            Words(
+                f"some pictures ({damaged}) cannot be decoded whole, and what a decoder makes up "
+                "for them is not the master: keep the source file",
+                f"有 {damaged} 幅画面不能完整解码，解码器补出来的不是母版：请保留源文件",
+            ),
         )
     if picture.rotation_deg or picture.mirrored:
-        asked = "mirror its picture" if picture.mirrored else "turn its picture by "
-        asked += "" if picture.mirrored else f"{picture.rotation_deg} degrees"
+        degrees = picture.rotation_deg
+        turn = Words(f"turn its picture by {degrees} degrees", f"将画面旋转 {degrees} 度")
+        asked = Words("mirror its picture", "镜像画面") if picture.mirrored else turn
         raise Refused(
             "rotated",
-            f"the file asks players to {asked}, and the copy would not; turning its samples would "
-            "change the master: keep the source file",
+            Words(
+                f"the file asks players to {asked}, and the copy would not; turning its samples "
+                "would change the master: keep the source file",
+                f"文件要求播放器{asked.zh}，而副本不会；旋转采样又会改动母版：请保留源文件",
+            ),
         )
     hdr10 = Hdr10(picture.mastering_display, picture.content_light)
     return VideoPlan(
@@ -361,53 +423,6 @@ def _untouched(wanted: VideoProfile, source: Source, picture: VideoTrack) -> Vid
         chroma_location=preserved_siting(picture),
         colour_decision=decide("none", source.colour, source.colour, picture, hdr10),
     )
-
-
-def _picture_decisions(picture: VideoTrack, colour: Colour, inspection: Inspection) -> list[str]:
-    said = picture.colour
-    gaps = [
-        f"{name} {value}"
-        for name, tagged, value in (
-            ("primaries", said.primaries, colour.primaries),
-            ("transfer", said.transfer, colour.transfer),
-            ("matrix", said.matrix, colour.matrix),
-            ("range", said.range, colour.range),
-        )
-        if tagged is None
-    ]
-    rate = inspection.frame_rate
-    facts = {
-        f"the source does not say its colour in full: taken as {', '.join(gaps)}": bool(gaps),
-        f"the frame rate varies: resampled to an even {rate}": not inspection.constant_frame_rate,
-        f"{_turned(picture)}, as the file asks": picture.mirrored or picture.rotation_deg != 0,
-        f"the source does not say the shape of its pixels: {picture.width}x{picture.height} is "
-        f"taken as 4:3, pixels of {picture.pixel_aspect}": (
-            picture.sample_aspect_ratio is None and picture.has_sd_raster
-        ),
-        f"pixels of aspect {picture.pixel_aspect} become square, except in preservation": (
-            picture.pixel_aspect != 1
-        ),
-        f"the first {BLANKING_LINES} of its {picture.height} lines are blanking (D-10), and stay "
-        f"where no profile crops {{ top = {BLANKING_LINES} }}": picture.has_blanking,
-        "the odd size becomes even by scaling, except in preservation": (
-            picture.width % 2 + picture.height % 2 > 0
-        ),
-        "dynamic HDR metadata (Dolby Vision, HDR10+, HDR Vivid) does not outlive an encode": (
-            picture.dolby_vision or picture.hdr10_plus or picture.hdr_vivid
-        ),
-        f"HDR light of {colour.primaries} primaries becomes BT.2020's before it is mapped": (
-            colour.dynamic_range != "sdr" and colour.primaries != "bt2020"
-        ),
-    }
-    return [text for text, holds in facts.items() if holds]
-
-
-def _turned(picture: VideoTrack) -> str:
-    """A mirror's turn by 180 degrees is the difference of left and right from up and down."""
-    if not picture.mirrored:
-        return f"turned by {picture.rotation_deg} degrees"
-    ways = {180: "left and right mirrored", 0: "turned upside down in a mirror"}
-    return ways.get(picture.rotation_deg, "turned and mirrored")
 
 
 def _shown(rate: Fraction) -> str:

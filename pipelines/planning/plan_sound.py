@@ -23,9 +23,11 @@ from pipelines.sound.track_table import (
     programme,
     with_data,
 )
+from pipelines.words import Words, joined
 
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1(side)"}
-_WANTED = {1: "mono", 2: "stereo", 6: "5.1"}
+_WANTED = {1: Words("mono", "单声道"), 2: Words("stereo", "立体声"), 6: "5.1"}
+_OTHER_SOUND = Words("other sound", "其他声音")
 _FLAC_CHANNELS, _MOST_BITS = 8, 24
 _USUAL_RATE_HZ = 48000
 _SIX = 6
@@ -51,24 +53,35 @@ def plan_sound(
         if position in inspection.changed_sounds:
             raise Refused(
                 "sound_changes",
-                f"the rate or the channels of sound track {position} change within the source, and "
-                "every rung has one: cut the source there and upload the parts",
+                Words(
+                    f"the rate or the channels of sound track {position} change within the source, "
+                    "and every rung has one: cut the source there and upload the parts",
+                    f"音轨 {position} 的采样率或声道在来源中途改变，而每个成品只有一种："
+                    "请在该处切开来源，分别上传",
+                ),
             )
     return tuple(planned)
 
 
-def _why_none(profile: Profile, info: MediaInfo, inspection: Inspection) -> str:
+def _why_none(profile: Profile, info: MediaInfo, inspection: Inspection) -> Words:
     """A rendition without sound of a source that has some would be silently wrong."""
-    wanted = " and ".join(_WANTED.get(one.channels or 0, "other sound") for one in profile.audio)
+    whole = all(map(_is_kept, info.audio))
+    wanted = joined(
+        (_WANTED.get(one.channels or 0, _OTHER_SOUND) for one in profile.audio), " and "
+    )
     data = with_data(info.audio, inspection.data_channels)
-    has = ", ".join(
-        "data" if position in data else track.layout or f"{track.channels} channels"
+    has = joined(
+        Words("data", "数据")
+        if position in data
+        else track.layout or Words(f"{track.channels} channels", f"{track.channels} 声道")
         for position, track in enumerate(info.audio)
     )
-    kept = ", or 'archive-ffv1', which keeps every track" if all(map(_is_kept, info.audio)) else ""
-    return (
+    kept = Words(", or 'archive-ffv1', which keeps every track", "，或保留全部音轨的 archive-ffv1")
+    return Words(
         f"{profile.name} has its sound in {wanted}, which is not made from the source's ({has}): "
-        f"choose a profile that takes this sound{kept}"
+        f"choose a profile that takes this sound{kept if whole else ''}",
+        f"{profile.name} 要求的声音（{wanted.zh}）无法由来源的声音（{has.zh}）得到："
+        f"请选用能采用这种声音的方案{kept.zh if whole else ''}",
     )
 
 
@@ -111,19 +124,30 @@ def _instead_of_copies(
     if not any(wanted.codec == "copy" for wanted in profile.audio):
         return planned
     against = reasons_against_copies(profile.container, info, inspection)
-    why = "; ".join(f"of sound track {position}, {why}" for position, why in against.items())
+    why = joined(
+        (
+            Words(f"of sound track {position}, {one}", f"音轨 {position}（{one.zh}）")
+            for position, one in against.items()
+        ),
+        "; ",
+        "；",
+    )
     if not planned:
         raise Refused(
             "sound_not_copied",
-            f"{profile.name} takes sound as it is, and can take none of this source's: {why}; "
-            "choose a profile that encodes sound",
+            Words(
+                f"{profile.name} takes sound as it is, and can take none of this source's: {why}; "
+                "choose a profile that encodes sound",
+                f"{profile.name} 直接复制声音，而来源的声音都无法直接复制：{why.zh}。"
+                "请选用重新编码声音的方案",
+            ),
         )
     return [replace(track, not_copied=why) for track in planned]
 
 
 def sound_left_out(
     profile: Profile, audio: Sequence[AudioPlan], info: MediaInfo, inspection: Inspection
-) -> tuple[tuple[int, str], ...]:
+) -> tuple[tuple[int, Words], ...]:
     """The tracks that were not copied although others were, and why."""
     if not any(track.copied for track in audio):
         return ()
@@ -168,20 +192,30 @@ def _preserved(wanted: AudioProfile, position: int, track: AudioTrack) -> AudioP
     if wanted.codec == "flac" and track.channels > _FLAC_CHANNELS:
         raise Refused(
             "too_many_channels",
-            f"sound track {position} has {track.channels} channels and FLAC holds 8: "
-            "keep the source file",
+            Words(
+                f"sound track {position} has {track.channels} channels and FLAC holds 8: "
+                "keep the source file",
+                f"音轨 {position} 有 {track.channels} 个声道，FLAC 只能容纳 8 个：请保留来源文件",
+            ),
         )
     if (track.bit_depth or 0) > _MOST_BITS:
         raise Refused(
             "too_many_bits",
-            f"sound track {position} has {track.bit_depth} bits a sample and {wanted.codec} keeps "
-            "24 here: keep the source file",
+            Words(
+                f"sound track {position} has {track.bit_depth} bits a sample and {wanted.codec} "
+                "keeps 24 here: keep the source file",
+                f"音轨 {position} 每个采样 {track.bit_depth} 位，{wanted.codec} 在此只保留 24 位："
+                "请保留来源文件",
+            ),
         )
     if wanted.codec == "flac" and not in_flac(named):
         raise Refused(
             "channels_unsaid",
-            f"the channels of sound track {position} are {named}, which FLAC cannot say: "
-            "keep the source file",
+            Words(
+                f"the channels of sound track {position} are {named}, which FLAC cannot say: "
+                "keep the source file",
+                f"音轨 {position} 的声道是 {named}，FLAC 无法标明：请保留来源文件",
+            ),
         )
     bits = 16 if (track.bit_depth or _MOST_BITS) <= 16 else _MOST_BITS
     found = usual(track.layout)
@@ -246,20 +280,31 @@ def _named(
     if missing:
         raise Refused(
             "no_such_tracks",
-            f"it takes sound tracks {list(positions)} and the source has {len(tracks)}: "
-            "choose a profile with other tracks",
+            Words(
+                f"it takes sound tracks {list(positions)} and the source has {len(tracks)}: "
+                "choose a profile with other tracks",
+                f"方案采用音轨 {list(positions)}，而来源只有 {len(tracks)} 条："
+                "请选用采用其他音轨的方案",
+            ),
         )
     if held := data.intersection(positions):
         raise Refused(
             "no_such_tracks",
-            f"it takes sound tracks {list(positions)}, and {sorted(held)} hold data, not sound: "
-            "choose a profile with other tracks",
+            Words(
+                f"it takes sound tracks {list(positions)}, and {sorted(held)} hold data, not "
+                "sound: choose a profile with other tracks",
+                f"方案采用音轨 {list(positions)}，而其中 {sorted(held)} 是数据，不是声音："
+                "请选用采用其他音轨的方案",
+            ),
         )
     if len(positions) > 1 and any(tracks[position].channels > 1 for position in positions):
         raise Refused(
             "no_such_tracks",
-            f"it joins sound tracks {list(positions)}, and not all of them have one channel: "
-            "choose a profile with other tracks",
+            Words(
+                f"it joins sound tracks {list(positions)}, and not all of them have one channel: "
+                "choose a profile with other tracks",
+                f"方案合并音轨 {list(positions)}，而它们并非都是单声道：请选用采用其他音轨的方案",
+            ),
         )
     return positions
 

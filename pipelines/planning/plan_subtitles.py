@@ -18,11 +18,20 @@ from pipelines.media import (
 )
 from pipelines.planning.plan_types import Rung, SubtitlePlan, VideoPlan
 from pipelines.profiles.profile import Container, Profile, VideoProfile
+from pipelines.words import Words, joined
 
 # Encoders of ffmpeg that write the captions of the pictures that they get.
 _CAPTIONING = frozenset({"libx264", "libx265", "copy"})
-UNREADABLE = "neither UTF-8 nor GB 18030: repair the track, or give a subtitle file of its own"
-_NO_LETTERS = "MXF, transport streams and sound alone have no place for letters"
+_UNREADABLE = Words(
+    "its letters are neither UTF-8 nor GB 18030: repair the track, or give a subtitle file of its "
+    "own",
+    "文字编码既不是 UTF-8 也不是 GB 18030：请修复该轨，或另附字幕文件",
+)
+_NO_LETTERS = Words(
+    "MXF, transport streams and sound alone have no place for letters",
+    "MXF、传输流和纯音频没有存放文本字幕的位置",
+)
+_NOWHERE = Words("in no rendition", "不在任何成品中")
 ANCILLARY = "smpte_436m_anc"  # ffmpeg's name
 # What Matroska holds as it is, by ffmpeg's names.
 _IN_MATROSKA = frozenset(
@@ -73,11 +82,10 @@ def _of_line_21(
     return _as_channel(_planned(container, track), channel)
 
 
-def _unread(inspection: Inspection) -> dict[tuple[int, int | None], str]:
+def _unread(inspection: Inspection) -> dict[tuple[int, int | None], Words]:
     """Why nobody can read the letters of a track, or of a page of it."""
-    why = f"its letters are {UNREADABLE}"
-    foreign: dict[tuple[int, int | None], str] = {
-        (index, None): why for index in inspection.unreadable_subtitles
+    foreign: dict[tuple[int, int | None], Words] = {
+        (index, None): _UNREADABLE for index in inspection.unreadable_subtitles
     }
     return foreign | {(one.index, one.page): one.why for one in inspection.subtitle_faults}
 
@@ -125,9 +133,9 @@ def _subtitle(track: SubtitleTrack, codec: str, suffix: str) -> SubtitlePlan:
     )
 
 
-def why_no_clock(inspection: Inspection) -> str | None:
+def why_no_clock(inspection: Inspection) -> Words | None:
     """Why nobody knows when a subtitle is due, if so."""
-    return "the file's clock jumps" if inspection.clock_jumps else None
+    return Words("the file's clock jumps", "文件的时钟有跳变") if inspection.clock_jumps else None
 
 
 def captions_of(picture: VideoTrack, inspection: Inspection) -> tuple[Captions, ...]:
@@ -151,7 +159,9 @@ def plan_captions(
     return found if even and wanted.encoder in _CAPTIONING else ()
 
 
-def subtitle_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]) -> list[str]:
+def subtitle_decisions(
+    info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]
+) -> list[Words]:
     """What was chosen, in words."""
     pictures = [rung for rung in rungs if rung.video is not None]
     why = why_no_clock(inspection)
@@ -169,45 +179,76 @@ def subtitle_decisions(info: MediaInfo, inspection: Inspection, rungs: Sequence[
     return told
 
 
-def _line_21_told(track: AncillaryTrack, channel: CaptionChannel, rungs: Sequence[Rung]) -> str:
+def _line_21_told(track: AncillaryTrack, channel: CaptionChannel, rungs: Sequence[Rung]) -> Words:
     found = [_first(rung, track=track.index, channel=channel) for rung in rungs]
     words = list(_ways(rungs, found))
     if lacking := [rung.profile for rung, one in zip(rungs, found, strict=True) if one is None]:
-        words.append(f"lost in {', '.join(lacking)}: {_NO_LETTERS}")
-    said = "; ".join(words) or "in no rendition"
-    return f"captions {channel} of ancillary data track {track.index} as letters: {said}"
+        words.append(_lost(lacking, _NO_LETTERS))
+    said = joined(words or [_NOWHERE], "; ", "；")
+    return Words(
+        f"captions {channel} of ancillary data track {track.index} as letters: {said}",
+        f"辅助数据轨 {track.index} 的隐藏字幕 {channel} 转为文本字幕：{said.zh}",
+    )
 
 
-def _rest_told(track: AncillaryTrack, taken: Sequence[CaptionChannel]) -> str:
+def _lost(profiles: Sequence[str], why: Words) -> Words:
+    names = joined(profiles)
+    return Words(f"lost in {names}: {why}", f"在 {names.zh} 中丢失：{why.zh}")
+
+
+def _rest_told(track: AncillaryTrack, taken: Sequence[CaptionChannel]) -> Words:
     """No rendition has a place for such data themselves."""
-    named = f"ancillary data track {track.index} ({', '.join(track.holds) or 'empty'})"
+    holds = joined(track.holds or [Words("empty", "空")])
+    en, zh = (
+        f"ancillary data track {track.index} ({holds})",
+        f"辅助数据轨 {track.index}（{holds.zh}）",
+    )
     if taken:
-        return f"{named} is in no rendition but for the letters of its captions"
+        return Words(
+            f"{en} is in no rendition but for the letters of its captions",
+            f"{zh}除其隐藏字幕的文本外，不在任何成品中",
+        )
     if track.channels:
-        return f"{named} is in no rendition: its captions are those of the pictures"
-    return f"{named} is in no rendition: nothing is said in it in CEA-608"
+        return Words(
+            f"{en} is in no rendition: its captions are those of the pictures",
+            f"{zh}不在任何成品中：其隐藏字幕与画面内的相同",
+        )
+    return Words(
+        f"{en} is in no rendition: nothing is said in it in CEA-608",
+        f"{zh}不在任何成品中：其中没有 CEA-608 的文字",
+    )
 
 
-def _told(track: SubtitleTrack, rungs: Sequence[Rung], why: str | None) -> str:
+def _told(track: SubtitleTrack, rungs: Sequence[Rung], why: Words | None) -> Words:
     found = [_first(rung, track=track.index, channel=None, page=track.page) for rung in rungs]
-    words = list(_ways(rungs, found))
+    words, named = list(_ways(rungs, found)), _named(track)
     if not words:
-        return f"{_named(track)} is in no rendition: {why or _no_place(track)}"
+        why = why or _no_place(track)
+        return Words(f"{named} is in no rendition: {why}", f"{named.zh}不在任何成品中：{why.zh}")
     if lacking := [rung.profile for rung, one in zip(rungs, found, strict=True) if one is None]:
-        because = f", since {why}" if why else ""
-        words.append(f"left out of {', '.join(lacking)}{because}")
-    return f"{_named(track)}: {'; '.join(words)}"
+        words.append(_left_out(lacking, why))
+    said = joined(words, "; ", "；")
+    return Words(f"{named}: {said}", f"{named.zh}：{said.zh}")
 
 
-def _channel_told(channel: CaptionChannel, rungs: Sequence[Rung], why: str | None) -> str:
+def _left_out(profiles: Sequence[str], why: Words | None) -> Words:
+    names = joined(profiles)
+    if why is None:
+        return Words(f"left out of {names}", f"不进入 {names.zh}")
+    return Words(f"left out of {names}, since {why}", f"不进入 {names.zh}，因为{why.zh}")
+
+
+def _channel_told(channel: CaptionChannel, rungs: Sequence[Rung], why: Words | None) -> Words:
     found = [_first(rung, track=None, channel=channel) for rung in rungs]
     words = list(_ways(rungs, found))
     lost = [rung.profile for rung in rungs if not _video(rung).captions]
     without = [rung.profile for rung, one in zip(rungs, found, strict=True) if one is None]
     if lacking := [name for name in lost if name in without]:
-        words.append(f"lost in {', '.join(lacking)}: {why or _NO_LETTERS}")
-    said = "; ".join(words) or "inside the pictures alone"
-    return f"captions {channel} as letters: {said}"
+        words.append(_lost(lacking, why or _NO_LETTERS))
+    said = joined(words or [Words("inside the pictures alone", "只在画面内")], "; ", "；")
+    return Words(
+        f"captions {channel} as letters: {said}", f"隐藏字幕 {channel} 转为文本字幕：{said.zh}"
+    )
 
 
 def _first(
@@ -221,48 +262,65 @@ def _first(
     return next(mine, None)
 
 
-def _ways(rungs: Sequence[Rung], found: Sequence[SubtitlePlan | None]) -> Iterator[str]:
+def _ways(rungs: Sequence[Rung], found: Sequence[SubtitlePlan | None]) -> Iterator[Words]:
     """What becomes of one track in the rungs that have it, and in the package."""
-    made: dict[str, list[str]] = {}
+    made: dict[Words, list[str]] = {}
     for rung, one in zip(rungs, found, strict=True):
         if one is not None:
             made.setdefault(_way(one), []).append(rung.profile)
-    yield from (f"{way} in {', '.join(names)}" for way, names in made.items())
+    for way, profiles in made.items():
+        names = joined(profiles)
+        yield Words(f"{way} in {names}", f"在 {names.zh} 中{way.zh}")
     letters = (rung.packaged and one for rung, one in zip(rungs, found, strict=True))
     if any(one and one.codec == "mov_text" for one in letters):
-        yield "WebVTT in the HLS and DASH package"
+        yield Words("WebVTT in the HLS and DASH package", "在 HLS、DASH 包中为 WebVTT")
 
 
-def _way(one: SubtitlePlan) -> str:
-    return f"copied as {one.codec}" if one.copied else f"made {one.codec}"
+def _way(one: SubtitlePlan) -> Words:
+    if one.copied:
+        return Words(f"copied as {one.codec}", f"按 {one.codec} 原样复制")
+    return Words(f"made {one.codec}", f"转为 {one.codec}")
 
 
-def _named(track: SubtitleTrack) -> str:
-    marks = [f"page {track.page}" if track.page else "", track.language or ""]
-    marks.append("forced" if track.forced else "")
-    marks.append("for the hard of hearing" if track.hearing_impaired else "")
-    said = ", ".join([track.codec, *(mark for mark in marks if mark)])
-    return f"subtitle {'file' if track.file else f'track {track.index}'} ({said})"
+def _named(track: SubtitleTrack) -> Words:
+    page = Words(f"page {track.page}", f"第 {track.page} 页") if track.page else ""
+    marks = [track.codec, page, track.language or ""]
+    marks.append(Words("forced", "强制") if track.forced else "")
+    marks.append(Words("for the hard of hearing", "听障") if track.hearing_impaired else "")
+    said = joined(mark for mark in marks if mark)
+    if track.file:
+        return Words(f"subtitle file ({said})", f"字幕文件（{said.zh}）")
+    return Words(f"subtitle track {track.index} ({said})", f"字幕轨 {track.index}（{said.zh}）")
 
 
-def _no_place(track: SubtitleTrack) -> str:
+def _no_place(track: SubtitleTrack) -> Words:
     if track.text:
         return _NO_LETTERS
     if track.codec == "dvb_subtitle":
-        return "pictures of letters go into transport streams and preservation alone"
-    return "pictures of letters cannot be turned into letters here"
+        return Words(
+            "pictures of letters go into transport streams and preservation alone",
+            "图形字幕只进入传输流和保存母版",
+        )
+    return Words(
+        "pictures of letters cannot be turned into letters here", "图形字幕在此无法转为文本字幕"
+    )
 
 
-def _captions_told(captions: Sequence[Captions], rungs: Sequence[Rung]) -> Iterator[str]:
-    named = " and ".join(one.upper() for one in captions)
-    carried = [rung.profile for rung in rungs if _video(rung).captions]
-    if carried:
-        yield f"captions ({named}) are carried inside the pictures of {', '.join(carried)}"
-    lost = [rung.profile for rung in rungs if not _video(rung).captions]
-    if lost:
-        yield (
-            f"captions ({named}) are left out of the pictures of {', '.join(lost)}: they outlive "
-            "an encode in H.264 and HEVC with every frame or field of the source alone"
+def _captions_told(captions: Sequence[Captions], rungs: Sequence[Rung]) -> Iterator[Words]:
+    named = joined((one.upper() for one in captions), " and ")
+    if carried := [rung.profile for rung in rungs if _video(rung).captions]:
+        names = joined(carried)
+        yield Words(
+            f"captions ({named}) are carried inside the pictures of {names}",
+            f"隐藏字幕（{named.zh}）保留在 {names.zh} 的画面内",
+        )
+    if lost := [rung.profile for rung in rungs if not _video(rung).captions]:
+        names = joined(lost)
+        yield Words(
+            f"captions ({named}) are left out of the pictures of {names}: they outlive "
+            "an encode in H.264 and HEVC with every frame or field of the source alone",
+            f"隐藏字幕（{named.zh}）不进入 {names.zh} 的画面：重新编码后，只有包含来源每一帧或"
+            "每一场的 H.264、HEVC 才能保留",
         )
 
 

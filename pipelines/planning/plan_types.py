@@ -20,6 +20,7 @@ from pipelines.media import (
     Pulldown,
 )
 from pipelines.profiles.profile import Container, SoundCodec, Target, VideoCodec
+from pipelines.words import Words
 
 _UNKNOWN = Colour()
 FILM_STRIDE = Fraction(5, 4)  # frames of video for one of film, by 2:3 pulldown
@@ -136,7 +137,7 @@ class LoudnessPlan:
     gain_db: float | None = None
     limited: bool = False
     least_lkfs: float | None = None
-    kept: str | None = None
+    kept: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ class AudioPlan:
     lossy_source: bool = False
     language_tag: str | None = None
     copied: bool = False
-    not_copied: str | None = None
+    not_copied: Words | None = None
     own_order: str | None = None
     gain_db: float = 0.0
 
@@ -224,15 +225,15 @@ class Rung:
     mux_rate_bps: int | None = None
     service_name: str | None = None
     subtitles: tuple[SubtitlePlan, ...] = ()
-    sound_left_out: tuple[tuple[int, str], ...] = ()
+    sound_left_out: tuple[tuple[int, Words], ...] = ()
 
 
 class Refused(Exception):
     """Raised where a profile cannot honestly be met; becomes a `Refusal`."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: Words) -> None:
         super().__init__(reason)
-        self.code = code
+        self.code, self.reason = code, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,7 @@ class Refusal:
 
     profile: str
     code: str
-    reason: str
+    reason: Words
 
 
 # [P] Of the encode's CPU time, for the search. The bar is a tenth; the rest is for what the model
@@ -273,7 +274,7 @@ class Findings:
     key: str = ""
     probes: tuple[Probe, ...] = ()
     seconds: float = 0.0
-    limited: str | None = None
+    limited: Words | None = None
 
     def probes_of(self, profile: str) -> tuple[Probe, ...]:
         return tuple(probe for probe in self.probes if probe.profile == profile)
@@ -312,7 +313,7 @@ class Steering:
 
     profiles: tuple[str, ...]
     windows: tuple[Chunk, ...]
-    told: str
+    told: Words
     first: int = 1
 
 
@@ -347,7 +348,7 @@ class Plan:
     rungs: tuple[Rung, ...]
     refused: tuple[Refusal, ...]
     chunks: tuple[Chunk, ...]
-    decisions: tuple[str, ...]
+    decisions: tuple[Words, ...]
     source_colour: Colour = _UNKNOWN
     source_field_order: FieldOrder = "progressive"
     source_pulldown: Pulldown | None = None

@@ -26,6 +26,7 @@ from pipelines.running.tools import encoder_pix_fmts, encoders, ffmpeg, versions
 from pipelines.sound.audio import encode_audio
 from pipelines.sources.probe import probe
 from pipelines.verification.verify import verify
+from pipelines.words import Words, joined
 
 _WIDTH, _HEIGHT = 320, 180
 _LENGTH_S, _LARGE_LENGTH_S = Fraction(1, 2), Fraction(1, 10)
@@ -88,7 +89,7 @@ def prove_all(folder: Path) -> tuple[Capability, ...]:
     return tuple(found)
 
 
-def lacking(profiles: Sequence[Profile]) -> dict[str, str]:
+def lacking(profiles: Sequence[Profile]) -> dict[str, Words]:
     """The profiles whose encoder, as ffmpeg itself describes it, rules them out, and why.
 
     No proof that the others can be made, and no encode either.
@@ -97,24 +98,35 @@ def lacking(profiles: Sequence[Profile]) -> dict[str, str]:
     return {name: reason for name, reason in found.items() if reason is not None}
 
 
-def _lacking(profile: Profile) -> str | None:
+def _lacking(profile: Profile) -> Words | None:
     video = profile.video
     if video is None or video.encoder == "copy":
         return None
     version, codec = versions()["ffmpeg"], video.codec.upper()
     if video.encoder not in encoders():
         of_codec = [name for name, made in encoders().items() if made == video.codec]
-        there_is = f"only {', '.join(of_codec)}" if of_codec else "none at all"
-        return (
+        named = joined(of_codec)
+        there_is = (
+            Words(f"only {named}", f"只有 {named.zh}")
+            if of_codec
+            else Words("none at all", "一个也没有")
+        )
+        return Words(
             f"ffmpeg {version} has no encoder {video.encoder}, and of encoders of {codec} "
-            f"{there_is}: point KAPOK_FFMPEG at an ffmpeg that has it, or choose another profile"
+            f"{there_is}: point KAPOK_FFMPEG at an ffmpeg that has it, or choose another profile",
+            f"ffmpeg {version} 没有编码器 {video.encoder}，{codec} 编码器{there_is.zh}："
+            "请用 KAPOK_FFMPEG 指定有此编码器的 ffmpeg，或换用其他方案",
         )
     taken = encoder_pix_fmts(video.encoder)
     if video.pix_fmt is not None and video.pix_fmt not in taken:
-        return (
-            f"{video.encoder} of ffmpeg {version} takes only {', '.join(taken)}: {codec} of "
+        formats = joined(taken)
+        return Words(
+            f"{video.encoder} of ffmpeg {version} takes only {formats}: {codec} of "
             f"{video.pix_fmt} cannot be made here, and fewer bits may not go under this name: "
-            "point KAPOK_FFMPEG at an ffmpeg whose encoder does, or choose another profile"
+            "point KAPOK_FFMPEG at an ffmpeg whose encoder does, or choose another profile",
+            f"ffmpeg {version} 的 {video.encoder} 只支持 {formats.zh}：此处做不出 "
+            f"{video.pix_fmt} 的 {codec}，位数较少的又不得用此名称："
+            "请用 KAPOK_FFMPEG 指定编码器支持的 ffmpeg，或换用其他方案",
         )
     return None
 

@@ -8,7 +8,10 @@ from fractions import Fraction
 from math import isqrt
 from types import MappingProxyType
 
+from pipelines.words import Words
+
 _MACROBLOCK = 16  # samples of luma each way
+_MACROBLOCKS, _SAMPLES = Words("macroblocks", "宏块"), Words("samples", "亮度采样")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Load:
     pix_fmt: str | None = None
 
 
-def beyond(codec: str, level: str, codec_profile: str | None, load: Load) -> Iterator[str]:
+def beyond(codec: str, level: str, codec_profile: str | None, load: Load) -> Iterator[Words]:
     """What does not fit, in words with the limit; nothing of a level without limits here."""
     limits = LEVELS.get(codec, {}).get(level)
     if limits is None:
@@ -85,12 +88,16 @@ def beyond(codec: str, level: str, codec_profile: str | None, load: Load) -> Ite
         yield from _raster_beyond(codec, limits, load.width, load.height, load.frame_rate)
     named = codec_profile or _by_x264(load.pix_fmt or "")
     share = _H264_RATES.get(named, Fraction(1)) if codec == "h264" else Fraction(1)
-    for what, value, most in (
-        ("a cap of {} bit/s", load.bitrate_bps, limits.bitrate_bps * share),
-        ("a buffer of {} bits", load.buffer_bits, limits.buffer_bits * share),
-    ):
-        if value is not None and value > most:
-            yield f"{what.format(value)} (at most {most})"
+    cap, most = load.bitrate_bps, limits.bitrate_bps * share
+    if cap is not None and cap > most:
+        yield Words(
+            f"a cap of {cap} bit/s (at most {most})", f"{cap} bit/s 的码率上限（最多 {most}）"
+        )
+    buffer, most = load.buffer_bits, limits.buffer_bits * share
+    if buffer is not None and buffer > most:
+        yield Words(
+            f"a buffer of {buffer} bits (at most {most})", f"{buffer} bit 的缓冲（最多 {most}）"
+        )
 
 
 def _by_x264(pix_fmt: str) -> str:
@@ -102,15 +109,24 @@ def _by_x264(pix_fmt: str) -> str:
 
 def _raster_beyond(
     codec: str, limits: Limits, width: int, height: int, rate: Fraction | None
-) -> Iterator[str]:
+) -> Iterator[Words]:
     """H.264, A.3.1 and A.3.3; H.265, A.4.1: no side may be longer than √8 of a square picture's."""
-    unit, name = (_MACROBLOCK, "macroblocks") if codec == "h264" else (1, "samples")
+    unit, name = (_MACROBLOCK, _MACROBLOCKS) if codec == "h264" else (1, _SAMPLES)
     across, down = -(-width // unit), -(-height // unit)
     size, longest = across * down, isqrt(8 * limits.picture)
     if size > limits.picture:
-        yield f"{width}x{height}, {size} {name} (at most {limits.picture})"
+        yield Words(
+            f"{width}x{height}, {size} {name} (at most {limits.picture})",
+            f"{width}×{height} 的 {size} 个{name.zh}（最多 {limits.picture}）",
+        )
     elif max(across, down) > longest:
-        yield f"{width}x{height} (no side beyond {longest * unit})"
+        yield Words(
+            f"{width}x{height} (no side beyond {longest * unit})",
+            f"{width}×{height}（任一边最多 {longest * unit}）",
+        )
     elif rate is not None and size * rate > limits.second:
         most = f"{float(Fraction(limits.second, size)):.4g}"
-        yield f"{width}x{height} at {float(rate):g} fps (at most {most})"
+        yield Words(
+            f"{width}x{height} at {float(rate):g} fps (at most {most})",
+            f"{width}×{height} 下的 {float(rate):g} fps（最多 {most}）",
+        )

@@ -16,6 +16,7 @@ from pipelines.profiles.profile import Target
 from pipelines.quality import quality_model as model
 from pipelines.quality.metrics import comparison_raster, metrics_for
 from pipelines.quality.quality_model import Material, Metric, Shape
+from pipelines.words import Words
 
 # [P] Finer than the profile's own CRF only while 12 % more bits, a step of 1 in x264, give so much.
 _WORTH = {"vmaf": 0.3, "xpsnr": 0.25}
@@ -31,6 +32,14 @@ _REACH = 3.0
 
 
 Basis = Literal["probed", "kin", "predicted"]
+_HOW: Mapping[Basis, Words] = {
+    "probed": Words("probed", "经取样"),
+    "kin": Words(
+        "predicted, and corrected by a probe of another rung", "由模型推算，并按其他档的取样修正"
+    ),
+    "predicted": Words("predicted from what was inspected", "由模型按检查结果推算"),
+}
+_CAPPED = Words(", held down by its cap", "，受码率上限约束")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class Targeted:
     rungs: tuple[Rung, ...]
     choices: tuple[Choice, ...]
     refused: tuple[Refusal, ...]
-    decisions: tuple[str, ...]
+    decisions: tuple[Words, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +117,7 @@ def with_targets(
     kept = tuple(_with_crf(rung, choices) for rung in rungs if rung.profile not in gone)
     told = [_told(choices[rung.profile]) for rung in kept if rung.profile in choices]
     told += [
-        f"{rung.profile}: CRF {rung.video.crf:g} as in the profile: nothing is known to predict "
-        f"{wanted[rung.profile].metric.upper()} of this picture by"
+        _unpredicted(rung.profile, rung.video.crf, wanted[rung.profile].metric.upper())
         for rung in kept
         if rung.video
         and rung.video.crf is not None
@@ -192,31 +200,41 @@ def _idle(larger: Choice, smaller: Choice) -> Refusal | None:
     gain = larger.score - smaller.score
     name, other = larger.profile, smaller.profile
     if smaller.bitrate_bps >= larger.bitrate_bps:
-        reason = (
+        reason = Words(
             f"it would take {_mbps(smaller)} and {name} gives {gain:.1f} {metric.upper()} more for "
-            f"{_mbps(larger)}"
+            f"{_mbps(larger)}",
+            f"它需要 {_mbps(smaller)}，而 {name} 只需 {_mbps(larger)}，{metric.upper()} 还高 "
+            f"{gain:.1f}",
         )
         return Refusal(other, "adds_nothing", reason)
     if gain < NOTICEABLE[metric]:
-        reason = (
+        reason = Words(
             f"its {larger.score:.1f} {metric.upper()} for {_mbps(larger)} are not noticeably more "
-            f"than the {smaller.score:.1f} that {other} gives for {_mbps(smaller)}"
+            f"than the {smaller.score:.1f} that {other} gives for {_mbps(smaller)}",
+            f"它的 {metric.upper()} {larger.score:.1f}（{_mbps(larger)}）并不明显高于 {other} 的 "
+            f"{smaller.score:.1f}（{_mbps(smaller)}）",
         )
         return Refusal(name, "adds_nothing", reason)
     return None
 
 
-def _told(choice: Choice) -> str:
-    metric = choice.target.metric.upper()
-    how = {
-        "probed": "probed",
-        "kin": "predicted, and corrected by a probe of another rung",
-        "predicted": "predicted from what was inspected",
-    }[choice.basis]
-    capped = ", held down by its cap" if choice.capped else ""
-    return (
-        f"{choice.profile}: CRF {choice.crf:g} for {metric} {choice.target.value:g}: "
-        f"{choice.score:.1f} ± {choice.off_by:.1f} for {_mbps(choice)}{capped} ({how})"
+def _told(choice: Choice) -> Words:
+    target = f"{choice.target.metric.upper()} {choice.target.value:g}"
+    score, how = f"{choice.score:.1f} ± {choice.off_by:.1f}", _HOW[choice.basis]
+    capped = _CAPPED if choice.capped else Words("", "")
+    return Words(
+        f"{choice.profile}: CRF {choice.crf:g} for {target}: {score} for {_mbps(choice)}{capped} "
+        f"({how})",
+        f"{choice.profile}：目标 {target}，CRF {choice.crf:g}：预计 {score}，{_mbps(choice)}"
+        f"{capped.zh}（{how.zh}）",
+    )
+
+
+def _unpredicted(profile: str, crf: float, metric: str) -> Words:
+    return Words(
+        f"{profile}: CRF {crf:g} as in the profile: nothing is known to predict {metric} of this "
+        "picture by",
+        f"{profile}：CRF {crf:g}，照方案所写：没有依据可推算该画面的 {metric}",
     )
 
 

@@ -21,6 +21,7 @@ from pipelines.quality import quality_model as model
 from pipelines.quality.measure import measured_together, together_bytes
 from pipelines.quality.quality_target import crf_of, pixels_of
 from pipelines.quality.reference import reference_of
+from pipelines.words import Words
 
 SAMPLES = 24  # [P] at most; three mobile rungs of HD have time for them in 45 minutes
 _TIMES_FOR_MORE = 7  # samples: two scouts twice, and three in the last round
@@ -49,26 +50,28 @@ class Sampling:
 
     rungs: tuple[Rung, ...]
     samples: tuple[Chunk, ...]
-    limited: str | None = None
+    limited: Words | None = None
     scouts: tuple[Chunk, ...] = ()  # some of the samples
     rounds: int = 0
 
 
 _NONE = Sampling((), ())
+_NO_SHARE = Words("the search has no share of the time", "没有给取样留出时间")
+_FILM = Words("frames of film are counted from the first", "电影的帧须从头计数")
 
 
 def sampling_of(made: Plan, info: MediaInfo, inspection: Inspection, means: Means) -> Sampling:
     """The samples that fit: of all rungs with a choice, else of the largest one, else none."""
     rungs = _chosen(made)
     if not means.share:
-        return replace(_NONE, limited="nothing was probed: the search has no share of the time")
-    film = "frames of film are counted from the first" if inspection.pulldown else None
+        return _nothing(_NO_SHARE)
+    film = _FILM if inspection.pulldown else None
     if (why := why_one_chunk(info, inspection) or film) is not None:
-        return replace(_NONE, limited=f"nothing was probed: {why}")
+        return _nothing(why)
     length = gop_frames(rungs)
     light = [one for one in rungs if _bytes(made, info, (one,), means.cores) <= means.memory_bytes]
     if not light:
-        return replace(_NONE, limited=f"nothing was probed: {_too_much(means)}")
+        return _nothing(_too_much(means))
     budget_s = means.share * encode_cpu_s(made, info, inspection)
     fits = _bytes(made, info, rungs, means.cores) <= means.memory_bytes
     largest = max(light, key=pixels_of)
@@ -79,12 +82,17 @@ def sampling_of(made: Plan, info: MediaInfo, inspection: Inspection, means: Mean
             told = None
             if some != rungs:
                 why = _too_short(budget_s) if fits else _too_much(means)
-                told = f"only {some[0].profile} was probed: {why}"
+                alone = some[0].profile
+                told = Words(f"only {alone} was probed: {why}", f"只对 {alone} 取样：{why.zh}")
             scouts, rounds = _scouting(times)
             count = min(SAMPLES, made.frames // length, times - scouts * (rounds - 1))
             samples = samples_in(inspection, made.chunks, length, count)
             return Sampling(some, samples, told, _spread(samples, scouts), rounds)
-    return replace(_NONE, limited=f"nothing was probed: {_too_short(budget_s)}")
+    return _nothing(_too_short(budget_s))
+
+
+def _nothing(why: Words) -> Sampling:
+    return replace(_NONE, limited=Words(f"nothing was probed: {why}", f"没有取样：{why.zh}"))
 
 
 def _scouting(times: int) -> tuple[int, int]:
@@ -196,12 +204,16 @@ def sample_cpu_s(
     return total
 
 
-def _too_short(budget_s: float) -> str:
-    return (
+def _too_short(budget_s: float) -> Words:
+    return Words(
         "the programme is so short that more would take over a tenth of its encode "
-        f"({budget_s:.1f} CPU seconds were left for it)"
+        f"({budget_s:.1f} CPU seconds were left for it)",
+        f"节目太短，更多取样会超过转码用时的十分之一（可用 {budget_s:.1f} CPU 秒）",
     )
 
 
-def _too_much(means: Means) -> str:
-    return f"samples of more would hold over {means.memory_bytes / 1e9:.1f} GB of memory"
+def _too_much(means: Means) -> Words:
+    most = f"{means.memory_bytes / 1e9:.1f} GB"
+    return Words(
+        f"samples of more would hold over {most} of memory", f"更多样本占用的内存会超过 {most}"
+    )

@@ -30,6 +30,7 @@ from pipelines.quality.sampling import Means, Sampling, gop_frames, sampling_of
 from pipelines.records import to_json
 from pipelines.running import tools
 from pipelines.running.run import run
+from pipelines.words import Words
 
 log = logging.getLogger(__name__)
 Take = tuple[Chunk, tuple[Rung, ...]]  # a sample, and what is probed of it
@@ -42,7 +43,7 @@ _ENOUGH_CRF, _SCOUT_AGAIN_CRF = 1.0, 3.0
 def key_of(made: Plan, share: float = SEARCH_SHARE) -> str:
     """Of all that the findings depend on besides the source's bytes."""
     wanted = {choice.profile: to_json(choice.target) for choice in made.choices}
-    rungs = [to_json(rung) for rung in made.rungs if rung.profile in wanted]
+    rungs = [to_json(rung, said=str) for rung in made.rungs if rung.profile in wanted]
     known = [_METHOD, wanted, rungs, share, tools.versions(), model.fingerprint()]
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
@@ -77,7 +78,9 @@ def search(
         raise
     except (ToolFailed, MediaError) as error:
         log.warning("a sample could not be probed: %s", error)
-        limited = f"a sample could not be probed: {error.detail}"
+        limited = Words(
+            f"a sample could not be probed: {error.detail}", f"有样本无法试编：{error.detail}"
+        )
         return replace(found, limited=limited, probes=tuple(probes))
     seconds = round(time.monotonic() - began, 2)
     return replace(found, probes=tuple(probes), seconds=seconds)

@@ -33,6 +33,7 @@ from pipelines.quality.quality_target import NOTICEABLE, Subject, at_crf, choose
 from pipelines.quality.reference import reference_of
 from pipelines.quality.sampling import Means, coded_bytes_in, encode_cpu_s, gop_frames, sample_cpu_s
 from pipelines.rates import least_multiple
+from pipelines.words import Words, joined
 
 WINDOW_FRAMES = 25  # [P] of the slowest rung: as in the scores of a long programme
 _FEWEST_CHUNKS = 3  # [P] below, nothing is left that could be steered
@@ -85,10 +86,12 @@ def with_steering(made: Plan, info: MediaInfo, inspection: Inspection, means: Me
         return made
     wanted = _unsure(made)
     windows = _windows(made, wanted, inspection, count)
-    names = ", ".join(rung.profile for rung in wanted)
-    told = (
+    names = joined(rung.profile for rung in wanted)
+    told = Words(
         f"{names}: {count} of {len(made.chunks)} chunks are scored as soon as they are encoded, "
-        "and later ones take their CRF from that"
+        "and later ones take their CRF from that",
+        f"{names.zh}：{len(made.chunks)} 个分块中有 {count} 个编码后随即评分，"
+        "其后的分块由此得出 CRF",
     )
     steering = Steering(tuple(rung.profile for rung in wanted), windows, told)
     return replace(made, steering=steering, decisions=(*made.decisions, told))

@@ -14,6 +14,7 @@ from pathlib import Path
 from pipelines.errors import IncompleteSource
 from pipelines.sources.exr_images import refuse_cut_short
 from pipelines.sources.wrap import Input, Parts
+from pipelines.words import Words
 
 IMAGES = (".dpx", ".exr", ".png", ".tif", ".tiff")
 # At most nine digits count: ffmpeg's numbers have 31 bits.
@@ -53,9 +54,10 @@ def sequence_parts(folder: Path, files: Mapping[str, int], wanted: str, rate: Fr
         *("-protocol_whitelist", "file", "-format_whitelist", "image2", "-f", "image2"),
         *("-framerate", str(rate), "-start_number", str(found.first)),
     )
+    first = found.name(found.first)
     return Parts(
         name=folder.name,
-        kind=f"{found.count} images {found.name(found.first)} …",
+        kind=Words(f"{found.count} images {first} …", f"{found.count} 幅图像 {first} …"),
         inputs=(Input(options, f"{pattern}%0{found.digits}d{found.suffix}"),),
         readable=(folder,),
         size_bytes=sum(size for name, size in files.items() if name in names),
@@ -64,19 +66,25 @@ def sequence_parts(folder: Path, files: Mapping[str, int], wanted: str, rate: Fr
     )
 
 
-def _in_groups(names: Sequence[str]) -> Iterator[str]:
+def _in_groups(names: Sequence[str]) -> Iterator[Words]:
     """What differs by its last number alone is told together: another reel has as many images."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in sorted(names):
         path = Path(name)
         groups[f"{_LAST_NUMBER.sub('*', path.stem)}{path.suffix}"].append(name)
-    told = [
-        f"{series} ({len(members)} files)" if len(members) > 1 else members[0]
-        for series, members in groups.items()
-    ]
+    told = [_group(series, members) for series, members in groups.items()]
     yield from sorted(told)[:_MOST_TOLD]
     if len(told) > _MOST_TOLD:
-        yield f"and what else lies there ({len(names)} files in all)"
+        yield Words(
+            f"and what else lies there ({len(names)} files in all)",
+            f"以及目录中的其他文件（总计 {len(names)} 个）",
+        )
+
+
+def _group(series: str, members: Sequence[str]) -> Words:
+    if len(members) == 1:
+        return Words(members[0], members[0])
+    return Words(f"{series} ({len(members)} files)", f"{series}（{len(members)} 个文件）")
 
 
 def matches(name: str, wanted: str) -> bool:

@@ -19,6 +19,7 @@ from xml.etree.ElementTree import Element, ParseError, XMLParser
 from pipelines.encoding.timecode import timecode_at
 from pipelines.errors import IncompleteSource, UnsupportedMedia
 from pipelines.sources.wrap import Input, Parts
+from pipelines.words import Words
 
 ASSET_MAPS = ("ASSETMAP.xml", "ASSETMAP")
 _XML_BYTES = 16 << 20
@@ -39,7 +40,7 @@ class Composition:
 
     tracks: tuple[str, ...]
     frames: int
-    left_out: tuple[str, ...]
+    left_out: tuple[Words, ...]
     rate: Fraction | None = None
     timecode: str | None = None
 
@@ -51,7 +52,7 @@ class _Package:
     asset_map: Path
     files: Mapping[str, Path]
     tables: Mapping[str, Element]
-    left_out: tuple[str, ...]
+    left_out: tuple[Words, ...]
 
     @property
     def folder(self) -> Path:
@@ -83,7 +84,7 @@ def imf_parts(folder: Path, asset_map: str, wanted: str) -> Parts:
     guards = ("-protocol_whitelist", "file", "-format_whitelist", "imf,mxf", "-f", "imf")
     return Parts(
         name=folder.name,
-        kind=f"IMF composition {name}",
+        kind=Words(f"IMF composition {name}", f"IMF 合成单 {name}"),
         inputs=(Input((*guards, "-assetmaps", _maps(packages)), str(folder / name)),),
         readable=tuple(each.folder for each in packages),
         size_bytes=sum(files[track].stat().st_size for track in composition.tracks),
@@ -106,7 +107,7 @@ def _package(asset_map: Path) -> _Package:
         asset_map=asset_map,
         files={one: folder / place for one, place in places.items()},
         tables={str(place): _parsed(folder / place) for place in listed if place not in others},
-        left_out=tuple(f"{place} of the package" for place in others),
+        left_out=tuple(Words(f"{place} of the package", f"包中的 {place}") for place in others),
     )
 
 
@@ -165,13 +166,13 @@ def read_asset_map(root: Element) -> dict[str, PurePosixPath]:
 def read_composition(root: Element) -> Composition:
     """What a composition plays (SMPTE ST 2067-3). Pure; raises `UnsupportedMedia`."""
     tracks: dict[str, None] = {}
-    left_out: dict[str, None] = {}
+    left_out: dict[Words, None] = {}
     frames = 0
     for sequences in _all(root, "SequenceList"):
         for sequence in sequences:
             kind = _local(sequence)
             if kind not in _READ:
-                left_out[f"{kind} of the composition"] = None
+                left_out[Words(f"{kind} of the composition", f"合成单中的 {kind}")] = None
                 continue
             for resource in _all(sequence, "Resource"):
                 tracks[_identity(resource, "TrackFileId")] = None
@@ -181,7 +182,9 @@ def read_composition(root: Element) -> Composition:
     rate = _rate(_optional(root, "EditRate"))
     timecode = _timecode(root, rate) if rate else None
     if rate and timecode is None and (address := _start_address(root)):
-        left_out[f"the composition's start timecode, {address!r:.40}"] = None
+        said = f"{address!r:.40}"
+        unread = Words(f"the composition's start timecode, {said}", f"合成单的起始时码 {said}")
+        left_out[unread] = None
     return Composition(tuple(tracks), frames, tuple(left_out), rate, timecode)
 
 

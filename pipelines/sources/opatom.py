@@ -13,6 +13,7 @@ from pipelines.errors import IncompleteSource
 from pipelines.media import MediaInfo
 from pipelines.sources.probe import probe
 from pipelines.sources.wrap import Input, Parts
+from pipelines.words import Words, joined
 
 # A partition pack: key, length, versions and size of a grid, its own place, that of the one before
 # it, that of the footer.
@@ -38,9 +39,10 @@ def opatom_parts(folder: Path, names: Sequence[str]) -> Parts:
     info = infos[clip.picture]
     rate = info.picture.frame_rate if info.picture else None
     files = [folder / name for name in (clip.picture, *clip.sounds)]
+    named = joined(file.name for file in files)
     return Parts(
         name=folder.name,
-        kind=f"MXF OP-Atom: {', '.join(file.name for file in files)}",
+        kind=Words(f"MXF OP-Atom: {named}", f"MXF OP-Atom：{named.zh}"),
         inputs=tuple(Input(_GUARDS, str(file)) for file in files),
         readable=tuple(files),
         size_bytes=sum(file.stat().st_size for file in files),

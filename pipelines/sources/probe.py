@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -50,10 +50,12 @@ from pipelines.sources.programmes import read_programmes
 from pipelines.sources.sound_files import missing_bytes
 from pipelines.sources.teletext_pages import read_teletext
 from pipelines.sources.track_choice import with_choice
+from pipelines.sources.track_names import NO_DECODER, track_name
 from pipelines.sources.vvc_headers import chroma_of_vvc
 from pipelines.subtitles.ancillary import names
 from pipelines.subtitles.letters import read_text
 from pipelines.subtitles.ttml import is_ttml
+from pipelines.words import Words, zh_of
 
 MAX_STREAMS = 128
 MAX_DURATION_S = 7 * 24 * 3600
@@ -73,11 +75,16 @@ _LOSSLESS_SOUND = frozenset({"flac", "alac", "wavpack", "tta"})
 _MOST_DISC_BITS = 24  # of a DVD's and a Blu-ray's PCM, the codecs whose names do not say
 _HD_LINES = 720
 _MOST_FPS = 1000  # [P] no camera that writes an even rate is faster; clocks are
-_DPX_LIGHT = {1: "printing density", 3: "logarithmic light"}  # SMPTE ST 268
+# SMPTE ST 268.
+_DPX_LIGHT = {
+    1: Words("printing density", "印片密度"),
+    3: Words("logarithmic light", "对数光"),
+}
 # What ffmpeg's decoders make letters of, and Kapok of TTML; the others are pictures. Names are
 # ffmpeg's.
 TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "eia_608", "ttml"})
 TEXT_CODECS |= {"dvb_teletext"}
+_NO_PICTURE = Words("no picture of it decodes", "没有可解码的画面")
 _NOT_AT_START = "no TS found at start of file"  # ffmpeg's words of a recording's late tracks
 # ITU-T H.273, 8.7, by the names of ffprobe and of ffmpeg's filters; "left" is what all assume.
 _CHROMA_LOCATIONS = frozenset(CODED) - {USUAL}
@@ -125,7 +132,7 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
         timecode=_timecode(path, found, video),
         sandbox=active(),
         notes=_notes(found),
-        left_out=(*found["left_out"], *nameless, *unreadable),
+        left_out=(*_left_out(found), *nameless, *unreadable),
         programmes=read_programmes(path, tracks) if found["format_name"] == "mpegts" else (),
         subtitles=_subtitle_tracks((*found["subtitles"], *documents)),
         ancillary=tuple(_ancillary_track(path, index) for index in found["ancillary"]),
@@ -166,7 +173,7 @@ def _start_s(found: Mapping[str, Any], tracks: Sequence[VideoTrack | AudioTrack]
 
 def _video_tracks(
     path: Path, found: Sequence[Mapping[str, Any]]
-) -> tuple[tuple[VideoTrack, ...], list[str]]:
+) -> tuple[tuple[VideoTrack, ...], list[Words]]:
     """And the names of those without a picture that decodes, which are none beside others."""
     read, unreadable = [], []
     for track in found:
@@ -175,7 +182,7 @@ def _video_tracks(
         except NoEssence:
             if len(found) == 1:
                 raise
-            unreadable.append(f"picture track {track['index']} (no picture of it decodes)")
+            unreadable.append(track_name("video", track["index"], _NO_PICTURE))
     if unreadable and not read:
         message = (
             f"none of its {len(found)} picture tracks has a picture that decodes: "
@@ -368,7 +375,7 @@ def _audio_track(track: Mapping[str, Any]) -> AudioTrack:
 
 def _unknown_subtitles(
     path: Path, found: Mapping[str, Any]
-) -> tuple[list[Mapping[str, Any]], list[str]]:
+) -> tuple[list[Mapping[str, Any]], list[Words]]:
     """Those that PyAV cannot decode: TTML and pages of teletext, and the names of the others."""
     if found["format_name"] == "mpegts" and found["unknown_subtitles"]:
         return read_teletext(path, found["unknown_subtitles"])
@@ -381,7 +388,7 @@ def _unknown_subtitles(
             language = _language(track["language"]) or (said[1] if said else None)
             documents.append({**track, "codec": "ttml", "language": language})
         else:
-            nameless.append(f"subtitle track {track['index']} (no decoder)")
+            nameless.append(track_name("subtitle", track["index"], NO_DECODER))
     return documents, nameless
 
 
@@ -500,29 +507,56 @@ def _sound_bit_depth(codec: str, sample_bits: int, coded_bits: int | None) -> in
     return None
 
 
-def _notes(found: Mapping[str, Any]) -> tuple[str, ...]:
+def _left_out(found: Mapping[str, Any]) -> Iterator[Words]:
+    for track in found["left_out"]:
+        coded = track["codec"] or NO_DECODER
+        if handler := track["handler"]:
+            coded = Words(f'{coded}, "{handler}"', f"{zh_of(coded)}，“{handler}”")
+        yield track_name(track["kind"], track["index"], coded)
+    if chapters := found["chapters"]:
+        yield Words(f"the list of chapters ({chapters})", f"章节列表（{chapters} 章）")
+
+
+def _notes(found: Mapping[str, Any]) -> tuple[Words, ...]:
     silent = [_silent(track["index"], found) for track in found["audio"] if not track["decoded"]]
+    decoded = [track for track in found["video"] if track["decoded"]]
     disputed = [
-        f"picture track {track['index']}: the container and the pictures name different colours"
-        for track in found["video"]
-        if track["decoded"] and _disagree(track["colour_of_stream"], track["colour_of_frame"])
+        _disputed(track_name("video", track["index"]))
+        for track in decoded
+        if _disagree(track["colour_of_stream"], track["colour_of_frame"])
     ]
     logarithmic = [
-        f"picture track {track['index']}: its DPX header says {_DPX_LIGHT[track['dpx_transfer']]}, "
-        "which is read as if it were video: grade it first, or keep it as it is"
-        for track in found["video"]
-        if track["decoded"] and track["dpx_transfer"] in _DPX_LIGHT
+        _logarithmic(track_name("video", track["index"]), _DPX_LIGHT[track["dpx_transfer"]])
+        for track in decoded
+        if track["dpx_transfer"] in _DPX_LIGHT
     ]
     return (*silent, *disputed, *logarithmic)
 
 
-def _silent(index: int, found: Mapping[str, Any]) -> str:
+def _disputed(name: Words) -> Words:
+    return Words(
+        f"{name}: the container and the pictures name different colours",
+        f"{name.zh}：封装与画面标明的色彩不一致",
+    )
+
+
+def _logarithmic(name: Words, light: Words) -> Words:
+    return Words(
+        f"{name}: its DPX header says {light}, which is read as if it were video: grade it first, "
+        "or keep it as it is",
+        f"{name.zh}：DPX 文件头标为{light.zh}，此处按视频读取：请先调色，或原样保存",
+    )
+
+
+def _silent(index: int, found: Mapping[str, Any]) -> Words:
+    name = track_name("audio", index)
     if any(line.startswith(f"stream {index} : {_NOT_AT_START}") for line in found["log"]):
-        return (
-            f"sound track {index} is not there where the file begins, and is left out: if it comes "
-            "later, cut the file there to have it"
+        return Words(
+            f"{name} is not there where the file begins, and is left out: if it comes later, cut "
+            "the file there to have it",
+            f"文件开头没有{name.zh}，未予采用：若在中途出现，请在该处切开文件",
         )
-    return f"sound track {index} cannot be decoded and is left out"
+    return Words(f"{name} cannot be decoded and is left out", f"{name.zh} 无法解码，未予采用")
 
 
 def _disagree(stream: Sequence[int], frame: Sequence[int]) -> bool:

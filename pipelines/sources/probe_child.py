@@ -181,7 +181,7 @@ def print_later(path: str, formats: str, places: str) -> None:
     with _opened(path, formats) as container:
         known = {stream.id for stream in container.streams}
         pictures = {stream.id for stream in container.streams.video}
-    told: list[tuple[str, str, int, int]] = []
+    told: list[tuple[str, str | None, int, int]] = []
     for place in map(int, places.split(",")):
         with Path(path).open("rb") as file:
             file.seek(place)
@@ -202,7 +202,7 @@ class _Pipe:
         self.read = file.read
 
 
-def _streams_from(pipe: _Pipe) -> list[tuple[str, str, int]]:
+def _streams_from(pipe: _Pipe) -> list[tuple[str, str | None, int]]:
     try:
         with av.open(pipe, "r", format="mpegts") as container:
             streams, sent, size = list(container.streams), set(), 0
@@ -217,9 +217,10 @@ def _streams_from(pipe: _Pipe) -> list[tuple[str, str, int]]:
         return []
 
 
-def _codec(stream: Any) -> str:
+def _codec(stream: Any) -> str | None:
+    """`None` where PyAV has no decoder."""
     context = stream.codec_context
-    return context.codec.canonical_name if context is not None else "no decoder"
+    return str(context.codec.canonical_name) if context is not None else None
 
 
 class _UnreadCaptionsError(Exception):
@@ -284,6 +285,7 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
         ],
         "ancillary": [s.index for s in container.streams if _is_ancillary(s)],
         "left_out": _left_out(container, pictures),
+        "chapters": len(container.chapters()),
     }
 
 
@@ -570,20 +572,18 @@ def _coded_bits(context: Any) -> int | None:
             return None
 
 
-def _left_out(container: InputContainer, pictures: list[Any]) -> list[str]:
-    """Names of the tracks that are neither picture nor decodable sound nor subtitles, and chapters;
-    a timecode is carried, and ancillary data are told of by themselves.
+def _left_out(container: InputContainer, pictures: list[Any]) -> list[dict[str, Any]]:
+    """The tracks that are neither picture nor decodable sound nor subtitles; a timecode is carried,
+    and ancillary data are told of by themselves.
     """
-    kinds = {"video": "cover image", "audio": "sound track"}
     told = []
     for stream in container.streams:
         taken = stream in pictures or (stream.type == "audio" and _sound(stream)["decoded"])
         if taken or stream.type == "subtitle" or _is_timecode(stream) or _is_ancillary(stream):
             continue
-        kind = kinds.get(stream.type, f"{stream.type} track")
-        told.append(f"{kind} {stream.index} ({_codec(stream)}{_handler(stream)})")
-    if chapters := container.chapters():
-        told.append(f"the list of chapters ({len(chapters)})")
+        kind = "cover" if stream.type == "video" else stream.type
+        named = {"codec": _codec(stream), "handler": _handler(stream)}
+        told.append({"kind": kind, "index": stream.index, **named})
     return told
 
 
@@ -602,7 +602,7 @@ def _handler(stream: Any) -> str:
     """What a camera calls its data; it may be anybody's text."""
     text = stream.metadata.get("handler_name", "") if stream.type == "data" else ""
     shown = "".join(character for character in text if character.isprintable()).strip()
-    return f', "{shown[:_HANDLER_CHARACTERS]}"' if shown else ""
+    return shown[:_HANDLER_CHARACTERS]
 
 
 def _start(stream: Any) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.sources.ask_ffprobe import ask_ffprobe
+from pipelines.sources.track_names import NO_DECODER, track_name
+from pipelines.words import Words, joined
 
 _SUBTITLES, _FOR_THE_DEAF = 0x02, 0x05  # EN 300 468, table 105
 _DUMPED = re.compile(r"^[0-9a-f]{8}: ((?:[0-9a-f]{2,4} )+)", re.MULTILINE)
@@ -19,7 +21,7 @@ _DUMPED = re.compile(r"^[0-9a-f]{8}: ((?:[0-9a-f]{2,4} )+)", re.MULTILINE)
 
 def read_teletext(
     path: Path, tracks: Sequence[Mapping[str, Any]]
-) -> tuple[list[Mapping[str, Any]], list[str]]:
+) -> tuple[list[Mapping[str, Any]], list[Words]]:
     """Of `tracks` (of `probe_child`) each page of subtitles as a track, and the names of the rest.
 
     Raises as `capture` does.
@@ -28,23 +30,32 @@ def read_teletext(
     told = ask_ffprobe(path, "-show_entries", entries, "-show_data")
     known = {int(one["id"], 16): one for one in told.get("streams", []) if "id" in one}
     found: list[Mapping[str, Any]] = []
-    left_out = []
+    left_out: list[Words] = []
     for track in tracks:
         said = known.get(track["id"], {})
         pages = list(_pages(said)) if said.get("codec_name") == "dvb_teletext" else []
         subtitles = [one for one in pages if one["kind"] in (_SUBTITLES, _FOR_THE_DEAF)]
         found += [{**track, **_marks(one)} for one in subtitles]
         if others := [one for one in pages if one not in subtitles]:
-            named = ", ".join(f"{one['page']} {one['language']}".strip() for one in others)
-            left_out.append(f"teletext of track {track['index']} (page {named})")
+            index, named = track["index"], joined(map(_named, others))
+            left_out.append(
+                Words(
+                    f"teletext of track {index} (page {named})",
+                    f"轨 {index} 的图文电视（{named.zh} 页）",
+                )
+            )
         elif not subtitles:
-            left_out.append(f"subtitle track {track['index']} ({_codec(said)})")
+            left_out.append(track_name("subtitle", track["index"], _codec(said)))
     return found, left_out
 
 
 def _codec(said: Mapping[str, Any]) -> str:
     name = said.get("codec_name", "")
-    return "no decoder" if name in ("", "unknown") else str(name)
+    return NO_DECODER if name in ("", "unknown") else str(name)
+
+
+def _named(page: Mapping[str, Any]) -> str:
+    return f"{page['page']} {page['language']}".strip()
 
 
 def _marks(page: Mapping[str, Any]) -> Mapping[str, Any]:

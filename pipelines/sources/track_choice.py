@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from pipelines.errors import NoSuchProgramme
 from pipelines.media import MediaInfo, Programme, VideoTrack
+from pipelines.sources.track_names import track_name
+from pipelines.words import Words, joined
 
 _WITH_ALPHA = ("yuva", "ayuv", "gbrap", "rgba", "bgra", "argb", "abgr", "ya8", "ya16")
 
@@ -34,13 +36,18 @@ def with_choice(info: MediaInfo, wanted: int | None = None) -> MediaInfo:
     return replace(kept, left_out=(*info.left_out, *others))
 
 
-def choice_decisions(info: MediaInfo) -> tuple[str, ...]:
+def choice_decisions(info: MediaInfo) -> tuple[Words, ...]:
     """What was chosen, and why, where there was anything to choose."""
     told = [_programme_decision(info)] if info.programme is not None else []
     if info.picture and len(info.video) > 1:
         told.append(_picture_decision(info.picture, info.video[1:]))
     if info.picture and info.picture.pix_fmt.startswith(_WITH_ALPHA):
-        told.append("the picture is partly transparent: only preservation keeps how")
+        told.append(
+            Words(
+                "the picture is partly transparent: only preservation keeps how",
+                "画面带有透明度：只有保存母版予以保留",
+            )
+        )
     return tuple(told)
 
 
@@ -64,16 +71,17 @@ def _largest(info: MediaInfo, programme: Programme) -> int:
     return max(sizes, default=0)
 
 
-def _other_tracks(info: MediaInfo, kept: MediaInfo) -> Iterator[str]:
+def _other_tracks(info: MediaInfo, kept: MediaInfo) -> Iterator[Words]:
     taken = {index for _, index, _ in _tracks(kept)}
     for kind, index, codec in _tracks(info):
         if index not in taken:
-            yield f"{kind} track {index} ({codec}) of another programme"
+            name = track_name(kind, index, codec)
+            yield Words(f"{name} of another programme", f"其他节目的{name.zh}")
 
 
 def _tracks(info: MediaInfo) -> Iterator[tuple[str, int, str]]:
-    yield from (("picture", one.index, one.codec) for one in info.video)
-    yield from (("sound", one.index, one.codec) for one in info.audio)
+    yield from (("video", one.index, one.codec) for one in info.video)
+    yield from (("audio", one.index, one.codec) for one in info.audio)
     yield from (("subtitle", one.index, one.codec) for one in info.subtitles)
 
 
@@ -87,20 +95,33 @@ def _labels(info: MediaInfo) -> str:
     return ", ".join(one.label for one in info.programmes)
 
 
-def _programme_decision(info: MediaInfo) -> str:
+def _programme_decision(info: MediaInfo) -> Words:
     taken = next(one for one in info.programmes if one.number == info.programme)
-    why = "as asked" if info.programme_asked else "it has the largest picture"
-    if not info.video and not info.programme_asked:
-        why = "none has a picture, and it is the first"
-    return f"programme {taken.label} is taken ({why}) of {_labels(info)}"
-
-
-def _picture_decision(taken: VideoTrack, others: Sequence[VideoTrack]) -> str:
-    rivals = [one for one in others if one.default == taken.default]
-    if len(rivals) < len(others):
-        why = "the file's default" if not rivals else "the largest of the file's defaults"
+    if info.programme_asked:
+        why = Words("as asked", "按要求")
+    elif info.video:
+        why = Words("it has the largest picture", "其画面最大")
     else:
-        why = "the largest"
+        why = Words("none has a picture, and it is the first", "都没有画面，取第一个")
+    every = joined(one.label for one in info.programmes)
+    return Words(
+        f"programme {taken.label} is taken ({why}) of {every}",
+        f"选用节目 {taken.label}（{why.zh}），共有 {every.zh}",
+    )
+
+
+def _picture_decision(taken: VideoTrack, others: Sequence[VideoTrack]) -> Words:
+    rivals = [one for one in others if one.default == taken.default]
     if any(_pixels(one) == _pixels(taken) for one in rivals):
-        why = "the first of equals"
-    return f"picture track {taken.index} is taken ({why}) of {len(others) + 1}"
+        why = Words("the first of equals", "同样大小中的第一条")
+    elif not rivals:
+        why = Words("the file's default", "文件的默认轨")
+    elif len(rivals) < len(others):
+        why = Words("the largest of the file's defaults", "文件默认轨中画面最大")
+    else:
+        why = Words("the largest", "画面最大")
+    count = len(others) + 1
+    return Words(
+        f"picture track {taken.index} is taken ({why}) of {count}",
+        f"选用画面轨 {taken.index}（{why.zh}），共 {count} 条",
+    )

@@ -21,6 +21,7 @@ from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.containers import MAX_PIXELS
 from pipelines.sources.probe import probe
+from pipelines.words import Words
 
 _SPARE_BYTES = 64 << 20
 # The same bytes each time: no dates, no version of the tool.
@@ -53,12 +54,12 @@ class Parts:
     """
 
     name: str
-    kind: str
+    kind: Words
     inputs: tuple[Input, ...]
     readable: tuple[Path, ...]
     size_bytes: int
     frames: int | None = None
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[Words, ...] = ()
     rate: Fraction | None = None
     timecode: str | None = None
 

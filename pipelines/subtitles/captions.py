@@ -13,6 +13,7 @@ from pipelines.progress import Progress
 from pipelines.sources.ask_stream import ask_stream, ask_track
 from pipelines.subtitles import ancillary, cea608
 from pipelines.subtitles.cues import Cue
+from pipelines.words import Words
 
 CAPTION_TRACK = "eia_608"  # of CEA-608 alone, as QuickTime has them
 
@@ -40,7 +41,7 @@ def read_captions(
 
 def read_ancillary(
     source: Path, track: int
-) -> Generator[Progress, None, tuple[tuple[str, ...], dict[CaptionChannel, list[Cue]]]]:
+) -> Generator[Progress, None, tuple[tuple[Words, ...], dict[CaptionChannel, list[Cue]]]]:
     """What a track of ancillary data holds in words, and what each channel of its captions shows,
     on the file's own clock. Raises as `run` does, and `UnsupportedMedia` for too much.
     """

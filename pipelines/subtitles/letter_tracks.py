@@ -27,20 +27,30 @@ from pipelines.subtitles.cues import (
     lines,
     without_drawings,
 )
-from pipelines.subtitles.letters import Unreadable, read_cues
+from pipelines.subtitles.letters import Foreign, Unreadable, read_cues
 from pipelines.subtitles.markup import Look
 from pipelines.subtitles.track_limits import MOST_LETTERS_BYTES, WAY_OUT
+from pipelines.words import Words
 
 # Of a master's tracks of letters, those whose code has a reader of its own.
 READ_ELSEWHERE = frozenset({CAPTION_TRACK, ttml_track.CODEC, teletext.CODEC})
 _CHILD = Path(letters_child.__file__)
-_WAY_OUT = "repair the track, or give a subtitle file of its own"
-_TOO_LONG = (
-    f"it has more than {MOST_LETTERS_BYTES >> 20} MiB of letters, or stands beside tracks that "
-    f"have: {_WAY_OUT}"
+_WAY_OUT = Words(
+    "repair the track, or give a subtitle file of its own", "请修复该轨，或另附字幕文件"
 )
-_NOTHING = f"it has cues, and none of them has words that could be shown: {_WAY_OUT}"
-LONG_CUE = f"one of its cues has more than {MOST_CUE_BYTES} bytes of letters: {_WAY_OUT}"
+_TOO_LONG = Words(
+    f"it has more than {MOST_LETTERS_BYTES >> 20} MiB of letters, or stands beside tracks that "
+    f"have: {_WAY_OUT}",
+    f"该轨或同一文件的其他字幕轨的文字超过 {MOST_LETTERS_BYTES >> 20} MiB：{_WAY_OUT.zh}",
+)
+_NOTHING = Words(
+    f"it has cues, and none of them has words that could be shown: {_WAY_OUT}",
+    f"其中的字幕都没有可显示的文字：{_WAY_OUT.zh}",
+)
+LONG_CUE = Words(
+    f"one of its cues has more than {MOST_CUE_BYTES} bytes of letters: {_WAY_OUT}",
+    f"其中一条字幕的文字超过 {MOST_CUE_BYTES} 字节：{_WAY_OUT.zh}",
+)
 _MARKUPS = {"subrip": markup.of_subrip, "srt": markup.of_subrip, "webvtt": markup.of_webvtt}
 _KNOWN = frozenset({*_MARKUPS, "ass", "ssa", "mov_text", "text"})
 _ASS_FIELDS, _ASS_STYLE = 8, 2  # of Matroska's packets, before the words; one is the style
@@ -146,8 +156,11 @@ def unreadable_tracks(
             cues = cues_of(track)
         except Unreadable:
             unread.append(index)
-        except UnsupportedMedia as error:
-            faults.append(SubtitleFault(index, f"{error.detail}: {_WAY_OUT}"))
+        except Foreign as error:
+            why = Words(
+                f"{error.detail}: {_WAY_OUT}", f"文字编码疑为 {error.letters}：{_WAY_OUT.zh}"
+            )
+            faults.append(SubtitleFault(index, why))
         else:
             if not cues and any(_raw(track, coded).strip() for _, _, coded in track.packets):
                 faults.append(SubtitleFault(index, _NOTHING))

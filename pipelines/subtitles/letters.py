@@ -60,11 +60,19 @@ class Unreadable(UnsupportedMedia):
     """Neither UTF-8 nor GB 18030."""
 
 
+class Foreign(UnsupportedMedia):
+    """`letters` names the other code that they look like."""
+
+    def __init__(self, letters: str) -> None:
+        super().__init__(f"its letters look like {letters}")
+        self.letters = letters
+
+
 def read_cues(raw: Sequence[bytes]) -> list[str]:
     """The letters of a master's own cues, each of which is UTF-8 or else GB 18030, and one that
     begins with a byte order mark UTF-16.
 
-    Raises `Unreadable`, and `UnsupportedMedia` for what looks like another code, by its name.
+    Raises `Unreadable`, and `Foreign` for what looks like another code.
     """
     read = [_own(one) for one in raw]
     foreign = [one for one, text in zip(raw, read, strict=True) if text is None]
@@ -74,7 +82,7 @@ def read_cues(raw: Sequence[bytes]) -> list[str]:
         if None in chinese:
             raise Unreadable("letters are neither UTF-8 nor GB 18030")
         if other := _rather(together, "\n".join(one or "" for one in chinese)):
-            raise UnsupportedMedia(f"its letters look like {other}")
+            raise Foreign(other)
         # In a track of UTF-8 a few such cues are damaged rather than Chinese.
         alone = 2 * len(foreign) >= len(raw)
         if _is_foreign(together, alone=alone) or (not alone and _OF_UTF_8.search(together)):

@@ -9,10 +9,18 @@ from typing import NamedTuple
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from pipelines.words import Words, joined
 from storage.catalogue.workers import LivingWorker, living_workers, reason_against, serving
 from storage.schema import ProfileDefinition, Step, StepNeed
 
-_NOBODY_SERVES = "no worker lives that takes such steps: start one"
+_NOBODY_SERVES = Words(
+    "no worker lives that takes such steps: start one",
+    "没有存活的工作进程承担此类步骤：请启动一个",
+)
+_NONE_DOES_ALL = Words(
+    "several workers can do them together, but none of them all",
+    "几个工作进程合起来能做，但没有一个能全部做",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +28,7 @@ class Waiting:
     """So many ready `steps` of a job wait for a worker that can do these `profiles`."""
 
     profiles: tuple[str, ...]
-    reason: str
+    reason: Words
     steps: int
 
 
@@ -39,7 +47,7 @@ def waiting_steps(session: Session, job_id: str, beat_s: float) -> list[Waiting]
         return []
     living = living_workers(session, beat_s)
     names = _names(session, {key for one in needs for key in one.keys})
-    found: dict[tuple[tuple[str, ...], str], int] = {}
+    found: dict[tuple[tuple[str, ...], Words], int] = {}
     for one in needs:
         reason = _why(serving(living, one.queue), one, names)
         if reason is not None:
@@ -69,15 +77,24 @@ def _names(session: Session, keys: set[str]) -> dict[str, str]:
     return {row.key: str(row.definition.get("name")) for row in session.scalars(query)}
 
 
-def _why(able: Sequence[LivingWorker], needs: _Needs, names: Mapping[str, str]) -> str | None:
+def _why(able: Sequence[LivingWorker], needs: _Needs, names: Mapping[str, str]) -> Words | None:
     if not able:
         return _NOBODY_SERVES
     large = [worker for worker in able if worker.memory_bytes >= needs.memory_bytes]
     if not large:
-        return f"none gives the {needs.memory_bytes / 1e9:.1f} GB of memory: start a larger one"
+        wanted = f"{needs.memory_bytes / 1e9:.1f} GB"
+        return Words(
+            f"none gives the {wanted} of memory: start a larger one",
+            f"没有工作进程能给出 {wanted} 内存：请启动内存更大的",
+        )
     if any(all(worker.can_do(key) for key in needs.keys) for worker in large):
         return None
     lacking = [key for key in needs.keys if not any(worker.can_do(key) for worker in large)]
     if not lacking:
-        return "several workers can do them together, but none of them all"
-    return "; ".join(f"{names[key]}: {reason_against(large, key)}" for key in lacking)
+        return _NONE_DOES_ALL
+    return joined((_against(large, key, names[key]) for key in lacking), "; ", "；")
+
+
+def _against(able: Sequence[LivingWorker], key: str, name: str) -> Words:
+    reason = reason_against(able, key)
+    return Words(f"{name}: {reason}", f"{name}：{reason.zh}")

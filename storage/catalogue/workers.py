@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from pipelines.words import Words
 from storage.catalogue.graph import queue_of
 from storage.clock import now
 from storage.ids import new_id
@@ -61,7 +62,7 @@ class Availability:
 
     state: Literal["available", "unavailable", "unproven"]
     workers: int = 0
-    reason: str | None = None
+    reason: Words | None = None
 
 
 def availability(living: Sequence[LivingWorker], key: str) -> Availability:
@@ -77,13 +78,21 @@ def serving(living: Sequence[LivingWorker], queue: str) -> list[LivingWorker]:
     return [worker for worker in living if queue in worker.queues]
 
 
-def reason_against(serving: Sequence[LivingWorker], key: str) -> str:
-    """Why none of them can do it: the first one's reason, and of several how many they are."""
+def reason_against(serving: Sequence[LivingWorker], key: str) -> Words:
+    """Why none of them can do it: the first one's reason, and of several how many they are.
+
+    What a proof came to is told in English alone: it is what the tools said.
+    """
     reasons = [worker.verdicts[key].reason for worker in serving if key in worker.verdicts]
     if not reasons:
-        return "no living worker has proven that it can do it"
+        return Words("no living worker has proven that it can do it", "没有存活的工作进程证明能做")
     told = str(reasons[0])
-    return told if len(serving) == 1 else f"none of {len(serving)} workers can do it: {told}"
+    if len(serving) == 1:
+        return Words(told, told)
+    return Words(
+        f"none of {len(serving)} workers can do it: {told}",
+        f"{len(serving)} 个工作进程都不能做：{told}",
+    )
 
 
 def lacks_a_proof(step_id: Any, worker: Any) -> ColumnElement[bool]:

@@ -200,7 +200,7 @@ def test_a_rendition_carries_its_proof(
 def test_plans_and_renditions_say_what_becomes_of_colour(
     org: api_world.Organisation, admin: httpx.Client
 ) -> None:
-    """Typed, with methods and numbers; null for sound alone."""
+    """Typed, with numbers and with methods in the reader's language; null for sound alone."""
     made = plan(*described(UHD), [profile("hd-avc-sdr")])
     job = org.job_of(org.asset())
     with org.running.database.begin() as session:
@@ -214,6 +214,10 @@ def test_plans_and_renditions_say_what_becomes_of_colour(
     assert planned["parameters"][0] == {"name": "display_peak_cd_m2", "value": 1000.0}
     shown = admin.get(f"/v1/renditions/{rendition_id}").json()
     assert shown["colour_decision"] == planned
+    chinese = admin.get(f"/v1/jobs/{job.id}", headers={"Accept-Language": "zh-CN"}).json()
+    told = chinese["plan"]["rungs"][0]["video"]["colour_decision"]["methods"]
+    assert planned["methods"][0] == "BT.2446 method C, ended at the peak signal"
+    assert told[0] == "BT.2446 方法 C，止于峰值信号"
     sound = org.planned(org.asset())
     assert admin.get(f"/v1/renditions/{sound}").json()["colour_decision"] is None
 

@@ -47,9 +47,11 @@ def worker(api: Running, name: str, memory_bytes: int = 0, **reasons: str | None
             workers.retire(session, name)
 
 
-def availability(client: httpx.Client, name: str) -> dict[str, object]:
-    listed = {one["name"]: one for one in client.get("/v1/profiles").json()["data"]}
-    shown = client.get(f"/v1/profiles/{name}").json()
+def availability(client: httpx.Client, name: str, language: str = "en") -> dict[str, object]:
+    headers = {"Accept-Language": language}
+    answer = client.get("/v1/profiles", headers=headers).json()
+    listed = {one["name"]: one for one in answer["data"]}
+    shown = client.get(f"/v1/profiles/{name}", headers=headers).json()
     assert listed[name] == shown
     found: dict[str, object] = shown["availability"]
     return found
@@ -70,6 +72,8 @@ def test_a_profile_says_by_how_many_workers_it_can_be_made(
         with worker(api, "two", cn4k_hevc_hlg="no room"):
             told = availability(admin, HEVC)["reason"]
             assert told == f"none of 2 workers can do it: {WHY}"
+            told = availability(admin, HEVC, "zh-CN")["reason"]
+            assert told == f"2 个工作进程都不能做：{WHY}"
     assert availability(admin, AVC) == unproven
 
 
@@ -221,8 +225,9 @@ def test_a_repeated_post_makes_one_profile(admin: httpx.Client) -> None:
     assert again.headers["idempotency-replayed"] == "true"
 
 
-def waits(client: httpx.Client, job_id: str) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = client.get(f"/v1/jobs/{job_id}").json()["waiting"]
+def waits(client: httpx.Client, job_id: str, language: str = "en") -> list[dict[str, object]]:
+    answer = client.get(f"/v1/jobs/{job_id}", headers={"Accept-Language": language})
+    found: list[dict[str, object]] = answer.json()["waiting"]
     return found
 
 
@@ -243,9 +248,12 @@ def test_a_job_says_that_nobody_who_lives_can_do_its_steps(
         {"profiles": [HEVC], "reason": nobody, "steps": 2},
         {"profiles": [AVC], "reason": nobody, "steps": 1},
     ]
+    chinese = "没有存活的工作进程承担此类步骤：请启动一个"
+    assert {one["reason"] for one in waits(admin, job.id, "zh-CN")} == {chinese}
     with worker(api, "one", cn4k_hevc_hlg=WHY, mobile_540p=None):
         told = {"profiles": [HEVC], "reason": f"{HEVC}: {WHY}", "steps": 2}
         assert waits(admin, job.id) == [told]
+        assert waits(admin, job.id, "zh-CN") == [{**told, "reason": f"{HEVC}：{WHY}"}]
         with worker(api, "two", cn4k_hevc_hlg=None):
             assert waits(admin, job.id) == []
 
@@ -261,5 +269,7 @@ def test_a_job_says_that_no_living_worker_is_large_enough_for_its_steps(
     with worker(api, "small", memory_bytes=3_200_000_000):
         reason = "none gives the 7.9 GB of memory: start a larger one"
         assert waits(admin, job.id) == [{"profiles": [], "reason": reason, "steps": 1}]
+        (chinese,) = waits(admin, job.id, "zh-CN")
+        assert chinese["reason"] == "没有工作进程能给出 7.9 GB 内存：请启动内存更大的"
         with worker(api, "large", memory_bytes=7_900_000_000):
             assert waits(admin, job.id) == []

@@ -116,6 +116,28 @@ def test_an_encode_says_what_was_found_of_its_source_and_decided(tmp_path: Path)
 
 
 @pytest.mark.media
+def test_what_was_found_and_decided_is_told_in_chinese_to_who_reads_it(tmp_path: Path) -> None:
+    """On the screen and in the record, by `--lang` as by the environment."""
+    film = clips.spoilt(clips.programme(tmp_path), 0, 10)
+    wish = ("encode", film, "--profile", "review-proxy", "--no-scores", "-o")
+
+    done = kapok(*wish, tmp_path / "one", "--lang", "zh")
+    again = kapok(*wish, tmp_path / "two", "--json", KAPOK_LANG="zh_CN.UTF-8")
+    seen = kapok("inspect", film, "--json", "--lang", "zh")
+
+    assert (done.returncode, again.returncode, seen.returncode) == (0, 0, 0), done.stderr
+    found, decided = done.stdout.split("决定")
+    assert "解码器报告 2 个错误" in found
+    assert "不能完整解码的画面：1 幅" in found
+    assert json.loads(seen.stdout)["inspection"]["findings"][1] == "不能完整解码的画面：1 幅"
+    decisions = json.loads(again.stdout)["decisions"]
+    assert len(decisions) > 2
+    for decision in decisions:
+        assert re.search("[\u4e00-\u9fff]", decision), decision
+        assert decision[:12] in decided
+
+
+@pytest.mark.media
 def test_a_colour_in_doubt_is_resolved_on_the_command_line(tmp_path: Path) -> None:
     """Refused with the way out; stated, it is converted, and people see from what to what."""
     file = clips.pq_codes(tmp_path, "bt709")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +61,26 @@ def test_plan_speaks_to_people_in_both_languages(clip: Path) -> None:
     assert "依据" in texts["zh"]
     assert "模型" in texts["zh"]
     assert "VMAF 94" in texts["zh"]
+
+
+def is_chinese(text: str) -> bool:
+    return re.search("[\u4e00-\u9fff]", text) is not None
+
+
+@pytest.mark.media
+def test_a_plan_for_programs_is_told_in_the_language_of_the_run(clip: Path) -> None:
+    """Each decision and each reason once, in English or in Chinese."""
+    told = {}
+    for language in ("en", "zh"):
+        made = answer("plan", clip, "--lang", language)["plan"]
+        reasons = [refusal["reason"] for refusal in made["refused"]]
+        told[language] = [*made["decisions"], *reasons, made["findings"]["limited"]]
+
+    assert len(told["zh"]) == len(told["en"]) > 5
+    assert [text for text in told["en"] if is_chinese(text)] == []
+    assert [text for text in told["zh"] if not is_chinese(text)] == []
+    assert told["en"][-1].startswith("nothing was probed: the programme is so short")
+    assert told["zh"][-1].startswith("没有取样：节目太短")
 
 
 @pytest.mark.media

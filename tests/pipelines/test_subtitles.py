@@ -665,6 +665,7 @@ def test_letters_of_another_code_are_left_out_by_name(tmp_path: Path) -> None:
     found = finish(unreadable_tracks(tmp_path / "a.mkv", [0]))
     why = "its letters look like Big5: repair the track, or give a subtitle file of its own"
     assert found == ((), (SubtitleFault(0, why),))
+    assert found[1][0].why.zh == "文字编码疑为 Big5：请修复该轨，或另附字幕文件"
     track = replace(ZH, index=0)
     made = resolved(*MAIN, subtitles=(track,), subtitle_faults=found[1])
     assert told(made)[0] == (

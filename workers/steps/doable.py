@@ -11,6 +11,7 @@ from pipelines.planning.plan import Plan
 from pipelines.profiles.profile import Profile
 from pipelines.profiles.profile_key import profile_key
 from pipelines.progress import Progress
+from pipelines.words import Words
 from storage.catalogue import workers
 from storage.catalogue.steps import NewStep, queue_of
 from storage.catalogue.workers import LivingWorker, reason_against, serving
@@ -21,9 +22,10 @@ KINDS = ("encode", "audio", "join", "measure")
 QUEUES = frozenset(queue_of(kind) for kind in KINDS)
 OTHERS_S = 600.0  # [P] how long the proofs of workers that have just begun are waited for
 LOOK_S = 0.5
-TOGETHER = (
+TOGETHER = Words(
     "no worker can do it together with the others, and one decode feeds them all: "
-    "ask for it in a job of its own"
+    "ask for it in a job of its own",
+    "没有工作进程能把它与其他方案一起做，而所有方案共用一次解码：请为它另建任务",
 )
 
 
@@ -41,7 +43,7 @@ def needs_of(step: NewStep, made: Plan) -> tuple[str, ...]:
 
 def unavailable(
     context: StepContext, profiles: Sequence[Profile]
-) -> Generator[Progress, None, dict[str, str]]:
+) -> Generator[Progress, None, dict[str, Words]]:
     """The profiles that this job cannot get from any living worker, each with its reason.
 
     This worker proves at once what it has not, unless it failed and another one can do it. Workers
@@ -85,13 +87,13 @@ def _may_change(keys: Sequence[str], them: Sequence[LivingWorker]) -> bool:
     return any(key not in worker.verdicts for worker in them for key in doubtful)
 
 
-def reasons_against(keys: Sequence[str], living: Sequence[LivingWorker]) -> dict[str, str]:
+def reasons_against(keys: Sequence[str], living: Sequence[LivingWorker]) -> dict[str, Words]:
     """Of profiles, the best first, those that cannot all be made by these workers, and why.
 
     One decode feeds every rung, so one worker must be able to do all of a chunk. A queue that
     nobody serves at the moment speaks against nothing: its steps wait.
     """
-    against: dict[str, str] = {}
+    against: dict[str, Words] = {}
     for queue in sorted(QUEUES):
         them = serving(living, queue)
         if not them:
@@ -102,7 +104,7 @@ def reasons_against(keys: Sequence[str], living: Sequence[LivingWorker]) -> dict
     return against
 
 
-def _apart(keys: Sequence[str], them: Sequence[LivingWorker]) -> dict[str, str]:
+def _apart(keys: Sequence[str], them: Sequence[LivingWorker]) -> dict[str, Words]:
     """What the worker that can do the most of them cannot."""
     best = max(them, key=lambda worker: sum(worker.can_do(key) for key in keys))
     return {key: TOGETHER for key in keys if not best.can_do(key)}
