@@ -167,7 +167,7 @@ class PictureWatch:
             return None
         return Words(
             f"its colour {odd} cannot be converted here: posters and levels are a guess",
-            f"此处无法转换其色彩（{zh_of(odd)}）：海报与电平仅供参考",
+            f"此处不能转换其色彩{zh_of(odd)}：海报与电平仅供参考",
         )
 
     def _no_clock(self) -> Words | None:
