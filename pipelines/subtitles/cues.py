@@ -156,7 +156,7 @@ def _cue_text(text: str) -> str:
 
 def clock(at_s: Fraction) -> str:
     """For people to read."""
-    return _stamp(at_s, ".")
+    return ("-" if at_s < 0 else "") + _stamp(abs(at_s), ".")
 
 
 def _stamp(at_s: Fraction, mark: str) -> str:

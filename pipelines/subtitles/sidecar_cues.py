@@ -23,14 +23,28 @@ from pipelines.subtitles.cues import (
 )
 from pipelines.subtitles.markup import of_ass, of_subrip, of_webvtt, styles_of_ass
 
+# Letters of full width as usual ones, dashes and arrows as what stands for them; marks that show
+# nothing are left out.
+_USUAL: Mapping[int, str | None] = {
+    **{ord("！") + at: chr(ord("!") + at) for at in range(94)},
+    **{ord(dash): "-" for dash in "‐‑‒–—―−"},
+    **{ord(arrow): "->" for arrow in "→⟶"},
+    **dict.fromkeys(map(ord, "\u200b\u200e\u200f\u202a\u202b\u202c\u2060\ufeff")),
+}
+_MOST_LOOKED_AT = 200  # [P] letters of a line that may say times
+_MARK = re.compile(r"(?<=\d)\s*([:,.])\s*(?=\d)")
 # Hours may be left out, as WebVTT allows, or else thousandths; the mark before these may be any.
 _STAMP = (
-    r"(?=\d{1,9}:\d{1,3}(?::\d|[,.]\d))"
-    r"(?:(\d{1,9}):)?(\d{1,3}):(\d{1,2})(?:[,.](\d{1,9})|:(\d{3}))?"
+    r"(?=-?\d{1,9}:\d{1,3}(?::\d|[,.]\d))"
+    r"(-?)(?:(\d{1,9}):)?(\d{1,3}):(\d{1,2})(?:[,.](\d{1,9})|:(\d{3}))?"
 )
-_TIMES = re.compile(rf"[^\S\n]*{_STAMP}[^\S\n]*--?>[^\S\n]*{_STAMP}(?![\d:.,])")
+_TIMES = re.compile(rf"{_STAMP}(?:\s*-){{1,2}}\s*>\s*{_STAMP}(?![\d:.,])")
+_LIKE_STAMP, _WHOLE_STAMP = r"\d+:\d+[:.,;][\d:.,;]{1,40}", r"\d+:\d+:\d+[:.,;]\d+"
 _LIKE_TIMES = re.compile(
-    r"[^\S\n]*(?:\d+:[\d:.,;]{1,40}[^\S\n]{0,40}-->|\d+:\d+:[\d:.,;]{1,40}[^\S\n]{0,40}->|-->[^\S\n]*\d+:)"
+    r"\W{0,4}(?:"
+    r"\d+:[\d:.,;]{1,40}\s*-\s*-\s*>|\d+:\d+:[\d:.,;]{1,40}\s*->"
+    rf"|-\s*-\s*>\s*\d+:|->\s*{_WHOLE_STAMP}"
+    rf"|{_LIKE_STAMP}[-=~\s]*>\s*-?\d+:|{_WHOLE_STAMP}[^\w:.,;]{{1,10}}{_WHOLE_STAMP})"
 )
 _COUNTER = re.compile(r"\s*\d+\s*")
 _MAP = re.compile(r"X-TIMESTAMP-MAP\s*=(.*)")
@@ -41,7 +55,16 @@ _ASS_FIELDS = ("layer", "start", "end", *("style", "name", "l", "r", "v", "effec
 
 def is_times(line: str) -> bool:
     """Whether a line is the head of a cue of SubRip or WebVTT."""
-    return _TIMES.match(line) is not None
+    return _times(line) is not None
+
+
+def _times(line: str) -> re.Match[str] | None:
+    return _TIMES.match(_usual(line))
+
+
+def _usual(line: str) -> str:
+    """What it begins with, as `_TIMES` has it."""
+    return _MARK.sub(r"\1", line.translate(_USUAL).strip()[:_MOST_LOOKED_AT])
 
 
 def cues_of_file(codec: str, text: str, name: str) -> list[Cue]:
@@ -66,15 +89,11 @@ def cues_of_file(codec: str, text: str, name: str) -> list[Cue]:
 
 def _subrip(text: str, name: str) -> list[Cue]:
     """A blank line inside a cue ends nothing."""
+    said = text.split("\n")
     return [
-        Cue(start_s, end_s, lines(of_subrip("\n".join(said))))
-        for start_s, end_s, said in _timed(text.split("\n"), name)
+        Cue(start_s, end_s, lines(of_subrip("\n".join(body))))
+        for start_s, end_s, body in _timed(said, _heads(said, name))
     ]
-
-
-def _without_counter(said: Sequence[str]) -> Sequence[str]:
-    """The number of the next cue stands right before its times."""
-    return said[:-1] if said and _COUNTER.fullmatch(said[-1]) else said
 
 
 def _webvtt(text: str, name: str) -> list[Cue]:
@@ -91,38 +110,67 @@ def _webvtt(text: str, name: str) -> list[Cue]:
         said = block.strip("\n").split("\n")
         if said[0].startswith(("NOTE", "STYLE", "REGION")) and not any(map(is_times, said[:2])):
             continue
-        for start_s, end_s, body in _timed(said, name):
+        for start_s, end_s, body in _timed(said, _heads(said, name)):
             cues.append(Cue(start_s, end_s, lines(of_webvtt("\n".join(body)))))
     return cues
 
 
-def _timed(text: Sequence[str], name: str) -> Iterator[tuple[Fraction, Fraction, list[str]]]:
-    """Each cue with the lines up to the next one's times."""
-    heads = [(at, found) for at, line in enumerate(text) if (found := _TIMES.match(line))]
-    known = {at for at, _ in heads}
+def _heads(text: Sequence[str], name: str) -> dict[int, re.Match[str]]:
+    """The times of the cues, by their lines."""
+    found = {}
     for at, line in enumerate(text):
-        if at not in known and _LIKE_TIMES.match(line):
+        if times := _times(line):
+            found[at] = times
+        elif _LIKE_TIMES.match(_usual(line)):
             raise UnsupportedMedia(
                 f"{name} says times that cannot be read, {line.strip()[:60]!r}: write them as "
                 "00:00:01,000 --> 00:00:02,000"
             )
-    ends = [*(at for at, _ in heads), len(text)]
-    for (at, found), (_, end) in zip(heads, pairwise(ends), strict=True):
-        stamps = found.groups()
-        said = list(text[at + 1 : end])
+    return found
+
+
+def _timed(
+    text: Sequence[str], heads: Mapping[int, re.Match[str]]
+) -> Iterator[tuple[Fraction, Fraction, Sequence[str]]]:
+    """Each cue with the lines up to the next one's times."""
+    counted = any(map(_is_counter, text[: next(iter(heads), 0)]))
+    ends = [*heads, len(text)]
+    for (at, found), (_, end) in zip(heads.items(), pairwise(ends), strict=True):
+        stamps, said = found.groups(), text[at + 1 : end]
         yield (
-            _seconds(stamps[:5]),
-            _seconds(stamps[5:]),
-            said if end == len(text) else list(_without_counter(said)),
+            _seconds(stamps[:6]),
+            _seconds(stamps[6:]),
+            _without_counter(said, last=end == len(text), counted=counted),
         )
+
+
+def _is_counter(line: str) -> bool:
+    return _COUNTER.fullmatch(_usual(line)) is not None
+
+
+def _without_counter(said: Sequence[str], *, last: bool, counted: bool) -> Sequence[str]:
+    """The number of the next cue stands right before its times. Where cues are `counted` it is also
+    what stands between blank lines, even if no cue follows.
+    """
+    end = len(said)
+    while end and not said[end - 1].strip():
+        end -= 1
+    if not end or not _is_counter(said[end - 1]):
+        return said
+    before = said[: end - 1]
+    right_before = end == len(said) and not last
+    apart = counted and end > 1 and not before[-1].strip()
+    # At the end it may be the only words of a file with a blank line after each line.
+    return before if right_before or (apart and (not last or any(map(str.strip, before)))) else said
 
 
 def _seconds(stamp: Sequence[str | None]) -> Fraction:
     """A fraction of three digits or fewer counts thousandths, as players of SubRip have it."""
-    hours, minutes, seconds, part, after_colon = stamp
+    sign, hours, minutes, seconds, part, after_colon = stamp
     whole = (int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)
     digits = part or after_colon or "0"
-    return whole + Fraction(int(digits), 10 ** max(3, len(digits)))
+    at_s = whole + Fraction(int(digits), 10 ** max(3, len(digits)))
+    return -at_s if sign else at_s
 
 
 def _ass(text: str, name: str) -> list[Cue]:

@@ -40,6 +40,82 @@ def test_times_are_read_as_people_write_them(times: str, head: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "times",
+    [
+        "00:00:03, 500 --> 00:00:04,000",
+        "00:00:03 ,500 --> 00:00:04,000",
+        "00:00: 03,500 --> 00:00:04,000",
+        "00:00:03,500 - -> 00:00:04,000",
+        "00:00:03,500 –> 00:00:04,000",
+        "00:00:03,500 –-> 00:00:04,000",
+        "00:00:03,500 → 00:00:04,000",
+        "\u200e00:00:03,500 --> 00:00:04,000",
+        "\u202a00:00:03,500 --> 00:00:04,000\u202c",
+        "\ufeff00:00:03,500 --> 00:00:04,000",
+        "00：00：03，500 --> 00：00：04，000",
+        "００:００:０３．５００ －－＞ ００:００:０４．０００",
+    ],
+)
+@pytest.mark.parametrize("head", ["", "WEBVTT\n\n"], ids=["subrip", "webvtt"])
+def test_times_of_other_keyboards_are_read(times: str, head: str) -> None:
+    """As one cue of three: it was shown among the words of the one before."""
+    text = f"{head}{SIDECAR}\n\u200e2\n{times}\nsecond\n\n3\n00:00:05,000 --> 00:00:06,000\nthird\n"
+    letters = read_letters(text.encode(), "film.srt")
+    assert cues_of_file(letters.codec, letters.text, "film.srt") == [
+        Cue(Fraction(1), Fraction(2), "words"),
+        Cue(Fraction(7, 2), Fraction(4), "second"),
+        Cue(Fraction(5), Fraction(6), "third"),
+    ]
+
+
+def test_what_was_moved_before_the_first_picture_keeps_its_times() -> None:
+    """Somebody has moved all cues back."""
+    text = f"1\n-00:00:03,500 --> -00:00:02,000\ngone\n\n{SIDECAR}"
+    assert cues_of_file("subrip", text, "a.srt") == [
+        Cue(Fraction(-7, 2), Fraction(-2), "gone"),
+        Cue(Fraction(1), Fraction(2), "words"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        "00:00:03,500 => 00:00:04,000",
+        "00:00:03,500 > 00:00:04,000",
+        "00:00:03,500 - 00:00:04,000",
+        "00:00:03,500 ~ 00:00:04,000",
+        "00:00:03;500 --> 00:00:04;000",
+        "[00:00:03.500 --> 00:00:04.000] second",
+        "> 00:00:03,500 --> 00:00:04,000",
+        "00:00:03,500 –>",
+        "→ 00:00:04,000",
+    ],
+)
+def test_what_looks_like_two_times_is_refused(times: str) -> None:
+    """By its line: it was shown among the words of the cue before."""
+    text = f"{SIDECAR}\n2\n{times}\nsecond\n\n3\n00:00:05,000 --> 00:00:06,000\nthird\n"
+    with pytest.raises(UnsupportedMedia, match=re.escape(f"cannot be read, {times!r}: write them")):
+        read_letters(text.encode(), "film.srt")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1\n{}\nfirst\n\n2\n\n{}\nsecond\n", ["first", "second"]),
+        ("1\n\n{}\n\n1949\n\n2\n\n{}\n\n1950\n", ["1949", "1950"]),
+        ("1\n{}\n\n2\n\n{}\nsecond\n", ["", "second"]),
+        ("1\n{}\nfirst\n\n2\n{}\nsecond\n\n3\n\n", ["first", "second"]),
+        ("{}\n1949\n\n{}\nyears\n\n10\n", ["1949", "years\n10"]),
+        ("1\n{}\n1949\n\n{}\nand\n10\n", ["1949", "and\n10"]),
+    ],
+)
+def test_the_number_of_a_cue_is_no_word(text: str, said: list[str]) -> None:
+    """Where it is one: a cue may say a number."""
+    text = text.format("00:00:01,000 --> 00:00:02,000", "00:00:03,000 --> 00:00:04,000")
+    assert [cue.text for cue in cues_of_file("subrip", text, "a.srt")] == said
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("WEBVTT\n", "has no words with times"),
@@ -86,7 +162,7 @@ def test_a_cue_that_ends_before_it_begins_lasts_until_the_next_one() -> None:
 
 def test_words_with_arrows_are_no_times() -> None:
     """People write them in what is shown."""
-    said = "10 -> 20\n10:30 -> 11:00 lunch\na --> b"
+    said = "10 -> 20\n10:30 -> 11:00 lunch\na --> b\n10:30:00 - 11:00:00\n2:1 → 3:1\n– 3, 4 …"
     text = f"1\n00:00:01,000 --> 00:00:02,000\n{said}\n"
     assert cues_of_file("subrip", text, "a.srt") == [Cue(Fraction(1), Fraction(2), said)]
 
