@@ -7,7 +7,7 @@ in no such way is refused by its number, as its cue would be lost and it shown a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -90,9 +90,11 @@ def cues_of_file(codec: str, text: str, name: str) -> list[Cue]:
 def _subrip(text: str, name: str) -> list[Cue]:
     """A blank line inside a cue ends nothing."""
     said = text.split("\n")
+    heads = _heads(said, name)
+    _refuse_unlike_fractions(heads.values(), name)
     return [
         Cue(start_s, end_s, lines(of_subrip("\n".join(body))))
-        for start_s, end_s, body in _timed(said, _heads(said, name))
+        for start_s, end_s, body in _timed(said, heads)
     ]
 
 
@@ -105,14 +107,18 @@ def _webvtt(text: str, name: str) -> list[Cue]:
             f"{name} counts its times from a stream's clock (X-TIMESTAMP-MAP): export it with "
             "times from the first picture, and without that line"
         )
-    cues = []
+    kept = []
     for block in blocks:
         said = block.strip("\n").split("\n")
         if said[0].startswith(("NOTE", "STYLE", "REGION")) and not any(map(is_times, said[:2])):
             continue
-        for start_s, end_s, body in _timed(said, _heads(said, name)):
-            cues.append(Cue(start_s, end_s, lines(of_webvtt("\n".join(body)))))
-    return cues
+        kept.append((said, _heads(said, name)))
+    _refuse_unlike_fractions((times for _, heads in kept for times in heads.values()), name)
+    return [
+        Cue(start_s, end_s, lines(of_webvtt("\n".join(body))))
+        for said, heads in kept
+        for start_s, end_s, body in _timed(said, heads)
+    ]
 
 
 def _heads(text: Sequence[str], name: str) -> dict[int, re.Match[str]]:
@@ -127,6 +133,19 @@ def _heads(text: Sequence[str], name: str) -> dict[int, re.Match[str]]:
                 "00:00:01,000 --> 00:00:02,000"
             )
     return found
+
+
+def _refuse_unlike_fractions(heads: Iterable[re.Match[str]], name: str) -> None:
+    """One or two digits may be a fraction, or thousandths without their zeros. Where all fractions
+    have as many of them, they are the former.
+    """
+    found = {len(part): times for times in heads for part in times.group(5, 11) if part}
+    fewest = min(found, default=3)
+    if fewest < 3 and len(found) > 1:
+        raise UnsupportedMedia(
+            f"{name} has fractions of {fewest} and of {max(found)} digits, {found[fewest][0]!r}: "
+            "write all with three, as 00:00:01,500"
+        )
 
 
 def _timed(
@@ -165,11 +184,10 @@ def _without_counter(said: Sequence[str], *, last: bool, counted: bool) -> Seque
 
 
 def _seconds(stamp: Sequence[str | None]) -> Fraction:
-    """A fraction of three digits or fewer counts thousandths, as players of SubRip have it."""
     sign, hours, minutes, seconds, part, after_colon = stamp
     whole = (int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)
     digits = part or after_colon or "0"
-    at_s = whole + Fraction(int(digits), 10 ** max(3, len(digits)))
+    at_s = whole + Fraction(int(digits), 10 ** len(digits))
     return -at_s if sign else at_s
 
 

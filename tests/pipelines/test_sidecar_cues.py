@@ -68,6 +68,34 @@ def test_times_of_other_keyboards_are_read(times: str, head: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("times", "read"),
+    [
+        ("00:00:01,5 --> 00:00:02,0", (Fraction(3, 2), Fraction(2))),
+        ("00:00:01,50 --> 00:00:02,05", (Fraction(3, 2), Fraction(41, 20))),
+        ("00:00:01 --> 00:00:02.50", (Fraction(1), Fraction(5, 2))),
+        ("00:00:01.500000 --> 00:00:02,050", (Fraction(3, 2), Fraction(41, 20))),
+    ],
+)
+@pytest.mark.parametrize("head", ["", "WEBVTT\n\n"], ids=["subrip", "webvtt"])
+def test_a_fraction_is_one_where_all_have_as_many_digits(
+    times: str, read: tuple[Fraction, Fraction], head: str
+) -> None:
+    """A half was read as five thousandths."""
+    letters = read_letters(f"{head}1\n{times}\nwords\n".encode(), "film.srt")
+    assert cues_of_file(letters.codec, letters.text, "film.srt") == [Cue(*read, "words")]
+
+
+@pytest.mark.parametrize("head", ["", "WEBVTT\n\n"], ids=["subrip", "webvtt"])
+@pytest.mark.parametrize("said", ["00:00:03,5", "00:00:03,50"])
+def test_fractions_that_may_be_thousandths_are_refused(said: str, head: str) -> None:
+    """Where zeros are left out, `5` is five of them."""
+    text = f"{head}{SIDECAR}\n2\n{said} --> 00:00:04,000\nsecond\n"
+    why = f"{said} --> 00:00:04,000': write all with three, as 00:00:01,500"
+    with pytest.raises(UnsupportedMedia, match=re.escape(why)):
+        read_letters(text.encode(), "film.srt")
+
+
 def test_what_was_moved_before_the_first_picture_keeps_its_times() -> None:
     """Somebody has moved all cues back."""
     text = f"1\n-00:00:03,500 --> -00:00:02,000\ngone\n\n{SIDECAR}"
