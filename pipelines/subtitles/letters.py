@@ -83,9 +83,14 @@ def read_cues(raw: Sequence[bytes]) -> list[str]:
             raise Unreadable("letters are neither UTF-8 nor GB 18030")
         if other := _rather(together, "\n".join(one or "" for one in chinese)):
             raise Foreign(other)
-        # In a track of UTF-8 a few such cues are damaged rather than Chinese.
+        # In a track of UTF-8 a few such cues are damaged rather than Chinese, and in one of ASCII
+        # they are no chance: but ASCII is no proof of UTF-8.
         alone = 2 * len(foreign) >= len(raw)
-        if _is_foreign(together, alone=alone) or (not alone and _OF_UTF_8.search(together)):
+        own = sum(
+            text is not None and not one.isascii() for one, text in zip(raw, read, strict=True)
+        )
+        damaged = len(foreign) < own and _OF_UTF_8.search(together)
+        if damaged or _is_foreign(together, alone=alone):
             raise Unreadable("letters are neither UTF-8 nor GB 18030")
         rest = iter(chinese)
         read = [next(rest) if text is None else text for text in read]

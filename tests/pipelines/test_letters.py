@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from pipelines.errors import UnsupportedMedia
+from pipelines.progress import finish
+from pipelines.subtitles.cues import Cue
+from pipelines.subtitles.letter_tracks import read_position, unreadable_tracks
 from pipelines.subtitles.letters import Unreadable, read_cues, read_text
+from pipelines.subtitles.timed_text import write_mp4
 
 CUE = "1\n00:00:01,000 --> 00:00:02,000\n{}\n\n"
 TRADITIONAL = "這個時候我們來到了嶺南，你說木棉花開了沒有？\n還沒有。"
@@ -99,6 +104,40 @@ def test_each_cue_of_a_master_is_read_by_itself(cues: list[bytes]) -> None:
         assert raw in (text.encode(), text.encode("gb18030"))
 
 
+TALE = (
+    "这部影片讲述了一位老人在山村里的生活。",
+    "他每天清晨起床，去田间劳动。",
+    "孩子们都喜欢听他讲过去的故事。",
+    "欢迎收看今天的节目，我们来到了海边的小城。",
+    "请问您在这里住了多少年？",
+    "大概有四十多年了，变化非常大。",
+    "以前这条河边没有桥，只能坐船过去。",
+)
+
+
+@pytest.mark.parametrize("plain", [0, 7, 8, 20])
+@pytest.mark.parametrize("said", [b"OK", b""], ids=["ASCII", "nothing"])
+def test_cues_without_a_letter_beyond_ascii_prove_no_code(plain: int, said: bytes) -> None:
+    """Pauses of a text track are cues too: a track in GB 18030 was left out for them."""
+    cues = [one.encode("gb18030") for one in TALE]
+    assert read_cues([*cues, *[said] * plain]) == [*TALE, *[said.decode()] * plain]
+
+
+@pytest.mark.media
+def test_a_text_track_in_gb_18030_with_pauses_is_read(tmp_path: Path) -> None:
+    """Each pause is a sample without letters: there are more of them than cues."""
+    coded = [one.encode("gb18030") for one in TALE]
+    places = [str(at) * len(one) for at, one in enumerate(coded)]
+    cues = [Cue(Fraction(3 * at + 1), Fraction(3 * at + 2), one) for at, one in enumerate(places)]
+    movie = write_mp4([*cues, Cue(Fraction(30), Fraction(31), "OK")])
+    for place, one in zip(places, coded, strict=True):
+        movie = movie.replace(place.encode(), one)
+    path = tmp_path / "a.mp4"
+    path.write_bytes(movie)
+    assert finish(unreadable_tracks(path, [0])) == ((), ())
+    assert [cue.text for cue in finish(read_position(path, 0))] == [*TALE, "OK"]
+
+
 @pytest.mark.parametrize(
     "cues",
     [
@@ -107,6 +146,9 @@ def test_each_cue_of_a_master_is_read_by_itself(cues: list[bytes]) -> None:
         ["你好世界".encode(), "我们走吧".encode(), "再见".encode() + "朋友".encode("gbk")],
         ["你好世界".encode(), "我们走吧".encode(), "再见".encode()[:-1]],
         [b"plain words", b"more of them", b"na\xefve caf\xe9"],
+        [*[b"plain words"] * 20, b"na\xefve"],
+        [*["你好世界".encode()] * 10, "再见".encode()[:-1]],
+        [*[b"OK"] * 20, *["你好世界".encode()] * 10, "我们走".encode("gbk") + b"\xe4\xbd\xa0"],
     ],
 )
 def test_a_masters_letters_become_no_chinese_that_nobody_wrote(cues: list[bytes]) -> None:
