@@ -7,18 +7,31 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from types import MappingProxyType
 
 TAG = re.compile(r"<(/?)(?:([biu])|(font)(?:\s[^<>]*)?)>", re.IGNORECASE)
-COLOUR = re.compile(r"color\s*=\s*[\"']?#?([0-9a-f]{6})\b", re.IGNORECASE)
+_COLOUR = re.compile(r"color\s*=\s*[\"']?(#?[0-9a-z]{1,30})\b", re.IGNORECASE)
+_SIX_DIGITS, _THREE_DIGITS = re.compile(r"#?([0-9a-f]{6})"), re.compile("#([0-9a-f]{3})")
+# W3C CSS Color 4, 6.1: those of HTML 4, and others that people call speakers by.
+_NAMES = (
+    "black=000000 silver=c0c0c0 gray=808080 white=ffffff maroon=800000 red=ff0000 "
+    "purple=800080 fuchsia=ff00ff green=008000 lime=00ff00 olive=808000 yellow=ffff00 "
+    "navy=000080 blue=0000ff teal=008080 aqua=00ffff cyan=00ffff magenta=ff00ff "
+    "grey=808080 orange=ffa500 pink=ffc0cb gold=ffd700 brown=a52a2a violet=ee82ee "
+    "lightblue=add8e6 lightgreen=90ee90 lightgray=d3d3d3 khaki=f0e68c lightyellow=ffffe0 "
+    "lightgrey=d3d3d3 skyblue=87ceeb salmon=fa8072"
+)
+_NAMED = dict(name.split("=") for name in _NAMES.split())
+# W3C WebVTT, 5.1: the classes that have a colour by themselves.
+_VTT_COLOURS = frozenset(["white", "lime", "cyan", "red", "yellow", "magenta", "blue", "black"])
 _JOINER = "\u2060"  # shows nothing, and nobody breaks a line there
 # Places and effects; SubStation's in braces, and MicroDVD's, as ffmpeg has them.
 _PLACED = re.compile(r"\{(?:\\|[cCfFoPsSyY]:)[^{}]*\}|</?s>", re.IGNORECASE)
-_VTT_TAG = re.compile(r"<(/?)([a-zA-Z]*+)[^<>]*+(?:>|$)")
+_VTT_TAG = re.compile(r"<(/?)([a-zA-Z]*+)((?:\.[^\s.<>]++)*+)[^<>]*+(?:>|$)")
 _ASS_PART = re.compile(r"\\([Nnh{}])|(\{[^{}]*\})")
 _ASS_STYLE = re.compile(r"\\(?:([biu])(\d*)|(?:1?c)&?H?([0-9a-fA-F]{0,8})&?|(r)([^\\]*))(?=\\|$)")
 _HEX, _DECIMAL = re.compile(r"&h([0-9a-f]{1,8})&?"), re.compile(r"\d{1,10}")
@@ -65,12 +78,19 @@ def _closed(text: str) -> str:
 
 def of_webvtt(text: str) -> str:
     """W3C WebVTT, 6.4: whatever is in angle brackets is a tag there, and words are escaped."""
-    made, after = [], 0
+    made, after, coloured = list[str](), 0, defaultdict[str, list[bool]](list)
     for tag in _VTT_TAG.finditer(text):
         made.append(words(html.unescape(text[after : tag.start()])))
-        if tag[2].lower() in ("b", "i", "u"):
-            made.append(f"<{tag[1]}{tag[2].lower()}>")
         after = tag.end()
+        name = tag[2].lower()
+        itself = [f"<{tag[1]}{name}>"] if name in ("b", "i", "u") else []
+        if tag[1]:
+            ends = ["</font>"] if coloured[name] and coloured[name].pop() else []
+            made += [*ends, *itself]
+        else:
+            colours = [_NAMED[one] for one in tag[3].split(".") if one in _VTT_COLOURS]
+            coloured[name].append(bool(colours))
+            made += [*itself, *(f'<font color="#{colour}">' for colour in colours[-1:])]
     return _closed("".join([*made, words(html.unescape(text[after:]))]))
 
 
@@ -185,14 +205,23 @@ def looks(text: str) -> Iterator[tuple[str, Look]]:
 
 def _with(look: Look, name: str, tag: str) -> Look:
     if name == "font":
-        colour = COLOUR.search(tag)
-        return replace(look, colour=colour[1].lower()) if colour else look
+        return replace(look, colour=_colour_of(tag) or look.colour)
     return replace(
         look,
         bold=look.bold or name == "b",
         italic=look.italic or name == "i",
         underlined=look.underlined or name == "u",
     )
+
+
+def _colour_of(tag: str) -> str | None:
+    """`rrggbb`, if it says a colour that is known."""
+    found = _COLOUR.search(tag)
+    said = found[1].lower() if found else ""
+    if short := _THREE_DIGITS.fullmatch(said):
+        return "".join(2 * digit for digit in short[1])
+    whole = _SIX_DIGITS.fullmatch(said)
+    return whole[1] if whole else _NAMED.get(said)
 
 
 def _without(look: Look, name: str, before: Look) -> Look:

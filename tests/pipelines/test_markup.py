@@ -19,7 +19,7 @@ from pipelines.profiles.profile import profile
 from pipelines.progress import finish
 from pipelines.subtitles.cues import Cue
 from pipelines.subtitles.letter_tracks import read_position, unreadable_tracks
-from pipelines.subtitles.markup import of_ass, of_subrip, of_webvtt, styles_of_ass
+from pipelines.subtitles.markup import Look, looks, of_ass, of_subrip, of_webvtt, styles_of_ass
 from pipelines.subtitles.sidecar import read_sidecar
 from pipelines.subtitles.sidecar_cues import cues_of_file
 from pipelines.subtitles.subtitle_tracks import encode_subtitles, write_webvtt
@@ -115,12 +115,35 @@ def test_tags_of_subrip_are_those_that_players_know(text: str, read: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("said", "colour"),
+    [
+        ("yellow", "ffff00"),
+        ('"Cyan"', "00ffff"),
+        ("'orange'", "ffa500"),
+        ('"#0f8"', "00ff88"),
+        ('"#00FF80"', "00ff80"),
+        ("00ff80", "00ff80"),
+        ('"#80ffff00"', None),
+        ('"nothing"', None),
+    ],
+)
+def test_a_colour_may_have_a_name(said: str, colour: str | None) -> None:
+    """By which people tell speakers apart; one that nobody knows is none."""
+    text = of_subrip(f'<font face="Arial" color={said}>words</font>')
+    assert list(looks(text)) == [("words", Look(colour=colour))]
+
+
+@pytest.mark.parametrize(
     ("text", "read"),
     [
         ("<v Bob>Hi <b.loud>you</b> <00:01.500>there", "Hi <b>you</b> there"),
         ("&lt;music&gt; A &amp; B", "<music> A & B"),
         ("x &lt;b&gt; y", "x <\u2060b> y"),
         ("a <c", "a "),
+        ("<c.yellow>a</c> b", '<font color="#ffff00">a</font> b'),
+        ("<c.lime.bg_black><c>a</c>b</c>c", '<font color="#00ff00">ab</font>c'),
+        ("<v.loud.cyan Bob>a", '<font color="#00ffff">a</font>'),
+        ("<b.red>a</b> <c.name>b</c>", '<b><font color="#ff0000">a</font></b> b'),
     ],
 )
 def test_tags_of_webvtt_are_all_that_is_in_brackets(text: str, read: str) -> None:
