@@ -24,8 +24,9 @@ Metric = Literal["vmaf", "xpsnr"]
 FEATURES = ("constant", "crf", "shrink", "shrink_crf", "coded", "detail", "size")
 _FILE = Path(__file__).with_name("quality_model.toml")
 _TOP = {"vmaf": 100.5, "xpsnr": 0.0}
+_MOST_XPSNR = 50.0  # [P] dB; a still picture may have 100, and nobody sees what is above
 # Below them a logarithm says nothing: a still picture, a flat one.
-_LEAST_BYTES, _LEAST_DETAIL = 10.0, 0.001
+LEAST_BYTES, _LEAST_DETAIL = 10.0, 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def crf_range(codec: str) -> tuple[float, float]:
 
 def features(crf: float, material: Material, shape: Shape) -> tuple[float, ...]:
     """In the order of `FEATURES`."""
-    coded = math.log(max(material.coded_bytes, _LEAST_BYTES))
+    coded = math.log(max(material.coded_bytes, LEAST_BYTES))
     detail = math.log(max(material.detail, _LEAST_DETAIL))
     size = math.log(shape.pixels)
     return (1.0, crf, shape.shrink, shape.shrink * crf, coded, detail, size)
@@ -106,7 +107,7 @@ def loss(metric: Metric, crf: float, material: Material, shape: Shape) -> float:
 
 def score_of(metric: Metric, lost: float) -> float:
     if metric == "xpsnr":
-        return -lost
+        return min(_MOST_XPSNR, -lost)
     return min(100.0, _TOP["vmaf"] - math.exp(lost))
 
 

@@ -62,8 +62,8 @@ class Subject:
     basis: Basis
     places: int  # that were probed of this very rung
     spread: float  # mean less 5th percentile within a shot
-    lost: Callable[[float], float]  # what was probed less what the model says, by CRF
-    more_bits: Callable[[float], float]  # the same of the logarithm of the bits
+    lost: Callable[[float, Material], float]  # what was probed less what the model says, by CRF
+    more_bits: Callable[[float, Material], float]  # the same of the logarithm of the bits
 
     def score(self, crf: float) -> float:
         return model.mean_of(self._scores(crf), self.kinds)
@@ -79,15 +79,18 @@ class Subject:
         return score - self.spread
 
     def bits_a_frame(self, crf: float) -> float:
-        bits = [model.bits_a_frame(crf, kind, self.shape) for kind in self.kinds]
-        return model.mean_of(bits, self.kinds) * math.exp(self.more_bits(crf))
-
-    def _scores(self, crf: float) -> list[float]:
-        off = self.lost(crf)
-        return [
-            model.score_of(self.metric, model.loss(self.metric, crf, kind, self.shape) + off)
+        bits = [
+            model.bits_a_frame(crf, kind, self.shape) * math.exp(self.more_bits(crf, kind))
             for kind in self.kinds
         ]
+        return model.mean_of(bits, self.kinds)
+
+    def _scores(self, crf: float) -> list[float]:
+        lost = [
+            model.loss(self.metric, crf, kind, self.shape) + self.lost(crf, kind)
+            for kind in self.kinds
+        ]
+        return [model.score_of(self.metric, one) for one in lost]
 
 
 def with_targets(
@@ -350,12 +353,12 @@ def off_model(
     inspection: Inspection,
 ) -> tuple[float, float]:
     """What was lost in a probe, and the logarithm of its bits, less what the model says of them."""
-    kind = _kind_at(probe, kinds, inspection)
+    kind = kind_at(probe, kinds, inspection)
     lost = model.loss_of(metric, probe.mean) - model.loss(metric, probe.crf, kind, shape)
     return lost, math.log(probe.bits_a_frame / model.bits_a_frame(probe.crf, kind, shape))
 
 
-def _kind_at(probe: Probe, kinds: Sequence[Material], inspection: Inspection) -> Material:
+def kind_at(probe: Probe, kinds: Sequence[Material], inspection: Inspection) -> Material:
     """The shot that the middle of the sample shows."""
     middle = (probe.start_frame + probe.end_frame) // 2
     for shot, kind in zip(inspection.shots, kinds, strict=True):
@@ -364,14 +367,14 @@ def _kind_at(probe: Probe, kinds: Sequence[Material], inspection: Inspection) ->
     return kinds[-1]
 
 
-def _between(known: Mapping[float, Mapping[int, float]]) -> Callable[[float], float]:
+def _between(known: Mapping[float, Mapping[int, float]]) -> Callable[[float, Material], float]:
     """Straight between the probed CRFs and a little outside, then level; 0 where none was probed.
 
-    `known` by CRF and place. The line is followed outside because the model's own slope is not the
-    clip's.
+    `known` by CRF and place; all kinds are alike. The line is followed outside because the model's
+    own slope is not the clip's.
     """
     if not known:
-        return lambda _: 0.0
+        return lambda _crf, _kind: 0.0
     crfs = sorted(known)
     means = _levels([known[crf] for crf in crfs])
     if len(crfs) > 1:
@@ -380,7 +383,7 @@ def _between(known: Mapping[float, Mapping[int, float]]) -> Callable[[float], fl
         )
         means = [means[0] - first * _OUTSIDE, *means, means[-1] + last * _OUTSIDE]
         crfs = [crfs[0] - _OUTSIDE, *crfs, crfs[-1] + _OUTSIDE]
-    return lambda crf: float(np.interp(crf, crfs, means))
+    return lambda crf, _kind: float(np.interp(crf, crfs, means))
 
 
 def _levels(known: Sequence[Mapping[int, float]]) -> list[float]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.media import Inspection, MediaInfo, VideoTrack
 from pipelines.planning.chunks import divided_at
@@ -29,7 +31,15 @@ from pipelines.profiles.codecs import ENCODERS
 from pipelines.quality import quality_model as model
 from pipelines.quality.measure import measured_together, together_bytes
 from pipelines.quality.quality_model import Material
-from pipelines.quality.quality_target import NOTICEABLE, Subject, at_crf, choose, crf_of, off_model
+from pipelines.quality.quality_target import (
+    NOTICEABLE,
+    Subject,
+    at_crf,
+    choose,
+    crf_of,
+    kind_at,
+    off_model,
+)
 from pipelines.quality.reference import reference_of
 from pipelines.quality.sampling import Means, coded_bytes_in, encode_cpu_s, gop_frames, sample_cpu_s
 from pipelines.rates import least_multiple
@@ -51,6 +61,23 @@ _OVER_CAP = 1.25  # [P] of the cap: easy stretches below it pay for hard ones
 # [P] How sure the model's slope over the CRF is, against what one place is off by: (0.15 / 0.035)².
 # At first the slope is the model's, and with CRFs far apart the places' own.
 _SLOPE_HOLDS = 18.0
+_ALIKE = math.log(2)  # [P] of the logarithm of the hardness: so far apart a place tells 60 %
+_MODEL_HOLDS = 0.001  # [P] of a place: where no other one is alike, it is the model that tells
+_GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples are spread evenly, however many there are
+_TOO_GOOD = {"vmaf": 1.0, "xpsnr": 4.0}  # [P] of the loss: a place that shows something else
+
+_ByCrf = Callable[[float], float]
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A probe beside the model: what was lost and the logarithm of the bits, less what it says."""
+
+    coded_bytes: float
+    crf: float
+    lost: float
+    more_bits: float
 
 
 def with_leader(made: Plan, info: MediaInfo, inspection: Inspection, means: Means) -> Plan:
@@ -161,26 +188,38 @@ def _crf(
     metric = choice.target.metric
     assert rung.video is not None, "only pictures have a target"
     shape, kinds = model.shape_of(rung.video, picture), model.materials(inspection)
-    places = [*made.findings.probes_of(rung.profile), *own]
-    off = [off_model(one, metric, shape, kinds, inspection) for one in places]
-    crfs = [one.crf for one in places]
+    probes = [*made.findings.probes_of(rung.profile), *own]
     latest = {_chunk_of(made, probe): probe for probe in own}  # one may have been encoded again
     # A middling chunk leads, not the one hard one: finer than need be costs some bits at most.
     poor = any(probe.mean < choice.target.value - NOTICEABLE[metric] for probe in own)
     farther = poor or _are_tried(made, latest)
+    learned = _learned(
+        [
+            _Place(
+                kind_at(one, kinds, inspection).coded_bytes,
+                one.crf,
+                *off_model(one, metric, shape, kinds, inspection),
+            )
+            for one in probes
+        ],
+        _TOO_GOOD[metric],
+    )
     subject = Subject(
         metric,
         shape,
         _kinds_left(made, inspection, latest),
         basis="probed",
-        places=len({one.start_frame for one in places}) + farther,
-        spread=float(np.mean([one.mean - one.p5 for one in places])),
-        lost=_line(crfs, [lost for lost, _ in off]),
-        more_bits=_line(crfs, [bits for _, bits in off]),
+        places=len({one.start_frame for one in probes}) + farther,
+        spread=float(np.mean([one.mean - one.p5 for one in probes])),
+        lost=lambda crf, kind: learned(kind.coded_bytes)[0](crf),
+        more_bits=lambda crf, kind: learned(kind.coded_bytes)[1](crf),
     )
-    lacking = sum(
-        (choice.target.value - probe.mean) * chunk.frames for chunk, probe in latest.items()
-    )
+    lacking = 0.0
+    for chunk, probe in latest.items():
+        # Of an odd window, such as a frozen picture, nobody knows how far its chunk is like it.
+        shown = replace(subject, kinds=model.materials_within(inspection, [chunk]))
+        given = min(probe.mean, shown.score(probe.crf) + NOTICEABLE[metric])
+        lacking += (choice.target.value - given) * chunk.frames
     most, left = _MOST_MORE[metric], made.frames - sum(chunk.frames for chunk in latest)
     more = min(max(lacking / max(left, 1), -most), most)
     crf = choose(rung, replace(choice.target, value=choice.target.value + more), subject).crf
@@ -210,11 +249,41 @@ def _finest_under_cap(video: VideoPlan, subject: Subject) -> float:
     return next((float(crf) for crf in steps if subject.bits_a_frame(crf) <= most_bits), video.crf)
 
 
-def _line(crfs: Sequence[float], values: Sequence[float]) -> Callable[[float], float]:
+def _learned(places: Sequence[_Place], too_good: float) -> Callable[[float], tuple[_ByCrf, _ByCrf]]:
+    """What is lost and the logarithm of the bits, less what the model says, by hardness: as the
+    places have it that are about as hard, since a still picture tells nothing of a moving one. A
+    place that is far better than half of these stands still where they move.
+    """
+    hardness = np.array([_hardness(one.coded_bytes) for one in places])
+    crfs, lost, bits = np.array([(one.crf, one.lost, one.more_bits) for one in places]).T
+
+    @cache
+    def learned(coded_bytes: float) -> tuple[_ByCrf, _ByCrf]:
+        apart = (hardness - _hardness(coded_bytes)) / _ALIKE
+        weights = np.exp(-(apart**2) / 2)
+        weights = np.where(lost < _upper_median(lost, weights) - too_good, 0.0, weights)
+        return _line(weights, crfs, lost), _line(weights, crfs, bits)
+
+    return learned
+
+
+def _hardness(coded_bytes: float) -> float:
+    return math.log(max(coded_bytes, model.LEAST_BYTES))
+
+
+def _upper_median(values: _Floats, weights: _Floats) -> float:
+    """Of two the larger one."""
+    order = np.argsort(-values)
+    half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2 * (1 - 1e-9))
+    return float(values[order][half])
+
+
+def _line(weights: _Floats, crfs: _Floats, values: _Floats) -> _ByCrf:
     """Through their mean, as steep as they are where their CRFs lie far enough apart to tell it."""
-    middle, level = float(np.mean(crfs)), float(np.mean(values))
-    off = np.array(crfs) - middle
-    slope = float(off @ (np.array(values) - level)) / (float(off @ off) + _SLOPE_HOLDS)
+    middle = float(weights @ crfs / weights.sum())
+    level = float(weights @ values / (weights.sum() + _MODEL_HOLDS))
+    off = crfs - middle
+    slope = float((weights * off) @ values) / (float((weights * off) @ off) + _SLOPE_HOLDS)
     return lambda crf: level + slope * (crf - middle)
 
 
@@ -297,11 +366,16 @@ def _window_frames(rungs: Sequence[Rung]) -> int:
 def _windows(
     made: Plan, rungs: Sequence[Rung], inspection: Inspection, count: int
 ) -> tuple[Chunk, ...]:
-    """In the middle of the chunk that leads, and of others from the easiest to the hardest."""
+    """In the middle of the chunk that leads, and of others evenly from the easiest to the hardest.
+
+    Each is encoded by what those before it told: the hardest comes first, and however many are
+    there, they are as mixed as the programme.
+    """
     by_hardness = _by_hardness(made, inspection)
     leading = _leading(by_hardness)
     by_hardness.remove(leading)
-    places = [int((at + 0.5) / (count - 1) * len(by_hardness)) for at in range(count - 1)]
+    others = sorted(range(count - 1), key=lambda at: (count - 2 - at) * _GOLDEN % 1)
+    places = [int((at + 0.5) / (count - 1) * len(by_hardness)) for at in others]
     picked = [leading, *(by_hardness[place] for place in places)]
     strides = [one.video.stride for one in rungs if one.video]
     step = least_multiple([*strides, Fraction(1)]).numerator

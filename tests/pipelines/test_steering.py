@@ -25,7 +25,9 @@ from pipelines.planning.plan import Plan, plan
 from pipelines.planning.plan_types import Chunk, Findings, Probe
 from pipelines.profiles.profile import Profile, Target, profile
 from pipelines.progress import finish
+from pipelines.quality import quality_model as model
 from pipelines.quality.measure import measure
+from pipelines.quality.quality_target import NOTICEABLE, crf_of
 from pipelines.quality.sampling import Means
 from pipelines.quality.steered_encode import encode_steered, steered_bytes
 from pipelines.quality.steering import (
@@ -242,6 +244,77 @@ def test_later_chunks_make_up_for_what_the_first_ones_lack() -> None:
     assert crf_with(made, looked, poor, good) < crf_with(made, looked, *fine) - 0.3
 
 
+def shown(coded_bytes: Sequence[float], picture: VideoTrack) -> tuple[MediaInfo, Inspection]:
+    """Shots of eight seconds each; a still one has few bytes and no detail."""
+    frames = int(8 * picture.frame_rate)
+    return looked_at(
+        tuple(
+            Shot(at * frames, (at + 1) * frames, 0.02, 0.03 if taken > 100 else 0.0005, taken)
+            for at, taken in enumerate(coded_bytes)
+        ),
+        picture,
+    )
+
+
+def by_the_model(
+    made: Plan, looked: tuple[MediaInfo, Inspection], chunk: Chunk, crf: float
+) -> Probe:
+    """What the first second of a chunk would score and take, were the model right."""
+    (choice,), picture, video = made.choices, looked[0].picture, made.rungs[0].video
+    assert picture is not None
+    assert video is not None
+    second = replace(chunk, end_frame=chunk.start_frame + int(picture.frame_rate))
+    (kind,) = model.materials_within(looked[1], [second])
+    shape, metric = model.shape_of(video, picture), choice.target.metric
+    mean = model.score_of(metric, model.loss(metric, crf, kind, shape))
+    bits = model.bits_a_frame(crf, kind, shape)
+    return Probe(choice.profile, second.start_frame, second.end_frame, crf, mean, mean - 1, bits)
+
+
+def crf_after(made: Plan, looked: tuple[MediaInfo, Inspection], seen: Sequence[Probe]) -> float:
+    assert looked[0].picture is not None
+    return crf_of(steered(made, looked[0].picture, looked[1], seen).rungs[0])
+
+
+@pytest.mark.parametrize(("name", "picture"), [(NAME, HD), ("uhd-vvc", UHD)], ids=["VMAF", "XPSNR"])
+def test_windows_that_stand_still_lead_no_moving_ones(name: str, picture: VideoTrack) -> None:
+    """Three of 100, VMAF or dB, among shots that are otherwise alike, as a frozen picture is. The
+    CRF of all that was left went up without bound.
+    """
+    looked = shown([1500.0] * 24, picture)
+    made = planned(looked, profile(name), share=1.0)
+    crf = made.choices[0].crf
+    seen = [by_the_model(made, looked, chunk, crf) for chunk in made.chunks[:8]]
+    still = [replace(one, mean=100.0, p5=100.0) for one in seen[:3]]
+
+    without = crf_after(made, looked, seen[3:])
+    assert crf_after(made, looked, [*still, *seen[3:]]) == pytest.approx(without, abs=2.0)
+    # One of two may be the odd one: the other one is believed.
+    without = crf_after(made, looked, seen[3:4])
+    assert crf_after(made, looked, [*still[:1], *seen[3:4]]) == pytest.approx(without, abs=2.0)
+
+
+@pytest.mark.parametrize(("name", "picture"), [(NAME, HD), ("uhd-vvc", UHD)], ids=["VMAF", "XPSNR"])
+def test_stills_that_are_told_by_their_hardness_tell_of_stills(
+    name: str, picture: VideoTrack
+) -> None:
+    """With a third of them the programme's mean is met, and moving pictures are not far below."""
+    looked = shown([1500.0, 1500.0, 8.0] * 8, picture)
+    made = planned(looked, profile(name), share=1.0)
+    assert made.steering is not None
+    target, seen = made.choices[0].target, list[Probe]()
+    for chunk in itertools.chain(*in_order(made)):
+        probe = by_the_model(made, looked, chunk, crf_after(made, looked, seen))
+        is_still = chunk.index % 3 == 2
+        seen.append(replace(probe, mean=100.0, p5=100.0) if is_still else probe)
+    best = {"vmaf": 100.0, "xpsnr": 50.0}[target.metric]
+    moving = [probe.mean for probe in seen if probe.mean < 100]
+
+    assert (sum(moving) + best * 8) / 24 > target.value - 0.5
+    assert min(moving) > target.value - 2.5 * NOTICEABLE[target.metric]
+    assert max(probe.crf for probe in seen[12:]) <= max(probe.crf for probe in seen[:12])
+
+
 def test_a_cap_that_binds_is_not_run_against() -> None:
     """Its chunks score less than they should, and a finer CRF takes no more bits."""
     looked = looked_at()
@@ -389,13 +462,26 @@ def test_the_memory_of_a_scored_chunk_is_foreseen_with_its_score() -> None:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen seconds of 320x180p25 in shots of two, with more and less grain."""
     path = tmp_path_factory.mktemp("steering") / "clip.mkv"
+    write_clip(path, seconds=16)
+    return path
+
+
+@pytest.fixture(scope="module")
+def clip_with_stills(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twice as long, and every third shot is of bars."""
+    path = tmp_path_factory.mktemp("steering") / "stills.mkv"
+    bars = "[v];smptebars=s=320x180:r=25,format=yuv420p[b];[v][b]overlay=enable='gte(mod(t,6),4)'"
+    write_clip(path, bars, seconds=32)
+    return path
+
+
+def write_clip(path: Path, over_it: str = "", *, seconds: int) -> None:
     pan = "mandelbrot=s=320x180:r=25:end_scale=0.05:maxiter=300,trim=end_frame=50,loop=-1:size=50"
     pan += ",format=yuv420p"
     grain = "noise=alls=10:allf=t:enable='lt(mod(t,4),2)',negate=enable='lt(mod(t,4),2)'"
-    argv = [ffmpeg(), "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"{pan},{grain}", "-t", "16"]
-    argv += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "6", "-g", "25", str(path)]
-    subprocess.run(argv, check=True)
-    return path
+    argv = [ffmpeg(), "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"{pan},{grain}{over_it}"]
+    argv += ["-t", str(seconds), "-c:v", "libx264", "-preset", "veryfast", "-crf", "6", "-g", "25"]
+    subprocess.run([*argv, str(path)], check=True)
 
 
 def rung(value: float, crf: float) -> Profile:
@@ -412,36 +498,56 @@ def rung(value: float, crf: float) -> Profile:
     return replace(base, video=video, audio=())
 
 
-@pytest.mark.media
-def test_the_chunks_of_a_real_clip_are_led_to_their_target(clip: Path, tmp_path: Path) -> None:
-    """The profile's own CRF is far too coarse, and so is the first chunk: it is encoded again."""
+def led(
+    clip: Path, wanted: Profile, folder: Path, *, share: float
+) -> tuple[Plan, list[Probe], float]:
+    """Its chunks as they are encoded one after the other, and the VMAF of the whole."""
     info = probe(clip)
-    looked = info, finish(inspect(clip, info, tmp_path))
-    wanted = rung(88.0, crf=29.0)
+    looked = info, finish(inspect(clip, info, folder))
     made = plan(*looked, [wanted], chunk_min_s=2)
-    made = with_steering(made, *looked, Means(share=3.0))
-    assert made.steering is not None
+    made = with_steering(made, *looked, Means(share))
 
     files: dict[int, Path] = {}
     probes: list[Probe] = []
     for chunk in itertools.chain(*in_order(made)):
-        folder = tmp_path / f"chunk-{chunk.index}"
-        folder.mkdir()
-        one = finish(encode_steered(LocalFile(clip), made, chunk, *looked, probes, folder))
+        place = folder / f"chunk-{chunk.index}"
+        place.mkdir()
+        one = finish(encode_steered(LocalFile(clip), made, chunk, *looked, probes, place))
         probes += one.probes
         files[chunk.index] = one.encoded.files[wanted.name]
-        assert [path.name for path in folder.iterdir()] == [files[chunk.index].name]
-    joined = tmp_path / "joined.mp4"
+        assert [path.name for path in place.iterdir()] == [files[chunk.index].name]
+    joined = folder / "joined.mp4"
     finish(join(made.rungs[0], [files[at] for at in sorted(files)], [], joined, made))
 
-    (tmp_path / "scores").mkdir()
-    scores = finish(measure(clip, [(made.rungs[0], joined)], made, tmp_path / "scores"))
+    (folder / "scores").mkdir()
+    scores = finish(measure(clip, [(made.rungs[0], joined)], made, folder / "scores"))
     (mean,) = (one.mean for one in scores.of(wanted.name).measurements if one.metric == "vmaf")
+    return made, probes, mean
+
+
+@pytest.mark.media
+def test_the_chunks_of_a_real_clip_are_led_to_their_target(clip: Path, tmp_path: Path) -> None:
+    """The profile's own CRF is far too coarse, and so is the first chunk: it is encoded again."""
+    made, probes, mean = led(clip, rung(88.0, crf=29.0), tmp_path, share=3.0)
+    assert made.steering is not None
     first = made.steering.windows[0].start_frame
     crfs = [one.crf for one in probes if one.start_frame == first]
     assert len(crfs) == 2
     assert crfs[1] < crfs[0]
     assert len(probes) == len(made.steering.windows) + 1
+    assert mean == pytest.approx(88.0, abs=1.5)
+
+
+@pytest.mark.media
+def test_still_shots_of_a_real_clip_lead_no_moving_ones(
+    clip_with_stills: Path, tmp_path: Path
+) -> None:
+    """Each made the next chunk coarser, up to a moving picture of VMAF 16."""
+    made, probes, mean = led(clip_with_stills, rung(88.0, crf=25.0), tmp_path, share=3.0)
+    assert made.steering is not None
+    assert len(made.steering.windows) > 10
+    latest = {one.start_frame: one for one in probes}.values()
+    assert min(one.mean for one in latest) > 75
     assert mean == pytest.approx(88.0, abs=1.5)
 
 
