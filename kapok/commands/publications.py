@@ -195,6 +195,9 @@ def edit_zone(
         typer.Option(metavar="A,B", help=t("Who may pull from now on.", "今后可拉取的中心。")),
     ] = None,
     *,
+    any_profile: Annotated[
+        bool, typer.Option("--any-profile", help=t("Any rendition may.", "任何成品均可进入。"))
+    ] = False,
     all_centres: Annotated[
         bool, typer.Option("--all-centres", help=t("Every centre may.", "全部中心均可拉取。"))
     ] = False,
@@ -208,21 +211,30 @@ def edit_zone(
         "centres": list(names(centres)),
     }
     changed: dict[str, object] = {field: value for field, value in wanted.items() if value}
+    if any_profile:
+        _need_alone("--any-profile", "--require", require)
+        changed["required_profiles"] = []
     if all_centres:
-        if centres is not None:
-            raise Usage(
-                t(
-                    "--centres and --all-centres exclude each other: give one of them",
-                    "--centres 与 --all-centres 不能同时使用：请只给出其一",
-                )
-            )
+        _need_alone("--all-centres", "--centres", centres)
         changed["centres"] = None
     if not changed:
         raise Usage(
             t(
-                "nothing to change: give --title, --require, --centres or --all-centres",
-                "没有要更改的内容：请给出 --title、--require、--centres 或 --all-centres",
+                "nothing to change: give --title, --require, --any-profile, --centres or "
+                "--all-centres",
+                "没有要更改的内容：请给出 --title、--require、--any-profile、--centres 或 "
+                "--all-centres",
             )
         )
     record = client.edit_zone(name, **changed)
     out.answer(record, lambda: show.zones([record]))
+
+
+def _need_alone(flag: str, option: str, given: str | None) -> None:
+    if given is not None:
+        raise Usage(
+            t(
+                f"{option} and {flag} exclude each other: give one of them",
+                f"{option} 与 {flag} 不能同时使用：请只给出其一",
+            )
+        )

@@ -85,6 +85,7 @@ def test_a_wrong_option_is_usage() -> None:
         ("zone", "create", "lost", "--centres", ""),
         ("zone", "create", "lost", "--require", " "),
         ("zone", "edit", "uhd-4k", "--centres", ""),
+        ("zone", "edit", "uhd-4k", "--require", ""),
         ("plan", "{clip}", "--profile", ""),
     ],
 )
@@ -455,7 +456,9 @@ def test_an_early_interrupt_is_no_traceback() -> None:
 
 
 def test_a_zone_is_edited_by_what_is_given(service: Service) -> None:
-    """Centres are a list or everybody; without any option there is nothing to change."""
+    """Profiles are a list or any, centres a list or everybody; without any option there is nothing
+    to change.
+    """
 
     def edited(*words: str) -> dict[str, object]:
         done = kapok("zone", "edit", "hd", *words, "--json", **service.environment)
@@ -469,7 +472,13 @@ def test_a_zone_is_edited_by_what_is_given(service: Service) -> None:
     assert first == given
     second = edited("--require", "mobile-1080p", "--all-centres")
     assert second == {**given, "required_profiles": ["mobile-1080p"], "centres": None}
-    for words in ((), ("--centres", "foshan", "--all-centres")):
+    third = edited("--any-profile")
+    assert third == {**second, "required_profiles": []}
+    both = (
+        ("--centres", "foshan", "--all-centres"),
+        ("--require", "hd-avc-sdr", "--any-profile"),
+    )
+    for words in ((), *both):
         refused = kapok("zone", "edit", "hd", *words, **service.environment)
         assert refused.returncode == 2
         assert refused.stderr.startswith("error: usage\n")
