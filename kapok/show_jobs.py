@@ -17,7 +17,10 @@ from kapok.ways_out import reason
 _STEPS = (
     (r"verify the upload", "校验上传的文件"),
     (r"inspect the source", "检查源文件"),
+    (r"inspect the source again for the light of a PQ rendition", "重新检查源文件：PQ 成品的亮度"),
+    (r"inspect the source again for the size of the bars", "重新检查源文件：黑边的大小"),
     (r"plan the renditions", "规划成品"),
+    (r"plan the renditions after that", "重新检查后规划成品"),
     (r"encode chunk (\d+) of (\d+)(.*)", r"编码分块 \1/\2\3"),
     (r"encode the sound", "编码声音"),
     (r"encode the subtitles", "编码字幕"),

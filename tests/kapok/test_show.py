@@ -334,11 +334,19 @@ def test_the_names_of_all_steps_are_told_in_chinese(monkeypatch: pytest.MonkeyPa
     info, seen = described(HD, frames=2000)
     made = plan(info, seen, [profile.profile("mobile-540p"), profile.profile("review-proxy")])
     made = replace(made, together=(("mobile-540p",), ("review-proxy",)))
-    first = ("verify the upload", "inspect the source", "plan the renditions")
+    first = (
+        "verify the upload",
+        "inspect the source",
+        "plan the renditions",
+        "inspect the source again for the light of a PQ rendition",
+        "inspect the source again for the size of the bars",
+        "plan the renditions after that",
+    )
     later = [step.name for step in steps_of(made, info, zone="uhd-4k")]
     told = [step_name({"name": name}) for name in (*first, *later)]
 
-    assert len(told) > 8
+    assert len(told) > 11
     assert all(re.search("[\u4e00-\u9fff]", name) for name in told), told
     assert "编码分块 1/7: mobile-540p" in told
+    assert "重新检查源文件：黑边的大小" in told
     assert step_name({"name": "wash the tape"}) == "wash the tape"
