@@ -63,8 +63,9 @@ def edit_zone(
     """Change title, profiles or centres; what is published stays published.
 
     A centre that is taken off no longer sees the zone: nothing of what is published there, and
-    nothing of what is withdrawn. One that is added sees what is published there from the beginning
-    of its feed. A body without a field changes nothing.
+    nothing of what is withdrawn. One that is added sees what is published after the place of its
+    cursor; its feed with `since` 0, once, also brings what was there before. A body without a field
+    changes nothing.
     """
     changed = {
         field: value

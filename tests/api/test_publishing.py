@@ -359,22 +359,32 @@ def test_a_zone_is_made_once_with_profiles_that_exist(admin: httpx.Client) -> No
 
 
 def test_a_zone_can_take_another_centre(org: api_world.Organisation, admin: httpx.Client) -> None:
-    """Who is added sees what was published from the beginning; who is taken off sees nothing."""
+    """Who is added sees what is published after its cursor, and what was there before by `since` 0,
+    once; who is taken off sees nothing.
+    """
     org.zone("four", centres=["zhuhai"])
+    org.zone("five", centres=["foshan"])
     publication = publish(org, zone="four")
+    earlier = publish(org, zone="five")
     foshan, zhuhai = (org.client("centre", name) for name in ("foshan", "zhuhai"))
 
-    def seen(client: httpx.Client, centre: str) -> list[str]:
-        entries = client.get(f"/v1/centres/{centre}/feed").json()["data"]
+    def seen(client: httpx.Client, centre: str, since: str = "0") -> list[str]:
+        entries = client.get(f"/v1/centres/{centre}/feed", params={"since": since}).json()["data"]
         return [entry["publication_id"] for entry in entries]
 
-    assert (seen(foshan, "foshan"), seen(zhuhai, "zhuhai")) == ([], [publication])
+    assert (seen(foshan, "foshan"), seen(zhuhai, "zhuhai")) == ([earlier], [publication])
+    cursor = foshan.get("/v1/centres/foshan/feed").json()["next_cursor"]
     answer = admin.patch("/v1/zones/four", json={"centres": ["foshan"]})
     assert (answer.status_code, answer.json()["centres"]) == (200, ["foshan"])
-    assert (seen(foshan, "foshan"), seen(zhuhai, "zhuhai")) == ([publication], [])
+    assert seen(foshan, "foshan", cursor) == []
+    assert (seen(foshan, "foshan"), seen(zhuhai, "zhuhai")) == ([publication, earlier], [])
+    later = publish(org, zone="four")
+    assert seen(foshan, "foshan", cursor) == [later]
+    paths = admin.get("/openapi.json").json()["paths"]
+    assert "`since` 0" in paths["/v1/zones/{name}"]["patch"]["description"]
     assert admin.get(f"/v1/publications/{publication}").json()["state"] == "published"
     assert admin.patch("/v1/zones/four", json={"centres": None}).json()["centres"] is None
-    assert seen(zhuhai, "zhuhai") == [publication]
+    assert seen(zhuhai, "zhuhai") == [publication, later]
 
 
 def test_only_what_is_given_of_a_zone_changes(
