@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import dramatiq
+from sqlalchemy.orm import Session
 
 from pipelines.errors import KapokError
 from storage.catalogue import idempotency, messages, steps, uploads, workers
@@ -32,6 +33,7 @@ BATCH = 500
 NEVER_RESEND_S = 10 * 365 * 86_400.0
 SILENT_S = 86_400.0  # [P] without a byte: whoever was storing that is dead
 STEADY_S = 300.0  # [P] a machine that starts with a wrong clock has been told the time by then
+TOLERANCE_S = 1.0  # [P] so far a clock is off that nobody set
 LIST_EVERY_S = 600.0  # listing the store is dearer than asking the catalogue
 
 log = logging.getLogger(__name__)
@@ -101,8 +103,7 @@ class Sweeper:
         holders must get the time to renew first.
         """
         with self._database.begin() as session:
-            moment = now(session)
-            self._watch_clock(moment)
+            moment = self._moment(session)
             if time.monotonic() - self._answering_since < self._settings.lease_s / 2:
                 return
             for step_id in steps.free_expired(session, moment):
@@ -143,8 +144,8 @@ class Sweeper:
         its client was told.
         """
         with self._database.read() as session:
-            moment = now(session)
-            if not self._is_steady(moment):
+            moment = self._moment(session)
+            if not self._is_steady():
                 return
             late = uploads.late_uploads(session, moment, self._settings.unproven_ttl_s)
 
@@ -158,21 +159,27 @@ class Sweeper:
 
         each(late, end)
 
-    def _is_steady(self, moment: datetime) -> bool:
+    def _is_steady(self) -> bool:
         """Whether the catalogue's clock went on evenly for a while: one that was set days ahead
         would end every upload.
         """
-        self._watch_clock(moment)
         return time.monotonic() - self._steady_since >= self._steady_s
 
-    def _watch_clock(self, moment: datetime) -> None:
-        """Notes where the catalogue's clock went on otherwise than time did."""
-        ahead_s = moment.timestamp() - time.monotonic()
+    def _moment(self, session: Session) -> datetime:
+        """The catalogue's time; notes where its clock went on otherwise than time did.
+
+        It was read somewhere between the question and the answer, which may be far apart.
+        """
+        asked = time.monotonic()
+        moment = now(session)
+        answered = time.monotonic()
+        ahead_s = moment.timestamp() - (asked + answered) / 2
         if self._ahead_s is None:
             self._ahead_s = ahead_s
-        if abs(ahead_s - self._ahead_s) > 1:
+        if abs(ahead_s - self._ahead_s) > TOLERANCE_S + (answered - asked) / 2:
             self._ahead_s = ahead_s
-            self._answering_since = self._steady_since = time.monotonic()
+            self._answering_since = self._steady_since = answered
+        return moment
 
     def _remove_dead_workers(self) -> None:
         """As leases are judged: not soon after the catalogue was away."""

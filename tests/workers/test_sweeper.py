@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -187,13 +187,53 @@ def test_no_upload_expires_before_the_clock_has_been_steady(embedded: Bench) -> 
         assert session.get_one(Upload, upload_id).state == "open"
 
 
-def test_a_clock_that_is_set_has_to_be_steady_anew(embedded: Bench) -> None:
+def test_a_clock_that_is_set_has_to_be_steady_anew(
+    embedded: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is the catalogue's own, which may be another machine's."""
-    sweeper = _sweeper(embedded, steady_s=0.2)
-    assert not sweeper._is_steady(datetime.now(UTC))
+    sweeper, real = _sweeper(embedded, steady_s=0.2), now
+
+    def is_steady() -> bool:
+        with embedded.database.read() as session:
+            sweeper._moment(session)
+        return sweeper._is_steady()
+
+    assert not is_steady()
     time.sleep(0.3)
-    assert sweeper._is_steady(datetime.now(UTC))
-    assert not sweeper._is_steady(datetime.now(UTC) + timedelta(days=3))
+    assert is_steady()
+    monkeypatch.setattr(sweeper_module, "now", lambda session: real(session) + timedelta(days=3))
+    assert not is_steady()
+
+
+@pytest.mark.parametrize("stall", ["before", "after"])
+def test_a_slow_answer_is_no_clock_that_is_set(
+    embedded: Bench, monkeypatch: pytest.MonkeyPatch, stall: str
+) -> None:
+    """A busy disk or network holds up the question or its answer; the clock went on evenly."""
+    sweeper, real = _sweeper(embedded, steady_s=0.0), now
+    ahead_s = 0.0
+
+    def slowly(session: Session) -> datetime:
+        if stall == "before":
+            time.sleep(1.3)
+        moment = real(session) + timedelta(seconds=ahead_s)
+        if stall == "after":
+            time.sleep(1.3)
+        return moment
+
+    def look() -> float:
+        with embedded.database.read() as session:
+            sweeper._moment(session)
+        return sweeper._steady_since
+
+    since = look()
+    monkeypatch.setattr(sweeper_module, "now", slowly)
+    assert look() == since
+    ahead_s = 3.0  # set, and seen to be so, however slow the answer
+    assert look() > since
+    monkeypatch.setattr(sweeper_module, "now", lambda session: real(session) + timedelta(seconds=3))
+    since = look()
+    assert look() == since
 
 
 def test_a_clock_that_is_set_takes_no_step_from_its_worker(
