@@ -73,7 +73,11 @@ class Engine:
 
     def run_step(self, step_id: str) -> None:
         """Run the step if it is ready and nobody else has it; otherwise the message was stale."""
-        step = self.claim(step_id)
+        try:
+            step = self.claim(step_id)
+        except KapokError as error:
+            log.warning("step %s is left for later: %s", step_id, error)
+            return
         if step is not None:
             self.run(step)
 
@@ -96,12 +100,8 @@ class Engine:
         if self.stopping.is_set():
             self.pass_over(step_id)
             return None
-        try:
-            with self._database.begin() as session:
-                return steps.claim_step(session, step_id, self.worker, self._settings.lease_s)
-        except KapokError as error:
-            log.warning("step %s is left for later: %s", step_id, error)
-            return None
+        with self._database.begin() as session:
+            return steps.claim_step(session, step_id, self.worker, self._settings.lease_s)
 
     def _context(self, step: Claimed, lease: Lease) -> StepContext:
         return StepContext(

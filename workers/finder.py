@@ -56,7 +56,11 @@ class Finder:
                 log.exception("a look through the catalogue failed; it comes again in a while")
 
     def _look(self) -> None:
-        """Begin steps while there is room; what somebody else got first is not asked for again."""
+        """Begin steps while there is room; what somebody else got first is not asked for again.
+
+        A claim that the catalogue could not write raises and ends the look: the next would not
+        fare better.
+        """
         seen: set[str] = set()
         while not self._is_ending() and (queues := self._room.free_queues()):
             with self._database.read() as session:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from engine_bench import Bench, eventually
 from small_steps import payload
+from sqlalchemy import update
 
 from storage.catalogue import messages
 from storage.catalogue.steps import NewStep
+from storage.clock import now
+from storage.errors import CatalogueFull
+from storage.schema import Step
 from workers.actors import declare_actors
 from workers.context import StepContext, StepResult
 from workers.engine import Engine
@@ -103,6 +108,44 @@ def test_a_step_that_was_found_but_not_claimed_leaves_its_room(embedded: Bench) 
     finder._begin(found)
     assert (room.free_queues(), room.freed.is_set()) == (["encode"], False)
     assert embedded.steps(job)["one"].epoch == 1
+
+
+def test_a_look_ends_at_the_first_claim_that_fails(
+    embedded: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full catalogue is read and not written: each of thousands of steps would fail in turn."""
+    embedded.job(*(NewStep("encode", f"{n}", payload("encode")) for n in range(50)))
+    engine, room = embedded.engine(), Room(["encode"], 5, 2)
+    with embedded.database.begin() as session:
+        session.execute(update(Step).values(passed_at=now(session)))
+    tries = 0
+
+    def begin() -> NoReturn:
+        nonlocal tries
+        tries += 1
+        raise CatalogueFull("no room")
+
+    monkeypatch.setattr(embedded.database, "begin", begin)
+    finder = Finder(engine, embedded.database, room, look_s=60)
+    with pytest.raises(CatalogueFull):
+        finder._look()
+    assert (tries, room.free_queues()) == (1, ["encode"])
+
+
+def test_a_message_whose_claim_fails_is_left_for_later(
+    embedded: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its step is ready all the same, and the sweeper sends another message."""
+    job = embedded.job(NewStep("encode", "one", payload("encode")))
+    engine = embedded.engine()
+
+    def begin() -> NoReturn:
+        raise CatalogueFull("no room")
+
+    with monkeypatch.context() as full:
+        full.setattr(embedded.database, "begin", begin)
+        engine.run_step(embedded.steps(job)["one"].id)
+    assert embedded.steps(job)["one"].state == "ready"
 
 
 def test_a_worker_that_stops_looks_for_no_steps(embedded: Bench) -> None:
