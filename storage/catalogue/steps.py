@@ -89,12 +89,10 @@ def _claim_statement() -> ReturningUpdate[Any]:
     table, moment = cast("Table", Step.__table__), bindparam("moment", type_=UtcDateTime())
     columns, beyond = table.c, bindparam("beyond", type_=UtcDateTime())
     come = messages.time_has_come(columns.not_before, moment, beyond)
-    due = (columns.state == "ready") & come
-    expired = (columns.state == "running") & (columns.lease_until < moment)
     return (
         update(table)
-        .where(columns.id == bindparam("step_id"))
-        .where(columns.attempts < columns.max_attempts, due | expired)
+        .where(columns.id == bindparam("step_id"), columns.state == "ready", come)
+        .where(columns.attempts < columns.max_attempts)
         .where(~cannot_run(columns.id, columns.memory_bytes, bindparam("by")))
         .values(
             state="running",
@@ -141,11 +139,12 @@ def _insert(session: Session, job: Job, new_steps: Sequence[NewStep]) -> None:
 
 
 def claim_step(session: Session, step_id: str, worker: str, lease_s: float) -> Claimed | None:
-    """Take the step, if it is ready or its lease ran out and nobody else took it; a new epoch.
+    """Take the step, if it is ready and nobody else took it; a new epoch.
 
-    `None`: somebody has it, it is over, its time has not come, its job is being cancelled, or it
-    needs a profile that this worker has not proven, or more memory than it gives. Then it is passed
-    over: see `passed_over`.
+    One whose lease ran out is `free_expired`'s to judge: its holder may still renew. `None`:
+    somebody has it, it is over, its time has not come, its job is being cancelled, or it needs a
+    profile that this worker has not proven, or more memory than it gives. Then it is passed over:
+    see `passed_over`.
     """
     job_state, moment = _lock_for_claim(session, step_id)
     if job_state not in {"queued", "running"}:
