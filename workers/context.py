@@ -106,6 +106,10 @@ class StepContext:
         """Raise `LeaseLost`, `Cancelled` or `Stopping` when the work must end now."""
         self._lease.check()
 
+    def check_end(self) -> None:
+        """`check` of what is left to be written of an attempt that has no result."""
+        self._lease.check_end()
+
     def patiently(self, call: Callable[[], T]) -> T:
         """Call until it works while a server is away, as long as the step stays ours."""
         return outlast(call, self.check)

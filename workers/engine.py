@@ -212,7 +212,8 @@ class Engine:
     ) -> None:
         """Write how an attempt ended without a result, then remove what it had stored.
 
-        `write` returns what may run although this step did not end well.
+        `write` returns what may run although this step did not end well. A full catalogue is waited
+        for until the worker is stopped; then it is an outage like others.
         """
         step = context.step
 
@@ -221,7 +222,11 @@ class Engine:
                 return write(session) or []
 
         try:
-            send_ready(self._broker, self._database, outlast(write_once))
+            try:
+                ready = outlast(write_once, context.check_end)
+            except Stopping:
+                ready = outlast(write_once)
+            send_ready(self._broker, self._database, ready)
         except LeaseLost as lost:
             log.warning("step %s is abandoned: %s", step.id, lost)
         except KapokError as error:

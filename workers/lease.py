@@ -78,13 +78,24 @@ class Lease:
 
     def check(self) -> None:
         """Raise `LeaseLost`, `Cancelled` or `Stopping` when the work must end now."""
-        silent_s = time.monotonic() - self._heard_at
-        if self._state == "lost" or silent_s > PATIENCE * self._lease_s:
-            raise LeaseLost(f"step {self._step.id} belongs to another worker now")
+        if time.monotonic() - self._heard_at > PATIENCE * self._lease_s:
+            raise self._lost()
         if self._state == "cancel_requested":
             raise Cancelled("the job was cancelled")
+        self.check_end()
+
+    def check_end(self) -> None:
+        """Raise `LeaseLost` or `Stopping` where how the attempt ended need not be written any more.
+
+        A cancel is such an end itself, and what comes of a silent catalogue the write will tell.
+        """
+        if self._state == "lost":
+            raise self._lost()
         if self._stopping.is_set():
             raise Stopping("the worker is being stopped")
+
+    def _lost(self) -> LeaseLost:
+        return LeaseLost(f"step {self._step.id} belongs to another worker now")
 
     def report(self, progress: Progress) -> None:
         """Keep the newest progress; the thread writes it about once a second."""

@@ -81,8 +81,15 @@ def kill_the_worker(context: StepContext) -> StepResult:
 
 
 def fail(context: StepContext) -> StepResult:
-    """Fail until the file `heal` exists: for good, for now, or in a way nobody foresaw."""
+    """Fail until the file `heal` exists: for good, for now, or in a way nobody foresaw.
+
+    With `until` it looks at nothing before that file is there.
+    """
     payload = context.step.payload
+    if "until" in payload:
+        while not Path(payload["until"]).exists():
+            time.sleep(0.05)
+        context.check()
     if Path(payload.get("heal", "/dev/null/none")).exists():
         return StepResult(result={"healed": True})
     if payload["how"] == "permanent":

@@ -19,6 +19,7 @@ from small_steps import payload
 from storage.catalogue.steps import NewStep
 from storage.errors import CatalogueFull
 from workers import outage
+from workers.engine import Engine
 from workers.failure import failure_of
 from workers.outage import outlast
 
@@ -86,6 +87,59 @@ def test_a_step_that_ends_on_a_full_disk_is_finished_when_there_is_room(
     found = bench.steps(job)["one"]
     assert (found.state, found.attempts, found.epoch) == ("done", 1, 1)
     assert tries.read_text() == "1\n"
+
+
+@pytest.mark.parametrize("how", ["fail", "cancel"])
+def test_a_step_that_does_not_end_well_on_a_full_disk_says_so_when_there_is_room(
+    bench: Bench, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Its reason is not lost after a while, and it is not done again only to end so once more."""
+    monkeypatch.setattr(outage, "OUTAGE_S", 1.0)
+    end = tmp_path / "end"
+    job, thread = _will_fail(bench, bench.engine(), end)
+    if how == "cancel":
+        bench.cancel(job)
+    fill(bench, disk)
+    time.sleep(1.0)  # until the lease has seen the cancel
+    end.touch()
+    time.sleep(4.0)
+    waiting, at_work = bench.steps(job)["one"].state, thread.is_alive()
+    (disk / "all").unlink()  # before anything is asserted: the step waits for ever
+    thread.join(30)
+    assert (waiting, at_work) == ("running", True)
+    found = bench.steps(job)["one"]
+    state, code = ("failed", "bad_picture") if how == "fail" else ("cancelled", None)
+    assert (found.state, (found.error or {}).get("code")) == (state, code)
+    assert (found.attempts, found.epoch) == (1, 1)
+
+
+def test_a_worker_that_stops_waits_for_room_no_longer_than_for_a_server(
+    bench: Bench, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or no thread of it would ever end."""
+    monkeypatch.setattr(outage, "OUTAGE_S", 1.0)
+    engine, end = bench.engine(), tmp_path / "end"
+    job, thread = _will_fail(bench, engine, end)
+    fill(bench, disk)
+    end.touch()
+    time.sleep(3.0)
+    at_work = thread.is_alive()
+    engine.stopping.set()
+    thread.join(20)
+    ended = not thread.is_alive()
+    (disk / "all").unlink()  # before anything is asserted: the step may wait for ever
+    thread.join(30)
+    assert (at_work, ended, bench.steps(job)["one"].state) == (True, True, "running")
+
+
+def _will_fail(bench: Bench, engine: Engine, end: Path) -> tuple[str, threading.Thread]:
+    """A job whose step runs, and fails for good once `end` is there."""
+    deed = payload("fail", how="permanent", until=str(end))
+    job = bench.job(NewStep("encode", "one", deed))
+    thread = threading.Thread(target=engine.run_step, args=(bench.steps(job)["one"].id,))
+    thread.start()
+    eventually(lambda: bench.steps(job)["one"].state == "running")
+    return job, thread
 
 
 def test_an_attempt_that_failed_for_the_full_catalogue_is_not_counted(bench: Bench) -> None:
