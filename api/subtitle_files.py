@@ -12,6 +12,7 @@ from typing import Any
 from api.models.uploads import SubtitleFile
 from pipelines.errors import KapokError
 from pipelines.subtitles.sidecar import read_letters
+from storage.errors import CommitUnknown, StoreUnavailable
 from storage.ids import new_id
 from storage.objects import ObjectStore
 
@@ -37,10 +38,7 @@ def read_subtitles(given: Sequence[SubtitleFile] | None) -> list[ReadFile]:
 
 @dataclass(slots=True)
 class KeptFiles:
-    """`recipe` is what a job keeps of the files: nothing without any.
-
-    `named`: a row names them, or may do so by now. What becomes of a commit is not always known.
-    """
+    """`recipe` is what a job keeps of the files: nothing without any. `named`: a row names them."""
 
     recipe: dict[str, Any]
     named: bool = False
@@ -50,20 +48,25 @@ class KeptFiles:
 def kept_subtitles(
     objects: ObjectStore, asset_id: str, read: Sequence[ReadFile]
 ) -> Iterator[KeptFiles]:
-    """Store the files as they are; they are deleted at the end unless they are `named` then.
+    """Store the files as they are; they are deleted at the end unless they are `named` then, or may
+    be for all that is known of the commit. A store that went away is not asked to: it would hold up
+    who waits as long again.
 
     To be done before the transaction that keeps their keys: a store that hangs would hold up every
     other writer. Where the process died or the store went away in between, what is left of an asset
     is swept by the age of the id in its key; nothing finds what is left of an upload without a row.
     """
     folder = f"assets/{asset_id}/subtitles/{new_id('sub')}/"
-    kept = KeptFiles({})
+    kept, stay = KeptFiles({}), False
     try:
         if files := [_kept(objects, folder, one) for one in read]:
             kept.recipe["subtitles"] = files
         yield kept
+    except (CommitUnknown, StoreUnavailable):
+        stay = True
+        raise
     finally:
-        if read and not kept.named:
+        if read and not (kept.named or stay):
             _delete(objects, folder)
 
 

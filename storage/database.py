@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session
 
 from storage.catalogue import events
-from storage.errors import CatalogueFull, CatalogueUnavailable
+from storage.errors import CatalogueFull, CatalogueUnavailable, CommitUnknown
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6B61706F6B01  # PostgreSQL advisory lock: "kapok", 1
@@ -66,13 +66,14 @@ class Database:
 
         Rows stay readable after it. Events are written last, so that the lock on their chain is
         short and every transaction takes its locks in one order: see `catalogue/locks.py`. Raises
-        `CatalogueUnavailable`; after one at the very end, the commit may still have happened.
+        `CatalogueUnavailable`, and `CommitUnknown` where the commit may still have happened.
         """
         with self._turn, _unavailable(), Session(self._writing, expire_on_commit=False) as session:
             yield session
             session.flush()
             events.write_pending(session)
-            session.commit()
+            with _unknown():
+                session.commit()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -166,6 +167,18 @@ def _keep_wal(cursor: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     """Writers lock at once: a transaction that reads first and writes later could not be undone."""
     connection.exec_driver_sql(connection.get_execution_options().get("kapok_begin", "BEGIN"))
+
+
+@contextmanager
+def _unknown() -> Iterator[None]:
+    """A commit: only that the disk is full says for certain that there was none."""
+    try:
+        with _unavailable():
+            yield
+    except CatalogueFull:
+        raise
+    except CatalogueUnavailable as error:
+        raise CommitUnknown(str(error)) from error
 
 
 @contextmanager

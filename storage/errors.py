@@ -141,6 +141,10 @@ class CatalogueFull(CatalogueUnavailable, DiskFull):
     code = "catalogue_full"
 
 
+class CommitUnknown(CatalogueUnavailable):
+    """The database did not answer a commit: what was written may be there, or not."""
+
+
 class StoreUnavailable(KapokError):
     """The object store does not answer."""
 

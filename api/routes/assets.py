@@ -173,8 +173,12 @@ def start_job(
             )
             job = jobs.start_job(session, row, recipe | kept.recipe, caller.key_id)
             ready = jobs.ready_steps(session, job.id)
-            kept.named = True
-            return accepted(job, then=lambda: send_ready(backend.broker, backend.database, ready))
+
+            def then() -> None:
+                kept.named = True
+                send_ready(backend.broker, backend.database, ready)
+
+            return accepted(job, then)
 
         return answer_once(backend, caller, ticket, start)
 

@@ -91,7 +91,6 @@ def _begin(
         expires_at=expiry(backend.settings.upload_ttl_s),
         actor=caller.key_id,
     )
-    kept.named = True
     return Answer(
         201,
         upload(row),
@@ -229,15 +228,20 @@ def _find_open(backend: Backend, caller: Caller, upload_id: str) -> schema.Uploa
 
 
 def _begin_or_undo(backend: Backend, row: schema.Upload, ticket: Ticket, kept: KeptFiles) -> None:
-    """A store that cannot begin the upload says so now, and the client asks again later."""
+    """A store that cannot begin the upload says so now, and the client asks again later.
+
+    One that is away cannot give back what it has kept either: then the row stays for the sweeper.
+    """
+    kept.named = True
     try:
         _begun(backend, row)
-    except KapokError:
+    except KapokError as error:
+        stays = bool(kept.recipe) and isinstance(error, StoreUnavailable)
         with backend.database.begin() as session:
-            undone = uploads.undo_upload(session, row)
+            gone = uploads.undo_upload(session, row, row_stays=stays)
             if ticket.key is not None:
                 idempotency.forget(session, row.organisation_id, ticket.key)
-        kept.named = not undone
+        kept.named = not gone
         raise
 
 

@@ -143,17 +143,21 @@ def begin_in_store(session: Session, upload: Upload, store_upload_id: str) -> Up
     return upload
 
 
-def undo_upload(session: Session, upload: Upload) -> bool:
+def undo_upload(session: Session, upload: Upload, *, row_stays: bool) -> bool:
     """The store could not begin it: it is as if nobody had asked, but for the events.
 
-    False where somebody else's try came through: it stays.
+    `row_stays`, aborted, where it names what is in the store: see `uploads_to_clean`. Returns
+    whether the row is gone; where somebody else's try came through the upload stays.
     """
     upload = _locked(session, upload)
     if upload.store_upload_id:
         return False
     _note(session, upload, "upload.aborted", SYSTEM)
-    session.delete(upload)
-    return True
+    if row_stays:
+        upload.state = "aborted"
+    else:
+        session.delete(upload)
+    return not row_stays
 
 
 def keep_open(session: Session, upload: Upload, expires_at: datetime) -> None:

@@ -6,14 +6,22 @@ import hashlib
 import re
 import threading
 from base64 import b64encode
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import api_world
 import httpx
 import pytest
+from sqlalchemy.orm import Session
 
 from storage.catalogue import jobs, uploads
+from storage.errors import CatalogueFull, CommitUnknown, StoreUnavailable
+from storage.objects_local import LocalStore
+from workers.sweeper import Sweeper
 
 SRT = "1\n00:00:01,000 --> 00:00:02,000\n木棉\n"
 UPLOAD = {"title": "岭南春早", "file_name": "a.mxf", "size_bytes": 1}
@@ -114,6 +122,87 @@ def test_an_upload_that_the_store_refuses_leaves_no_subtitles(
     assert stored(api) == before
 
 
+@pytest.mark.parametrize("committed", [False, True], ids=["undone", "unknown"])
+def test_subtitles_stay_only_where_a_row_may_name_them(
+    api: api_world.Running,
+    org: api_world.Organisation,
+    admin: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    committed: bool,
+) -> None:
+    """What failed before its commit named none; of a commit without an answer nobody knows."""
+    asset, before, begin = org.asset(), stored(api), api.database.begin
+    named = set[str]()
+
+    @contextmanager
+    def begin_and_fail() -> Iterator[Session]:
+        with begin() as session:
+            yield session
+            fresh = _named(session, org) - named
+            if fresh and not committed:
+                raise CatalogueFull("no room")
+        if fresh:
+            named.update(fresh)
+            raise CommitUnknown("the line broke")
+
+    monkeypatch.setattr(api.database, "begin", begin_and_fail)
+    wish = given(SRT.encode())
+    job = {"profiles": ["mobile-540p"], "subtitles": wish["subtitles"]}
+    for path, body in (("/v1/uploads", wish), (f"/v1/assets/{asset.id}/jobs", job)):
+        answer = admin.post(path, json=body)
+        code = "catalogue_unavailable" if committed else "catalogue_full"
+        assert answer.json()["code"] == code, answer.text
+    assert len(named) == 2 * committed
+    assert stored(api) - before == named
+
+
+def _named(session: Session, org: api_world.Organisation) -> set[str]:
+    """Keys of the subtitle files that rows of uploads and jobs name."""
+    requests = [row.request for row in uploads.list_uploads(session, org.id).data]
+    requests += [row.request for row in jobs.list_jobs(session, org.id).data]
+    return {one["key"] for request in requests for one in request.get("subtitles", ())}
+
+
+class _Away(LocalStore):
+    """A store that takes some subtitle files and is away then."""
+
+    def __init__(self, folder: Path, takes: int) -> None:
+        super().__init__(folder, b"key", "http://kapok.test")
+        self.takes, self.asked_to_delete = takes, 0
+
+    def put_bytes(self, content: bytes, key: str) -> None:
+        if not self.takes:
+            raise StoreUnavailable("no answer")
+        self.takes -= 1
+        super().put_bytes(content, key)
+
+    def create_multipart(self, key: str, *, size_bytes: int, part_size_bytes: int) -> str:
+        raise StoreUnavailable(f"no answer about {size_bytes} B of {key} by {part_size_bytes} B")
+
+    def delete_prefix(self, prefix: str) -> None:
+        self.asked_to_delete += 1
+        super().delete_prefix(prefix)
+
+
+@pytest.mark.parametrize("takes", [0, 1])
+def test_a_store_that_is_away_is_not_asked_to_delete_what_it_took(
+    tmp_path: Path, takes: int
+) -> None:
+    """It would hold up who waits as long again; what a row names the sweeper removes later."""
+    with api_world.local_api(tmp_path) as api, closing(api.organisation()) as org:
+        away = _Away(tmp_path / "objects", takes)
+        api.app.state.backend = replace(api.app.state.backend, objects=away)
+        client = org.client()
+        answer = client.post("/v1/uploads", json=given(SRT.encode()))
+        assert answer.json()["code"] == "store_unavailable", answer.text
+        assert (len(stored(api)), away.asked_to_delete) == (takes, 0)
+        states = [one["state"] for one in client.get("/v1/uploads").json()["data"]]
+        assert states == ["aborted"] * takes
+        Sweeper(api.settings, api.database, api.objects, api.broker).sweep()
+        assert stored(api) == set()
+
+
 def test_twins_of_one_key_store_subtitles_once(
     api: api_world.Running, org: api_world.Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,9 +225,7 @@ def test_twins_of_one_key_store_subtitles_once(
         assert len({answer.json()["id"] for answer in answers}) == 1
         headers = {"Idempotency-Key": "twins of a job"}
     with api.database.read() as session:
-        requests = [row.request for row in uploads.list_uploads(session, org.id).data]
-        requests += [row.request for row in jobs.list_jobs(session, org.id).data]
-    named = {one["key"] for request in requests for one in request.get("subtitles", ())}
+        named = _named(session, org)
     assert len(named) == 2
     assert stored(api) - before == named
 

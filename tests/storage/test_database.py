@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import servers
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
-from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 from worlds import World, at_once, open_world
 
 from storage.catalogue import events, keys
 from storage.clock import now
 from storage.database import Database
-from storage.errors import CatalogueUnavailable
+from storage.errors import CatalogueFull, CatalogueUnavailable, CommitUnknown
 from storage.schema import Asset, Base
 
 
@@ -92,6 +93,35 @@ def test_an_error_undoes_the_whole_transaction(world: World) -> None:
     with pytest.raises(KeyError):
         world.write(change)
     assert world.read(lambda session: keys.list_keys(session, world.organisation_id)) == []
+
+
+def test_only_a_commit_without_an_answer_may_have_happened(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes wrong before it is undone for certain, and so is what the disk has no room for."""
+    dialect = world.database._engine.dialect
+    broken = dialect.loaded_dbapi.OperationalError  # type: ignore[attr-defined]
+
+    def at_commit(reason: str) -> type[Exception]:
+        def fail(connection: Any) -> None:
+            dialect.do_rollback(connection)  # as both do themselves
+            raise broken(reason)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(dialect, "do_commit", fail)
+            with pytest.raises(CatalogueUnavailable) as raised:
+                world.write(lambda session: keys.create_organisation(session, reason))
+        return raised.type
+
+    def before(session: Session) -> None:
+        keys.create_organisation(session, "before")
+        raise OperationalError("INSERT", None, broken("the line broke"))
+
+    with pytest.raises(CatalogueUnavailable) as raised:
+        world.write(before)
+    assert raised.type is CatalogueUnavailable
+    assert at_commit("the line broke") is CommitUnknown
+    assert at_commit("database or disk is full") is CatalogueFull
 
 
 def test_rows_can_be_read_after_their_transaction(world: World) -> None:
