@@ -99,11 +99,12 @@ class Upload(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
-    cleaned_at: Mapped[
-        datetime | None
-    ]  # it never became an asset, and the store holds nothing of it
+    # It never became an asset, and was cleaned once: the store may still have been at it.
+    clean_again_at: Mapped[datetime | None]
+    cleaned_at: Mapped[datetime | None]  # for good: the store holds nothing of it
     __table_args__ = (
         Index("uploads_by_state", "state", "expires_at"),
+        Index("uploads_to_clean", "cleaned_at", "state"),
         Index("uploads_by_date", "organisation_id", "created_at", "id"),
     )
 

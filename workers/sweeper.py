@@ -207,7 +207,7 @@ class Sweeper:
     def _clean_uploads(self) -> None:
         """Remove the parts or the object of what will never be an asset."""
         with self._database.read() as session:
-            dead = uploads.uploads_to_clean(session, BATCH)
+            dead = uploads.uploads_to_clean(session, now(session), BATCH)
 
         def clean(upload: Upload) -> None:
             if upload.store_upload_id:

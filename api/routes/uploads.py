@@ -183,17 +183,12 @@ def complete_upload(
             then=lambda: send_ready(backend.broker, backend.database, ready),
         )
 
-    try:
-        if found.state == "open":
-            uploads.agreeing(found, declared)  # else the parts would be gone for nothing
-            with backend.database.begin() as session:  # it must not expire while the store is at it
-                uploads.keep_open(session, found, expiry(backend.settings.upload_ttl_s))
-            _complete_in_store(backend, _begun(backend, found))
-        return answer_once(backend, caller, ticket, complete)
-    except (UploadConflict, StoreUnavailable):
-        with backend.database.begin() as session:  # it may have been aborted and swept meanwhile
-            uploads.clean_again(session, found)
-        raise
+    if found.state == "open":
+        uploads.agreeing(found, declared)  # else the parts would be gone for nothing
+        with backend.database.begin() as session:  # it must not expire while the store is at it
+            uploads.keep_open(session, found, expiry(backend.settings.upload_ttl_s))
+        _complete_in_store(backend, _begun(backend, found))
+    return answer_once(backend, caller, ticket, complete)
 
 
 @router.delete("/{upload_id}", status_code=204)

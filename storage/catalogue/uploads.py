@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipelines.errors import HashMismatch
@@ -26,6 +26,7 @@ MIB = 1024 * 1024
 SMALLEST_PART_BYTES = 64 * MIB
 MOST_PARTS = 9_000  # S3 allows 10,000
 SYSTEM = "system"
+STORE_ENDS = timedelta(hours=1)  # [P] what the store began before that has ended
 DEAD = ("aborted", "expired", "rejected")  # for ever: none of them becomes an asset
 
 
@@ -231,32 +232,32 @@ def reject_upload(session: Session, upload: Upload, error: Mapping[str, Any]) ->
     _note(session, upload, "upload.rejected", SYSTEM, {"error": dict(error)})
 
 
-def uploads_to_clean(session: Session, limit: int = 100) -> list[Upload]:
+def uploads_to_clean(session: Session, moment: datetime, limit: int = 100) -> list[Upload]:
     """Uploads that will never be an asset and whose parts or object may still be in the store.
 
     Abort the multipart upload, delete the key, then `mark_cleaned`; all of it may be done twice.
     Any of them, so that many that cannot be cleaned hide none.
     """
-    query = select(Upload).where(Upload.state.in_(DEAD), Upload.cleaned_at.is_(None))
+    again = Upload.clean_again_at
+    query = (
+        select(Upload)
+        .where(Upload.state.in_(DEAD), Upload.cleaned_at.is_(None))
+        .where(or_(again.is_(None), again < moment))
+    )
     return list(session.scalars(query.order_by(func.random()).limit(limit)))
 
 
 def mark_cleaned(session: Session, upload: Upload) -> None:
-    """Nothing of the upload is left in the store."""
-    session.get_one(Upload, upload.id).cleaned_at = now(session)
+    """Nothing of the upload, as `uploads_to_clean` found it, is left in the store.
 
-
-def clean_again(session: Session, upload: Upload) -> None:
-    """The store may have made the object of a dead upload after it was cleaned.
-
-    One that is open, or whose job may still make it an asset, is left alone.
+    The first time that says little: a completion, or the PUT of a part, that the store was at may
+    end later, whether or not anybody hears of it. So it is cleaned once more.
     """
-    session.execute(
-        update(Upload)
-        .where(Upload.id == upload.id, Upload.state.in_(DEAD))
-        .values(cleaned_at=None)
-        .execution_options(synchronize_session=False)
-    )
+    row = session.get_one(Upload, upload.id)
+    if upload.clean_again_at is None:
+        row.clean_again_at = now(session) + STORE_ENDS
+    else:
+        row.cleaned_at = now(session)
 
 
 def agreeing(upload: Upload, declared: Mapping[str, str]) -> dict[str, Any]:

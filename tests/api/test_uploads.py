@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -19,8 +19,11 @@ import pytest
 from sqlalchemy import event as sql_event
 
 from storage.catalogue import jobs, steps, uploads
+from storage.clock import now
+from storage.errors import StoreUnavailable
 from storage.objects import Part
 from storage.objects_local import LocalStore
+from workers import sweeper as sweeper_module
 from workers.sweeper import Sweeper
 
 PART_BYTES = 64 << 20
@@ -232,23 +235,36 @@ def test_an_aborted_upload_leaves_nothing(api: api_world.Running, admin: httpx.C
 
 
 class _Slow(LocalStore):
-    """A completion takes as long as the test wants, and goes on after an abort, as S3's may."""
+    """A completion takes as long as the test wants, and goes on after an abort, as S3's may.
 
-    def __init__(self, folder: Path) -> None:
+    One that takes `too_long` gets no answer. `deleted` is called once a master is deleted.
+    """
+
+    def __init__(self, folder: Path, *, too_long: bool) -> None:
         super().__init__(folder, b"key", "http://kapok.test")
         self.begun, self.may_end = threading.Event(), threading.Event()
+        self.too_long = too_long
+        self.deleted: Callable[[], object] = lambda: None
 
     def complete_multipart(self, key: str, upload_id: str, parts: Sequence[Part]) -> int:
         self.begun.set()
+        if self.too_long:
+            raise StoreUnavailable("no answer within 60 s")
         assert self.may_end.wait(30)
         self.put_bytes(b"0123456789", key)
         return 10
 
+    def delete(self, key: str) -> None:
+        super().delete(key)
+        deleted, self.deleted = self.deleted, lambda: None
+        deleted()
 
+
+@pytest.mark.parametrize("lands", ["after the sweep", "in the sweep", "without an answer"])
 def test_an_upload_that_is_aborted_while_the_store_completes_it_leaves_nothing(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lands: str
 ) -> None:
-    """A sweep in between finds no object yet; the one after the completion removes it."""
+    """Whenever the object comes, and also where nobody hears of it: an hour later it is removed."""
     with (
         api_world.local_api(tmp_path) as api,
         closing(api.organisation()) as org,
@@ -257,20 +273,41 @@ def test_an_upload_that_is_aborted_while_the_store_completes_it_leaves_nothing(
         client = org.client()
         upload = begin(client, size_bytes=10)
         send(client, upload, b"0123456789", 1)
-        slow = _Slow(tmp_path / "objects")
+        slow = _Slow(tmp_path / "objects", too_long=lands == "without an answer")
         api.app.state.backend = replace(api.app.state.backend, objects=slow)
         sweeper = Sweeper(api.settings, api.database, slow, api.broker)
         path = f"/v1/uploads/{upload['id']}"
         completing = pool.submit(client.post, f"{path}/complete")
         assert slow.begun.wait(30)
-        assert client.delete(path).status_code == 204
-        sweeper.sweep()
+        if lands == "without an answer":
+            refused(completing.result(), 503, "store_unavailable")
+        assert org.client("admin", "b").delete(path).status_code == 204
+
+        def land() -> None:
+            if lands == "without an answer":
+                slow.put_bytes(b"0123456789", f"assets/{upload['asset_id']}/source/{upload['id']}")
+            else:
+                slow.may_end.set()
+                refused(completing.result(), 409, "upload_not_open")
+
+        if lands == "in the sweep":
+            slow.deleted = land
+            sweeper.sweep()
+        else:
+            sweeper.sweep()
+            land()
+
+        def left() -> list[str]:
+            sweeper.sweep()
+            return [file.name for file in stored_files(api) if "assets" in file.parts]
+
+        assert left() == [upload["id"]]  # not every upload that ever died is gone over each time
+        later = timedelta(minutes=61)
+        monkeypatch.setattr(sweeper_module, "now", lambda session: now(session) + later)
+        assert left() == []
         with api.database.read() as session:
-            assert uploads.uploads_to_clean(session) == []
-        slow.may_end.set()
-        refused(completing.result(), 409, "upload_not_open")
-        sweeper.sweep()
-        assert [file for file in stored_files(api) if "assets" in file.parts] == []
+            in_years = now(session) + timedelta(days=999)
+            assert uploads.uploads_to_clean(session, in_years) == []
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_an_expired_upload_leaves_nothing_in_the_store(embedded: Bench) -> None:
     _sweeper(embedded).sweep()
     with embedded.database.read() as session:
         row = session.get_one(Upload, upload_id)
-    assert (row.state, row.cleaned_at is not None) == ("expired", True)
+    assert (row.state, row.clean_again_at is not None) == ("expired", True)
     with pytest.raises(MultipartNotFound):
         embedded.objects.list_parts("k", store_id)
     assert embedded.keys("assets/") == []
@@ -266,7 +266,7 @@ def test_a_master_whose_completion_the_catalogue_lost_is_taken_not_deleted(bench
     with bench.database.read() as session:
         row = session.get_one(Upload, upload_id)
         [step] = jobs.job_steps(session, str(row.job_id))
-    assert (row.state, row.cleaned_at) == ("complete", None)
+    assert (row.state, row.clean_again_at) == ("complete", None)
     assert (step.kind, step.state) == ("fixity", "ready")
     assert bench.objects.stat("k").size_bytes == 9
 
