@@ -96,7 +96,8 @@ class VideoTrack:
     `rotation_deg` is clockwise; a `mirrored` picture is shown as in a mirror besides. Of
     `field_pictures` each is one field, which nothing puts together. `chroma_location` is where the
     samples of colour of 4:2:0 stand, where that is not at the left between two lines. With
-    `colour_stated` the colour is a person's word, and not what the frames are tagged with.
+    `colour_stated` the colour is a person's word, and not what the frames are tagged with. `end_s`
+    is when the last picture ends on the file's own clock, where the container says so.
     """
 
     index: int
@@ -124,6 +125,7 @@ class VideoTrack:
     field_pictures: bool = False
     chroma_location: ChromaLocation | None = None
     colour_stated: bool = False
+    end_s: Fraction | None = None
 
     @property
     def is_rgb(self) -> bool:
@@ -404,7 +406,8 @@ class Inspection:
     """What one decode of the source measured. `frames` and times are what really decodes.
 
     `duration_s` is frames ÷ rate with a picture (from the first frame to the end of the last where
-    the rate varies), the decoded sound's length without one.
+    the rate varies), the decoded sound's length without one. `held_s` is how long the last picture
+    stays where the container says that it is longer than the others.
     `first_picture_s` and `audio_start_s` are on the file's own clock, as is `audio_end_s`: their
     difference is the A/V offset that every rendition must keep. `audio_holes` is how often the time
     stamps of each track jump, `changed_sounds` the tracks whose rate or channels change. `mixes`
@@ -433,6 +436,7 @@ class Inspection:
     frame_rate: Fraction | None = None
     constant_frame_rate: bool = True
     steady_stamps: bool = True
+    held_s: Fraction = Fraction(0)
     constant_raster: bool = True
     first_picture_s: Fraction = Fraction(0)
     audio_start_s: tuple[Fraction, ...] = ()

@@ -17,6 +17,7 @@ Ticks = NDArray[np.int64]
 _STANDARD_DRIFT, _ODD_DRIFT = Fraction(1, 2), Fraction(1, 10)
 _STEADY_DRIFT = Fraction(1, 4)  # a part of a source is cut half a frame before its first
 _FINE_TICKS = 8  # [P] a frame: of fewer a tick more is another rate
+_HELD_FRAMES = 2  # [P] the last frame of an even rate: some containers round it up
 _CADENCE_DRIFT = Fraction(1, 4)  # a frame of 2:3 is a fifth off
 
 
@@ -25,6 +26,7 @@ class Timing:
     """`first_s` counts from where ffmpeg puts time zero; `ticks` are one a frame, of `tick_s`.
 
     `steady`: the file's own stamps are that near to an even grid that they tell which frame it is.
+    `held_s` is how long the last frame stays, where that is longer than usual.
     """
 
     ticks: Ticks
@@ -33,6 +35,7 @@ class Timing:
     constant: bool
     duration_s: Fraction
     steady: bool = True
+    held_s: Fraction = Fraction(0)
 
     @property
     def first_s(self) -> Fraction:
@@ -81,12 +84,27 @@ class FrameTimes:
         steps = np.diff(np.array(self._ticks, np.int64))
         return int(-steps[steps < 0].sum()) * self._tick_s
 
-    def timing(self, claimed_rate: Fraction) -> Timing:
-        """Needs at least one frame; `claimed_rate` decides where the stamps are too coarse."""
+    def timing(self, claimed_rate: Fraction, end_s: Fraction | None = None) -> Timing:
+        """Needs at least one frame; `claimed_rate` decides where the stamps are too coarse. `end_s`
+        is when the last frame ends on ffmpeg's clock, where the container says it.
+        """
         if self._unknown or self.stands_still:  # without a clock only the file's claim is left
             even = np.arange(len(self), dtype=np.int64)
             return replace(_timing(even, 1 / claimed_rate, claimed_rate), steady=False)
-        return _timing(np.array(self._ticks, np.int64), self._tick_s, claimed_rate)
+        ticks = np.array(self._ticks, np.int64)
+        found = _timing(ticks, self._tick_s, claimed_rate)
+        return found if end_s is None else _held(found, end_s - int(ticks[-1]) * self._tick_s)
+
+
+def _held(found: Timing, lasts_s: Fraction) -> Timing:
+    """Screens and slides are recorded when they change, and the last picture stays to the end. Of
+    an even rate that is one no more, if there is room for another frame.
+    """
+    usual_s = 1 / found.frame_rate
+    if lasts_s < (_HELD_FRAMES * usual_s if found.constant else usual_s):
+        return found
+    span_s = int(found.ticks[-1] - found.ticks[0]) * found.tick_s
+    return replace(found, constant=False, steady=False, duration_s=span_s + lasts_s, held_s=lasts_s)
 
 
 def _timing(ticks: Ticks, tick_s: Fraction, claimed_rate: Fraction) -> Timing:

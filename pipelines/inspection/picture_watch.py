@@ -102,7 +102,9 @@ class PictureWatch:
         if self._frames == 0 or len(self._times) == 0:
             message = "no frame of the picture decodes: check the file in a player"
             raise NoEssence(message)
-        timing = self._times.timing(self._picture.frame_rate)
+        end_s = self._picture.end_s
+        end_s = None if end_s is None else end_s - self._zero_s
+        timing = self._times.timing(self._picture.frame_rate, end_s)
         shots = self._measured(self._shots.shots(), folder)
         fields = judge_fields(
             self._picture.field_order,
@@ -118,6 +120,7 @@ class PictureWatch:
             frame_rate=timing.frame_rate,
             constant_frame_rate=timing.constant,
             steady_stamps=timing.steady,
+            held_s=timing.held_s,
             stamps_back_s=self._times.back_s,
             first_picture_s=self._zero_s + timing.first_s,
             field_order=fields.order,

@@ -62,6 +62,12 @@ def _of_pictures(source: Source, picture: VideoTrack) -> Iterator[Words]:
             "it again, and of what comes too fast some are left out",
             f"{seen.frames} 幅画面变为 {source.frames} 帧：缺口处重复前一幅画面，过密处略去若干幅",
         )
+    if seen.held_s:
+        yield Words(
+            f"the last picture stays for {float(seen.held_s):.2f} s, as the container says: its "
+            "frames repeat it up to there",
+            f"封装写明最后一幅画面停留 {float(seen.held_s):.2f} s：重复它直到那时",
+        )
     if seen.damaged_pictures:
         yield Words(
             f"{_count(seen.damaged_pictures, 'picture')} cannot be decoded whole: renditions show "

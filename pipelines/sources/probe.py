@@ -46,6 +46,7 @@ from pipelines.sources.ask_ffprobe import ask_ffprobe
 from pipelines.sources.ask_stream import ask_track_at_once
 from pipelines.sources.containers import FORMATS, MAX_PIXELS, may_jump
 from pipelines.sources.first_picture import FirstPicture, first_picture
+from pipelines.sources.movie_boxes import edited_s
 from pipelines.sources.programmes import read_programmes
 from pipelines.sources.sound_files import missing_bytes
 from pipelines.sources.teletext_pages import read_teletext
@@ -113,7 +114,7 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
     found = _sniff(path)
     _refuse_broken(path, found)
     video, unreadable = _video_tracks(path, found["video"])
-    video = _with_chroma(path, video)
+    video = _with_ends(path, found, _with_chroma(path, video))
     audio = tuple(_audio_track(track) for track in found["audio"] if track["decoded"])
     if not video and not audio:
         message = (
@@ -210,6 +211,19 @@ def _with_chroma(path: Path, video: tuple[VideoTrack, ...]) -> tuple[VideoTrack,
         else track
         for track in video
     )
+
+
+def _with_ends(
+    path: Path, found: Mapping[str, Any], video: tuple[VideoTrack, ...]
+) -> tuple[VideoTrack, ...]:
+    """When the last picture of each ends, where the container says it; never behind its own end."""
+    if found["duration_s"] is None:
+        return video
+    last_s = Fraction(found["start_s"]) + Fraction(found["duration_s"])
+    ends = {one["index"]: _fraction(one["end_s"]) for one in found["video"]}
+    ends |= edited_s(path) if "mov" in found["format_name"] else {}
+    said = {index: min(end_s, last_s) for index, end_s in ends.items() if end_s is not None}
+    return tuple(replace(track, end_s=said.get(track.index)) for track in video)
 
 
 def _sniff(path: Path) -> dict[str, Any]:

@@ -268,6 +268,7 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
     decodable = [s for s in pictures if 0 < _pixels(s) <= max_pixels]
     frames = _first_frames(container, decodable)
     captions = captions_in(container, decodable)
+    ends = {stream.index: _end(container, stream) for stream in pictures}
     return {
         "format_name": container.format.name,
         "start_s": _text(Fraction(container.start_time or 0, av.time_base)),
@@ -277,7 +278,13 @@ def _read(container: InputContainer, max_pixels: int) -> dict[str, Any]:
         "streams": len(container.streams),
         "last_byte": _last_byte(container),
         **_start_timecode(container, decodable[:1], frames),
-        "video": [_picture(s, frames.get(s.index), captions.get(s.index, set())) for s in pictures],
+        "video": [
+            {
+                **_picture(s, frames.get(s.index), captions.get(s.index, set())),
+                "end_s": ends[s.index],
+            }
+            for s in pictures
+        ],
         "audio": [_sound(s) for s in container.streams.audio],
         "subtitles": [_subtitle(s) for s in container.streams.subtitles if s.codec_context],
         "unknown_subtitles": [
@@ -607,6 +614,39 @@ def _handler(stream: Any) -> str:
 
 def _start(stream: Any) -> str:
     return _text((stream.start_time or 0) * Fraction(stream.time_base or 1))
+
+
+def _end(container: InputContainer, stream: Any) -> str | None:
+    """When the last picture of a track ends, where that is said: by the length of a track in MP4
+    and QuickTime, of a block in Matroska.
+    """
+    tick = Fraction(stream.time_base or 1)
+    if "mov" in container.format.name:
+        length = stream.duration
+        return _text(((stream.start_time or 0) + length) * tick) if length else None
+    if "matroska" in container.format.name and container.duration:
+        return _last_block_end(container, stream, tick)
+    return None
+
+
+def _last_block_end(container: InputContainer, stream: Any, tick: Fraction) -> str | None:
+    """Read from the last place that the index knows; `None` where the end is too far from it."""
+    try:
+        container.seek(stream.start_time or 0, stream=stream)  # which reads the index
+        known = _last_entries(stream.index_entries)
+        if not known:
+            return None
+        container.seek(known[-1].timestamp, stream=stream)
+    except av.error.FFmpegError:
+        return None
+    ends, size = [Fraction(0)], 0
+    for count, packet in enumerate(packets_of(container, [stream])):
+        size += packet.size
+        if count > _MAX_PACKETS or size > _MAX_PACKET_BYTES:
+            return None
+        if packet.pts is not None and packet.duration:
+            ends.append((packet.pts + packet.duration) * tick)
+    return _text(max(ends)) if max(ends) else None
 
 
 def _last_byte(container: InputContainer) -> int:

@@ -69,6 +69,20 @@ def missing(folder: Path, name: str) -> Path:
     return copied(programme(folder, "whole.mkv", *NO_B, *AAC), name, *lost)
 
 
+def held(folder: Path, name: str, lost: str = "0", *options: str) -> Path:
+    """Three seconds of pictures, the last of which is said to stay for another one."""
+    whole = programme(folder, "whole.mkv", *NO_B, *AAC)
+    stays = "setts=duration='if(gte(PTS,2960),1040,DURATION)'"
+    return copied(whole, name, "-bsf:v", f"noise=drop='gte(n,75)+{lost}',{stays}", *options)
+
+
+def held_in_another_order(folder: Path) -> Path:
+    """Its last coded picture is not the last that is shown: the edit list alone says how long."""
+    shown = held(folder, "held.mkv")
+    coded = ("-fps_mode", "passthrough", *H264, "-c:a", "copy")
+    return clips.make(folder / "held.mp4", "-i", str(shown), *coded)
+
+
 def resized(folder: Path, name: str) -> Path:
     parts = [
         clips.make(
@@ -148,6 +162,7 @@ def loud_outside(folder: Path) -> Path:
 
 EVERY = tuple(range(FRAMES))
 GAP = (*range(45), *[44] * 5, *range(50, FRAMES))
+HELD = (*range(75), *[74] * 25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +200,27 @@ CASES = {
         lambda folder: missing(folder, "gap.ts"),
         ("the frame rate varies: resampled to an even 25",),
         shown=GAP,
+        in_parts=False,
+    ),
+    "a last picture that is held, MP4": Case(
+        lambda folder: held(folder, "held.mp4"),
+        ("the last picture stays for 1.04 s", "75 pictures become 100 frames"),
+        shown=HELD,
+        in_parts=False,
+    ),
+    "a last picture that is held, B-frames": Case(
+        held_in_another_order, ("the last picture stays for 1.04 s",), shown=HELD, in_parts=False
+    ),
+    "a last picture that is held, fragments": Case(
+        lambda folder: held(folder, "f.mp4", "0", "-movflags", "frag_keyframe+delay_moov"),
+        ("the last picture stays for 1.04 s",),
+        shown=HELD,
+        in_parts=False,
+    ),
+    "a last picture that is held, MKV": Case(
+        lambda folder: held(folder, "held.mkv", "between(n,45,49)"),
+        ("the last picture stays for 1.04 s", "70 pictures become 100 frames"),
+        shown=(*GAP[:75], *HELD[75:]),
         in_parts=False,
     ),
     "negative time stamps, MOV": Case(

@@ -54,6 +54,18 @@ def test_a_lost_frame_is_no_cadence() -> None:
     assert (found.constant, found.steady) == (False, False)
 
 
+@pytest.mark.parametrize(("end_ms", "held_ms"), [(400, 0), (420, 0), (439, 0), (440, 80)])
+def test_a_last_picture_with_room_for_another_one_is_held(end_ms: int, held_ms: int) -> None:
+    """Ten at 25 fps: containers may round the end of the last one, and cadences vary it."""
+    times = FrameTimes()
+    times.feed("".join(f"{40 * at} 1/1000\n" for at in range(10)).encode())
+    found = times.timing(Fraction(25), Fraction(end_ms, 1000))
+    assert found.held_s == Fraction(held_ms, 1000)
+    assert (found.constant, found.duration_s) == (
+        (False, Fraction(440, 1000)) if held_ms else (True, Fraction(400, 1000))
+    )
+
+
 def scene(seed: int, frames: int, brightness: int = 120) -> list[Frame]:
     """Grainy pictures of one place."""
     place = np.random.default_rng(seed).integers(-60, 60, (1, 18, 32)).repeat(10, 1).repeat(10, 2)
