@@ -410,12 +410,14 @@ class Inspection:
     stays where the container says that it is longer than the others.
     `first_picture_s` and `audio_start_s` are on the file's own clock, as is `audio_end_s`: their
     difference is the A/V offset that every rendition must keep. `audio_holes` is how often the time
-    stamps of each track jump, `changed_sounds` the tracks whose rate or channels change. `mixes`
-    are those of several tracks or channels that delivery may be made of. With `steady_stamps` the
-    picture's own tell which frame is which. `clock_jumps` says that the clock begins anew
-    somewhere: times after that are ffmpeg's corrected ones. With `constant_raster` width, height
-    and pixel format of all frames are those of the first. `seen_field_order` is set where the
-    pictures plainly contradict `field_order`, which is what the stream says; with `mixed_fields`
+    stamps of each track jump, `audio_drift_s` how far they get ahead of its samples by steps too
+    short for that, `audio_slips` how often those have added up to one, `changed_sounds` the tracks
+    whose rate or channels change. `mixes` are those of several tracks or channels that delivery may
+    be made of. With `steady_stamps` the picture's own tell which frame is which. `clock_jumps` says
+    that the clock begins anew somewhere: times after that are ffmpeg's corrected ones. With
+    `constant_raster` width, height and pixel format of all frames are those of the first.
+    `seen_field_order` is set where the pictures plainly contradict `field_order`, which is what the
+    stream says; with `mixed_fields`
     some are interlaced and some are not. `pulldown` is set of film in one unbroken cadence,
     `pulldown_broken` where it changes or is not everywhere. `light` is that of a PQ rendition,
     measured where one was wanted whose source does not say it, with the source taken as
@@ -441,6 +443,8 @@ class Inspection:
     first_picture_s: Fraction = Fraction(0)
     audio_start_s: tuple[Fraction, ...] = ()
     audio_holes: tuple[int, ...] = ()
+    audio_slips: tuple[int, ...] = ()
+    audio_drift_s: tuple[Fraction, ...] = ()
     changed_sounds: tuple[int, ...] = ()
     decoder_errors: int = 0
     damaged_pictures: int = 0

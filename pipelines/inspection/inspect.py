@@ -125,6 +125,8 @@ def inspect(
         changed_sounds=changed_sounds,
         audio_start_s=tuple(sound.start_s(info.start_s) for sound in sounds),
         audio_holes=tuple(sound.holes for sound in sounds),
+        audio_slips=tuple(sound.slips for sound in sounds),
+        audio_drift_s=tuple(sound.drift_s for sound in sounds),
         loudness=tuple(
             sound.no_loudness() if held else sound.loudness()
             for sound, held in zip(sounds, data, strict=True)

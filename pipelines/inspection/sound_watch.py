@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from pipelines.inspection.data_bursts import BurstWatch
@@ -11,7 +11,7 @@ from pipelines.media import AudioTrack, Loudness, MixLoudness
 from pipelines.planning.plan_types import AudioPlan
 from pipelines.running.tool_output import LogTail
 from pipelines.sound.loudness import read_loudness
-from pipelines.sound.sound_clock import SoundClock
+from pipelines.sound.sound_clock import MOST_DRIFT_S, SoundClock
 from pipelines.words import Words
 
 
@@ -63,18 +63,37 @@ class SoundWatch:
     def holes(self) -> int:
         return len(self._clock.holes)
 
+    @property
+    def slips(self) -> int:
+        return self._clock.slips
+
+    @property
+    def drift_s(self) -> Fraction:
+        """To the microsecond."""
+        return Fraction(round(self._clock.drift_s * 1_000_000), 1_000_000)
+
     def findings(self) -> tuple[Words, ...]:
         number = self._number
         if self.peaks.samples == 0:
             return (Words(f"sound track {number} has no samples", f"音轨 {number} 没有采样"),)
+        return (*self._jumps(number), *self._drifts(number))
+
+    def _jumps(self, number: int) -> Iterator[Words]:
         if self._clock.holes:
             first, count = f"{float(self._clock.holes[0]):.3f} s", len(self._clock.holes)
-            jumps = Words(
+            yield Words(
                 f"sound track {number} jumps {count} times, first at {first}",
                 f"音轨 {number} 的时间戳跳变 {count} 次，第一次在 {first}",
             )
-            return (jumps,)
-        return ()
+
+    def _drifts(self, number: int) -> Iterator[Words]:
+        if abs(self.drift_s) > MOST_DRIFT_S:
+            ms = f"{abs(float(self.drift_s)) * 1000:.0f} ms"
+            than, zh = ("fast", "快") if self.drift_s > 0 else ("slow", "慢")
+            yield Words(
+                f"sound track {number} drifts: its time stamps run {ms} too {than} for its samples",
+                f"音轨 {number} 逐渐漂移：时间戳比采样{zh} {ms}",
+            )
 
 
 class MixWatch:

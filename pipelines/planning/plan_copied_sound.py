@@ -41,6 +41,8 @@ def why_not_copied(
         return Words(
             f"its time stamps jump {holes[position]} times", f"时间戳跳变 {holes[position]} 次"
         )
+    if position < len(inspection.audio_slips) and inspection.audio_slips[position]:
+        return Words("its time stamps drift away from its samples", "时间戳与采样逐渐偏离")
     if inspection.clock_jumps:
         return Words("the file's clock jumps", "文件的时钟有跳变")
     return None

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pipelines.media import Inspection, VideoTrack
 from pipelines.planning.plan_picture import Source
 from pipelines.planning.plan_types import Rung, VideoPlan
+from pipelines.sound.sound_clock import HOLE_S
 from pipelines.words import Words, zh_of
 
 _CHROMA = {"420": "4:2:0", "422": "4:2:2", "444": "4:4:4", "411": "4:1:1", "440": "4:4:0"}
@@ -89,6 +90,17 @@ def _of_sound(seen: Inspection) -> Iterator[Words]:
                 f"the time stamps of sound track {position} jump {_count(holes, 'time')}: silence "
                 "fills what is missing, and what overlaps is cut",
                 f"音轨 {position} 的时间戳跳变 {holes} 次：缺少的以静音填补，重叠的切除",
+            )
+    for position, slips in enumerate(seen.audio_slips):
+        if slips:
+            drift_s = seen.audio_drift_s[position]
+            off, each = f"{abs(float(drift_s)) * 1000:.0f} ms", f"{float(HOLE_S) * 1000:.0f} ms"
+            way, zh = ("silence is put in", "补入静音") if drift_s > 0 else ("some is cut", "切去")
+            yield Words(
+                f"the time stamps of sound track {position} run {off} away from its samples: {way} "
+                f"{_count(slips, 'time')}, about {each} each, so that it stays with the picture",
+                f"音轨 {position} 的时间戳与采样相差至 {off}：{zh} {slips} 次，每次约 {each}，"
+                "使其不离开画面",
             )
 
 

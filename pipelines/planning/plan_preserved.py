@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pipelines.media import Inspection, MediaInfo
 from pipelines.planning.plan_types import AudioPlan, Refused, Rung
+from pipelines.sound.sound_clock import MOST_DRIFT_S
 from pipelines.words import Words, zh_of
 
 T = TypeVar("T")
@@ -19,7 +20,9 @@ _START_TOLERANCE_S = Fraction(5, 1000)
 def refuse_what_would_be_cut(
     audio: Sequence[AudioPlan], inspection: Inspection, zero_s: Fraction
 ) -> None:
-    """A preserved track begins with the picture and has no holes; raises `Refused` otherwise."""
+    """A preserved track begins with the picture and has no holes nor drifts; raises `Refused`
+    otherwise.
+    """
     for track in audio:
         if not track.lossless:
             continue
@@ -43,6 +46,19 @@ def refuse_what_would_be_cut(
                     "closing its holes would change the master: keep the source file",
                     f"音轨 {position} 的时间戳跳变 {holes} 次，填补或合拢缺口都会改动母版："
                     "请保留来源文件",
+                ),
+            )
+        drift_s = _at(inspection.audio_drift_s, position, Fraction(0))
+        if abs(drift_s) > MOST_DRIFT_S:
+            off = f"{abs(float(drift_s)) * 1000:.0f} ms"
+            raise Refused(
+                "sound_drifts",
+                Words(
+                    f"the time stamps of sound track {position} run up to {off} away from its "
+                    "samples, and with every sample kept it would not stay with the picture: "
+                    "keep the source file",
+                    f"音轨 {position} 的时间戳与采样最多相差 {off}，若保留每一个采样，"
+                    "声音就不能与画面保持同步：请保留来源文件",
                 ),
             )
 

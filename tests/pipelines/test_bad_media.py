@@ -69,6 +69,14 @@ def missing(folder: Path, name: str) -> Path:
     return copied(programme(folder, "whole.mkv", *NO_B, *AAC), name, *lost)
 
 
+def drifting(folder: Path, share: float) -> Path:
+    """The time stamps of its sound run faster than its samples by that share, or slower, and 20 ms
+    late, as preservation takes none that begins early.
+    """
+    whole = programme(folder, "whole.mkv", *H264, "-c:a", "mp2")
+    return copied(whole, "drift.ts", "-bsf:a", f"setts=ts=PTS*{1 + share}+20")
+
+
 def held(folder: Path, name: str, lost: str = "0", *options: str) -> Path:
     """Three seconds of pictures, the last of which is said to stay for another one."""
     whole = programme(folder, "whole.mkv", *NO_B, *AAC)
@@ -264,6 +272,16 @@ CASES = {
         ("loudness of aac from sound track 0: measured when it is encoded",),
         heard_s=(),
     ),
+    "sound that drifts forward": Case(
+        lambda folder: drifting(folder, 0.02),
+        ("run 69 ms away from its samples: silence is put in 4 times, about 15 ms",),
+        heard_s=tuple(1.02 * at + 0.02 for at in CLICKS_S),
+    ),
+    "sound that drifts backward": Case(
+        lambda folder: drifting(folder, -0.02),
+        ("run 69 ms away from its samples: some is cut 4 times, about 15 ms each",),
+        heard_s=tuple(0.98 * at + 0.02 for at in CLICKS_S),
+    ),
     "a spoilt picture": Case(
         lambda folder: clips.spoilt(programme(folder, "film.mkv", *H264, *AAC), 0, 60),
         ("1 picture cannot be decoded whole: renditions show what the decoder makes of them",),
@@ -333,6 +351,23 @@ def test_a_lost_block_of_sound_is_not_closed_up_in_preservation(tmp_path: Path) 
     film = clips.spoilt(programme(tmp_path, "film.mp4", *H264, *AAC), 1, 90)
     with pytest.raises(NothingToEncode, match="would change the master: keep the source file"):
         looked_at(film, tmp_path, "archive-ffv1")
+
+
+@pytest.mark.parametrize("share", [0.005, -0.005])
+def test_sound_that_drifts_is_not_preserved_away_from_its_picture(
+    share: float, tmp_path: Path
+) -> None:
+    """20 ms in four seconds."""
+    with pytest.raises(NothingToEncode, match="it would not stay with the picture: keep the"):
+        looked_at(drifting(tmp_path, share), tmp_path, "archive-ffv1")
+
+
+def test_a_transport_stream_whose_sound_keeps_its_time_is_preserved(tmp_path: Path) -> None:
+    """Stamps of 90 kHz say 44.1 kHz with a rounding each."""
+    whole = programme(tmp_path, "whole.mkv", *H264, "-c:a", "mp2", "-ar", "44100")
+    film = copied(whole, "film.ts", "-bsf:a", "setts=ts=PTS+20")
+    work = looked_at(film, tmp_path, "archive-ffv1")
+    assert "drift" not in "\n".join([*work.plan.decisions, *work.inspection.findings])
 
 
 def looked_at(source: Path, folder: Path, profile: str) -> local_encode.Work:

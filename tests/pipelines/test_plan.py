@@ -472,6 +472,7 @@ def test_errors_of_the_decoder_are_told_of_silent_sources_too() -> None:
     ("inspected", "code"),
     [
         ({"audio_holes": (2,)}, "sound_has_holes"),
+        ({"audio_drift_s": (Fraction(-6, 1000),)}, "sound_drifts"),
         ({"first_picture_s": Fraction(6, 1000)}, "sound_starts_early"),
     ],
 )

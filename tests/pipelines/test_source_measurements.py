@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -250,6 +250,38 @@ def test_holes_in_the_sound_are_told() -> None:
     clock.feed(b"480 1/48000 1024\n1504 1/48000 1024\n2530 1/48000 1024\n8354 1/48000 1024\n")
     assert clock.start_s == Fraction(1, 100)
     assert clock.holes == [Fraction(8354, 48000)]
+
+
+def clock_of(ahead_ticks: Callable[[int], int], blocks: int) -> SoundClock:
+    """Blocks of MPEG-1 layer II at 48 kHz, on a clock of 90 kHz: 2160 ticks each."""
+    clock = SoundClock(48000)
+    clock.feed(
+        "".join(f"{2160 * n + ahead_ticks(n)} 1/90000 1152\n" for n in range(blocks)).encode()
+    )
+    return clock
+
+
+def test_small_steps_that_add_up_are_a_drift() -> None:
+    """Half a per cent: a fifth of a second in forty, no step of which is a tenth of a hole."""
+    clock = clock_of(lambda n: round(2160 * n / 200), 1666)
+    assert (clock.holes, clock.slips) == ([], 13)
+    assert float(clock.drift_s) == pytest.approx(0.197, abs=0.003)
+    slow = clock_of(lambda n: -round(2160 * n / 1000), 1666)
+    assert (slow.slips, float(slow.drift_s)) == (2, pytest.approx(-0.0395, abs=0.001))
+
+
+def test_jitter_and_rounding_are_no_drift() -> None:
+    """Each block up to 7 ms off its place, as streams come over a network."""
+    off = np.random.default_rng(5).integers(-630, 630, 4000)
+    clock = clock_of(lambda n: int(off[n]), len(off))
+    assert (clock.holes, clock.slips) == ([], 0)
+    assert abs(clock.drift_s) < Fraction(5, 1000)
+
+
+def test_what_a_hole_moves_is_no_drift() -> None:
+    """A tenth of a second is missing in the middle."""
+    clock = clock_of(lambda n: 9000 * (n >= 100), 200)
+    assert (len(clock.holes), clock.slips, clock.drift_s) == (1, 0, 0)
 
 
 def test_frames_are_cut_from_any_blocks() -> None:
