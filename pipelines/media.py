@@ -98,6 +98,8 @@ class VideoTrack:
     samples of colour of 4:2:0 stand, where that is not at the left between two lines. With
     `colour_stated` the colour is a person's word, and not what the frames are tagged with. `end_s`
     is when the last picture ends on the file's own clock, where the container says so.
+    `reordered_edits` are the edits of a track that has several, and pictures that are coded in
+    another order than they are shown.
     """
 
     index: int
@@ -126,6 +128,7 @@ class VideoTrack:
     chroma_location: ChromaLocation | None = None
     colour_stated: bool = False
     end_s: Fraction | None = None
+    reordered_edits: int = 0
 
     @property
     def is_rgb(self) -> bool:

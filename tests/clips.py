@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
+import struct
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -116,6 +119,36 @@ def edited(folder: Path) -> Path:
     """Its edit list starts half a second in, between two key frames."""
     whole = programme(folder, "whole.mov", "-g", "50")
     return make(folder / "edited.mov", "-ss", "0.5", "-i", str(whole), "-c", "copy")
+
+
+def with_edits(path: Path, edits: Sequence[tuple[float, float]]) -> Path:
+    """An MP4 or MOV of which each track shows these parts one after the other: start and length in
+    seconds (ISO/IEC 14496-12, 8.6.6).
+    """
+    movie = bytearray(path.read_bytes())
+
+    def number(name: bytes, begin: int) -> int:
+        at = movie.index(name, begin) + 16
+        return int.from_bytes(movie[at : at + 4], "big")
+
+    index = movie.rindex(b"moov") - 4
+    for found in reversed([*re.finditer(b"trak", movie[index:])]):
+        track = index + found.start() - 4
+        end = track + int.from_bytes(movie[track : track + 4], "big")
+        movie_hz, media_hz = number(b"mvhd", index), number(b"mdhd", track)
+        first = number(b"elst", track)
+        listed = b"".join(
+            struct.pack(">IiI", round(long * movie_hz), first + round(at * media_hz), 0x10000)
+            for at, long in edits
+        )
+        elst = struct.pack(">I4sII", 16 + len(listed), b"elst", 0, len(edits)) + listed
+        edts = struct.pack(">I4s", 8 + len(elst), b"edts") + elst
+        movie[track:end] = movie[track:end].replace(b"edts", b"free") + edts
+        for box in (index, track):
+            size = int.from_bytes(movie[box : box + 4], "big") + len(edts)
+            movie[box : box + 4] = size.to_bytes(4, "big")
+    path.write_bytes(movie)
+    return path
 
 
 def rotated(folder: Path) -> Path:

@@ -17,6 +17,7 @@ Ticks = NDArray[np.int64]
 _STANDARD_DRIFT, _ODD_DRIFT = Fraction(1, 2), Fraction(1, 10)
 _STEADY_DRIFT = Fraction(1, 4)  # a part of a source is cut half a frame before its first
 _FINE_TICKS = 8  # [P] a frame: of fewer a tick more is another rate
+_EDITED_DRIFT = 3  # [P] seen: 2.3
 _HELD_FRAMES = 2  # [P] the last frame of an even rate: some containers round it up
 _CADENCE_DRIFT = Fraction(1, 4)  # a frame of 2:3 is a fifth off
 
@@ -84,16 +85,35 @@ class FrameTimes:
         steps = np.diff(np.array(self._ticks, np.int64))
         return int(-steps[steps < 0].sum()) * self._tick_s
 
-    def timing(self, claimed_rate: Fraction, end_s: Fraction | None = None) -> Timing:
+    def timing(
+        self, claimed_rate: Fraction, end_s: Fraction | None = None, *, edited: bool = False
+    ) -> Timing:
         """Needs at least one frame; `claimed_rate` decides where the stamps are too coarse. `end_s`
-        is when the last frame ends on ffmpeg's clock, where the container says it.
+        is when the last frame ends on ffmpeg's clock, where the container says it. The stamps of an
+        `edited` picture may be some frames off after each edit.
         """
         if self._unknown or self.stands_still:  # without a clock only the file's claim is left
             even = np.arange(len(self), dtype=np.int64)
             return replace(_timing(even, 1 / claimed_rate, claimed_rate), steady=False)
         ticks = np.array(self._ticks, np.int64)
-        found = _timing(ticks, self._tick_s, claimed_rate)
-        return found if end_s is None else _held(found, end_s - int(ticks[-1]) * self._tick_s)
+        if end_s is None:
+            return _timing(ticks, self._tick_s, claimed_rate)
+        if edited and (found := _filled(ticks, self._tick_s, claimed_rate, end_s)):
+            return found
+        lasts_s = end_s - int(ticks[-1]) * self._tick_s
+        return _held(_timing(ticks, self._tick_s, claimed_rate), lasts_s)
+
+
+def _filled(ticks: Ticks, tick_s: Fraction, rate: Fraction, end_s: Fraction) -> Timing | None:
+    """An even rate, where there are as many frames as it has in all edits together, none of them
+    farther from its place than ffmpeg puts those of B-frames after an edit.
+    """
+    span_s, length_s = end_s - int(ticks[0]) * tick_s, len(ticks) / rate
+    whole = abs(span_s - length_s) * rate <= _STANDARD_DRIFT
+    near = _drift_frames(ticks, tick_s * rate) <= _EDITED_DRIFT
+    if rate not in STANDARD_RATES or not whole or not near:
+        return None
+    return Timing(ticks, tick_s, rate, constant=True, duration_s=length_s, steady=False)
 
 
 def _held(found: Timing, lasts_s: Fraction) -> Timing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 from pipelines.colour.colour_doubt import colour_doubt
@@ -104,7 +105,8 @@ class PictureWatch:
             raise NoEssence(message)
         end_s = self._picture.end_s
         end_s = None if end_s is None else end_s - self._zero_s
-        timing = self._times.timing(self._picture.frame_rate, end_s)
+        edited = self._picture.reordered_edits > 0
+        timing = self._times.timing(self._picture.frame_rate, end_s, edited=edited)
         shots = self._measured(self._shots.shots(), folder)
         fields = judge_fields(
             self._picture.field_order,
@@ -121,7 +123,7 @@ class PictureWatch:
             constant_frame_rate=timing.constant,
             steady_stamps=timing.steady,
             held_s=timing.held_s,
-            stamps_back_s=self._times.back_s,
+            stamps_back_s=Fraction(0) if edited and timing.constant else self._times.back_s,
             first_picture_s=self._zero_s + timing.first_s,
             field_order=fields.order,
             seen_field_order=fields.seen,

@@ -63,6 +63,13 @@ def _of_pictures(source: Source, picture: VideoTrack) -> Iterator[Words]:
             "it again, and of what comes too fast some are left out",
             f"{seen.frames} 幅画面变为 {source.frames} 帧：缺口处重复前一幅画面，过密处略去若干幅",
         )
+    if picture.reordered_edits and not seen.constant_frame_rate:
+        yield Words(
+            f"the picture has {picture.reordered_edits} edits, and not as many pictures as an even "
+            "rate has in them: after an edit pictures may be up to three frames off",
+            f"画面有 {picture.reordered_edits} 段编辑，其中的画面数与固定帧率不符：每段编辑之后的"
+            "画面可能偏离至多三帧",
+        )
     if seen.held_s:
         yield Words(
             f"the last picture stays for {float(seen.held_s):.2f} s, as the container says: its "

@@ -46,7 +46,7 @@ from pipelines.sources.ask_ffprobe import ask_ffprobe
 from pipelines.sources.ask_stream import ask_track_at_once
 from pipelines.sources.containers import FORMATS, MAX_PIXELS, may_jump
 from pipelines.sources.first_picture import FirstPicture, first_picture
-from pipelines.sources.movie_boxes import edited_s
+from pipelines.sources.movie_boxes import edit_lists, edited_s
 from pipelines.sources.programmes import read_programmes
 from pipelines.sources.sound_files import missing_bytes
 from pipelines.sources.teletext_pages import read_teletext
@@ -216,14 +216,29 @@ def _with_chroma(path: Path, video: tuple[VideoTrack, ...]) -> tuple[VideoTrack,
 def _with_ends(
     path: Path, found: Mapping[str, Any], video: tuple[VideoTrack, ...]
 ) -> tuple[VideoTrack, ...]:
-    """When the last picture of each ends, where the container says it; never behind its own end."""
+    """When the last picture of each ends, where the container says it; never behind its own end.
+    And the edits of those that ffmpeg may not keep.
+    """
     if found["duration_s"] is None:
         return video
     last_s = Fraction(found["start_s"]) + Fraction(found["duration_s"])
     ends = {one["index"]: _fraction(one["end_s"]) for one in found["video"]}
-    ends |= edited_s(path) if "mov" in found["format_name"] else {}
+    edits: dict[int, int] = {}
+    if "mov" in found["format_name"]:
+        ends |= edited_s(path)
+        edits = {index: len(listed) for index, listed in edit_lists(path).items()}
+    reordered = {one["index"] for one in found["video"] if one.get("reordered")}
     said = {index: min(end_s, last_s) for index, end_s in ends.items() if end_s is not None}
-    return tuple(replace(track, end_s=said.get(track.index)) for track in video)
+    return tuple(
+        replace(
+            track,
+            end_s=said.get(track.index),
+            reordered_edits=count
+            if (count := edits.get(track.index, 0)) > 1 and track.index in reordered
+            else 0,
+        )
+        for track in video
+    )
 
 
 def _sniff(path: Path) -> dict[str, Any]:

@@ -77,6 +77,12 @@ def drifting(folder: Path, share: float) -> Path:
     return copied(whole, "drift.ts", "-bsf:a", f"setts=ts=PTS*{1 + share}+20")
 
 
+def cut_by_edits(folder: Path) -> Path:
+    """Two parts of it, neither of which begins at a key frame, one after the other."""
+    whole = programme(folder, "whole.mov", *H264, "-c:a", "pcm_s16le")
+    return clips.with_edits(whole, [(1.0, 1.0), (2.48, 1.2)])
+
+
 def held(folder: Path, name: str, lost: str = "0", *options: str) -> Path:
     """Three seconds of pictures, the last of which is said to stay for another one."""
     whole = programme(folder, "whole.mkv", *NO_B, *AAC)
@@ -229,6 +235,13 @@ CASES = {
         lambda folder: held(folder, "held.mkv", "between(n,45,49)"),
         ("the last picture stays for 1.04 s", "70 pictures become 100 frames"),
         shown=(*GAP[:75], *HELD[75:]),
+        in_parts=False,
+    ),
+    "several edits of B-frames": Case(
+        cut_by_edits,
+        ("the container counts 100 pictures, 55 are shown: an edit list hides the others",),
+        shown=(*range(25, 50), *range(62, 92)),
+        heard_s=(0.0, 0.72, 1.12, 1.8),
         in_parts=False,
     ),
     "negative time stamps, MOV": Case(

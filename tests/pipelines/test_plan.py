@@ -491,6 +491,15 @@ def test_a_varying_rate_is_resampled_to_an_even_one() -> None:
     assert "the frame rate varies: resampled to an even 25" in planned.decisions
 
 
+def test_edits_whose_pictures_ffmpeg_may_misplace_are_told() -> None:
+    """Where the count tells that the rate is even, they are put right."""
+    source = replace(HD, reordered_edits=6)
+    told = "the picture has 6 edits, and not as many pictures as an even rate has in them"
+    varying = made(source, "mobile-720p", constant_frame_rate=False)
+    assert [told in text for text in varying.decisions].count(True) == 1
+    assert told not in "".join(made(source, "mobile-720p").decisions)
+
+
 def test_sound_from_a_surround_master() -> None:
     """AAC stereo first, by downmix; AC-3 5.1 second, in the 4K rung only."""
     planned = made(UHD, "cn4k-hevc-hlg", "mobile-540p", audio=(replace(SURROUND, language="zho"),))

@@ -66,6 +66,20 @@ def test_a_last_picture_with_room_for_another_one_is_held(end_ms: int, held_ms: 
     )
 
 
+def test_edits_that_are_full_of_frames_are_an_even_rate() -> None:
+    """Two of a second: ffmpeg puts what follows the second one two frames late, and one goes back.
+
+    With a frame less than there is room for nobody knows where it is missing.
+    """
+    ticks = [*range(25), *range(27, 51), 50]
+    times = FrameTimes()
+    times.feed("".join(f"{at} 1/25\n" for at in ticks).encode())
+    found = times.timing(Fraction(25), Fraction(2), edited=True)
+    assert (found.constant, found.steady, found.duration_s) == (True, False, 2)
+    assert not times.timing(Fraction(25), Fraction(2)).constant
+    assert not times.timing(Fraction(25), Fraction(51, 25), edited=True).constant
+
+
 def scene(seed: int, frames: int, brightness: int = 120) -> list[Frame]:
     """Grainy pictures of one place."""
     place = np.random.default_rng(seed).integers(-60, 60, (1, 18, 32)).repeat(10, 1).repeat(10, 2)
