@@ -176,10 +176,22 @@ class _Pull:
 
     def _signed_again(self, before: str | None, entry: Entry, path: str) -> Entry:
         """The same file with a fresh URL. Raises `_ChangedMeanwhile`."""
-        for there in self._feed(before, 1)["data"]:
+        for there in self._entries(before):
             if there["cursor"] == entry["cursor"]:
                 return next(file for file in there["files"] if file["path"] == path)
+            if there["publication_id"] == entry["publication_id"]:
+                break
         raise _ChangedMeanwhile
+
+    def _entries(self, since: str | None) -> Iterator[Entry]:
+        """All of the feed, in as many pages as are asked for: a zone that was opened meanwhile has
+        others first.
+        """
+        more = True
+        while more:
+            page = self._feed(since, PAGE)
+            yield from page["data"]
+            since, more = page["next_cursor"], bool(page["has_more"])
 
     def _send_receipt(self, entry: Entry) -> None:
         files = [{"path": file["path"], "sha256": file["sha256"]} for file in entry["files"]]

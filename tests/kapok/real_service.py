@@ -139,7 +139,19 @@ class Service:
             row.state, row.error = state, error and dict(error)
         return asset.id, job.id
 
-    def publish(self, files: Mapping[str, bytes]) -> str:
+    def close_zone(self, name: str, *, centre: str) -> None:
+        """A zone of which this centre alone may pull."""
+        with self._running.database.begin() as session:
+            made: Any = {"title": name, "required_profiles": [], "centres": [centre]}
+            zones.create_zone(session, self._organisation.id, name=name, **made, actor="admin")
+
+    def open_zone(self, name: str) -> None:
+        """From now on every centre may pull of it."""
+        with self._running.database.begin() as session:
+            zone = zones.get_zone(session, self._organisation.id, name)
+            zones.edit_zone(session, zone, {"centres": None}, actor="admin")
+
+    def publish(self, files: Mapping[str, bytes], zone: str = ZONE) -> str:
         """A publication of these files in the feed; its id."""
         asset = self._organisation.asset(title="岭南春早")
         listed = [self._published(asset.id, path, data) for path, data in files.items()]
@@ -147,7 +159,7 @@ class Service:
             row = publications.publish(
                 session,
                 asset,
-                zones.get_zone(session, self._organisation.id, ZONE),
+                zones.get_zone(session, self._organisation.id, zone),
                 {"files": listed},
                 f"assets/{asset.id}/publications/manifest.json",
                 "key_test",

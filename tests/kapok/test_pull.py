@@ -217,6 +217,26 @@ def test_what_is_withdrawn_while_it_is_fetched_is_told_so(
     assert not partial.exists()
 
 
+def test_a_zone_that_is_opened_while_its_url_expires_takes_nothing_from_the_centre(
+    service: Service, transport: Transport, tmp_path: Path
+) -> None:
+    """The feed has more before it then than on one page, and none of it changed."""
+    service.close_zone("closed", centre="zhuhai")
+    first = service.publish({"a.mp4": b"a"})
+    for _ in range(3):
+        service.publish({"h.mp4": b"h"}, zone="closed")
+    slow = service.publish({"a.mp4": b"a"})
+    service.fail(f"GET {service.place(slow)}", 403)
+    pulling = pull(transport, "foshan", tmp_path)
+    next(pulling)
+    service.open_zone("closed")
+
+    pulled = follow(pulling, None)
+
+    assert [file.publication_id for file in pulled.files] == [first, slow]
+    assert (tmp_path / slow / "a.mp4").read_bytes() == b"a"
+
+
 def test_one_pull_at_a_time_runs_into_a_folder(
     service: Service, transport: Transport, tmp_path: Path
 ) -> None:
