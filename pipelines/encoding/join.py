@@ -19,6 +19,7 @@ from pipelines.progress import Progress
 from pipelines.running.run import Finished, run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.ask_ffprobe import ask_ffprobe
+from pipelines.verification.mp4_boxes import show_unasked
 
 _MUXER: dict[Container, str] = {
     "mp4": "mp4",
@@ -55,14 +56,15 @@ def join(
     listing = out.with_name(f"{out.name}.chunks.txt") if len(chunks) > 1 else None
     if listing is not None:
         listing.write_text(concat_list(chunks, lengths_us))
-    return (
-        yield from run(
-            [ffmpeg(), *join_arguments(rung, chunks, listing, tracks, out, plan, starts_s)],
-            readable=[*_folder(chunks, out.parent), *tracks],
-            writable=[out.parent],
-            total_s=float(plan.duration_s),
-        )
+    joined = yield from run(
+        [ffmpeg(), *join_arguments(rung, chunks, listing, tracks, out, plan, starts_s)],
+        readable=[*_folder(chunks, out.parent), *tracks],
+        writable=[out.parent],
+        total_s=float(plan.duration_s),
     )
+    if rung.subtitles and rung.container in _WITH_AN_INDEX:
+        show_unasked(out, [track.forced for track in rung.subtitles])
+    return joined
 
 
 def _folder(chunks: Sequence[Path], beside: Path) -> list[Path]:

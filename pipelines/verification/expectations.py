@@ -43,7 +43,7 @@ _SAMPLE_ENTRIES = {
     "vvc": ("vvc1",),
     "prores": ("apco", "apcs", "apcn", "apch"),
 }
-_KNOWS_FORCED = ("mp4", "mkv")
+_KNOWS_FORCED, _ENABLES = ("mp4", "mkv"), ("mp4", "mov")
 _CLOCK_GAP_S = 0.0405  # rounding included; ETSI TR 101 154, 4.1.5.3
 _CLOCK_JITTER_S = 500e-9  # ISO/IEC 13818-1, 2.4.2.2
 _MUX_RATE_SLACK = 1e-5
@@ -74,7 +74,9 @@ def signalling_faults(rung: Rung, reading: Reading, plan: Plan) -> list[str]:
 
 
 def _subtitle_faults(rung: Rung, reading: Reading) -> Iterator[str]:
-    """By number, order, codec and language, and forced ones where there is a mark for them."""
+    """By number, order, codec and language, and forced ones where there is a mark for them; of all
+    others nobody sees any without asking.
+    """
     if len(reading.subtitles) != len(rung.subtitles):
         yield f"{len(reading.subtitles)} subtitle tracks, {len(rung.subtitles)} planned"
         return
@@ -85,6 +87,7 @@ def _subtitle_faults(rung: Rung, reading: Reading) -> Iterator[str]:
             "codec": (planned.codec, found.codec),
             "language": (in_file(planned.language, rung.container), found.language or "und"),
             "forced": (planned.forced and rung.container in _KNOWS_FORCED, found.forced),
+            "shown unasked": (planned.forced and rung.container in _ENABLES, found.shown),
         }
         for name, (plan, file) in wanted.items():
             if plan != file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,9 @@ _PICTURE_ENTRIES = (
     *(b"avc1", b"avc3", b"hvc1", b"hev1", b"av01", b"vvc1"),
     *(b"apco", b"apcs", b"apcn", b"apch"),
 )
+_SUBTITLES = frozenset({b"sbtl", b"text", b"subt", b"subp", b"clcp"})
+_FLAGS_AT, _ENABLED = 3, 1  # the last byte of a track header's flags, 8.3.2
+_HANDLER = slice(8, 12)  # 8.4.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,31 @@ class PictureEntry:
     kind: str
     colour: Colour | None
     hdr10: Hdr10
+
+
+def show_unasked(path: Path, shown: Sequence[bool]) -> None:
+    """Write of each track of subtitles, in their order, whether players show it without asking.
+
+    Ffmpeg's muxer enables the first track of a kind of which none is to be.
+    """
+    with path.open("r+b") as file:
+        index = _top_box(file, b"moov")
+        begin = file.tell() - len(index)
+        headers = (
+            inside[b"tkhd"]
+            for kind, start, end in _places(index, 0, len(index))
+            if kind == b"trak"
+            for inside in [{kind: place for kind, *place in _places(index, start, end)}]
+            if _handler(index[start:end]) in _SUBTITLES
+        )
+        for (header, _), enabled in zip(headers, shown, strict=True):
+            at = header + _FLAGS_AT
+            file.seek(begin + at)
+            file.write(bytes([index[at] & ~_ENABLED | enabled]))
+
+
+def _handler(track: bytes) -> bytes | None:
+    return next((box[_HANDLER] for box in _descend(track, b"mdia", b"hdlr")), None)
 
 
 def picture_entry(path: Path) -> PictureEntry | None:
@@ -109,10 +137,15 @@ def _children(payload: bytes, wanted: bytes) -> Iterator[bytes]:
 
 
 def _boxes(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 8 <= len(payload):
+    for kind, start, end in _places(payload, 0, len(payload)):
+        yield kind, payload[start:end]
+
+
+def _places(payload: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """The kinds of the boxes there, and where the payload of each begins and ends."""
+    while at + 8 <= end:
         size = int.from_bytes(payload[at : at + 4], "big")
         if size < 8:
             return
-        yield payload[at + 4 : at + 8], payload[at + 8 : at + size]
+        yield payload[at + 4 : at + 8], at + 8, at + size
         at += size

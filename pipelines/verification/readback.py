@@ -99,9 +99,12 @@ class SoundReading:
 
 @dataclass(frozen=True, slots=True)
 class SubtitleReading:
+    """`shown` without anybody asking for it."""
+
     codec: str
     language: str | None
     forced: bool
+    shown: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +248,7 @@ def _subtitle(stream: Mapping[str, Any]) -> SubtitleReading:
         codec=stream["codec_name"],
         language=stream.get("tags", {}).get("language"),
         forced=bool(stream.get("disposition", {}).get("forced")),
+        shown=bool(stream.get("disposition", {}).get("default")),
     )
 
 

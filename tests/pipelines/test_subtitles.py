@@ -249,8 +249,28 @@ def test_quicktime_says_languages_in_its_own_codes(tmp_path: Path) -> None:
     assert [one.language for one in finish(read_back(out)).sounds] == ["chi", "chi"]
     # QuickTime's text has no mark for forced ones.
     assert streams(out) == [("mov_text", "chi", False), ("mov_text", None, False)]
+    assert [one.shown for one in finish(read_back(out)).subtitles] == [False, True]
     faults = signalling_faults(rung, finish(read_back(out)), handmade.PLAN)
     assert [fault for fault in faults if "language" in fault or "subtitle" in fault] == []
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("forced", [False, True])
+def test_nobody_sees_subtitles_of_an_mp4_unasked_that_are_not_forced(
+    tmp_path: Path, *, forced: bool
+) -> None:
+    """Ffmpeg's muxer enables the first track where none is, whatever it was told."""
+    text = words(tmp_path / "a.srt", LINES[:1])
+    marks = ("-disposition:s:0", "0", "-disposition:s:1", "forced" if forced else "0")
+    source = subtitled(tmp_path / "a.mkv", [text, text], "-c:s", "copy", *marks)
+    made, files = made_of(source, tmp_path, [MOBILE])
+    read = finish(read_back(files["mobile-540p"]))
+    assert [one.shown for one in read.subtitles] == [False, forced]
+    as_ffmpeg = [replace(one, shown=True) for one in read.subtitles[:1]]
+    faults = signalling_faults(
+        made.rungs[0], replace(read, subtitles=(*as_ffmpeg, *read.subtitles[1:])), made
+    )
+    assert faults == ["subtitle track 0: shown unasked is True, False planned"]
 
 
 @pytest.mark.media
