@@ -66,9 +66,9 @@ def main(path: str, formats: str, max_pixels: str) -> None:
     json.dump(found, sys.stdout)
 
 
-def _opened(path: str, formats: str) -> InputContainer:
+def _opened(path: str, formats: str, **options: str) -> InputContainer:
     guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
-    return av.open(path, options=guards, metadata_errors="replace")
+    return av.open(path, options={**guards, **options}, metadata_errors="replace")
 
 
 def packets_of(container: InputContainer, streams: Any) -> Iterator[Any]:
@@ -84,14 +84,18 @@ def print_captions(path: str, formats: str, track: str) -> None:
     track of it says.
 
     An object of `tick` (seconds) and `pictures`: a time in ticks, and field, first and second byte
-    of each pair as hexadecimal digits. Nothing is decoded. `why` says why there are none.
+    of each pair as hexadecimal digits. Nothing is decoded. `why` says why there are none. Those of
+    a track are `unedited`: ffmpeg leaves out a sample in whose middle an edit begins.
     """
     av.logging.set_level(av.logging.ERROR)
     with _opened(path, formats) as container:
+        unedited = container.streams[int(track)].type == "subtitle"
+    with _opened(path, formats, **({"ignore_editlist": "1"} if unedited else {})) as container:
         stream = container.streams[int(track)]
         found: dict[str, Any] = {"tick": _text(Fraction(stream.time_base or 1)), "pictures": []}
+        found["unedited"] = unedited
         try:
-            told = _track_pairs if stream.type == "subtitle" else _pairs
+            told = _track_pairs if unedited else _pairs
             pairs = sorted(told(container, stream), key=lambda one: one[0])
             found["pictures"] = [(at, said.hex()) for at, said in pairs]
         except _UnreadCaptionsError as why:

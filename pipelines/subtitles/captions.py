@@ -11,8 +11,10 @@ from pipelines.errors import UnsupportedMedia
 from pipelines.media import CaptionChannel, Captions
 from pipelines.progress import Progress
 from pipelines.sources.ask_stream import ask_stream, ask_track
+from pipelines.sources.movie_boxes import edit_lists
 from pipelines.subtitles import ancillary, cea608
 from pipelines.subtitles.cues import Cue
+from pipelines.subtitles.edits import in_edits
 from pipelines.words import Words
 
 CAPTION_TRACK = "eia_608"  # of CEA-608 alone, as QuickTime has them
@@ -36,7 +38,11 @@ def read_captions(
     found = yield from ask_stream(source, track, "captions")
     if why := found.get("why"):
         raise UnsupportedMedia(f"the captions in the pictures cannot be read: {why}")
-    return cea608.read_captions(_pairs(found))
+    read = cea608.read_captions(_pairs(found))
+    if not found["unedited"]:
+        return read
+    edits = edit_lists(source).get(track)
+    return {channel: in_edits(cues, edits) for channel, cues in read.items()}
 
 
 def read_ancillary(

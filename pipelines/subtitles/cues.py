@@ -17,6 +17,7 @@ from itertools import islice, pairwise
 from pipelines.errors import LimitExceeded
 
 OPEN_S = Fraction(1 << 30)  # the end of what nothing takes off the screen
+_SEAM_S = Fraction(1, 500)  # [P] documents count in thousandths, and their track in what it likes
 MOST_AT_ONCE = 8  # [P] no screen has room for more; without a limit 10,000 could cost their square
 # With its tags. So many at once fit the 16 bits of a text sample's length (3GPP TS 26.245, 5.17).
 MOST_CUE_BYTES = 60_000 // MOST_AT_ONCE
@@ -65,6 +66,20 @@ def ended(cues: Iterable[Cue]) -> list[Cue]:
         cue if cue.end_s > cue.start_s else replace(cue, end_s=following.get(cue.start_s, OPEN_S))
         for cue in ordered
     ]
+
+
+def joined(cues: Iterable[Cue]) -> list[Cue]:
+    """What goes on in the next sample, or over a cut, is one cue."""
+    made: list[Cue] = []
+    places: dict[str, int] = {}
+    for cue in sorted(cues, key=lambda one: one.start_s):
+        at = places.get(cue.text)
+        if at is not None and cue.start_s <= made[at].end_s + _SEAM_S:
+            made[at] = replace(made[at], end_s=max(made[at].end_s, cue.end_s))
+        else:
+            places[cue.text] = len(made)
+            made.append(cue)
+    return made
 
 
 def lines(text: str) -> str:

@@ -17,6 +17,7 @@ from pipelines.progress import Progress
 from pipelines.running import isolated_python
 from pipelines.running.run import run
 from pipelines.sources.containers import FORMATS
+from pipelines.sources.movie_boxes import Edit, edit_lists
 from pipelines.subtitles import letters_child, markup, teletext, timed_text, ttml_track
 from pipelines.subtitles.captions import CAPTION_TRACK
 from pipelines.subtitles.cues import (
@@ -27,6 +28,7 @@ from pipelines.subtitles.cues import (
     lines,
     without_drawings,
 )
+from pipelines.subtitles.edits import in_edits
 from pipelines.subtitles.letters import Foreign, Unreadable, read_cues
 from pipelines.subtitles.markup import Look
 from pipelines.subtitles.track_limits import MOST_LETTERS_BYTES, WAY_OUT
@@ -58,11 +60,12 @@ _ASS_FIELDS, _ASS_STYLE = 8, 2  # of Matroska's packets, before the words; one i
 
 @dataclass(frozen=True, slots=True)
 class LetterTrack:
-    """Its packets: begin and end on the file's own clock, the same where no length is said."""
+    """Its packets: begin and end on the track's own clock, the same where no length is said."""
 
     codec: str
     head: bytes
     packets: tuple[tuple[Fraction, Fraction, bytes], ...]
+    edits: tuple[Edit, ...] | None
 
 
 def read_packets(
@@ -77,19 +80,22 @@ def read_packets(
         yield from run(argv, readable=[source, *isolated_python.files(_CHILD)], stdout=written)
         written.seek(0)
         found = json.load(written)
+    edits = edit_lists(source)
     read = {
-        int(track): _track(one) for track, one in found["tracks"].items() if one["codec"] in _KNOWN
+        int(track): _track(one, edits.get(int(track)))
+        for track, one in found["tracks"].items()
+        if one["codec"] in _KNOWN
     }
     return read, tuple(found["long"])
 
 
-def _track(found: Mapping[str, Any]) -> LetterTrack:
+def _track(found: Mapping[str, Any], edits: tuple[Edit, ...] | None) -> LetterTrack:
     tick_s = Fraction(found["tick"])
     packets = (
         (at * tick_s, (at + length) * tick_s, b64decode(coded))
         for at, length, coded in found["packets"]
     )
-    return LetterTrack(found["codec"], b64decode(found["head"]), tuple(packets))
+    return LetterTrack(found["codec"], b64decode(found["head"]), tuple(packets), edits)
 
 
 def cues_of(track: LetterTrack) -> list[Cue]:
@@ -100,7 +106,7 @@ def cues_of(track: LetterTrack) -> list[Cue]:
         Cue(start_s, end_s, lines(_text(track, styles, coded, text)))
         for (start_s, end_s, coded), text in zip(track.packets, texts, strict=True)
     )
-    return [cue for cue in cues if cue.text]
+    return in_edits([cue for cue in cues if cue.text], track.edits)
 
 
 def _raw(track: LetterTrack, coded: bytes) -> bytes:

@@ -16,8 +16,6 @@ from typing import Any
 import av
 from av.stream import Discard
 
-# Ffmpeg's words, which does not know files so without its own way with edits.
-MANY_EDITS = "multiple edit list entries"
 _HELD_BYTES = 64  # [P] of each packet besides its letters: many of none fill the memory too
 
 
@@ -25,22 +23,16 @@ def print_letters(path: str, formats: str, tracks: str, most_bytes: str) -> None
     """Print for each of the `tracks` its codec, its tick in seconds, its head and its packets: time
     and length in ticks, and the bytes; and as `long` those that were left out since all together
     have more bytes than `most_bytes`. A track is an index, or `s` and its place among subtitles.
+
+    Times are as the packets have them: `subtitles.edits` knows the track's edits.
     """
-    asked = tracks.split(",")
-    # Where an edit begins inside a sample, ffmpeg's own way with edits leaves that sample out.
-    with av.logging.Capture() as said:
-        found = _read(path, formats, asked, int(most_bytes), edits="0")
-    if any(MANY_EDITS in words for _, _, words in said):
-        found = _read(path, formats, asked, int(most_bytes), edits="1")
-    json.dump(found, sys.stdout)
+    json.dump(_read(path, formats, tracks.split(","), int(most_bytes)), sys.stdout)
 
 
-def _read(
-    path: str, formats: str, asked: list[str], most_bytes: int, *, edits: str
-) -> dict[str, Any]:
-    av.logging.set_level(av.logging.WARNING)
+def _read(path: str, formats: str, asked: list[str], most_bytes: int) -> dict[str, Any]:
+    av.logging.set_level(av.logging.ERROR)
     guards = {"format_whitelist": formats, "protocol_whitelist": "file"}
-    options = {**guards, "advanced_editlist": edits}
+    options = {**guards, "ignore_editlist": "1"}
     with av.open(path, options=options, metadata_errors="replace") as container:
         streams = [_stream(container.streams, track) for track in asked]
         indices = [stream.index for stream in streams]

@@ -23,9 +23,8 @@ from pipelines.subtitles import teletext, ttml_track
 from pipelines.subtitles.captions import CAPTION_TRACK, read_ancillary, read_captions
 from pipelines.subtitles.cues import Cue, clock, in_place, one_at_a_time, srt, webvtt, within
 from pipelines.subtitles.letter_tracks import READ_ELSEWHERE, read_position, read_tracks
-from pipelines.subtitles.letters_child import MANY_EDITS
 from pipelines.subtitles.sidecar import read_file
-from pipelines.subtitles.text_clock import Words, one_edit
+from pipelines.subtitles.text_clock import MANY_EDITS, Words, one_edit
 from pipelines.subtitles.timed_text import write_mp4
 from pipelines.subtitles.track_limits import MOST_COPIED_BYTES, run_limited
 

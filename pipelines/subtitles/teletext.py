@@ -10,10 +10,9 @@ from pipelines.progress import Progress
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.ask_stream import ask_track
 from pipelines.sources.containers import INPUT_GUARDS
-from pipelines.subtitles.cues import OPEN_S, Cue
+from pipelines.subtitles.cues import OPEN_S, Cue, joined
 from pipelines.subtitles.text_clock import LATE, read_late
 from pipelines.subtitles.track_limits import run_limited
-from pipelines.subtitles.ttml_track import joined
 
 CODEC = "dvb_teletext"  # ffmpeg's name
 

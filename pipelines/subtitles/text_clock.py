@@ -12,6 +12,7 @@ _LATE_S = 1_000_000  # [P] more than the 26.5 hours of a transport stream's cloc
 LATE = ("-avoid_negative_ts", "disabled", "-output_ts_offset", str(_LATE_S))
 # Where an edit begins inside a sample, ffmpeg leaves that sample out and counts from the next one.
 _ONE_EDIT = ("-advanced_editlist", "0")
+MANY_EDITS = "multiple edit list entries"  # ffmpeg's words of a file that it does not know so
 
 
 def one_edit(source: Path) -> tuple[str, ...]:

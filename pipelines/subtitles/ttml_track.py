@@ -11,13 +11,13 @@ from pathlib import Path
 from pipelines.errors import UnsupportedMedia
 from pipelines.progress import Progress
 from pipelines.sources.ask_stream import ask_track
-from pipelines.subtitles.cues import Cue
+from pipelines.sources.movie_boxes import edit_lists
+from pipelines.subtitles.cues import Cue, joined
 from pipelines.subtitles.letters import read_text
 from pipelines.subtitles.ttml import read_document
 
 CODEC = "ttml"  # ffmpeg's name
 _NAME = "a document"
-_SEAM_S = Fraction(1, 500)  # [P] documents count in thousandths, and their track in what it likes
 
 
 def read_ttml_track(source: Path, track: int) -> Generator[Progress, None, list[Cue]]:
@@ -25,6 +25,8 @@ def read_ttml_track(source: Path, track: int) -> Generator[Progress, None, list[
 
     Raises as `run` does, and `UnsupportedMedia` or `LimitExceeded` for what nobody can read.
     """
+    if len(edit_lists(source).get(track, ())) > 1:
+        raise UnsupportedMedia("its track has several edits: give a subtitle file of its own")
     found = yield from ask_track(source, track, "documents")
     if not isinstance(found, list):
         raise UnsupportedMedia(f"{found['why']}: give a subtitle file of its own")
@@ -50,17 +52,3 @@ def _clipped(cues: Iterable[Cue], start_s: Fraction, end_s: Fraction | None) -> 
         last_s = cue.end_s if end_s is None else min(cue.end_s, end_s)
         if last_s > max(cue.start_s, start_s):
             yield replace(cue, start_s=max(cue.start_s, start_s), end_s=last_s)
-
-
-def joined(cues: Iterable[Cue]) -> list[Cue]:
-    """What goes on in the next sample is one cue."""
-    made: list[Cue] = []
-    places: dict[str, int] = {}
-    for cue in sorted(cues, key=lambda one: one.start_s):
-        at = places.get(cue.text)
-        if at is not None and cue.start_s <= made[at].end_s + _SEAM_S:
-            made[at] = replace(made[at], end_s=max(made[at].end_s, cue.end_s))
-        else:
-            places[cue.text] = len(made)
-            made.append(cue)
-    return made

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from pipelines.colour.colour_codes import MATRICES, PRIMARIES, TRANSFERS
 from pipelines.media import Colour, ContentLight, Hdr10, MasteringDisplay, content_light
+from pipelines.sources.movie_boxes import Place, inside, tracks
 
 _INDEX_LIMIT_BYTES = 512 << 20
 _SAMPLE_ENTRY_BYTES = 78  # VisualSampleEntry before its own boxes, 12.1.3
@@ -20,7 +21,7 @@ _PICTURE_ENTRIES = (
 )
 _SUBTITLES = frozenset({b"sbtl", b"text", b"subt", b"subp", b"clcp"})
 _FLAGS_AT, _ENABLED = 3, 1  # the last byte of a track header's flags, 8.3.2
-_HANDLER = slice(8, 12)  # 8.4.3
+_HANDLER_AT = 8  # 8.4.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +43,26 @@ def show_unasked(path: Path, shown: Sequence[bool]) -> None:
     Ffmpeg's muxer enables the first track of a kind of which none is to be.
     """
     with path.open("r+b") as file:
-        index = _top_box(file, b"moov")
-        begin = file.tell() - len(index)
-        headers = (
-            inside[b"tkhd"]
-            for kind, start, end in _places(index, 0, len(index))
-            if kind == b"trak"
-            for inside in [{kind: place for kind, *place in _places(index, start, end)}]
-            if _handler(index[start:end]) in _SUBTITLES
-        )
-        for (header, _), enabled in zip(headers, shown, strict=True):
-            at = header + _FLAGS_AT
-            file.seek(begin + at)
-            file.write(bytes([index[at] & ~_ENABLED | enabled]))
+        found = [track for track in tracks(file) if _handler(file, track) in _SUBTITLES]
+        for track, enabled in zip(found, shown, strict=True):
+            at = next(inside(file, track, b"tkhd"))[0] + _FLAGS_AT
+            file.seek(at)
+            (flags,) = file.read(1)
+            file.seek(at)
+            file.write(bytes([flags & ~_ENABLED | enabled]))
 
 
-def _handler(track: bytes) -> bytes | None:
-    return next((box[_HANDLER] for box in _descend(track, b"mdia", b"hdlr")), None)
+def _handler(file: BinaryIO, track: Place) -> bytes:
+    at, _ = next(inside(file, track, b"mdia", b"hdlr"))
+    file.seek(at + _HANDLER_AT)
+    return file.read(4)
 
 
 def picture_entry(path: Path) -> PictureEntry | None:
     """What the container itself says about its picture; `None` where it is no MP4 with one."""
     with path.open("rb") as file:
-        index = _top_box(file, b"moov")
-    for track in _children(index, b"trak"):
+        index = [_payload(file, track) for track in tracks(file)]
+    for track in index:
         for table in _descend(track, b"mdia", b"minf", b"stbl", b"stsd"):
             for kind, entry in _boxes(table[8:]):
                 if kind in _PICTURE_ENTRIES:
@@ -110,18 +107,9 @@ def _light(boxes: bytes) -> ContentLight | None:
     return content_light(next((struct.unpack_from(">2H", box) for box in found), None))
 
 
-def _top_box(file: BinaryIO, wanted: bytes) -> bytes:
-    """The payload of a top-level box, or nothing; media data is stepped over."""
-    while len(header := file.read(8)) == 8:
-        size, kind, used = int.from_bytes(header[:4], "big"), header[4:], 8
-        if size == 1:
-            size, used = int.from_bytes(file.read(8), "big"), 16
-        if kind == wanted:
-            return file.read(min(size - used, _INDEX_LIMIT_BYTES))
-        if size < used:
-            break  # 0 means "up to the end of the file"
-        file.seek(size - used, 1)
-    return b""
+def _payload(file: BinaryIO, place: Place) -> bytes:
+    file.seek(place[0])
+    return file.read(min(place[1] - place[0], _INDEX_LIMIT_BYTES))
 
 
 def _descend(payload: bytes, *path: bytes) -> Iterator[bytes]:
@@ -137,15 +125,10 @@ def _children(payload: bytes, wanted: bytes) -> Iterator[bytes]:
 
 
 def _boxes(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
-    for kind, start, end in _places(payload, 0, len(payload)):
-        yield kind, payload[start:end]
-
-
-def _places(payload: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The kinds of the boxes there, and where the payload of each begins and ends."""
-    while at + 8 <= end:
+    at = 0
+    while at + 8 <= len(payload):
         size = int.from_bytes(payload[at : at + 4], "big")
         if size < 8:
             return
-        yield payload[at + 4 : at + 8], at + 8, at + size
+        yield payload[at + 4 : at + 8], payload[at + 8 : at + size]
         at += size

@@ -38,6 +38,7 @@ from tests.pipelines.subtitle_samples import (
 
 NTSC = Fraction(30000, 1001)
 MOBILE, ARCHIVE = profile("mobile-540p"), profile("archive-ffv1")
+CLEAR = [(0x14, 0x2C)] * 2  # erase displayed memory
 NO_SEI = "filter_units=remove_types=6"
 AV1, HD_AVC, HD_TS = profile("ott4k-av1-hlg"), profile("hd-avc-sdr"), profile("hd-avc-sdr-ts")
 
@@ -251,6 +252,23 @@ def test_a_track_of_captions_is_read_to_the_picture(tmp_path: Path) -> None:
             (1000 + sent, 3000 + sent, "HELLO"),
             (3000 + sent, 5000, "WORLD"),
         ]
+
+
+@pytest.mark.media
+def test_a_trim_without_an_encode_moves_no_caption_of_a_track(tmp_path: Path) -> None:
+    """Its edit begins inside a sample, whose caption is still shown, and the next is not early."""
+    said = [(1, popped_on("HELLO")), (2, CLEAR), (3, popped_on("WORLD")), (4, CLEAR)]
+    whole = with_caption_track(tmp_path / "a.mov", said)
+    source = tmp_path / "cut.mov"
+    call("-ss", "1.4", "-i", whole, "-map", "0", "-c", "copy", source)
+    _, files = made_of(source, tmp_path, [MOBILE])
+    sent = round((len(popped_on("HELLO")) - 2) * 1000 * Fraction(1001, 30000))
+    cleared = round(1000 * Fraction(1001, 30000))  # the second of two
+    first, second = shown(files["mobile-540p"], 0)
+    assert (first[0], first[2]) == (0, "HELLO")
+    assert second == (1600 + sent, second[1], "WORLD")
+    assert abs(first[1] - 600) <= cleared
+    assert abs(second[1] - 2600) <= cleared
 
 
 @pytest.mark.media

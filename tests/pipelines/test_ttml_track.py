@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.errors import UnsupportedMedia
 from pipelines.media import SubtitleTrack
 from pipelines.packaging.package import package
 from pipelines.planning.plan import Plan
@@ -15,13 +16,14 @@ from pipelines.profiles.profile import profile
 from pipelines.progress import finish
 from pipelines.running.tools import packager
 from pipelines.sources.probe import probe
-from pipelines.subtitles.cues import Cue
+from pipelines.subtitles.cues import Cue, joined
 from pipelines.subtitles.ttml import read_document
-from pipelines.subtitles.ttml_track import joined
+from pipelines.subtitles.ttml_track import read_ttml_track
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import call, planned
 from tests.pipelines.subtitle_samples import PICTURE, X264, subtitled, words
 from tests.pipelines.test_captions import shown
+from tests.pipelines.test_markup import edited as with_edits
 
 MOBILE, ARCHIVE = profile("mobile-540p"), profile("archive-ffv1")
 HELLO = ("00:00:01,000", "00:00:02,500", "hello <i>there</i>")
@@ -125,6 +127,22 @@ def test_documents_that_count_from_their_samples_are_left_out_and_said(tmp_path:
         "subtitle track 2 (ttml, fra) is in no rendition: its documents count from their own "
         "samples, or from nobody knows where: give a subtitle file of its own"
     )
+
+
+@pytest.mark.media
+def test_documents_under_several_edits_are_left_out(tmp_path: Path) -> None:
+    """Whether they count from before or behind the edits nobody says."""
+    text = words(tmp_path / "a.srt", [HELLO, TWO])
+    plain = tmp_path / "a.mp4"
+    call("-i", text, "-c:s", "ttml", "-use_editlist", "0", "-fflags", "+bitexact", plain)
+    path = tmp_path / "edited.mp4"
+    for edits in ([(0, 4000)], [(0, 2000), (2500, 1000)]):
+        path.write_bytes(with_edits(plain.read_bytes(), edits))
+        if len(edits) == 1:
+            assert len(finish(read_ttml_track(path, 0))) == 2
+            continue
+        with pytest.raises(UnsupportedMedia, match="its track has several edits"):
+            finish(read_ttml_track(path, 0))
 
 
 @pytest.mark.media
