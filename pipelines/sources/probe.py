@@ -123,6 +123,7 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
         )
         raise NoEssence(message)
     documents, nameless = _unknown_subtitles(path, found)
+    timecode, uncounted = _timecode(path, found, video)
     tracks = (*found["video"], *found["audio"], *found["subtitles"], *documents)
     info = MediaInfo(
         format_name=found["format_name"],
@@ -130,10 +131,10 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
         duration_s=_fraction(found["duration_s"]),
         video=video,
         audio=audio,
-        timecode=_timecode(path, found, video),
+        timecode=timecode,
         sandbox=active(),
         notes=_notes(found),
-        left_out=(*_left_out(found), *nameless, *unreadable),
+        left_out=(*_left_out(found), *nameless, *unreadable, *uncounted),
         programmes=read_programmes(path, tracks) if found["format_name"] == "mpegts" else (),
         subtitles=_subtitle_tracks((*found["subtitles"], *documents)),
         ancillary=tuple(_ancillary_track(path, index) for index in found["ancillary"]),
@@ -142,27 +143,61 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
     return replace(chosen, start_s=_start_s(found, (*chosen.video[:1], *chosen.audio)))
 
 
-def _timecode(path: Path, found: Mapping[str, Any], video: Sequence[VideoTrack]) -> str | None:
-    """Of the first picture that is shown, which may stand behind others in its group, counted at
-    the pictures' rate: a QuickTime track may count every second one of 50.
+def _timecode(
+    path: Path, found: Mapping[str, Any], video: Sequence[VideoTrack]
+) -> tuple[str | None, tuple[Words, ...]]:
+    """Of the first picture that is shown, which may stand behind others in its group, and the name
+    of one that is left out.
     """
     said: str | None = found["timecode"]
     rate, later = Fraction(found["counted_at"]), found["frames_later"]
     if later:
-        return picture_timecode(said, rate, later)
-    may_share = bool(video) and video[0].frame_rate > _NUMBERED and "mov" in found["format_name"]
-    if said and may_share and (counted := _numbers_s(path)):
-        start = timecode_at(said, counted, video[0].frame_rate)
-        return str(start) if start else said
-    return said
+        return picture_timecode(said, rate, later), ()
+    if said and "mov" in found["format_name"]:
+        return _of_its_track(path, said, video)
+    return said, ()
 
 
-def _numbers_s(path: Path) -> Fraction | None:
-    """How many numbers a QuickTime track of timecode has in a second."""
-    wanted = ("-select_streams", "d", "-show_entries", "stream=codec_tag_string,avg_frame_rate")
+def _of_its_track(
+    path: Path, said: str, video: Sequence[VideoTrack]
+) -> tuple[str | None, tuple[Words, ...]]:
+    """Ffmpeg says the first number of a QuickTime track of timecode, whose edit list may begin
+    later, and which may count every second one of 50 pictures.
+    """
+    if (counting := _counting(path)) is None:
+        return said, ()
+    index, counted = counting
+    edits = edit_lists(path).get(index, ())
+    if len(edits) > 1:
+        uncounted = Words(
+            f"the timecode from {said} on (its track has several edits)",
+            f"自 {said} 起的时码（其轨道有多段编辑）",
+        )
+        return None, (uncounted,)
+    later_s = edits[0].media_s if edits else Fraction(0)
+    may_share = bool(video) and video[0].frame_rate > _NUMBERED
+    if not later_s and not may_share:
+        return said, ()
+    rate = video[0].frame_rate if may_share else counted
+    start = timecode_at(said, counted, rate)
+    return (str(start.later(round(later_s * rate))) if start else said), ()
+
+
+def _counting(path: Path) -> tuple[int, Fraction] | None:
+    """Index of a QuickTime track of timecode, and how many numbers it has in a second."""
+    wanted = (
+        "-select_streams",
+        "d",
+        "-show_entries",
+        "stream=index,codec_tag_string,avg_frame_rate",
+    )
     tracks = ask_ffprobe(path, *wanted).get("streams", ())
-    rates = (one["avg_frame_rate"] for one in tracks if one["codec_tag_string"] == "tmcd")
-    return next((Fraction(rate) for rate in rates if not rate.endswith("/0")), None)
+    found = (
+        (int(one["index"]), Fraction(one["avg_frame_rate"]))
+        for one in tracks
+        if one["codec_tag_string"] == "tmcd" and not one["avg_frame_rate"].endswith("/0")
+    )
+    return next(found, None)
 
 
 def _start_s(found: Mapping[str, Any], tracks: Sequence[VideoTrack | AudioTrack]) -> Fraction:

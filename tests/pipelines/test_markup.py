@@ -295,17 +295,21 @@ def test_edits_of_letters_are_kept(
 
 
 def edited(movie: bytes, edits: list[tuple[int, int]]) -> bytes:
-    """With an edit list (ISO/IEC 14496-12, 8.6.6): of each edit its place and its length."""
+    """The last track with this edit list (ISO/IEC 14496-12, 8.6.6): of each edit its place and its
+    length.
+    """
     listed = b"".join(struct.pack(">IiI", long, at, 0x10000) for at, long in edits)
     elst = struct.pack(">I4sII", 16 + len(listed), b"elst", 0, len(edits)) + listed
     edts = struct.pack(">I4s", 8 + len(elst), b"edts") + elst
-    made = bytearray(movie)
-    for kind in (b"moov", b"trak"):
-        at = made.index(kind) - 4
+    track = movie.rindex(b"trak") - 4
+    end = track + int.from_bytes(movie[track : track + 4], "big")
+    made = bytearray(
+        movie[:track] + movie[track:end].replace(b"edts", b"free") + edts + movie[end:]
+    )
+    for at in (movie.index(b"moov") - 4, track):
         size = int.from_bytes(made[at : at + 4], "big")
         made[at : at + 4] = (size + len(edts)).to_bytes(4, "big")
-    end = at + size  # of the first track
-    return bytes(made[:end]) + edts + bytes(made[end:])
+    return bytes(made)
 
 
 def test_a_cue_that_no_screen_takes_is_refused(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RUNG, VIDEO
 from tests.pipelines.made import made_of
 from tests.pipelines.sources import HD, call, described, luma, verified
+from tests.pipelines.test_markup import edited as with_edits
 
 NTSC, NTSC_60 = Fraction(30000, 1001), Fraction(60000, 1001)
 PICTURE = "testsrc2=s=320x180:r={}:d=1"
@@ -334,3 +335,29 @@ def test_a_track_may_number_every_second_picture(
     maps = ("-map", "0:v", "-map", "1:d", "-c", "copy", "-write_tmcd", "0")
     call("-i", picture, "-i", track, *maps, path)
     assert probe(path).timecode == starts
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("edits", "starts", "left_out"),
+    [
+        ([(1520, 480)], "10:00:01:13", ()),
+        (
+            [(0, 1000), (1520, 480)],
+            None,
+            ("the timecode from 10:00:00:00 on (its track has several edits)",),
+        ),
+    ],
+    ids=["one", "several"],
+)
+def test_a_trim_without_an_encode_trims_the_timecode(
+    edits: list[tuple[int, int]], starts: str | None, left_out: tuple[str, ...], tmp_path: Path
+) -> None:
+    """The edit list of the track of timecode, of whose first number ffmpeg knows alone."""
+    path = tmp_path / "a.mov"
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", *X264)
+    call(*picture, "-timecode", "10:00:00:00", path)
+    ticks = Fraction(12_800, 1000)  # a millisecond of its track, which is the last
+    path.write_bytes(with_edits(path.read_bytes(), [(round(at * ticks), ms) for at, ms in edits]))
+    info = probe(path)
+    assert (info.timecode, info.left_out) == (starts, left_out)
