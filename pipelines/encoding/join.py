@@ -12,6 +12,7 @@ from types import MappingProxyType
 from pipelines.encoding.avs2_end import write_end
 from pipelines.encoding.encoders import mastering_words
 from pipelines.encoding.timecode import rung_timecode
+from pipelines.errors import VerificationFailed
 from pipelines.languages import in_file
 from pipelines.planning.plan_types import AudioPlan, Plan, Rung, VideoPlan
 from pipelines.profiles.profile import Container
@@ -20,6 +21,7 @@ from pipelines.running.run import Finished, run
 from pipelines.running.tools import ffmpeg
 from pipelines.sources.ask_ffprobe import ask_ffprobe
 from pipelines.verification.mp4_boxes import show_unasked
+from pipelines.verification.subtitle_times import joined_subtitles
 
 _MUXER: dict[Container, str] = {
     "mp4": "mp4",
@@ -45,6 +47,7 @@ def join(
     """Write `out` from the rung's chunks in order and its sound and subtitle files, one a track.
 
     A list of the chunks is written beside `out` when there are several, or AVS2 needs an end.
+    Raises as `run` does, and `VerificationFailed` where subtitles are not as they were made.
     """
     lengths_us: Sequence[int] = ()
     if rung.video is not None and rung.video.codec == "avs2":  # raw packets, which are counted
@@ -64,6 +67,9 @@ def join(
     )
     if rung.subtitles and rung.container in _WITH_AN_INDEX:
         show_unasked(out, [track.forced for track in rung.subtitles])
+    if faults := (yield from joined_subtitles(out, rung, tracks[len(rung.audio) :])):
+        told = "; ".join(faults)
+        raise VerificationFailed(f"{rung.profile} was not joined as it was made: {told}")
     return joined
 
 
