@@ -28,7 +28,7 @@ from pipelines.subtitles.text_clock import MANY_EDITS, Words, one_edit
 from pipelines.subtitles.timed_text import write_mp4
 from pipelines.subtitles.track_limits import MOST_COPIED_BYTES, run_limited
 
-_COPIED_LETTERS = frozenset({"subrip", "ass", "webvtt"})
+COPIED_LETTERS = frozenset({"subrip", "ass", "webvtt"})
 # Of Matroska (RFC 9559, 5.1.3): a file without any is one that nobody reads.
 _EMPTY_CLUSTER = bytes.fromhex("1f43b67583e78100")
 _PLAIN = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
@@ -184,7 +184,7 @@ def _shifted(plan: Plan, track: SubtitlePlan) -> str:
     end_s = f"{float(plan.first_picture_s + plan.duration_s):.6f}"
     if track.stream:
         return f"noise=drop='gte(pts*tb,{end_s})',{moved}"
-    if track.codec in _COPIED_LETTERS:
+    if track.codec in COPIED_LETTERS:
         return f"noise=drop='gt(duration,0)*lte((pts+duration)*tb,{zero_s})',{moved}"
     return moved
 

@@ -47,6 +47,7 @@ from pipelines.verification.samples import (
 )
 from pipelines.verification.seams import seam_faults, seam_frames
 from pipelines.verification.sound_sync import sound_faults
+from pipelines.verification.subtitle_times import copied_subtitles
 from pipelines.verification.transport_stream import BadTransport
 
 _TOLD = 12  # faults
@@ -94,10 +95,11 @@ def verify(
         _refuse(rung, [f"not lossless: {fault}" for fault in proof.faults])
         measured, commands = (proof.measurement,), [decoded.argv, proof.argv]
     copied = yield from copied_sound(path, rung, plan, source)
-    _refuse(rung, [f"not copied: {fault}" for fault in copied.faults])
+    timed = yield from copied_subtitles(path, rung, plan, source)
+    _refuse(rung, [f"not copied: {fault}" for fault in (*copied.faults, *timed.faults)])
     hashes = yield from part(digest(path), 0.95, 1.0, "hashing the rendition")
     facts = _facts(path, rung, plan, reading, decoded, hashes["sha256"])
-    commands += [copied.argv] if copied.argv else []
+    commands += [one.argv for one in (copied, timed) if one.argv]
     return Verified(facts, measured, tuple(commands))
 
 
