@@ -168,7 +168,9 @@ def read_composition(root: Element) -> Composition:
     tracks: dict[str, None] = {}
     left_out: dict[Words, None] = {}
     frames = 0
+    rate = _rate(_optional(root, "EditRate"))
     for sequences in _all(root, "SequenceList"):
+        _refuse_short_sound(sequences, rate)
         for sequence in sequences:
             kind = _local(sequence)
             if kind not in _READ:
@@ -179,13 +181,41 @@ def read_composition(root: Element) -> Composition:
                 frames += _edit_units(resource) if kind == "MainImageSequence" else 0
     if not frames:
         raise UnsupportedMedia("the composition has no picture: upload its sound as it is")
-    rate = _rate(_optional(root, "EditRate"))
     timecode = _timecode(root, rate) if rate else None
     if rate and timecode is None and (address := _start_address(root)):
         said = f"{address!r:.40}"
         unread = Words(f"the composition's start timecode, {said}", f"合成单的起始时码 {said}")
         left_out[unread] = None
     return Composition(tuple(tracks), frames, tuple(left_out), rate, timecode)
+
+
+def _refuse_short_sound(sequences: Element, rate: Fraction | None) -> None:
+    """All sequences of a segment last as long as each other (SMPTE ST 2067-3, 6.11); where a sound
+    ends earlier ffmpeg shows no picture after it. One edit unit less is no harm.
+    """
+    lengths: dict[str, list[Fraction]] = {kind: [] for kind in _READ}
+    for sequence in sequences:
+        length_s = _length_s(sequence, rate)
+        if _local(sequence) in lengths and length_s is not None:
+            lengths[_local(sequence)].append(length_s)
+    shown, heard = (lengths[kind] for kind in _READ)
+    if rate and shown and heard and min(heard) < max(shown) - 1 / rate:
+        raise UnsupportedMedia(
+            f"its sound lasts {float(min(heard)):.2f} s and its picture {float(max(shown)):.2f} s: "
+            "correct the composition"
+        )
+
+
+def _length_s(sequence: Element, rate: Fraction | None) -> Fraction | None:
+    """Nothing where nobody says at which rate its edit units count."""
+    whole_s = Fraction(0)
+    for resource in _all(sequence, "Resource"):
+        said = _optional(resource, "EditRate")
+        counted = rate if said is None else _rate(said)
+        if counted is None:
+            return None
+        whole_s += _edit_units(resource) / counted
+    return whole_s
 
 
 def _rate(said: str | None) -> Fraction | None:

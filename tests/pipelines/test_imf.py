@@ -69,6 +69,23 @@ def test_a_start_timecode_that_is_not_understood_is_named(tmp_path: Path) -> Non
     assert composition.left_out == ("the composition's start timecode, 'ten'",)
 
 
+@pytest.mark.parametrize(("sound", "rate"), [((0, 6), "24 1"), ((0, 12_000), "48000 1")])
+def test_a_composition_whose_sound_is_too_short_says_so(
+    sound: tuple[int, int], rate: str, tmp_path: Path
+) -> None:
+    """Counted in pictures or in samples; it looked as if the pictures were damaged."""
+    heard = imf_package.resource("a1.mxf", *sound).replace("24 1", rate)
+    sequences = (
+        imf_package.sequence("MainImageSequence", imf_package.resource("v1.mxf", 0, 9)),
+        imf_package.sequence("MainAudioSequence", heard),
+    )
+    name = imf_package.composition(tmp_path, "CPL.xml", *sequences)
+    with pytest.raises(
+        UnsupportedMedia, match=r"lasts 0\.25 s and its picture 0\.38 s: corr"
+    ):
+        read_composition(fromstring((tmp_path / name).read_text()))
+
+
 def test_a_composition_may_be_named_by_its_file(package: Path) -> None:
     """Where a package has two, one must be."""
     other = imf_package.sequence("MainImageSequence", imf_package.resource("v1.mxf", 0, 4, 3))
