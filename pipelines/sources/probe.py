@@ -134,7 +134,10 @@ def probe(path: Path, programme: int | None = None) -> MediaInfo:
         timecode=timecode,
         sandbox=active(),
         notes=_notes(found),
-        left_out=(*_left_out(found), *nameless, *unreadable, *uncounted),
+        left_out=(
+            *(*_left_out(found), *nameless, *unreadable, *uncounted),
+            *_further_services(found["subtitles"]),
+        ),
         programmes=read_programmes(path, tracks) if found["format_name"] == "mpegts" else (),
         subtitles=_subtitle_tracks((*found["subtitles"], *documents)),
         ancillary=tuple(_ancillary_track(path, index) for index in found["ancillary"]),
@@ -475,11 +478,23 @@ def _subtitle_track(track: Mapping[str, Any]) -> SubtitleTrack:
         index=track["index"],
         codec=track["codec"],
         text=track["codec"] in TEXT_CODECS,
-        language=_language(track["language"]),
+        language=_language((track["language"] or "").partition(",")[0]),
         forced=track["forced"],
         hearing_impaired=track["hearing_impaired"],
         page=track.get("page"),
     )
+
+
+def _further_services(tracks: Sequence[Mapping[str, Any]]) -> Iterator[Words]:
+    """DVB subtitles may be several in one stream, told apart by their pages (ETSI EN 300 468,
+    6.2.41); a copy says the first of them alone.
+    """
+    for track in tracks:
+        for said in (track["language"] or "").split(",")[1:]:
+            named, where = _language(said) or "und", f"{track['index']} ({track['codec']})"
+            yield Words(
+                f"service {named} of subtitle track {where}", f"字幕轨 {where} 中的 {named} 服务"
+            )
 
 
 def _ancillary_track(path: Path, index: int) -> AncillaryTrack:

@@ -410,6 +410,23 @@ def test_dvb_subtitles_of_a_late_stream_are_copied_in_their_place(tmp_path: Path
 
 
 @pytest.mark.media
+def test_the_second_language_of_one_stream_of_dvb_subtitles_is_named(tmp_path: Path) -> None:
+    """A copy says the first one alone, as that; all were left without a language, and unsaid."""
+    sup = letters_as_pictures(tmp_path / "a.sup", [(1, 2)])
+    bitmap = tmp_path / "dvb.mkv"
+    call("-fix_sub_duration", "-i", sup, "-map", "0", "-c:s", "dvbsub", bitmap)
+    both = ("-c:s", "copy", "-c:a", "mp2", "-metadata:s:s:0", "language=chi,eng")
+    source = subtitled(tmp_path / "a.ts", [bitmap], *both, seconds=2)
+    stream = replace(small(HD_TS), mux_rate_bps=9_000_000)
+    made, files = made_of(source, tmp_path, [stream])
+    assert streams(files["hd-avc-sdr-ts"]) == [("dvb_subtitle", "zho", False)]
+    assert [text for text in made.decisions if "subtitle" in text] == [
+        "service eng of subtitle track 2 (dvb_subtitle) is in no rendition",
+        "subtitle track 2 (dvb_subtitle, chi): copied as dvb_subtitle in hd-avc-sdr-ts",
+    ]
+
+
+@pytest.mark.media
 @pytest.mark.parametrize("count", [1, 12])
 def test_tracks_that_say_nothing_are_carried(count: int, tmp_path: Path) -> None:
     """As channels have them by day: none is late. Twelve take more than one packet of the table."""
