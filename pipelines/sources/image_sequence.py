@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipelines.errors import IncompleteSource
+from pipelines.sources.dpx_header import read_dpx, refuse_other_rate, start_timecode
 from pipelines.sources.exr_images import refuse_cut_short
 from pipelines.sources.wrap import Input, Parts
 from pipelines.words import Words
@@ -42,13 +43,22 @@ class ImageSequence:
 def sequence_parts(folder: Path, files: Mapping[str, int], wanted: str, rate: Fraction) -> Parts:
     """The sequence among a folder's `files` (sizes by name) whose names match `wanted`.
 
-    Raises `IncompleteSource`.
+    Raises `IncompleteSource`, and `UnsupportedMedia` where a DPX says another rate.
     """
     chosen = {name: size for name, size in files.items() if matches(name, wanted)}
     found = find_sequence(chosen)
     names = {found.name(found.first + n) for n in range(found.count)}
     if found.suffix.lower() == ".exr":
         refuse_cut_short(folder / name for name in sorted(names))
+    left_out = list(_in_groups([name for name in files if name not in names]))
+    timecode = None
+    if found.suffix.lower() == ".dpx":
+        image = folder / found.name(found.first)
+        said = read_dpx(image)
+        refuse_other_rate(image, said.rates, rate)
+        timecode = start_timecode(said.timecode, rate) if said.timecode else None
+        if said.timecode and timecode is None:
+            left_out.append(f"the images' start timecode, {said.timecode}")
     pattern = f"{folder}/{found.prefix}".replace("%", "%%")
     options = (
         *("-protocol_whitelist", "file", "-format_whitelist", "image2", "-f", "image2"),
@@ -62,7 +72,9 @@ def sequence_parts(folder: Path, files: Mapping[str, int], wanted: str, rate: Fr
         readable=(folder,),
         size_bytes=sum(size for name, size in files.items() if name in names),
         frames=found.count,
-        left_out=tuple(_in_groups([name for name in files if name not in names])),
+        left_out=tuple(left_out),
+        rate=rate,
+        timecode=timecode,
     )
 
 

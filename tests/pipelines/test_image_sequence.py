@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from pipelines.errors import IncompleteSource
+from pipelines.errors import IncompleteSource, UnsupportedMedia
+from pipelines.sources.dpx_header import DpxHeader, dpx_header
 from pipelines.sources.image_sequence import ImageSequence, find_sequence, sequence_parts
 
 SCAN = ImageSequence("scan_", 7, ".dpx", 86400, 24)
@@ -78,13 +80,14 @@ def test_a_pattern_takes_one_of_several_sequences(wanted: str) -> None:
     assert parts.left_out == ("a_0001.png", "sound.wav")
 
 
-def test_another_reel_is_left_out_as_one() -> None:
+def test_another_reel_is_left_out_as_one(tmp_path: Path) -> None:
     """A plan has a decision for each thing that is left out, not for each of 100000 images."""
+    (tmp_path / "scan_0000001.dpx").write_bytes(b"SDPX")
     other = {f"b_{number:07d}.dpx": 5 for number in range(2000)}
     odd = {f"{chr(ord('a') + number)}.txt": 1 for number in range(26)}
-    wanted = sequence_parts(Path("/reels"), {**scan(1, 2), **other}, "scan_*", Fraction(24))
+    wanted = sequence_parts(tmp_path, {**scan(1, 2), **other}, "scan_*", Fraction(24))
     assert wanted.left_out == ("b_*.dpx (2000 files)",)
-    wanted = sequence_parts(Path("/reels"), {**scan(1, 2), **other, **odd}, "scan_*", Fraction(24))
+    wanted = sequence_parts(tmp_path, {**scan(1, 2), **other, **odd}, "scan_*", Fraction(24))
     assert len(wanted.left_out) == 21
     assert wanted.left_out[-1] == "and what else lies there (2026 files in all)"
 
@@ -92,3 +95,61 @@ def test_another_reel_is_left_out_as_one() -> None:
 def test_brackets_of_a_pattern_are_brackets() -> None:
     files = {"a[1]_1.png": 5, "a1_1.png": 6}
     assert sequence_parts(Path("/r"), files, "a[1]_*.png", Fraction(24)).size_bytes == 5
+
+
+def header(order: str, begin: int = 2048, **said: float) -> bytes:
+    """A DPX header that says these things alone (SMPTE ST 268-1), and where the picture begins; all
+    else is all ones.
+    """
+    made = bytearray(b"\xff" * 2048)
+    made[:4] = b"SDPX" if order == ">" else b"XPDS"
+    struct.pack_into(f"{order}I", made, 4, begin)
+    for name, value in said.items():
+        at, form = {"film": (1724, "f"), "video": (1940, "f"), "timecode": (1920, "I")}[name]
+        struct.pack_into(f"{order}{form}", made, at, value)
+    return bytes(made)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_dpx_header_says_rate_and_timecode(order: str) -> None:
+    """In either order of bytes; all ones and zero are nothing."""
+    found = dpx_header(header(order, film=24, video=25, timecode=0x01020324))
+    assert found == DpxHeader((25, 24), "01020324")
+    assert dpx_header(header(order, 1920, film=24, video=25, timecode=1)) == DpxHeader((24,))
+    for nothing in (
+        header(order, 1664, film=24),
+        header(order),
+        header(order, film=0, video=0, timecode=0),
+        b"SDPX",
+        b"\x89PNG",
+    ):
+        assert dpx_header(nothing) == DpxHeader()
+
+
+def test_a_rate_that_the_images_contradict_is_refused(tmp_path: Path) -> None:
+    """Headers round 24000/1001, so that this is no contradiction."""
+    image = tmp_path / "scan_0000001.dpx"
+    image.write_bytes(header(">", film=24))
+    for rate in (Fraction(24), Fraction(24000, 1001)):
+        assert sequence_parts(tmp_path, scan(1), "*", rate).rate == rate
+    why = "scan_0000001.dpx says 24 pictures a second in its header, and --rate is 25: give the"
+    with pytest.raises(UnsupportedMedia, match=why):
+        sequence_parts(tmp_path, scan(1), "*", Fraction(25))
+
+
+@pytest.mark.parametrize(
+    ("coded", "timecode", "left_out"),
+    [
+        (0x01020323, "01:02:03:23", ()),
+        (0xFFFFFFFF, None, ()),
+        (0x0102033A, None, ("the images' start timecode, 0102033a",)),
+        (0x01020325, None, ("the images' start timecode, 01020325",)),
+    ],
+)
+def test_the_first_image_says_where_the_timecode_starts(
+    coded: int, timecode: str | None, left_out: tuple[str, ...], tmp_path: Path
+) -> None:
+    """What is none at this rate is named."""
+    (tmp_path / "scan_0000001.dpx").write_bytes(header(">", timecode=coded))
+    parts = sequence_parts(tmp_path, scan(1), "*", Fraction(24))
+    assert (parts.timecode, parts.left_out) == (timecode, left_out)

@@ -80,9 +80,7 @@ def test_a_composition_whose_sound_is_too_short_says_so(
         imf_package.sequence("MainAudioSequence", heard),
     )
     name = imf_package.composition(tmp_path, "CPL.xml", *sequences)
-    with pytest.raises(
-        UnsupportedMedia, match=r"lasts 0\.25 s and its picture 0\.38 s: corr"
-    ):
+    with pytest.raises(UnsupportedMedia, match=r"lasts 0\.25 s and its picture 0\.38 s: corr"):
         read_composition(fromstring((tmp_path / name).read_text()))
 
 

@@ -115,6 +115,18 @@ def test_the_light_that_a_dpx_header_states_is_read_or_said(
     assert [noted in note for note in info.notes] == ([True] if noted else [])
 
 
+def test_the_timecode_of_dpx_images_is_that_of_the_file(tmp_path: Path) -> None:
+    """Which a copy of their packets loses."""
+    folder = images(tmp_path / "scan", "dpx10")
+    for file in folder.iterdir():
+        number, content = int(file.stem[1:]) - 998, bytearray(file.read_bytes())
+        content[1664:1664] = b"\xff" * 256 + bytes([number, 3, 2, 1]) + b"\xff" * 124
+        content[4:8] = content[24:28] = (2048).to_bytes(4, "little")
+        file.write_bytes(content)
+    made = finish(wrap(parts_of(folder, FILM), tmp_path / "one.mov"))
+    assert probe(made.path).timecode == "01:02:03:00"
+
+
 def test_a_folder_whose_name_looks_like_a_pattern_is_read(tmp_path: Path) -> None:
     folder = images(tmp_path / "scan", "png16").rename(tmp_path / "100% [a] %03d *")
     made = finish(wrap(parts_of(folder, FILM), tmp_path / "one.mov"))
