@@ -7,9 +7,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, count
 from pathlib import Path
 
-from pipelines.languages import short_tag
+from pipelines.languages import own_name, short_tag
 from pipelines.planning.plan_types import AudioPlan, Rung, SubtitlePlan
 
 _ALIGNED_S = 0.002  # playlists round to milliseconds
@@ -17,6 +18,7 @@ _ROUNDED_S = 0.0006  # by which one length may be off for that; all together may
 _LENGTH_S = 0.1
 _RANGES = {"sdr": "SDR", "hlg": "HLG", "pq": "PQ"}
 _CODECS = {"hevc": "hvc1.", "h264": "avc1."}
+SIX = 6  # channels
 _MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 
 Timelines = Mapping[str, Sequence[Fraction]]  # lengths of segments in seconds, by their folder
@@ -62,6 +64,12 @@ def packaged_subtitles(rungs: Sequence[Rung]) -> tuple[SubtitlePlan, ...]:
     return max((rung.subtitles for rung in rungs), key=len, default=())
 
 
+def sound_rung(rungs: Sequence[Rung]) -> Rung | None:
+    """The first rung that has the packaged sounds."""
+    sounds = packaged_sounds(rungs)
+    return next((rung for rung in rungs if sounds and rung.audio == sounds), None)
+
+
 def packaged_sounds(rungs: Sequence[Rung]) -> tuple[AudioPlan, ...]:
     """Those that every variant shares: of the rung that begins with AAC, then with more channels,
     then with more bits.
@@ -80,6 +88,32 @@ def sound_group(rung: Rung, position: int) -> str:
     """
     codec = rung.audio[position].codec
     return "sound" if codec == rung.audio[0].codec else f"sound-{codec}"
+
+
+def sound_names(rung: Rung) -> list[str]:
+    """What HLS calls each sound: once in its group, and the same in every group, whose members
+    differ in address and channels alone (RFC 8216, 4.3.4.1.1).
+    """
+    names: list[str] = []
+    for position, track in enumerate(rung.audio):
+        group, said = sound_group(rung, position), own_name(language_of(track))
+        taken = [one for at, one in enumerate(names) if sound_group(rung, at) == group]
+        choices = [said, f"{said} 5.1"] if track.channels == SIX else [said]
+        numbered = (f"{said} {number}" if said else f"sound-{number}" for number in count(1))
+        free = (one for one in chain(choices if said else (), numbered) if one not in taken)
+        names.append(str(next(free)))
+    return names
+
+
+def sound_members(rung: Rung) -> dict[str, list[int]]:
+    """The sounds of each group by their positions. What another group than the first lacks it has
+    from there, as all of them must have the same members, and in that order.
+    """
+    groups: dict[str, dict[str, int]] = {}
+    for position, name in enumerate(sound_names(rung)):
+        groups.setdefault(sound_group(rung, position), {})[name] = position
+    first = next(iter(groups.values()), {})
+    return {group: list((first | own).values()) for group, own in groups.items()}
 
 
 def has_captions(rungs: Sequence[Rung]) -> bool:
@@ -130,7 +164,7 @@ def _hls_faults(
             yield from _variant_faults(rung, found)
     if any(rung.audio for rung in rungs) and not all("AUDIO" in v.attributes for v in variants):
         yield "HLS has a variant without the sound"
-    yield from _hls_sound_faults(master, rungs)
+    yield from _hls_sound_faults(master, rungs, variants)
     yield from _hls_text_faults(master, rungs, variants)
     playlists = [variant.playlist for variant in variants]
     lengths = {
@@ -141,15 +175,30 @@ def _hls_faults(
         yield from _playlist_faults(path, timelines.get(path.parent.name, ()), duration_s)
 
 
-def _hls_sound_faults(master: Path, rungs: Sequence[Rung]) -> Iterator[str]:
+def _hls_sound_faults(
+    master: Path, rungs: Sequence[Rung], variants: Sequence[Variant]
+) -> Iterator[str]:
     said = [
-        (one.get("LANGUAGE"), one.get("CHANNELS"))
+        tuple(one.get(name) for name in ("GROUP-ID", "NAME", "LANGUAGE", "CHANNELS"))
         for one in _media(master)
         if one.get("TYPE") == "AUDIO"
     ]
-    wanted = [(language_of(one), str(one.channels)) for one in packaged_sounds(rungs)]
+    rung = sound_rung(rungs)
+    members = sound_members(rung) if rung else {}
+    sounds = rung.audio if rung else ()
+    names = sound_names(rung) if rung else []
+    wanted = [
+        (group, names[at], language_of(sounds[at]), str(sounds[at].channels))
+        for group, positions in members.items()
+        for at in positions
+    ]
     if sorted(said, key=str) != sorted(wanted, key=str):
         yield f"HLS says sounds {said}, {wanted} planned"
+    for variant in variants:
+        codecs = variant.attributes.get("CODECS", "").split(",")
+        positions = members.get(variant.attributes.get("AUDIO", ""), [])
+        if len(codecs) <= len({sounds[at].codec for at in positions}):
+            yield f"HLS says CODECS={','.join(codecs)}, and has sound of more"
 
 
 def _media(master: Path) -> list[dict[str, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,13 +13,16 @@ from pipelines.errors import VerificationFailed
 from pipelines.facts import PackageFiles
 from pipelines.languages import own_name
 from pipelines.packaging.manifests import (
+    SIX,
     has_captions,
     language_of,
     package_faults,
-    packaged_sounds,
     packaged_subtitles,
     read_playlist,
     sound_group,
+    sound_members,
+    sound_names,
+    sound_rung,
 )
 from pipelines.planning.plan_types import AudioPlan, Rung, SubtitlePlan
 from pipelines.progress import Progress
@@ -31,11 +36,12 @@ _LETTERS = (
     *("--default_text_zero_bias_ms", str(2**31 - 1)),
     *("--default_text_language", "zxx"),  # none: they are not shown unasked, as the sound is played
 )
+_VARIANT, _URI = "#EXT-X-STREAM-INF:", re.compile(r'URI="([^"]+)"')
+_GROUP, _CODECS = re.compile(r'GROUP-ID="[^"]*"'), re.compile(r'CODECS="([^"]*)"')
 # RFC 8216bis, 4.4.6.1: what a track for the deaf describes.
 _FOR_THE_DEAF = (
     "public.accessibility.transcribes-spoken-dialog;public.accessibility.describes-music-and-sound"
 )
-_SIX = 6
 SEGMENT_S = 2  # [P] two GOPs: a seek is quick, and a request is worth its round trip
 
 
@@ -54,10 +60,11 @@ def package(
             readable=[*(path for _, path in linked), *letters],
             writable=[out],
         )
+    rungs = [rung for rung, _ in renditions]
+    _fill_the_groups_of_sound(folder / HLS, sound_rung(rungs))
     _make_one_sound_the_default(folder / HLS)
     for playlist in folder.glob("subtitles-*/index.m3u8"):
         _end_with_the_picture(playlist, Fraction(duration_s))
-    rungs = [rung for rung, _ in renditions]
     faults = package_faults(folder / HLS, folder / DASH, rungs, float(duration_s))
     if faults:
         raise VerificationFailed(f"the package is not as planned: {'; '.join(faults)}")
@@ -90,6 +97,41 @@ def _letters(
         files.append(folder / f"subtitles-{position + 1}.vtt")
         yield from write_webvtt(source.resolve(), position, length_s, files[-1])
     return files
+
+
+def _fill_the_groups_of_sound(master: Path, rung: Rung | None) -> None:
+    """The packager lists each sound in the group of its own codec alone, and of each variant that
+    codec.
+    """
+    groups = sound_members(rung) if rung else {}
+    if rung is None or len(groups) < 2 or not master.is_file():
+        return
+    lines = master.read_text().splitlines()
+    sounds = {one: line for line in lines if "TYPE=AUDIO" in line for one in _URI.findall(line)}
+    listed = [
+        _GROUP.sub(f'GROUP-ID="{group}"', sounds[_sound_playlist(at)])
+        for group, positions in groups.items()
+        for at in positions
+    ]
+    first = next(iter(groups))
+    codecs = {
+        address: _CODECS.findall(line)[0].split(",")
+        for line, address in pairwise(lines)
+        if line.startswith(_VARIANT) and f'AUDIO="{first}"' in line
+    }
+    mixed = {
+        f'AUDIO="{group}"'
+        for group, positions in groups.items()
+        if len({rung.audio[at].codec for at in positions}) > 1
+    }
+    begin = lines.index(next(iter(sounds.values())))
+    for at, (line, address) in enumerate(pairwise(lines)):
+        if line.startswith(_VARIANT) and any(group in line for group in mixed):
+            own = _CODECS.findall(line)[0].split(",")
+            all_of_them = ",".join(dict.fromkeys([*own, *codecs[address]]))
+            lines[at] = _CODECS.sub(f'CODECS="{all_of_them}"', line)
+    rest = [line for line in lines[begin:] if line not in sounds.values()]
+    master.write_text("\n".join([*lines[:begin], *listed, *rest, ""]))
 
 
 def _make_one_sound_the_default(master: Path) -> None:
@@ -131,13 +173,14 @@ def packager_arguments(
     language = None
     if sound is not None:
         rung, path = sound
-        for at, name in enumerate(names_of(rung.audio, "sound")):
-            streams.append(_sound(rung, at, name, path, folder))
+        names = zip(sound_names(rung), names_of(rung.audio, "sound"), strict=True)
+        for at, (name, label) in enumerate(names):
+            streams.append(_sound(rung, at, name, label, path, folder))
         language = language_of(rung.audio[0])
     rungs = [rung for rung, _ in renditions]
     subtitles = packaged_subtitles(rungs)
-    names = names_of(subtitles, "subtitles")
-    for at, (track, name, file) in enumerate(zip(subtitles, names, letters, strict=True)):
+    titles = names_of(subtitles, "subtitles")
+    for at, (track, name, file) in enumerate(zip(subtitles, titles, letters, strict=True)):
         streams += _subtitles(track, name, file, folder / f"subtitles-{at + 1}")
     return [
         *streams,
@@ -153,11 +196,13 @@ def packager_arguments(
 
 
 def names_of(tracks: Sequence[AudioPlan | SubtitlePlan], kind: str) -> list[str]:
-    """What a player's menu calls each of the tracks: its language, else its number; each once."""
+    """What a player's menu calls each of the tracks: its language, else its number; each once. Of
+    sounds that is so in DASH: for HLS see `sound_names`.
+    """
     names: list[str] = []
     for number, track in enumerate(tracks, start=1):
         name = own_name(language_of(track)) or f"{kind}-{number}"
-        if isinstance(track, AudioPlan) and track.channels == _SIX:
+        if isinstance(track, AudioPlan) and track.channels == SIX:
             name += " 5.1"
         if isinstance(track, SubtitlePlan):
             name = track.channel or (f"{name} (CC)" if track.hearing_impaired else name)
@@ -167,8 +212,8 @@ def names_of(tracks: Sequence[AudioPlan | SubtitlePlan], kind: str) -> list[str]
 
 def best_sound(renditions: Sequence[tuple[Rung, Path]]) -> tuple[Rung, Path] | None:
     """The rendition whose sound every variant shares."""
-    sounds = packaged_sounds([rung for rung, _ in renditions])
-    return next((one for one in renditions if sounds and one[0].audio == sounds), None)
+    rung = sound_rung([rung for rung, _ in renditions])
+    return next((one for one in renditions if one[0] == rung), None)
 
 
 def _picture(rung: Rung, path: Path, folder: Path) -> str:
@@ -181,16 +226,21 @@ def _picture(rung: Rung, path: Path, folder: Path) -> str:
     )
 
 
-def _sound(rung: Rung, position: int, name: str, path: Path, folder: Path) -> str:
+def _sound_playlist(position: int) -> str:
+    return f"sound-{position + 1}/index.m3u8"
+
+
+def _sound(rung: Rung, position: int, name: str, label: str, path: Path, folder: Path) -> str:
+    """`label` is the name in DASH, where each codec is a set of its own."""
     place, language = f"sound-{position + 1}", language_of(rung.audio[position])
     return _descriptor(
         path,
         str(position + (1 if rung.video else 0)),
         folder / place,
-        playlist_name=f"{place}/index.m3u8",
+        playlist_name=_sound_playlist(position),
         hls_group_id=sound_group(rung, position),
         hls_name=name,
-        dash_label=name,
+        dash_label=label,
         **({"language": language} if language else {}),
     )
 

@@ -16,7 +16,13 @@ import pytest
 from pipelines.errors import VerificationFailed
 from pipelines.facts import PackageFiles
 from pipelines.media import Colour
-from pipelines.packaging.manifests import package_faults, read_master, read_playlist, seconds_of
+from pipelines.packaging.manifests import (
+    package_faults,
+    read_master,
+    read_playlist,
+    seconds_of,
+    sound_members,
+)
 from pipelines.packaging.package import best_sound, package, packager_arguments
 from pipelines.planning.plan_types import AudioPlan, Rung
 from pipelines.progress import finish
@@ -193,7 +199,10 @@ def sound_package(folder: Path, length_s: int) -> Path:
     blocks = [94, 94, 94, 93] * (length_s // 8) + [94, 94, 94, 93][: length_s % 8 // 2]
     sound = folder / "sound-1"
     sound.mkdir(parents=True)
-    media = '#EXT-X-MEDIA:TYPE=AUDIO,URI="sound-1/index.m3u8",LANGUAGE="zh",CHANNELS="2"'
+    media = (
+        '#EXT-X-MEDIA:TYPE=AUDIO,URI="sound-1/index.m3u8",GROUP-ID="sound",NAME="中文",'
+        'LANGUAGE="zh",CHANNELS="2"'
+    )
     (folder / "master.m3u8").write_text(f"#EXTM3U\n{media}\n")
     lines = ["#EXTM3U", '#EXT-X-MAP:URI="init.mp4"']
     for number, count in enumerate(blocks, start=1):
@@ -294,16 +303,50 @@ def test_stereo_and_surround_are_named_apart(language: str | None, tmp_path: Pat
     told = [(one.attributes["AUDIO"], one.attributes["CODECS"].split(",")[1]) for one in variants]
     assert told == [("sound", "mp4a.40.2"), ("sound-ac3", "ac-3")]
     text = (out / "master.m3u8").read_text()
-    names = ("中文", "中文 5.1") if language else ("sound-1", "sound-2 5.1")
-    assert re.findall('GROUP-ID="([^"]+)".*NAME="([^"]+)",DEFAULT=YES', text) == [
-        ("sound", names[0]),
-        ("sound-ac3", names[1]),
+    name = "中文" if language else "sound-1"
+    assert re.findall('GROUP-ID="([^"]+)".*NAME="([^"]+)",DEFAULT=YES.*CHANNELS="(.)"', text) == [
+        ("sound", name, "2"),
+        ("sound-ac3", name, "6"),
     ]
     labels = re.findall("<Label>(.*)</Label>", (out / "manifest.mpd").read_text())
-    assert labels == list(names)
+    assert labels == (["中文", "中文 5.1"] if language else ["sound-1", "sound-2 5.1"])
     without = replace(rung, audio=(first,))
     faults = package_faults(out / "master.m3u8", out / "manifest.mpd", [without], 2.0)
     assert sum("says sounds" in fault for fault in faults) == 2
+
+
+@pytest.mark.media
+def test_every_group_of_sound_has_the_same_members(tmp_path: Path) -> None:
+    """RFC 8216, 4.3.4.1.1: English in stereo alone is listed beside Chinese in 5.1 too, and such a
+    variant says both codecs (4.3.4.2).
+    """
+    source = handmade.make_source(tmp_path)
+    stereo = encode(source, tmp_path / "stereo.mp4", RIGHT)
+    made, out = tmp_path / "made.mp4", tmp_path / "out"
+    out.mkdir()
+    codecs = ("-c", "copy", "-c:a:2", "ac3", "-ac:a:2", "6")
+    languages = enumerate(("zho", "eng", "zho"))
+    said = [word for n, one in languages for word in (f"-metadata:s:a:{n}", f"language={one}")]
+    handmade.call("-i", stereo, "-map", "0:v", *("-map", "0:a") * 3, *codecs, *said, made)
+    six = replace(STEREO, key="ac3", codec="ac3", channels=6, layout="5.1(side)")
+    rung = replace(RUNG, audio=(STEREO, replace(STEREO, key="en", language="eng"), six))
+    assert sound_members(rung) == {"sound": [0, 1], "sound-ac3": [2, 1]}
+    finish(package([(rung, made)], out, Fraction(2)))
+    master = out / "master.m3u8"
+    text = master.read_text()
+    wanted = 'URI="([^"]+)",GROUP-ID="([^"]+)".*NAME="([^"]+)",DEFAULT=(.+?),.*CHANNELS="(.)"'
+    assert re.findall(wanted, text) == [
+        ("sound-1/index.m3u8", "sound", "中文", "YES", "2"),
+        ("sound-2/index.m3u8", "sound", "English", "NO", "2"),
+        ("sound-3/index.m3u8", "sound-ac3", "中文", "YES", "6"),
+        ("sound-2/index.m3u8", "sound-ac3", "English", "NO", "2"),
+    ]
+    variants, _ = read_master(master)
+    told = {one.attributes["AUDIO"]: one.attributes["CODECS"].split(",")[1:] for one in variants}
+    assert told == {"sound": ["mp4a.40.2"], "sound-ac3": ["ac-3", "mp4a.40.2"]}
+    master.write_text(text.replace("ac-3,mp4a.40.2", "ac-3"))
+    faults = package_faults(master, out / "manifest.mpd", [rung], 2.0)
+    assert [fault.rpartition(",")[2] for fault in faults] == [" and has sound of more"]
 
 
 @pytest.mark.media
@@ -361,7 +404,7 @@ def test_the_packager_makes_both_manifests_in_one_run() -> None:
         (
             "in=/r/uhd.mp4,stream=2,init_segment=/p/sound-2/init.mp4,"
             "segment_template=/p/sound-2/$Number%05d$.m4s,"
-            "playlist_name=sound-2/index.m3u8,hls_group_id=sound-ac3,hls_name=中文 5.1,"
+            "playlist_name=sound-2/index.m3u8,hls_group_id=sound-ac3,hls_name=中文,"
             "dash_label=中文 5.1,language=zh"
         ),
         *("--segment_duration", "2", "--generate_static_live_mpd"),
