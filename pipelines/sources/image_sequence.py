@@ -58,7 +58,8 @@ def sequence_parts(folder: Path, files: Mapping[str, int], wanted: str, rate: Fr
         refuse_other_rate(image, said.rates, rate)
         timecode = start_timecode(said.timecode, rate) if said.timecode else None
         if said.timecode and timecode is None:
-            left_out.append(f"the images' start timecode, {said.timecode}")
+            told = f"the images' start timecode, {said.timecode}"
+            left_out.append(Words(told, f"图像的起始时码 {said.timecode}"))
     pattern = f"{folder}/{found.prefix}".replace("%", "%%")
     options = (
         *("-protocol_whitelist", "file", "-format_whitelist", "image2", "-f", "image2"),

@@ -12,7 +12,7 @@ from typing import BinaryIO
 _MOST_BOXES = 1_000_000  # [P] in one other: fragments of a second for a week are fewer
 MOST_EDITS = 1_000  # [P] of a track: an editor's reference movie has hundreds
 _SIZES = {0: (">Ii", 12), 1: (">Qq", 20)}  # 8.6.6.2: by version, with the rate's four bytes
-_MOST_BYTES = 20 * (MOST_EDITS + 1)
+_MOST_BYTES = 8 + 20 * (MOST_EDITS + 1)
 
 Place = tuple[int, int]  # of a payload: where it begins and ends
 

@@ -18,19 +18,23 @@ from pipelines.subtitles.cues import OPEN_S, Cue, joined
 _MOST_CUES = 1_000_000  # [P] each edit may show all of the track
 
 
+class TooManyEdits(UnsupportedMedia):
+    """Of no programme: such a list may be there to fill the memory."""
+
+
 def in_edits(cues: Sequence[Cue], edits: Sequence[Edit] | None) -> list[Cue]:
     """On the movie's clock, where `cues` are on the track's own; what goes on over a cut is one.
 
-    Raises `UnsupportedMedia` for more edits, or cues of them, than any programme has.
+    Raises `TooManyEdits`.
     """
     if edits is None:
         return list(cues)
     if len(edits) > MOST_EDITS:
-        raise UnsupportedMedia(f"the track has more than {MOST_EDITS} edits")
+        raise TooManyEdits(f"its track has more than {MOST_EDITS} edits")
     ordered = sorted(cues, key=lambda cue: cue.start_s)
     shown = list(islice(_shown(ordered, edits), _MOST_CUES + 1))
     if len(shown) > _MOST_CUES:
-        raise UnsupportedMedia(f"the edits of the track show more than {_MOST_CUES} cues")
+        raise TooManyEdits(f"the edits of its track show more than {_MOST_CUES} cues")
     return joined(shown) if len(edits) > 1 else shown
 
 

@@ -28,7 +28,7 @@ from pipelines.subtitles.cues import (
     lines,
     without_drawings,
 )
-from pipelines.subtitles.edits import in_edits
+from pipelines.subtitles.edits import TooManyEdits, in_edits
 from pipelines.subtitles.letters import Foreign, Unreadable, read_cues
 from pipelines.subtitles.markup import Look
 from pipelines.subtitles.track_limits import MOST_LETTERS_BYTES, WAY_OUT
@@ -53,6 +53,7 @@ LONG_CUE = Words(
     f"one of its cues has more than {MOST_CUE_BYTES} bytes of letters: {_WAY_OUT}",
     f"其中一条字幕的文字超过 {MOST_CUE_BYTES} 字节：{_WAY_OUT.zh}",
 )
+_MANY_EDITS = Words(f"its track has too many edits: {_WAY_OUT}", f"该轨的编辑过多：{_WAY_OUT.zh}")
 _MARKUPS = {"subrip": markup.of_subrip, "srt": markup.of_subrip, "webvtt": markup.of_webvtt}
 _KNOWN = frozenset({*_MARKUPS, "ass", "ssa", "mov_text", "text"})
 _ASS_FIELDS, _ASS_STYLE = 8, 2  # of Matroska's packets, before the words; one is the style
@@ -99,14 +100,18 @@ def _track(found: Mapping[str, Any], edits: tuple[Edit, ...] | None) -> LetterTr
 
 
 def cues_of(track: LetterTrack) -> list[Cue]:
-    """On the file's own clock, those that say something. Raises as `read_cues` does."""
+    """On the file's own clock, those that say something. Raises as `read_cues` and `in_edits`."""
+    return in_edits(_unedited(track), track.edits)
+
+
+def _unedited(track: LetterTrack) -> list[Cue]:
     texts = read_cues([_raw(track, coded) for _, _, coded in track.packets])
     styles = markup.styles_of_ass(track.head.decode("utf-8", "replace"))
     cues = ended(
         Cue(start_s, end_s, lines(_text(track, styles, coded, text)))
         for (start_s, end_s, coded), text in zip(track.packets, texts, strict=True)
     )
-    return in_edits([cue for cue in cues if cue.text], track.edits)
+    return [cue for cue in cues if cue.text]
 
 
 def _raw(track: LetterTrack, coded: bytes) -> bytes:
@@ -159,7 +164,8 @@ def unreadable_tracks(
     unread, faults = list[int](), [SubtitleFault(track, _TOO_LONG) for track in long]
     for index, track in read.items():
         try:
-            cues = cues_of(track)
+            cues = _unedited(track)
+            in_edits(cues, track.edits)
         except Unreadable:
             unread.append(index)
         except Foreign as error:
@@ -167,6 +173,8 @@ def unreadable_tracks(
                 f"{error.detail}: {_WAY_OUT}", f"文字编码疑为 {error.letters}：{_WAY_OUT.zh}"
             )
             faults.append(SubtitleFault(index, why))
+        except TooManyEdits:
+            faults.append(SubtitleFault(index, _MANY_EDITS))
         else:
             if not cues and any(_raw(track, coded).strip() for _, _, coded in track.packets):
                 faults.append(SubtitleFault(index, _NOTHING))

@@ -294,6 +294,17 @@ def test_edits_of_letters_are_kept(
     assert shown == [Cue(Fraction(a, 1000), Fraction(b, 1000), said) for said, a, b in expected]
 
 
+def test_a_track_with_too_many_edits_or_none_that_shows_a_cue(tmp_path: Path) -> None:
+    """The one is left out by name, the other has words and shows none here, which is no fault."""
+    cues = [Cue(Fraction(1), Fraction(2), "one")]
+    path = tmp_path / "a.mp4"
+    for edits, told in (([(0, 1)] * 1001, ["its track has too many edits"]), ([(5000, 1000)], [])):
+        path.write_bytes(edited(write_mp4(cues), edits))
+        unread, faults = finish(unreadable_tracks(path, [0]))
+        assert unread == ()
+        assert [fault.why.partition(":")[0] for fault in faults] == told
+
+
 def edited(movie: bytes, edits: list[tuple[int, int]]) -> bytes:
     """The last track with this edit list (ISO/IEC 14496-12, 8.6.6): of each edit its place and its
     length.
