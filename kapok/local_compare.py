@@ -98,6 +98,7 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         source_timecode=info.timecode,
         start_s=info.start_s,
         clock_jumps=inspection.clock_jumps,
+        track_gaps=inspection.track_gaps,
     )
 
 

@@ -418,6 +418,8 @@ class Inspection:
     whose rate or channels change. `mixes` are those of several tracks or channels that delivery may
     be made of. With `steady_stamps` the picture's own tell which frame is which. `clock_jumps` says
     that the clock begins anew somewhere: times after that are ffmpeg's corrected ones. With
+    `track_gaps` one track pauses for more than 10 s while others go on, and nothing is corrected
+    for that (`inspection.track_gaps`); a file with both is encoded by nothing. With
     `constant_raster` width, height and pixel format of all frames are those of the first.
     `seen_field_order` is set where the pictures plainly contradict `field_order`, which is what the
     stream says; with `mixed_fields`
@@ -453,6 +455,7 @@ class Inspection:
     damaged_pictures: int = 0
     stamps_back_s: Fraction = Fraction(0)
     clock_jumps: bool = False
+    track_gaps: bool = False
     audio_end_s: tuple[Fraction, ...] = ()
     field_order: FieldOrder = "progressive"
     seen_field_order: FieldOrder | None = None

@@ -18,7 +18,7 @@ from pipelines.media import Area
 from pipelines.planning.plan_types import Plan, VideoPlan
 from pipelines.running.cache_files import timecode_font_file
 from pipelines.running.filter_chain import Filters, applied, in_words
-from pipelines.sources.containers import PICTURE_OPTIONS
+from pipelines.sources.containers import PICTURE_OPTIONS, clock_options
 
 # Clockwise, as ffmpeg's own turning does it.
 _QUARTERS = {90: "clock", 270: "cclock"}
@@ -51,11 +51,12 @@ def _turns(degrees: int) -> Filters:
 
 
 def input_options(plan: Plan) -> dict[str, Any]:
-    """Of the source: its guards, who turns its pictures, and the decoder's threads."""
+    """Of the source: its guards and clock, who turns its pictures, and the decoder's threads."""
     upright = {"noautorotate": None} if plan.source_rotation_deg else {}
     whole = plan.source_whole
     size = (whole.width, whole.height) if whole else None
-    return {**PICTURE_OPTIONS, **upright, **decoder_options(size, plan.source_codec)}
+    clock = clock_options(track_gaps=plan.track_gaps)
+    return {**PICTURE_OPTIONS, **clock, **upright, **decoder_options(size, plan.source_codec)}
 
 
 def deinterlaced(stream: Any, plan: Plan, *, each_field: bool) -> Any:

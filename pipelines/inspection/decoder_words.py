@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from pipelines.inspection.track_gaps import PAUSE_S
 from pipelines.words import Words
 
-_JUMP = re.compile(r"timestamp discontinuity", re.IGNORECASE)
+# Ffmpeg takes a step of a track for a jump of the whole clock, and moves all tracks by as much.
+_JUMP = re.compile(r"timestamp discontinuity \(stream id=(-?\d+)\): (-?\d+)")
 _DAMAGED = "corrupt decoded frame"  # of a picture: what was missing is made up
 # It builds a graph again, and goes on as if nothing had been: what was first is what comes out.
 _CHANGED = re.compile(r"\[fc#(\d+) @ \S+\] \[info\] .*(video|audio) parameters changed to ([^,(]+)")
@@ -22,7 +24,8 @@ class DecoderWords:
     first one again, with other tags), `changed_sounds` the graphs of sound with another rate, other
     channels or another format of samples. `later` are the kinds, indices and places in bytes of
     streams that appear: of several at once, the first. `absent` are the indices of those that are
-    known, and not there where the file begins.
+    known, and not there where the file begins. `answered` counts steps forward of one track that
+    another one undoes: it had gone on while the first paused (see `inspection.track_gaps`).
     """
 
     def __init__(self) -> None:
@@ -35,6 +38,8 @@ class DecoderWords:
         self.errors = 0
         self.damaged_pictures = 0
         self.jumps = False
+        self.answered = 0
+        self._step = ("", 0)
         self.too_large = False
 
     def feed(self, block: bytes) -> None:
@@ -60,7 +65,8 @@ class DecoderWords:
 
     def _line(self, line: str) -> None:
         self.too_large = self.too_large or "exceeds specified max pixel count" in line
-        self.jumps = self.jumps or bool(_JUMP.search(line))
+        if jumped := _JUMP.search(line):
+            self._jump(jumped[1], int(jumped[2]))
         self.damaged_pictures += line.endswith(_DAMAGED)
         if appeared := _LATER.search(line):
             self.later.append((appeared[1], int(appeared[2]), int(appeared[3])))
@@ -75,3 +81,10 @@ class DecoderWords:
         if said and who.startswith("[") and _OF_OUTPUTS not in said:  # no speaker: a banner
             self._first = self._first or re.sub(r" @ 0x[0-9a-f]+", "", f"{who}] {said}")
             self.errors += 1
+
+    def _jump(self, track: str, step_us: int) -> None:
+        before, before_us = self._step
+        least_us = PAUSE_S * 1_000_000
+        self.answered += track != before and before_us > least_us and step_us < -least_us
+        self._step = track, step_us
+        self.jumps = True

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.inspection.track_gaps import PAUSE_S, Pause, Presence
 from pipelines.rates import STANDARD_RATES, nearest_standard_rate
 
 Ticks = NDArray[np.int64]
@@ -84,6 +85,16 @@ class FrameTimes:
         """How far the stamps go back, all steps together; pictures are decoded in their order."""
         steps = np.diff(np.array(self._ticks, np.int64))
         return int(-steps[steps < 0].sum()) * self._tick_s
+
+    @property
+    def presence(self) -> Presence | None:
+        """A picture is there until the next one may be late; `None` without stamps."""
+        if not self._ticks:
+            return None
+        ticks = np.array(self._ticks, np.int64)
+        (late,) = np.nonzero(np.diff(ticks) * float(self._tick_s) > PAUSE_S)
+        pauses = (Pause(*(int(tick) * self._tick_s for tick in ticks[at : at + 2])) for at in late)
+        return Presence(int(ticks[0]) * self._tick_s, int(ticks[-1]) * self._tick_s, tuple(pauses))
 
     def timing(
         self, claimed_rate: Fraction, end_s: Fraction | None = None, *, edited: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from pipelines.inspection.later_tracks import later_tracks
 from pipelines.inspection.picture_watch import PictureWatch
 from pipelines.inspection.shapes import may_change_shape, shape_findings
 from pipelines.inspection.sound_watch import MixWatch, SoundWatch
+from pipelines.inspection.track_gaps import judge_pauses
 from pipelines.inspection.waveform import write_waveform
 from pipelines.media import (
     AncillaryTrack,
@@ -46,6 +47,30 @@ from pipelines.words import Words
 _LOOKED = 0.95  # [P] of the progress: captions are read without decoding
 _LEADER_S = 4  # [P] what `probe` has looked at, or nearly
 _SILENT_PAGE = Words("nothing stands on it", "页上没有内容")
+# [P] Where recordings were joined some packets of the one may stand among those of the other.
+_AMONG_EACH_OTHER = 8
+_GAPS = Words(
+    "one track pauses for more than 10 s while others go on",
+    "有一轨暂停超过 10 秒，而其他轨继续",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """What one decode was watched by."""
+
+    picture: PictureWatch | None
+    sounds: Sequence[SoundWatch]
+    mixes: Sequence[MixWatch]
+    words: DecoderWords
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """See `Inspection.clock_jumps` and `track_gaps`."""
+
+    jumps: bool
+    gaps: bool = False
 
 
 def inspect(
@@ -67,43 +92,28 @@ def inspect(
     path, folder = path.resolve(), folder.resolve()
     tagged = info.picture.colour if info.picture else Colour()
     info = believed(info, source_colour)
-    picture = (
-        PictureWatch(
-            info, info.picture, tagged, keep_thumbs=keep_thumbs, measure_light=measure_light
-        )
-        if info.picture
-        else None
-    )
-    sounds = [SoundWatch(n, track, expected_s(info)) for n, track in enumerate(info.audio)]
-    taps: dict[str, Callable[[bytes], object]] = dict(picture.consumers()) if picture else {}
-    for sound in sounds:
-        taps.update(sound.consumers())
-    mixes = [MixWatch(number, mix) for number, mix in enumerate(default_mixes(info.audio))]
-    for mix in mixes:
-        taps.update(mix.consumers())
-    tables = tables_read(info.picture, picture.taps) if info.picture and picture else []
-    words = DecoderWords()
     captioned = info.picture is not None and info.picture.codec in probe_child.CAPTION_MARKS
-    looking = run(
-        command(path, info, picture.taps if picture else None, folder),
-        readable=[path, *tables],
-        writable=[folder],
-        total_s=float(info.duration_s) if info.duration_s else None,
-        taps=taps,
-        said=words.feed,
-    )
-    yield from part(looking, 0.0, _LOOKED if captioned else 1.0, "")
-    words.feed(b"\n")
-    if words.too_large:
-        message = f"pictures after the first have more than {MAX_PIXELS} pixels: cut them off"
-        raise LimitExceeded(message)
+
+    def watch(*, track_gaps: bool) -> Generator[Progress, None, _Watch]:
+        begun = _begin(info, tagged, keep_thumbs=keep_thumbs, measure_light=measure_light)
+        return _watched(path, info, folder, begun, track_gaps=track_gaps)
+
+    watching = watch(track_gaps=False)
+    watched = yield from part(watching, 0.0, _LOOKED if captioned else 1.0, "")
+    clock = _Clock(jumps=watched.words.jumps)
+    if watched.words.answered:
+        without = watch(track_gaps=True)
+        unclosed = yield from part(without, _LOOKED, _LOOKED, "looking at a track that pauses")
+        clock = _judged(watched.words, unclosed)
+        watched = unclosed if clock.gaps else watched
+    picture, sounds, mixes, words = watched.picture, watched.sounds, watched.mixes, watched.words
     later = yield from later_tracks(path, info, words)
     kinds = (yield from _kinds(path, info)) if captioned else ()
     channels, unread = (yield from _captions(path, info)) if "cea-608" in kinds else ((), ())
     ancillary, unheard = yield from _ancillary(path, info)
     shapes: tuple[Words, ...] = ()
     if may_change_shape(info):
-        shapes = yield from shape_findings(path, info, clock_jumps=words.jumps)
+        shapes = yield from shape_findings(path, info, clock_jumps=clock.jumps)
     faults = yield from _faults(path, info)
     texts = [one.index for one in info.subtitles if one.text and one.codec not in READ_ELSEWHERE]
     unreadable, too_long = yield from unreadable_tracks(path, texts)
@@ -133,12 +143,14 @@ def inspect(
         ),
         mixes=tuple(mix.loudness() for mix in mixes if not mix.has_any(data)),
         audio_end_s=tuple(sound.end_s(info.start_s) for sound in sounds),
-        clock_jumps=words.jumps,
+        clock_jumps=clock.jumps,
+        track_gaps=clock.gaps,
         decoder_errors=words.errors,
         damaged_pictures=words.damaged_pictures,
         waveform=write_waveform(folder, [sound.peaks for sound in sounds]) if sounds else None,
         findings=(
             *_findings(info, seen, sounds, words),
+            *((_GAPS,) if clock.gaps else ()),
             *_of_formats(formats),
             *_of_sounds(info, data, changed_sounds),
             *(track.told for track in later),
@@ -154,6 +166,57 @@ def inspect(
         data_channels=data,
         later=later,
     )
+
+
+def _begin(info: MediaInfo, tagged: Colour, *, keep_thumbs: bool, measure_light: bool) -> _Watch:
+    picture = (
+        PictureWatch(
+            info, info.picture, tagged, keep_thumbs=keep_thumbs, measure_light=measure_light
+        )
+        if info.picture
+        else None
+    )
+    sounds = [SoundWatch(n, track, expected_s(info)) for n, track in enumerate(info.audio)]
+    mixes = [MixWatch(number, mix) for number, mix in enumerate(default_mixes(info.audio))]
+    return _Watch(picture, sounds, mixes, DecoderWords())
+
+
+def _watched(
+    path: Path, info: MediaInfo, folder: Path, begun: _Watch, *, track_gaps: bool
+) -> Generator[Progress, None, _Watch]:
+    picture, words = begun.picture, begun.words
+    taps: dict[str, Callable[[bytes], object]] = dict(picture.consumers()) if picture else {}
+    for sound in begun.sounds:
+        taps.update(sound.consumers())
+    for mix in begun.mixes:
+        taps.update(mix.consumers())
+    tables = tables_read(info.picture, picture.taps) if info.picture and picture else []
+    shown = picture.taps if picture else None
+    yield from run(
+        command(path, info, shown, folder, track_gaps=track_gaps),
+        readable=[path, *tables],
+        writable=[folder],
+        total_s=float(info.duration_s) if info.duration_s else None,
+        taps=taps,
+        said=words.feed,
+    )
+    words.feed(b"\n")
+    if words.too_large:
+        message = f"pictures after the first have more than {MAX_PIXELS} pixels: cut them off"
+        raise LimitExceeded(message)
+    return begun
+
+
+def _judged(words: DecoderWords, unclosed: _Watch) -> _Clock:
+    """By the words of a decode that closed gaps, and the tracks of one that did not.
+
+    What went back is corrected there as well, and then its times say nothing of pauses.
+    """
+    if unclosed.words.jumps:
+        return _Clock(jumps=True, gaps=words.answered > _AMONG_EACH_OTHER)
+    watches = (*((unclosed.picture,) if unclosed.picture else ()), *unclosed.sounds)
+    pauses = judge_pauses([one.presence for one in watches if one.presence])
+    return _Clock(jumps=pauses.jumps or not pauses.gaps, gaps=pauses.gaps)
 
 
 def _other_formats(info: MediaInfo, words: DecoderWords) -> tuple[str, ...]:

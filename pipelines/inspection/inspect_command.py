@@ -30,7 +30,7 @@ from pipelines.running.raw_frames import FrameShape
 from pipelines.running.tools import ffmpeg
 from pipelines.sound import sound_mix
 from pipelines.sound.loudness import EBUR128
-from pipelines.sources.containers import PICTURE_INPUT, may_jump, sound_words
+from pipelines.sources.containers import PICTURE_INPUT, clock_words, may_jump, sound_words
 
 _GREY_LONG_SIDE = 320
 _LEVELS_LONG_SIDE = 192
@@ -93,7 +93,14 @@ def expected_s(info: MediaInfo) -> Fraction:
     return max(claimed_s, by_size_s, Fraction(0) if claimed_s else _LEAST_S)
 
 
-def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path) -> list[str]:
+def command(
+    path: Path,
+    info: MediaInfo,
+    taps: PictureTaps | None,
+    folder: Path,
+    *,
+    track_gaps: bool = False,
+) -> list[str]:
     """The argv; `pipe:NAME` are the taps that `inspect` listens to. `folder` gets the images.
 
     The first graph is the picture's, where there is one, then each sound track has its own:
@@ -104,7 +111,7 @@ def command(path: Path, info: MediaInfo, taps: PictureTaps | None, folder: Path)
     argv = [ffmpeg(), "-v", "repeat+level+info", *PICTURE_INPUT, *upright]
     codec = info.picture.codec if info.picture else None
     argv += [*decoder_words(size, codec), *sound_words(track.codec for track in info.audio)]
-    argv += ["-i", str(path)]
+    argv += [*clock_words(track_gaps=track_gaps), "-i", str(path)]
     if info.picture and taps:
         argv += _picture_outputs(info.picture, taps, folder)
     for number, track in enumerate(info.audio):

@@ -23,6 +23,7 @@ from pipelines.inspection.raster_watch import TAPS, StripSizes, first_change
 from pipelines.inspection.shots import ShotFinder
 from pipelines.inspection.storyboard import write_storyboard
 from pipelines.inspection.thumbs import PICTURES, coded_bytes, write_times
+from pipelines.inspection.track_gaps import Presence
 from pipelines.media import (
     Colour,
     Inspection,
@@ -94,6 +95,11 @@ class PictureWatch:
         """See `fields.looks_otherwise_woven`."""
         picture = self._picture
         return looks_otherwise_woven(picture.field_order, picture.height, self._fields.text())
+
+    @property
+    def presence(self) -> Presence | None:
+        """See `FrameTimes.presence`."""
+        return self._times.presence
 
     def inspection(self, folder: Path, *, moves_whole: bool = False) -> Inspection:
         """The picture's half of the result; `NoEssence` when no frame decoded.

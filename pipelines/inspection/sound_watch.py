@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from pipelines.inspection.data_bursts import BurstWatch
+from pipelines.inspection.track_gaps import Presence
 from pipelines.inspection.waveform import Peaks
 from pipelines.media import AudioTrack, Loudness, MixLoudness
 from pipelines.planning.plan_types import AudioPlan
@@ -58,6 +59,10 @@ class SoundWatch:
     def no_loudness(self) -> Loudness:
         """Of data: the noise that it is."""
         return Loudness(self._number, None, None, None)
+
+    @property
+    def presence(self) -> Presence | None:
+        return self._clock.presence
 
     @property
     def holes(self) -> int:

@@ -134,6 +134,7 @@ def plan(
         programme=info.programme,
         clock_of_tracks=may_jump(info.format_name),
         clock_jumps=inspection.clock_jumps,
+        track_gaps=inspection.track_gaps,
         choices=targeted.choices,
         findings=findings,
     )
@@ -157,6 +158,15 @@ def _rung(
     """`heard` is what the inspection heard within the picture (see `heard_with`)."""
     if profile.name in capabilities:
         raise Refused("unavailable_here", capabilities[profile.name])
+    if source.inspection.clock_jumps and source.inspection.track_gaps:
+        raise Refused(
+            "clock_in_doubt",
+            Words(
+                "the file's clock jumps, and a track pauses while others go on: the one cannot be "
+                "told from the other: cut the file where its recordings were joined",
+                "文件的时钟有跳变，又有一轨在其他轨继续时暂停，二者无法区分：请在录制拼接处切开文件",
+            ),
+        )
     video = plan_picture(profile, profile.video, source) if profile.video else None
     streamed = profile.container == "ts"
     if video and streamed and video.codec in _GUESSED and video.frames < _LEAST_STREAMED:

@@ -52,6 +52,13 @@ def _offset_decisions(source: Source, rungs: Sequence[Rung]) -> list[Words]:
                 "文件的时钟有跳变：画面与声音一同接续，不留空隙",
             )
         )
+    if source.inspection.track_gaps:
+        told.append(
+            Words(
+                "a track pauses while others go on: silence or its last picture fills that",
+                "有一轨在其他轨继续时暂停：以静音或该轨的最后一幅画面填补",
+            )
+        )
     for position, start in enumerate(source.inspection.audio_start_s):
         if position in outside:
             told.append(

@@ -326,7 +326,8 @@ class Plan:
     resampled to. `source_colour` is complete, and a person's word where `source_colour_stated`:
     `decisions` say what the file left out and every other choice, in words. `start_s` is where
     ffmpeg puts time zero when it reads the picture and all `audio_tracks`; with `clock_of_tracks`
-    it depends on reading them all. `programme` is the one of a transport stream with several that
+    it depends on reading them all. With `track_gaps` its clock is read as it is, however long a
+    track pauses. `programme` is the one of a transport stream with several that
     all of them belong to. `source_rotation_deg` is set where pictures are turned after their fields
     were taken apart, and not by ffmpeg's decoding. `source_whole` is all of the source's picture,
     of which a `crop` is a part. `source_codec` tells how many threads may decode it,
@@ -364,6 +365,7 @@ class Plan:
     programme: int | None = None
     clock_of_tracks: bool = False
     clock_jumps: bool = False
+    track_gaps: bool = False
     together: tuple[tuple[str, ...], ...] = ()
     choices: tuple[Choice, ...] = ()
     findings: Findings = _NOTHING_FOUND

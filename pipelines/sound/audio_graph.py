@@ -17,7 +17,7 @@ from pipelines.sound.sound_clock import HOLE_S
 from pipelines.sound.sound_codecs import encoder, muxer, sample_fmt, suffix
 from pipelines.sound.sound_copy import copy_options
 from pipelines.sound.sound_mix import Filter
-from pipelines.sources.containers import GUARD_OPTIONS, sound_options
+from pipelines.sources.containers import GUARD_OPTIONS, clock_options, sound_options
 
 _SOXR_BITS = 28  # soxr's very high quality: below the noise of 24 bits
 # A downmix is not scaled down: by 0.41, for the worst case, programmes would be 7.7 dB too quiet.
@@ -38,7 +38,9 @@ def distinct(plan: Plan) -> dict[str, AudioPlan]:
 
 def compose_audio(source: Path, plan: Plan, folder: Path, levels: Mapping[str, Level]) -> list[str]:
     """The argv that encodes each distinct sound once; `levels` by key, of those that have one."""
-    opened = ffmpeg.input(str(source), **GUARD_OPTIONS, **sound_options(plan.source_sounds))
+    clock = clock_options(track_gaps=plan.track_gaps)
+    sounds = sound_options(plan.source_sounds)
+    opened = ffmpeg.input(str(source), **GUARD_OPTIONS, **clock, **sounds)
     files, tracks = audio_files(plan, folder), distinct(plan)
     mixes = [track for track in tracks.values() if not track.lossless and not track.copied]
     aligned = _aligned_tracks(opened, mixes, plan)
@@ -59,8 +61,8 @@ def compose_audio(source: Path, plan: Plan, folder: Path, levels: Mapping[str, L
         for key, track in tracks.items()
     ]
     if plan.clock_tracks:
-        clock = [opened[str(index)] for index in plan.clock_tracks]
-        outputs.append(ffmpeg.output(*clock, "-", c="copy", format="null"))
+        read = [opened[str(index)] for index in plan.clock_tracks]
+        outputs.append(ffmpeg.output(*read, "-", c="copy", format="null"))
     argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(
         cmd=[tools.ffmpeg(), "-v", "warning", "-y"]
     )

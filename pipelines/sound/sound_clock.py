@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from pipelines.inspection.track_gaps import PAUSE_S, Pause, Presence
+
 # [P] Shorter steps of the stamps are rounding and jitter, longer ones are filled: one lost block of
 # AAC, MP2, AC-3 or Opus at 48 kHz (20 to 32 ms) moves what follows by half a frame.
 HOLE_S = Fraction(3, 200)
@@ -32,6 +34,7 @@ class SoundClock:
         self.start_s: Fraction | None = None
         self.holes: list[Fraction] = []
         self.slips = 0
+        self._pauses: list[Pause] = []
 
     @property
     def end_s(self) -> Fraction | None:
@@ -45,6 +48,13 @@ class SoundClock:
         The farthest of the means over windows of a second.
         """
         return max(self._drift_s, self._window.mean_s, key=abs)
+
+    @property
+    def presence(self) -> Presence | None:
+        """`None` of a track without a block that has a stamp."""
+        if self.start_s is None or self._next is None:
+            return None
+        return Presence(self.start_s, self._next, tuple(self._pauses))
 
     def feed(self, block: bytes) -> None:
         *lines, self._rest = (self._rest + block).split(b"\n")
@@ -67,6 +77,8 @@ class SoundClock:
         self._unfilled_s += step_s
         if abs(step_s) > HOLE_S:
             self.holes.append(at_s)
+            if step_s > PAUSE_S:
+                self._pauses.append(Pause(at_s - step_s, at_s))
             self._unfilled_s = Fraction(0)
             return
         self._ahead_s += step_s

@@ -20,6 +20,14 @@ JUMPING = frozenset({"mpegts", "mpeg", "ogg"})
 CUT_FORMATS = frozenset({"mov", "matroska", "mpegts", "mxf"})
 CUT_CODECS = frozenset({"h264", "hevc", "mpeg2video", "prores", "ffv1", "vp9", "av1"})
 
+# Of an input whose tracks may pause for as long as they like.
+_GAP_OPTIONS: Mapping[str, str] = {
+    "dts_delta_threshold": "200000",  # seconds: more than the 26.5 hours that 33 bits count
+    # [P] A minute, where ffmpeg's usual seconds hold no whole picture, without whose size it copies
+    # none; its 5 MB at most are read all the same.
+    "analyzeduration": "60000000",
+}
+
 _NARROWING = frozenset({"ac3", "eac3"})
 
 MAX_PIXELS = 8192 * 8192
@@ -56,6 +64,19 @@ def sound_options(codecs: Iterable[str]) -> Mapping[str, str]:
 def sound_words(codecs: Iterable[str]) -> tuple[str, ...]:
     """The same before `-i` in a command that is written out."""
     return _words(sound_options(codecs))
+
+
+def clock_options(*, track_gaps: bool) -> Mapping[str, str]:
+    """Of every input that is read by its clock. A track that pauses for 10 s makes ffmpeg believe
+    that the clock has jumped, and it closes the gap in that track alone: with `track_gaps` it does
+    not. A clock that goes back is corrected all the same.
+    """
+    return _GAP_OPTIONS if track_gaps else {}
+
+
+def clock_words(*, track_gaps: bool) -> tuple[str, ...]:
+    """The same before `-i` in a command that is written out."""
+    return _words(clock_options(track_gaps=track_gaps))
 
 
 def may_jump(format_name: str) -> bool:

@@ -13,7 +13,7 @@ from pipelines.planning.plan_types import AudioPlan, Plan, Rung
 from pipelines.progress import Progress
 from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
-from pipelines.sources.containers import INPUT_GUARDS
+from pipelines.sources.containers import INPUT_GUARDS, clock_words
 
 _ROUNDING_S = Fraction(2, 1000)  # of the source's container
 _EARLY = 3  # packets before the picture that a copy may begin with: one, and what rounding moves
@@ -84,7 +84,8 @@ def copied_sound(
         return CopyProof()
     finished = yield from run(
         [
-            *(ffmpeg(), "-v", "error", *INPUT_GUARDS, "-i", str(source), "-i", str(rendition)),
+            *(ffmpeg(), "-v", "error", *INPUT_GUARDS, *clock_words(track_gaps=plan.track_gaps)),
+            *("-i", str(source), "-i", str(rendition)),
             *(word for one in copies for word in one.outputs(plan)),
             *_clock(plan),
         ],

@@ -19,7 +19,7 @@ from pipelines.running.tools import ffmpeg
 from pipelines.sound.sound_clock import HOLE_S
 from pipelines.sound.sound_levels import Levels, LevelTrack
 from pipelines.sound.sound_mix import in_order, join, pair, six
-from pipelines.sources.containers import INPUT_GUARDS, sound_words
+from pipelines.sources.containers import INPUT_GUARDS, clock_words, sound_words
 
 Sound = NDArray[np.float32]  # (samples, channels)
 
@@ -224,7 +224,8 @@ def _opened(source: Path, plan: Plan, place_s: Fraction | None) -> list[str]:
     """Input options that leave times on the file's own clock after a seek; without one they are on
     ffmpeg's corrected clock.
     """
-    guards = (*INPUT_GUARDS, *sound_words(plan.source_sounds))
+    clock = clock_words(track_gaps=plan.track_gaps)
+    guards = (*INPUT_GUARDS, *clock, *sound_words(plan.source_sounds))
     if place_s is None:
         return [*guards, "-i", str(source)]
     seek = ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{float(place_s):.6f}")
