@@ -19,6 +19,7 @@ from pipelines.inspection.pulldown import film_frames, film_rate
 from pipelines.media import Colour, Hdr10, Inspection, MediaInfo, VideoTrack
 from pipelines.planning.plan import Chunk, Plan, Rung, VideoPlan
 from pipelines.planning.plan_colour import conversion_between, decide
+from pipelines.sources.containers import may_jump
 
 if TYPE_CHECKING:
     from pipelines.profiles.profile import VideoCodec
@@ -85,7 +86,7 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         first_picture_s=inspection.first_picture_s,
         audio_start_s=inspection.audio_start_s,
         video_track=source.index,
-        audio_tracks=(),
+        audio_tracks=tuple(track.index for track in info.audio),
         rungs=(rung,),
         refused=(),
         chunks=(Chunk(0, 0, inspection.frames),),
@@ -97,6 +98,7 @@ def plan_between(info: MediaInfo, inspection: Inspection, other: MediaInfo, *, f
         source_pulldown=film,
         source_timecode=info.timecode,
         start_s=info.start_s,
+        clock_of_tracks=may_jump(info.format_name),
         clock_jumps=inspection.clock_jumps,
         track_gaps=inspection.track_gaps,
     )

@@ -22,6 +22,7 @@ from pipelines.colour.chroma_siting import USUAL
 from pipelines.colour.colour_filters import conversion_filters, numbers_of, signal
 from pipelines.colour.colour_types import Conversion
 from pipelines.colour.source_colour import planned_as_it_is
+from pipelines.encoding.clock import clock_outputs
 from pipelines.encoding.cut import PART_STARTS_S
 from pipelines.encoding.encoders import Seams, encoder_options, timescale
 from pipelines.encoding.picture_filters import (
@@ -97,10 +98,13 @@ def compose(
     """
     branches = lay_out(plan, folder)
     made = _Chunked(plan, chunk, part=part, owed_bits=owed_bits)
-    root = _decoded(source, made)
+    opened = _opened(source, made)
+    root = _decoded(opened, made)
     children = [number for number, branch in enumerate(branches) if branch.parent is None]
     outputs = _grow(root, children, None, branches, made) if branches else []
     outputs += _copies(source, plan, folder)
+    if not plan.constant_frame_rate:  # else pictures are counted, whatever their stamps say
+        outputs += clock_outputs(opened, plan)
     clock = ["-copyts"] if part else []  # a part's own stamps say where its chunk begins
     argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(
         cmd=[tools.ffmpeg(), "-v", "warning", *clock, "-y"]
@@ -111,7 +115,7 @@ def compose(
 def compose_look(source: Path, plan: Plan, chunk: Chunk, out: Path) -> list[str]:
     """The argv that writes the chunk's frames, tiny and without loss, as a part of it decodes."""
     made = _Chunked(plan, chunk, part=True, owed_bits=_NOTHING_OWED)
-    decoded = applied(_decoded(source, made), planned_as_it_is(plan))
+    decoded = applied(_decoded(_opened(source, made), made), planned_as_it_is(plan))
     frames = _of_chunk(decoded, made).filter("scale", *_LOOK_SIZE)
     output = ffmpeg.output(
         frames, str(out), fps_mode="passthrough", f="matroska", **{"c:v": "ffv1"}
@@ -145,18 +149,20 @@ def _copies(source: Path, plan: Plan, folder: Path) -> list[Any]:
     return outputs
 
 
-def _decoded(source: Path, made: _Chunked) -> Any:
-    """The source's frames on an even grid from zero; of a part, and of a source whose rate varies,
-    as they are stamped.
+def _opened(source: Path, made: _Chunked) -> Any:
+    """The source with its frames on an even grid from zero; of a part, and of a source whose rate
+    varies, as they are stamped.
     """
     plan = made.plan
     options = input_options(plan)
-    if made.part:
-        return ffmpeg.input(str(source), **options)["0"]
-    if plan.constant_frame_rate and plan.frame_rate:
+    if plan.constant_frame_rate and plan.frame_rate and not made.part:
         # Forgets the container's rounded or shifted stamps: frame n is at n ÷ rate.
         options["r"] = rational(plan.frame_rate)
-    return ffmpeg.input(str(source), **options)[str(plan.video_track)]
+    return ffmpeg.input(str(source), **options)
+
+
+def _decoded(opened: Any, made: _Chunked) -> Any:
+    return opened["0" if made.part else str(made.plan.video_track)]
 
 
 def _of_chunk(stream: Any, made: _Chunked, pictures: int = 1) -> Any:

@@ -19,6 +19,7 @@ import ffmpeg as graph
 
 from pipelines.colour.chroma_siting import is_sited
 from pipelines.colour.colour_filters import signal, target_colour
+from pipelines.encoding.clock import clock_outputs
 from pipelines.encoding.graph import split
 from pipelines.encoding.large_pictures import decoder_options
 from pipelines.encoding.picture_filters import cropped, input_options
@@ -171,12 +172,15 @@ def compose(comparison: Comparison, windows: Sequence[Window], folder: Path) -> 
     Where an input ends early, the filters go on with its last frame, so the taps that `taps_of`
     names get a line a frame of each side.
     """
-    reference = split(_reference(comparison, windows), len(comparison.pairs))
+    opened = _source(comparison, windows)
+    reference = split(_reference(comparison, windows, opened), len(comparison.pairs))
     outputs: list[Any] = []
     for number, (pair, true) in enumerate(zip(comparison.pairs, reference, strict=True)):
         shown, counts = _compared(comparison, pair, true, windows, folder)
         tapped = zip(counts, taps_of(number), strict=True)
         outputs += [graph.output(shown, "-", format="null"), *(_counted(*one) for one in tapped)]
+    if not comparison.plan.constant_frame_rate:
+        outputs += clock_outputs(opened, comparison.plan)
     argv: list[str] = graph.merge_outputs(*outputs).compile(cmd=ffmpeg())
     return argv
 
@@ -186,17 +190,28 @@ def taps_of(number: int) -> tuple[str, str]:
     return f"true{number:02}", f"seen{number:02}"
 
 
-def _reference(comparison: Comparison, windows: Sequence[Window]) -> Any:
-    plan, stride = comparison.plan, comparison.stride
+def _source(comparison: Comparison, windows: Sequence[Window]) -> Any:
+    span, plan = _source_span(comparison, windows), comparison.plan
+    return _opened(comparison.source, comparison.format_name, span, input_options(plan))
+
+
+def _source_span(comparison: Comparison, windows: Sequence[Window]) -> Span | None:
+    """When the pictures of a window are shown, where one may be sought."""
+    plan = comparison.plan
     assert plan.frame_rate is not None, "only a plan with pictures is measured"
+    if not windows[0].seek:
+        return None
     first, end = windows[0].start_frame, windows[-1].end_frame
-    zero_s, rate = plan.first_picture_s, plan.frame_rate
+    apart = made_apart(comparison.reference, comparison.stride)
+    return _span(plan.first_picture_s, plan.frame_rate, first, end, apart)
+
+
+def _reference(comparison: Comparison, windows: Sequence[Window], opened: Any) -> Any:
+    plan, stride = comparison.plan, comparison.stride
     apart = made_apart(comparison.reference, stride)
-    span = _span(zero_s, rate, first, end, apart) if windows[0].seek else None
     some = [range(int(one.start_frame / apart), ceil(one.end_frame / apart)) for one in windows]
-    opened = _opened(comparison.source, comparison.format_name, span, input_options(plan))
     pictures = opened[str(plan.video_track)]
-    cut: Span | Sequence[range] = span or some
+    cut: Span | Sequence[range] = _source_span(comparison, windows) or some
     made = reference_pictures(pictures, plan, comparison.reference, stride, PIX_FMT, cut)
     frames = sum(ceil((one.end_frame - one.start_frame) / stride) for one in windows)
     return made.filter("trim", end_frame=frames)

@@ -9,6 +9,7 @@ from typing import Any
 
 import ffmpeg
 
+from pipelines.encoding.clock import clock_outputs
 from pipelines.planning.plan import AudioPlan, Plan
 from pipelines.planning.plan_loudness import Level
 from pipelines.running import tools
@@ -60,10 +61,7 @@ def compose_audio(source: Path, plan: Plan, folder: Path, levels: Mapping[str, L
         )
         for key, track in tracks.items()
     ]
-    if plan.clock_tracks:
-        read = [opened[str(index)] for index in plan.clock_tracks]
-        outputs.append(ffmpeg.output(*read, "-", c="copy", format="null"))
-    argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(
+    argv: list[str] = ffmpeg.merge_outputs(*outputs, *clock_outputs(opened, plan)).compile(
         cmd=[tools.ffmpeg(), "-v", "warning", "-y"]
     )
     return argv

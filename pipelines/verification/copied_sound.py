@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from pipelines.encoding.clock import clock_output_words
 from pipelines.planning.plan_types import AudioPlan, Plan, Rung
 from pipelines.progress import Progress
 from pipelines.running.run import run
@@ -87,7 +88,7 @@ def copied_sound(
             *(ffmpeg(), "-v", "error", *INPUT_GUARDS, *clock_words(track_gaps=plan.track_gaps)),
             *("-i", str(source), "-i", str(rendition)),
             *(word for one in copies for word in one.outputs(plan)),
-            *_clock(plan),
+            *clock_output_words(plan),
         ],
         readable=[source, rendition],
         taps={name: tap for one in copies for name, tap in one.taps().items()},
@@ -125,12 +126,6 @@ def _faults_at(
     if missing:
         faults.append(f"{missing} packets are missing at its end")
     return faults
-
-
-def _clock(plan: Plan) -> list[str]:
-    """What ffmpeg counts from has to be read too."""
-    tracks = [word for index in plan.clock_tracks for word in ("-map", f"0:{index}")]
-    return [*tracks, "-c", "copy", "-f", "null", "-"] if tracks else []
 
 
 class _Copy:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.encoding.clock import clock_output_words
 from pipelines.planning.plan_types import AudioPlan, Plan
 from pipelines.progress import Progress
 from pipelines.running.kept import identity, kept_or
@@ -91,7 +92,7 @@ def _source_sound(
     for use, name in zip(uses, taken, strict=True):
         outputs += _sound_output(plan, span, place_s, use, name)
     if place_s is None:
-        outputs += _clock(plan)
+        outputs += clock_output_words(plan)
     yield from run(
         [ffmpeg(), "-v", "error", *_opened(source, plan, place_s), *outputs],
         readable=[source],
@@ -163,8 +164,9 @@ def _source_levels(
     for number, (use, meter) in enumerate(meters.items()):
         taps[f"level{number:03}"] = _Samples(channels[use], meter.take).feed
         outputs += _sound_output(plan, span, None, use, f"level{number:03}")
+    outputs += clock_output_words(plan)
     yield from run(
-        [ffmpeg(), "-v", "error", *_opened(source, plan, None), *outputs, *_clock(plan)],
+        [ffmpeg(), "-v", "error", *_opened(source, plan, None), *outputs],
         readable=[source],
         taps=taps,
         total_s=float(plan.duration_s),
@@ -230,9 +232,3 @@ def _opened(source: Path, plan: Plan, place_s: Fraction | None) -> list[str]:
         return [*guards, "-i", str(source)]
     seek = ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{float(place_s):.6f}")
     return ["-copyts", *guards, *seek, "-i", str(source)]
-
-
-def _clock(plan: Plan) -> list[str]:
-    """Read the tracks that the clock was corrected by, and drop them."""
-    tracks = [word for index in plan.clock_tracks for word in ("-map", f"0:{index}")]
-    return [*tracks, "-c", "copy", "-f", "null", "-"] if tracks else []

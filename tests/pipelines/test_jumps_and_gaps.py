@@ -1,4 +1,4 @@
-"""One track of a transport stream pauses while the other goes on: nothing after it moves."""
+"""Picture and sound stay together where recordings are joined, and where one of them pauses."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from tests.pipelines.sources import HD, STEREO, call, described, luma, samples
 RATE = 48000
 LENGTH_S = 16
 MARKS_S = (0.6, 1.4, 13.8, 15.0)  # a click, and a picture that is white
+TO_TS = ("-f", "mpegts", "-")
 LOST = "noise=drop='gte(pts*tb,2)*lt(pts*tb,13.5)'"
 GAP, JUMP = Pauses(gaps=True, jumps=False), Pauses(gaps=False, jumps=True)
 NOTHING = Pauses(gaps=False, jumps=False)
@@ -124,6 +125,31 @@ def test_a_picture_after_a_pause_of_its_track_stays_with_the_sound(tmp_path: Pat
 
 
 @pytest.mark.media
+@pytest.mark.parametrize("first_s", [0, 1000])
+def test_recordings_are_joined_whose_picture_ends_before_their_sound(
+    first_s: int, tmp_path: Path
+) -> None:
+    """The clock goes back, and forth, by as much for both; the picture stands still meanwhile."""
+    whole = recording(tmp_path, "libx264")
+    ends = ("-bsf:v", "noise=drop='gte(pts*tb,2)'", "-t", "2.4")
+    source = tmp_path / "joined.ts"
+    source.write_bytes(
+        b"".join(
+            call("-i", whole, "-c", "copy", *ends, "-output_ts_offset", str(at_s), *TO_TS)
+            for at_s in (first_s, 1000 - first_s)
+        )
+    )
+    made, out = made_of(source, tmp_path, 0)
+    assert made.clock_jumps
+    assert not made.constant_frame_rate
+    assert flashes_s(out) == pytest.approx(clicks_s(out), abs=0.03)
+    assert len(clicks_s(out)) == 4
+    scores = finish(measure(source, [(made.rungs[0], out)], made, tmp_path)).of("mobile-540p")
+    (ssim,) = (one for one in scores.measurements if one.metric == "ssim")
+    assert (ssim.p5 or 0) > 0.9
+
+
+@pytest.mark.media
 def test_a_preservation_master_of_sound_with_a_pause_is_refused(tmp_path: Path) -> None:
     source = paused(tmp_path, "gap.ts", "a")
     seen = inspected(source, tmp_path / "images")
@@ -151,7 +177,7 @@ def test_a_file_whose_clock_jumps_and_whose_track_pauses_is_refused(tmp_path: Pa
     """Nobody can tell the one from the other in it."""
     source = tmp_path / "both.ts"
     gap = paused(tmp_path, "gap.ts", "a")
-    again = call("-i", tmp_path / "whole.mkv", "-c", "copy", "-f", "mpegts", "-")
+    again = call("-i", tmp_path / "whole.mkv", "-c", "copy", *TO_TS)
     source.write_bytes(gap.read_bytes() + again)
     seen = inspected(source, tmp_path / "images")
     (refused,) = plan(probe(source), seen, [profile("mobile-540p")]).refused
