@@ -206,10 +206,14 @@ def _picture_outputs(numbers: Sequence[int], look: str) -> list[str]:
 
 
 def _sound_outputs(track: Track, late_s: Fraction) -> list[str]:
+    """What comes before the first picture is not heard: containers that say nothing of it, as
+    transport streams, keep what a coder begins with, and the meter's blocks would be shifted by it.
+    """
     shifted = f"asetpts=PTS-{float(late_s):.9f}/TB," if late_s else ""
+    heard = f"{shifted}atrim=start=0," if late_s else ""
     return [
         *("-map", f"0:a:{track.position}"),
-        *("-af", rf"{EBUR128},ametadata=print:file='pipe\:{track.name}loudness'"),
+        *("-af", rf"{heard}{EBUR128},ametadata=print:file='pipe\:{track.name}loudness'"),
         *("-f", "null", "-"),
         *("-map", f"0:a:{track.position}", "-af", f"{shifted}{SOUND_FILTER}{track.mix}"),
         *("-f", "f32le", f"pipe:{track.name}"),

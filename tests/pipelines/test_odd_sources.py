@@ -129,3 +129,18 @@ def test_pictures_of_digital_cinema_are_inspected_and_refused(tmp_path: Path) ->
     assert probe(source).video[0].pix_fmt == "xyz12le"
     made = planned(source, [profile("mobile-540p"), profile("archive-ffv1")], tmp_path)
     assert [one.code for one in made.refused] == ["unsupported_colour", "unsupported_pix_fmt"]
+
+
+@pytest.mark.media
+def test_sparse_5_1_has_its_loudness_in_a_transport_stream(tmp_path: Path) -> None:
+    """AC-3 begins 256 samples before the picture there, and a meter's blocks with it."""
+    burst = "0.4*sin(2*PI*500*t)*lt(mod(t,1),0.1)"
+    sound = f"aevalsrc='{'|'.join([burst] * 6)}':c=5.1:s=48000:d=6"
+    source = tmp_path / "sparse.mov"
+    call(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=6", "-itsoffset", "0.107"),
+        *("-f", "lavfi", "-i", sound, "-c:v", "libx264", "-preset", "ultrafast"),
+        *("-pix_fmt", "yuv420p", "-c:a", "pcm_s16le", source),
+    )
+    made, _ = made_of(source, tmp_path, [smaller(profile("hd-avc-sdr-ts"), 320, 180)])
+    assert [track.codec for track in made.rungs[0].audio] == ["aac", "ac3"]
