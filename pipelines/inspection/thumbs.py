@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,6 +43,7 @@ PICTURES, TIMES = "thumbs.mkv", "thumb-times.npy"
 FRAME_BYTES = 4096  # [P] at most, on average; 1.7 kB measured on the clips of ../shared/media
 _WINDOW_FRAMES = 24
 _SEAM_FRAMES, _SEAMS_FRAMES = 4, 1200  # at least on each side of a seam, and around all of them
+_BETWEEN_FRAMES, _BETWEEN_S, _MOST_BETWEEN = 12, 20, 100  # [P] decision 8
 _COMPARED = 8
 _S_IN_NS = 1_000_000_000
 
@@ -165,19 +169,33 @@ def write_times(folder: Path, timing: Timing) -> str | None:
 
 
 def picture_places(plan: Plan) -> tuple[Window, ...]:
-    """The head, the middle, the tail and every seam of the chunks, in frames on the plan's grid.
+    """The head, the middle, the tail, every seam of the chunks, and places between these, 20 s
+    apart at most, in frames on the plan's grid.
 
-    Around many seams fewer frames are looked at: of three hours they take some 200 MB.
+    Around many seams fewer frames are looked at: of three hours they take some 200 MB. So do those
+    between, of which there are 100 at most.
     """
     frames, half = plan.frames, _WINDOW_FRAMES // 2
     if frames <= 3 * _WINDOW_FRAMES:
         return (Window(0, frames),)
     seams = [chunk.start_frame for chunk in plan.chunks if chunk.start_frame > 0]
     beside = max(_SEAM_FRAMES, min(half, _SEAMS_FRAMES // max(1, 2 * len(seams))))
-    inside = sorted({(frames // 2, half), *((at, beside) for at in seams)})
-    windows = [Window(max(0, at - side), min(frames, at + side)) for at, side in inside]
+    between = _between([0, *seams, frames // 2, frames], plan)
+    inside = {(frames // 2, half), *((at, beside) for at in seams)}
+    inside |= {(at, _BETWEEN_FRAMES // 2) for at in between}
+    windows = [Window(max(0, at - side), min(frames, at + side)) for at, side in sorted(inside)]
     head, tail = Window(0, _WINDOW_FRAMES), Window(frames - _WINDOW_FRAMES, frames)
     return (head, *windows, tail)
+
+
+def _between(places: Sequence[int], plan: Plan) -> list[int]:
+    """Frames that divide what lies between places where that lasts long."""
+    apart = max(_BETWEEN_S * (plan.frame_rate or 1), Fraction(plan.frames, _MOST_BETWEEN))
+    found = []
+    for start, end in pairwise(sorted(places)):
+        parts = ceil((end - start) / apart)
+        found += [start + (end - start) * part // parts for part in range(1, parts)]
+    return found
 
 
 def source_pictures(

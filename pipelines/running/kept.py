@@ -11,7 +11,7 @@ from pipelines.progress import Progress
 
 T = TypeVar("T")
 
-_KEPT = 8  # one job's places: up to 20 MB each, and 200 of all seams of three hours
+_KEPT = 8  # one job's places: up to 50 MB each, and 200 of all seams of three hours
 _ABSENT = object()
 _kept: dict[Hashable, object] = {}
 _lock = Lock()

@@ -21,7 +21,7 @@ from pipelines.running.run import run
 from pipelines.running.tool_output import LogTail
 from pipelines.running.tools import ffmpeg
 from pipelines.sound.loudness import EBUR128, read_loudness
-from pipelines.sound.sound_levels import Levels, LevelTrack
+from pipelines.sound.sound_levels import Levels
 from pipelines.sources.containers import sound_words
 from pipelines.verification.lossless import HASHED, FrameHashes, LosslessHashes
 from pipelines.verification.samples import (
@@ -29,7 +29,7 @@ from pipelines.verification.samples import (
     SOUND_RATE_HZ,
     Sound,
     Span,
-    sound_of,
+    SpanListener,
 )
 
 # Libdavs2 and several tracks of sound in one ffmpeg wait for each other for ever, now and then.
@@ -269,40 +269,19 @@ class _Listener:
     def __init__(self, track: Track, spans: Sequence[Span]) -> None:
         self._track = track
         self._metadata = LogTail()
-        self._channels = track.channels
-        self._spans = [(_samples(span.start_s), _samples(span.end_s)) for span in spans]
-        self._parts: list[list[Sound]] = [[] for _ in spans]
-        self._levels = LevelTrack(self._channels, SOUND_RATE_HZ)
-        self._rest = b""
-        self._count = 0
+        self._sound = SpanListener(track.channels, spans)
 
     def taps(self) -> dict[str, Callable[[bytes], object]]:
         name = self._track.name
-        return {name: self._feed, f"{name}loudness": self._metadata.feed}
-
-    def _feed(self, block: bytes) -> None:
-        data = self._rest + block
-        sound = sound_of(data, self._channels)
-        self._rest = data[sound.nbytes :]
-        self._levels.take(sound)
-        for (start, end), parts in zip(self._spans, self._parts, strict=True):
-            first, last = max(start - self._count, 0), end - self._count
-            if last > first and len(sound) > first:
-                parts.append(sound[first:last])
-        self._count += len(sound)
+        return {name: self._sound.feed, f"{name}loudness": self._metadata.feed}
 
     def heard(self) -> DecodedSound:
-        nothing = np.zeros((0, self._channels), np.float32)
-        duration_s = self._count / SOUND_RATE_HZ
+        sound, duration_s = self._sound.heard(), self._sound.count / SOUND_RATE_HZ
         loudness = read_loudness(self._track.position, self._metadata.text(), duration_s)
         return DecodedSound(
             duration_s=duration_s,
             loudness_lkfs=loudness.integrated_lkfs,
             true_peak_dbtp=loudness.true_peak_dbtp,
-            spans=tuple(np.concatenate([nothing, *parts]) for parts in self._parts),
-            levels=self._levels.levels(),
+            spans=sound.spans,
+            levels=sound.levels,
         )
-
-
-def _samples(at_s: Fraction) -> int:
-    return round(at_s * SOUND_RATE_HZ)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,10 +37,9 @@ _MONO = ",aformat=channel_layouts=mono"
 _LFE_BAND, _LFE_BAND_OF_SIX = ",lowpass=f=120" * 4, ",lowpass=f=120:c=LFE" * 4
 _LFE, _SIX = 3, 6
 
-_SOUND_WINDOW_S = 20
-# How long before a place reading starts: containers with an index find the key frame before it,
-# streams without one need a GOP, and where no seek is exact only the whole way is (`None`).
-LOOKS_S: tuple[float | None, ...] = (0.5, 6.0, None)
+_HEAD_S = 20  # and the tail, where drift has added up
+# [P] Between them: a shift that is gone again before the end shows there, and memory is kept low.
+_BETWEEN_S, _EVERY_S, _MOST_BETWEEN = 5, 60, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,52 +59,57 @@ class SourceTrack(NamedTuple):
     mix: str
 
 
+@dataclass(frozen=True, slots=True)
+class HeardSound:
+    """The levels of all of a track, and its samples in each span that was asked for."""
+
+    levels: Levels
+    spans: tuple[Sound, ...]
+
+
+class SpanListener:
+    """Keeps the samples of a few spans, and the levels of all, while a track streams past."""
+
+    def __init__(self, channels: int, spans: Sequence[Span]) -> None:
+        self._channels = channels
+        self._spans = [(_samples(span.start_s), _samples(span.end_s)) for span in spans]
+        self._parts: list[list[Sound]] = [[] for _ in spans]
+        self._levels = LevelTrack(channels, SOUND_RATE_HZ)
+        self._rest = b""
+        self.count = 0
+
+    def feed(self, block: bytes) -> None:
+        data = self._rest + block
+        sound = sound_of(data, self._channels)
+        self._rest = data[sound.nbytes :]
+        self._levels.take(sound)
+        for (start, end), parts in zip(self._spans, self._parts, strict=True):
+            first, last = max(start - self.count, 0), end - self.count
+            if last > first and len(sound) > first:
+                parts.append(sound[first:last])
+        self.count += len(sound)
+
+    def heard(self) -> HeardSound:
+        nothing = np.zeros((0, self._channels), np.float32)
+        spans = tuple(np.concatenate([nothing, *parts]) for parts in self._parts)
+        return HeardSound(self._levels.levels(), spans)
+
+
 def sound_spans(duration_s: Fraction) -> tuple[Span, ...]:
-    """The head of the programme, and the tail of a long one, where drift has added up."""
-    head = Span(Fraction(0), min(duration_s, Fraction(_SOUND_WINDOW_S)))
-    if duration_s < 3 * _SOUND_WINDOW_S:
+    """The head of the programme, its tail, and places of a long one between them."""
+    head = Span(Fraction(0), min(duration_s, Fraction(_HEAD_S)))
+    if duration_s <= _HEAD_S:
         return (head,)
-    return (head, Span(duration_s - _SOUND_WINDOW_S, duration_s))
-
-
-def source_sound(
-    source: Path, plan: Plan, track: AudioPlan, span: Span, margin_s: float | None
-) -> Generator[Progress, None, Sound]:
-    """The source's sound that a track of a rendition was made from; mono for a downmix."""
-    margin_s = None if plan.clock_jumps else margin_s
-    made_from = (track.tracks, track.pan, span)
-    key = (identity(source), "sound", *made_from, margin_s, plan.first_picture_s)
-    return (yield from kept_or(key, lambda: _source_sound(source, plan, track, span, margin_s)))
+    parts = min(_MOST_BETWEEN + 1, ceil(duration_s / _EVERY_S))
+    middles = (duration_s * part / parts for part in range(1, parts))
+    half_s = Fraction(_BETWEEN_S, 2)
+    between = (Span(at_s - half_s, at_s + half_s) for at_s in middles)
+    return (head, *between, Span(duration_s - _HEAD_S, duration_s))
 
 
 def sound_of(raw: bytes, channels: int) -> Sound:
     whole = len(raw) // (4 * channels) * 4 * channels
     return np.frombuffer(raw[:whole], np.float32).reshape(-1, channels)
-
-
-def _source_sound(
-    source: Path, plan: Plan, track: AudioPlan, span: Span, margin_s: float | None
-) -> Generator[Progress, None, Sound]:
-    place_s = _seek_s(plan, span.start_s, margin_s)
-    uses = source_tracks(track)
-    taken = {f"track{use.positions[0]:02}": bytearray() for use in uses}
-    outputs: list[str] = []
-    for use, name in zip(uses, taken, strict=True):
-        outputs += _sound_output(plan, span, place_s, use, name)
-    if place_s is None:
-        outputs += clock_output_words(plan)
-    yield from run(
-        [ffmpeg(), "-v", "error", *_opened(source, plan, place_s), *outputs],
-        readable=[source],
-        taps={name: data.extend for name, data in taken.items()},
-    )
-    parts = [
-        sound_of(bytes(data), channels)
-        for data, channels in zip(taken.values(), uses.values(), strict=True)
-    ]
-    length = max(len(part) for part in parts)  # a track that ends early goes on in silence
-    parts = [np.pad(part, ((0, length - len(part)), (0, 0))) for part in parts]
-    return np.concatenate(parts, axis=1)
 
 
 def together(parts: Sequence[Levels]) -> Levels:
@@ -113,16 +118,25 @@ def together(parts: Sequence[Levels]) -> Levels:
     return np.concatenate([np.pad(one, ((0, count - len(one)), (0, 0))) for one in parts], axis=1)
 
 
-def source_levels(
-    source: Path, plan: Plan, tracks: Iterable[AudioPlan]
-) -> Generator[Progress, None, Mapping[SourceTrack, Levels]]:
-    """The levels of every source track that these tracks are made from, in one pass over all."""
+def source_sounds(
+    source: Path, plan: Plan, tracks: Iterable[AudioPlan], spans: tuple[Span, ...]
+) -> Generator[Progress, None, Mapping[SourceTrack, HeardSound]]:
+    """Every source track that these tracks are made from, in one pass over all: nothing is sought,
+    which not every container does exactly.
+    """
     channels = {use: count for track in tracks for use, count in source_tracks(track).items()}
     if not channels:
         return {}
-    span = Span(Fraction(0), plan.duration_s)
-    key = (identity(source), "levels", *sorted(channels.items()), span, plan.first_picture_s)
-    return (yield from kept_or(key, lambda: _source_levels(source, plan, channels, span)))
+    of_plan = (plan.first_picture_s, plan.duration_s, plan.track_gaps)
+    key = (identity(source), "sounds", *sorted(channels.items()), spans, *of_plan)
+    return (yield from kept_or(key, lambda: _source_sounds(source, plan, channels, spans)))
+
+
+def side_by_side(parts: Sequence[Sound]) -> Sound:
+    """What a track is made from, as it is compared; one that ends early goes on in silence."""
+    length = max(len(part) for part in parts)
+    padded = [np.pad(part, ((0, length - len(part)), (0, 0))) for part in parts]
+    return np.concatenate(padded, axis=1)
 
 
 def source_tracks(track: AudioPlan) -> dict[SourceTrack, int]:
@@ -156,79 +170,47 @@ def rendition_mix(track: AudioPlan) -> str:
     return _LFE_BAND_OF_SIX if track.channels == _SIX else ""
 
 
-def _source_levels(
-    source: Path, plan: Plan, channels: Mapping[SourceTrack, int], span: Span
-) -> Generator[Progress, None, dict[SourceTrack, Levels]]:
-    meters = {use: LevelTrack(count, SOUND_RATE_HZ) for use, count in channels.items()}
+def _source_sounds(
+    source: Path, plan: Plan, channels: Mapping[SourceTrack, int], spans: tuple[Span, ...]
+) -> Generator[Progress, None, dict[SourceTrack, HeardSound]]:
+    listeners = {use: SpanListener(count, spans) for use, count in channels.items()}
     taps, outputs = {}, list[str]()
-    for number, (use, meter) in enumerate(meters.items()):
-        taps[f"level{number:03}"] = _Samples(channels[use], meter.take).feed
-        outputs += _sound_output(plan, span, None, use, f"level{number:03}")
+    for number, (use, listener) in enumerate(listeners.items()):
+        taps[f"sound{number:03}"] = listener.feed
+        outputs += _sound_output(plan, use, f"sound{number:03}")
+    guards = (*INPUT_GUARDS, *clock_words(track_gaps=plan.track_gaps))
+    guards += sound_words(plan.source_sounds)
     outputs += clock_output_words(plan)
     yield from run(
-        [ffmpeg(), "-v", "error", *_opened(source, plan, None), *outputs],
+        [ffmpeg(), "-v", "error", *guards, "-i", str(source), *outputs],
         readable=[source],
         taps=taps,
         total_s=float(plan.duration_s),
     )
-    return {use: meter.levels() for use, meter in meters.items()}
+    return {use: listener.heard() for use, listener in listeners.items()}
 
 
-class _Samples:
-    """Whole samples from blocks of bytes."""
-
-    def __init__(self, channels: int, take: Callable[[Sound], None]) -> None:
-        self._channels = channels
-        self._take = take
-        self._rest = b""
-
-    def feed(self, block: bytes) -> None:
-        data = self._rest + block
-        sound = sound_of(data, self._channels)
-        self._rest = data[sound.nbytes :]
-        self._take(sound)
-
-
-def _sound_output(
-    plan: Plan, span: Span, place_s: Fraction | None, use: SourceTrack, tap: str
-) -> list[str]:
+def _sound_output(plan: Plan, use: SourceTrack, tap: str) -> list[str]:
     """Tracks that are mixed down are added up as they sound: side by side they may cancel."""
     written = ("-f", "f32le", f"pipe:{tap}")
     indices = [plan.audio_tracks[position] for position in use.positions]
     if len(indices) == 1:
-        chain = _sound_chain(plan, span, place_s, use.mix)
-        return ["-map", f"0:{indices[0]}", "-af", chain, *written]
-    one = _sound_chain(plan, span, place_s, "")
+        return ["-map", f"0:{indices[0]}", "-af", _sound_chain(plan, use.mix), *written]
+    one = _sound_chain(plan, "")
     parts = [f"[0:{index}]{one},apad[p{at}]" for at, index in enumerate(indices)]
     sides = "".join(f"[p{at}]" for at in range(len(indices)))
-    length = f"atrim=end={float(span.end_s - span.start_s):.9f}"
+    length = f"atrim=end={float(plan.duration_s):.9f}"
     graph = ";".join([*parts, f"{sides}{join(len(indices))},{length}{use.mix}[{tap}]"])
     return ["-filter_complex", graph, "-map", f"[{tap}]", *written]
 
 
-def _sound_chain(plan: Plan, span: Span, place_s: Fraction | None, mix: str) -> str:
-    """The sound of a span of the plan's time, from zero, as it is compared."""
-    zero_s = plan.first_picture_s - (plan.start_s if place_s is None else 0)
-    start_s, end_s = (float(zero_s + at) for at in (span.start_s, span.end_s))
+def _sound_chain(plan: Plan, mix: str) -> str:
+    """The sound of the plan's time, from zero, as it is compared; its clock is ffmpeg's."""
+    zero_s = plan.first_picture_s - plan.start_s
+    start_s, end_s = float(zero_s), float(zero_s + plan.duration_s)
     cut = f"atrim=start={start_s:.9f}:end={end_s:.9f}"
     return f"{cut},asetpts=PTS-{start_s:.9f}/TB,{SOUND_FILTER}{mix}"
 
 
-def _seek_s(plan: Plan, at_s: Fraction, margin_s: float | None) -> Fraction | None:
-    """Where reading starts on the file's clock; `None`: at its beginning."""
-    place_s = plan.first_picture_s + at_s
-    if margin_s is None or place_s <= margin_s:
-        return None
-    return place_s - Fraction(margin_s)
-
-
-def _opened(source: Path, plan: Plan, place_s: Fraction | None) -> list[str]:
-    """Input options that leave times on the file's own clock after a seek; without one they are on
-    ffmpeg's corrected clock.
-    """
-    clock = clock_words(track_gaps=plan.track_gaps)
-    guards = (*INPUT_GUARDS, *clock, *sound_words(plan.source_sounds))
-    if place_s is None:
-        return [*guards, "-i", str(source)]
-    seek = ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{float(place_s):.6f}")
-    return ["-copyts", *guards, *seek, "-i", str(source)]
+def _samples(at_s: Fraction) -> int:
+    return round(at_s * SOUND_RATE_HZ)

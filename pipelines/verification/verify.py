@@ -34,14 +34,13 @@ from pipelines.verification.lossless import LosslessHashes, prove
 from pipelines.verification.picture_sync import Known, misplaced, rung_frames
 from pipelines.verification.readback import Reading, read_back
 from pipelines.verification.samples import (
-    LOOKS_S,
-    Sound,
+    HeardSound,
     SourceTrack,
     Span,
     rendition_mix,
+    side_by_side,
     sound_spans,
-    source_levels,
-    source_sound,
+    source_sounds,
     source_tracks,
     together,
 )
@@ -184,40 +183,48 @@ def _source_faults(
         faults += yield from _picture_faults(rung, plan, thumbs, decoded.picture.thumbs)
     in_plan = [track for other in plan.rungs for track in other.audio]
     compared = [track for track in (*in_plan, *rung.audio) if not track.lossless]
-    true = yield from source_levels(source, plan, compared)
+    true = yield from source_sounds(source, plan, compared, spans)
     for position, (planned, track) in enumerate(zip(rung.audio, decoded.sounds, strict=True)):
-        found: list[str] = []
-        gain = _gain(planned, true, track)
-        for span, heard in zip(spans, track.spans, strict=True):
-            found += yield from _sound_faults(planned, plan, source, span, heard / gain)
-        if not found and not planned.lossless:  # whose every sample is compared
-            found = _level_faults(planned, true, track, gain)
-        faults += [f"audio track {position}: {fault}" for fault in found]
+        if not planned.lossless:  # whose every sample is compared
+            found = _sound_faults(planned, true, track, spans)
+            faults += [f"audio track {position}: {fault}" for fault in found]
     return faults
 
 
-def _gain(
-    planned: AudioPlan, levels: Mapping[SourceTrack, Levels], heard: DecodedSound
-) -> np.float32:
+def _sound_faults(
+    planned: AudioPlan,
+    true: Mapping[SourceTrack, HeardSound],
+    heard: DecodedSound,
+    spans: Sequence[Span],
+) -> list[str]:
+    parts = [true[use] for use in source_tracks(planned)]
+    levels, gain = [part.levels for part in parts], _gain(planned, parts, heard)
+    found = [
+        fault
+        for at, (span, sound) in enumerate(zip(spans, heard.spans, strict=True))
+        for fault in sound_faults(
+            sound / gain, side_by_side([part.spans[at] for part in parts]), float(span.start_s)
+        )
+    ]
+    return found or _level_faults(planned, levels, heard, gain)
+
+
+def _gain(planned: AudioPlan, parts: Sequence[HeardSound], heard: DecodedSound) -> np.float32:
     """What brought a track to its loudness, which has been compared with its plan already, or below
     full scale.
     """
     if planned.gain_db:
         return np.float32(10 ** (planned.gain_db / 20))
-    parts = [] if planned.loudness is None or planned.copied else _parts(planned, levels)
-    if not any(len(part) for part in parts):
+    kept = planned.loudness is None or planned.copied
+    if kept or not any(len(part.levels) for part in parts):
         return np.float32(1)
-    return np.float32(gain_between(heard.levels, together(parts)))
+    return np.float32(gain_between(heard.levels, together([part.levels for part in parts])))
 
 
 def _level_faults(
-    planned: AudioPlan,
-    levels: Mapping[SourceTrack, Levels],
-    heard: DecodedSound,
-    gain: np.float32,
+    planned: AudioPlan, parts: Sequence[Levels], heard: DecodedSound, gain: np.float32
 ) -> list[str]:
     """Of the whole track, where the spans say nothing of what lies between them."""
-    parts = _parts(planned, levels)
     if not any(len(part) for part in parts):
         return ["nothing of the source's sound decodes, so that nothing can be compared"]
     as_loud = planned.pan != "downmix" and (planned.loudness is None or planned.copied)
@@ -225,10 +232,6 @@ def _level_faults(
     return level_faults(
         heard.levels / gain, together(parts), within_db=within_db if as_loud else None
     )
-
-
-def _parts(planned: AudioPlan, levels: Mapping[SourceTrack, Levels]) -> list[Levels]:
-    return [levels[use] for use in source_tracks(planned)]
 
 
 def _picture_faults(
@@ -258,18 +261,6 @@ def _missing(video: VideoPlan, numbers: Sequence[int], ours: Pictures, true: Pic
     if len(ours) < len(numbers):
         told.append(f"{len(numbers) - len(ours)} of {len(numbers)} frames cannot be looked at")
     return told
-
-
-def _sound_faults(
-    track: AudioPlan, plan: Plan, source: Path, span: Span, heard: Sound
-) -> Generator[Progress, None, list[str]]:
-    found: list[str] = []
-    for margin_s in LOOKS_S:
-        true = yield from source_sound(source, plan, track, span, margin_s)
-        found = sound_faults(heard, true, float(span.start_s))
-        if not found and len(true):
-            break
-    return found
 
 
 def _facts(

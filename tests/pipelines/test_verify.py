@@ -19,6 +19,7 @@ from pipelines.planning.plan_types import Chunk, LoudnessPlan, Plan, Rung
 from pipelines.profiles.profile import Container
 from pipelines.verification.decoded import Decoded, DecodedSound
 from pipelines.verification.expectations import decoding_faults
+from pipelines.verification.samples import sound_spans
 from pipelines.verification.verify import told
 from tests.pipelines import handmade
 from tests.pipelines.handmade import PLAN, RIGHT, RUNG, STEREO, TAGS, VIDEO, Recipe, encode
@@ -381,6 +382,49 @@ def test_the_places_that_are_compared() -> None:
     assert picture_places(longer) == windows
 
 
+def test_places_between_far_ones_are_compared_too() -> None:
+    """Twelve frames every 20 s, and a hundred places at most, however long it lasts."""
+    long = replace(PLAN, frames=1250, duration_s=Fraction(50))
+    head, tail = Window(0, 24), Window(1226, 1250)
+    between = (Window(306, 318), Window(613, 637), Window(931, 943))
+    assert picture_places(long) == (head, *between, tail)
+    hours = replace(PLAN, frames=3 * 3600 * 25, duration_s=Fraction(3 * 3600))
+    assert len(picture_places(hours)) == 101
+
+
+def test_the_spans_of_sound_that_are_compared() -> None:
+    """Head and tail, which may overlap, and five seconds a minute between them."""
+    spans = {
+        length_s: [
+            (float(one.start_s), float(one.end_s)) for one in sound_spans(Fraction(length_s))
+        ]
+        for length_s in (20, 21, 50, 180)
+    }
+    assert spans[20] == [(0, 20)]
+    assert spans[21] == [(0, 20), (1, 21)]
+    assert spans[50] == [(0, 20), (30, 50)]
+    assert spans[180] == [(0, 20), (57.5, 62.5), (117.5, 122.5), (160, 180)]
+    assert len(sound_spans(Fraction(24 * 3600))) == 32
+
+
+@pytest.mark.slow
+def test_what_goes_wrong_within_a_minute_is_found(tmp_path: Path) -> None:
+    """Sound that is late from 21 s on, and a picture that stands still for 23 s."""
+    source = handmade.make_source(tmp_path, frames=1250)
+    plan = replace(PLAN, frames=1250, duration_s=Fraction(50))
+    rung = replace(RUNG, video=replace(VIDEO, frames=1250))
+    checked(encode(source, tmp_path / "right.mp4"), source, rung, plan)
+    late = (
+        "asplit[x][y];[x]atrim=end=21[a];[y]atrim=start=20.8,asetpts=PTS-STARTPTS[b];"
+        "[a][b]concat=v=0:a=1,atrim=end=50"
+    )
+    path = encode(source, tmp_path / "late.mp4", replace(RIGHT, sound=late))
+    assert "the sound is +200.0 ms off the source" in refusal(path, source, rung, plan)
+    frozen = "select='not(between(n,31,600))',fps=25:round=near"
+    path = encode(source, tmp_path / "frozen.mp4", replace(RIGHT, picture=frozen))
+    assert "planned 308" in refusal(path, source, rung, plan)
+
+
 def test_a_seam_is_where_a_picture_needs_nothing_before_it(source: Path, tmp_path: Path) -> None:
     """Neither any picture nor the key frame of an open GOP may begin a chunk."""
 
@@ -518,7 +562,11 @@ def test_sound_that_cannot_be_compared_is_not_taken_for_right(source: Path, tmp_
 LONG_SOUND = {
     "silent in the middle": (
         "volume=0:enable='between(t,25,35)'",
-        "audio track 0: channel 0 is silent from 25.2 s (9.7 s in all), the source is not",
+        "audio track 0: channel 0 is silent in the 5 s from 30 s, the source is not",
+    ),
+    "silent between": (
+        "volume=0:enable='between(t,21,28)'",
+        "audio track 0: channel 0 is silent from 21.2 s (6.7 s in all), the source is not",
     ),
     "louder": ("volume=3dB", "audio track 0: +3.0 dB against the source"),
     "longer": ("apad=pad_dur=1", "audio track 0: lasts 65.0"),
