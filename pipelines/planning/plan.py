@@ -35,6 +35,7 @@ from pipelines.planning.plan_types import (
     Rung,
     VideoPlan,
 )
+from pipelines.profiles.codecs import ENCODERS
 from pipelines.profiles.profile import Profile, Target
 from pipelines.quality.quality_target import Targeted, with_targets
 from pipelines.rates import least_multiple
@@ -299,8 +300,9 @@ def _nearest_of_package(rungs: Sequence[Rung]) -> Fraction | None:
 
 
 def _with_key_frames(video: VideoPlan, step: Fraction, source_frames: Fraction | None) -> VideoPlan:
-    count = max(1, round((source_frames or _gop_of_source(video)) / step))
-    return replace(video, gop_frames=int(count * step / video.stride))
+    wanted = (source_frames or _gop_of_source(video)) / video.stride
+    gop = ENCODERS[video.encoder].gop_frames(wanted, step / video.stride)
+    return replace(video, gop_frames=gop)
 
 
 def _key_frame_decisions(asked: Sequence[Rung], rungs: Sequence[Rung]) -> list[Words]:

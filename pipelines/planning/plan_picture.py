@@ -37,6 +37,7 @@ from pipelines.planning.plan_geometry import SMALLEST_SIDE, geometry
 from pipelines.planning.plan_picture_words import picture_decisions
 from pipelines.planning.plan_subtitles import captions_of, plan_captions
 from pipelines.planning.plan_types import Refused, VideoPlan
+from pipelines.profiles.codecs import ENCODERS
 from pipelines.profiles.levels import Load, beyond
 from pipelines.profiles.profile import Profile, VideoProfile
 from pipelines.verification.lossless_formats import FFV1_PIX_FMTS, REPACKED
@@ -140,7 +141,7 @@ def plan_picture(profile: Profile, wanted: VideoProfile, source: Source) -> Vide
         crf=wanted.crf,
         max_bitrate_bps=wanted.max_bitrate_bps,
         buffer_bits=wanted.buffer_bits,
-        gop_frames=max(1, round(rate * wanted.gop_s)),
+        gop_frames=ENCODERS[wanted.encoder].gop_frames(rate * wanted.gop_s),
         lookahead_frames=wanted.lookahead_frames,
         level=wanted.level,
         codec_profile=wanted.codec_profile,

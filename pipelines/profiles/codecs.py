@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from types import MappingProxyType
 
 from pipelines.profiles.levels import LEVELS
+from pipelines.rates import least_multiple
 
 _X26X = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
@@ -37,7 +40,8 @@ class Encoder:
     `pix_fmts` are those of the codec, so that a profile may ask for what a given build of the
     encoder turns out not to do (see `capabilities`). `crf_step` is the least difference between two
     of its qualities. `constant` are the codec profiles whose every frame is as large as the
-    standard says: with them no quality, cap or preset is chosen.
+    standard says: with them no quality, cap or preset is chosen. From key frame to key frame there
+    are `least_gop` frames or more, and whole mini-GOPs of `mini_gop`.
     """
 
     codec: str
@@ -48,6 +52,13 @@ class Encoder:
     crf: tuple[float, float] | None = None
     crf_step: float = 1.0
     constant: tuple[str, ...] = ()
+    least_gop: int = 1
+    mini_gop: int = 1
+
+    def gop_frames(self, wanted: Fraction, step: Fraction = Fraction(1)) -> int:
+        """As near to what is wanted as the encoder can, in whole steps of `step` frames."""
+        unit = least_multiple((step, Fraction(self.mini_gop)))
+        return int(unit * max(1, math.ceil(self.least_gop / unit), round(wanted / unit)))
 
 
 _AVS_LEVELS = (
@@ -96,6 +107,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             presets=tuple(str(number) for number in range(10)),
             levels=_AVS_LEVELS,
             crf=(1, 63),
+            mini_gop=4,  # a key frame within one may end libdavs2 (decision 11)
         ),
         "libuavs3e": Encoder(
             codec="avs3", pix_fmts=_420, presets=("0", "1", "2", "3"), levels=_AVS_LEVELS
