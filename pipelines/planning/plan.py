@@ -296,7 +296,8 @@ def _gop_of_source(video: VideoPlan) -> Fraction:
 def _nearest_of_package(rungs: Sequence[Rung]) -> Fraction | None:
     """The fewest source frames from key frame to key frame among the rungs that are packaged."""
     packaged = [rung.video for rung in rungs if rung.packaged and rung.video]
-    return min(map(_gop_of_source, packaged), default=None)
+    least = (ENCODERS[video.encoder].least_gop * video.stride for video in packaged)
+    return max([min(map(_gop_of_source, packaged)), *least]) if packaged else None
 
 
 def _with_key_frames(video: VideoPlan, step: Fraction, source_frames: Fraction | None) -> VideoPlan:

@@ -87,6 +87,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             levels=tuple(LEVELS["hevc"]),
             crf=(0, 51),
             crf_step=0.1,
+            least_gop=2,  # of key frames alone x265 writes a profile of its own, for intra
         ),
         "libsvtav1": Encoder(
             codec="av1",

@@ -35,6 +35,20 @@ def test_key_frames_of_avs2_lie_whole_mini_gops_apart(rate: str, frames: int) ->
     assert gops(replace(HD, frame_rate=Fraction(rate)), AVS2) == [frames]
 
 
+def test_hevc_has_pictures_between_its_key_frames() -> None:
+    """Of a source of one frame a second too: of key frames alone x265 writes another profile."""
+    assert gops(replace(HD, frame_rate=Fraction(1)), UPCONVERT) == [2]
+
+
+def test_a_package_of_hevc_has_its_key_frames_at_the_same_moments_all_the_same() -> None:
+    """Where H.264 beside it could have one with every frame."""
+    small = profile("mobile-720p")
+    assert small.video is not None
+    hevc = replace(small.video, codec="hevc", encoder="libx265", codec_profile="main", level=None)
+    own = replace(small, name="own-x", video=replace(hevc, preset="fast", width=640, height=360))
+    assert gops(replace(HD, frame_rate=Fraction(1)), small, own) == [2, 2]
+
+
 def test_key_frames_of_avs2_lie_so_beside_every_other_rung() -> None:
     """One that keeps every fifth frame would have had 50 in place of 48."""
     fifth = smaller(profile("mobile-720p"), 1280, 720)
