@@ -113,6 +113,7 @@ TABLE: Mapping[str, Row] = {
     "lease_lost": Row(409, "Another worker has this step", "该步骤已由其他工作进程接管"),
     "tool_failed": Row(500, "A media tool failed", "媒体工具出错"),
     "tool_killed": Row(500, "A media tool was killed", "媒体工具被中止"),
+    "tool_crashed": Row(500, "A media tool crashed", "媒体工具崩溃"),
     "tool_stalled": Row(500, "A media tool stood still", "媒体工具停滞"),
     "tool_missing": Row(500, "A media tool is missing", "缺少媒体工具"),
     "invalid_settings": Row(500, "A setting is wrong", "配置有误"),

@@ -57,6 +57,7 @@ WAYS_OUT: Mapping[str, str] = {
     "store_unavailable": "对象存储没有应答：请稍后重试；仍不行请联系服务管理员。",
     "tool_failed": "媒体工具出错：请重试；仍失败请连同日志上报。",
     "tool_killed": "媒体工具被系统中止，常因内存不足：请释放内存后重试。",
+    "tool_crashed": "媒体工具崩溃，重试也会如此：请换用其他方案或重新导出源文件，并附日志上报。",
     "tool_stalled": "媒体工具长时间没有进展：请重试；仍如此请检查源文件。",
     "worker_lost": "工作进程多次中断，常因内存不足：请查看日志后重试。",
     "tool_missing": "缺少媒体工具：请运行 `kapok doctor` 查看。",

@@ -146,6 +146,13 @@ class ToolKilled(ToolFailed):
     code = "tool_killed"
 
 
+class ToolCrashed(ToolFailed):
+    """A media tool ended itself in the middle: with the same input it would again."""
+
+    code = "tool_crashed"
+    retryable = False
+
+
 class ToolStalled(ToolFailed):
     """A media tool made no progress for its whole watchdog time."""
 

@@ -75,7 +75,7 @@ def run(
     Each `pipe:NAME` in argv whose NAME is in `taps` becomes a pipe, and its consumer gets every
     block that the tool writes there; `said` gets its whole log. A NAME in `served` becomes a socket
     on which the tool asks for ranges of bytes (see `child.started`); errors of its reader end the
-    tool and pass through. Raises `ToolFailed`, `ToolKilled`,
+    tool and pass through. Raises `ToolFailed`, `ToolKilled`, `ToolCrashed`,
     `ToolStalled`, `DiskFull`, `LimitExceeded`, `TruncatedMedia` or `Undecodable`.
     """
     plain = _plain(argv)

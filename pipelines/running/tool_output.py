@@ -11,6 +11,7 @@ from pipelines.errors import (
     DiskFull,
     KapokError,
     LimitExceeded,
+    ToolCrashed,
     ToolFailed,
     ToolKilled,
     TruncatedMedia,
@@ -30,6 +31,8 @@ _ODD_COLOUR = re.compile(
     "Impossible to convert between the formats|Unsupported input [(]Operation not supported"
     "|no path between colorspaces"
 )
+_OUT_OF_MEMORY = re.compile("Cannot allocate memory|MemoryError|std::bad_alloc")
+_CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGFPE, signal.SIGSEGV)
 _SHELL_SIGNAL = 128  # bubblewrap says 128 + n where its child died of signal n
 _SIGNALS = {
     _SHELL_SIGNAL + number: signal.Signals(number) for number in (4, 6, 7, 8, 9, 11, 15, 24, 25, 31)
@@ -105,9 +108,11 @@ def failure(argv: tuple[str, ...], status: int, log: str) -> KapokError:
     if re.search("No space left on device|Disk quota exceeded", log):
         return DiskFull("the disk is full: free space, or point KAPOK_SCRATCH elsewhere, and retry")
     killed_by = signal.Signals(-status) if status < 0 else _SIGNALS.get(status)
-    if killed_by is not None:
+    if killed_by in _CRASHES and not _OUT_OF_MEMORY.search(log):
+        return _crashed(argv, killed_by, telling, log)
+    if killed_by is not None and killed_by not in _CRASHES:
         return _killed(argv, killed_by, log)
-    if re.search("Cannot allocate memory|MemoryError", log):
+    if _OUT_OF_MEMORY.search(log):
         return LimitExceeded(f"{argv[0]} asked for more memory than it may have")
     return _fault_of_essence(argv, said, log) or ToolFailed(f"{argv[0]} failed: {said}", argv, log)
 
@@ -123,14 +128,28 @@ def _fault_of_essence(argv: tuple[str, ...], said: str, log: str) -> KapokError 
     return None
 
 
+def _crashed(
+    argv: tuple[str, ...], killed_by: signal.Signals, telling: list[str], log: str
+) -> KapokError:
+    said = f"; it said: {telling[-1]}" if telling else ""
+    message = (
+        f"{argv[0]} crashed ({killed_by.name}), and would again with this input and these "
+        f"settings: choose another profile, or export the source anew{said}"
+    )
+    return ToolCrashed(message, argv, log)
+
+
 def _killed(argv: tuple[str, ...], killed_by: signal.Signals, log: str) -> KapokError:
     match killed_by:
         case signal.SIGXCPU:
             return LimitExceeded(f"{argv[0]} used all the processor time that it may have")
         case signal.SIGXFSZ:
             return LimitExceeded(f"{argv[0]} wrote a larger file than it may")
-        case _:
+        case signal.SIGKILL:
             message = f"{argv[0]} was killed by {killed_by.name}: the machine may lack memory"
+            return ToolKilled(message, argv, log)
+        case _:
+            message = f"{argv[0]} was ended by {killed_by.name}: try again"
             return ToolKilled(message, argv, log)
 
 

@@ -18,6 +18,7 @@ import pytest
 from pipelines.errors import (
     DiskFull,
     LimitExceeded,
+    ToolCrashed,
     ToolFailed,
     ToolKilled,
     ToolStalled,
@@ -228,7 +229,11 @@ def test_capture_gives_up_in_time() -> None:
         (134, "write: Disk quota exceeded", DiskFull),
         (-9, "", ToolKilled),
         (137, "", ToolKilled),
-        (139, "", ToolKilled),
+        (-15, "", ToolKilled),
+        (-6, "", ToolCrashed),
+        (134, "frame->i_disposable == 0", ToolCrashed),
+        (139, "", ToolCrashed),
+        (134, "terminate called after throwing an instance of 'std::bad_alloc'", LimitExceeded),
         (152, "", LimitExceeded),
         (153, "", LimitExceeded),
         (244, "Error: Cannot allocate memory", LimitExceeded),
@@ -241,6 +246,17 @@ def test_each_way_to_fail_has_its_error(status: int, log: str, error: type[Excep
     """Without bubblewrap a signal is negative; bubblewrap adds 128 to it."""
     found = failure(("ffmpeg", "-i", "in.ts"), status, log)
     assert type(found) is error
+
+
+def test_a_crash_is_not_lack_of_memory() -> None:
+    """Only who was killed from outside may have lacked some, and may fare better another time."""
+    said = "Assertion frame->i_disposable == 0 failed"
+    crashed = failure(("ffmpeg",), 134, f"[libdavs2] {said}")
+    killed, ended = failure(("ffmpeg",), 137, ""), failure(("ffmpeg",), 143, "")
+    assert (crashed.retryable, killed.retryable, ended.retryable) == (False, True, True)
+    assert "SIGABRT" in str(crashed)
+    assert said in str(crashed)
+    assert ["memory" in str(one) for one in (crashed, killed, ended)] == [False, True, False]
 
 
 def test_a_log_keeps_its_end() -> None:
