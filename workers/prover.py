@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipelines.errors import KapokError
+from pipelines.errors import KapokError, ToolKilled, ToolStalled
 from pipelines.profiles.profile import Profile, load_profiles
 from pipelines.profiles.profile_key import profile_key
 from pipelines.records import from_json
@@ -24,6 +25,7 @@ from workers.proofs import Proofs
 
 SOON_S = 1.0  # until a beat that the catalogue did not hear is tried again
 TURN_S = 0.5  # between two looks whether a proof that another worker makes is made
+TRIES = 2  # of a proof whose tool was killed or stood still, which may be the machine's fault
 GENTLY = 19  # the niceness of the proofs: the steps of other profiles go on beside them
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class Prover:
         self._proofs, self._database, self._scratch = proofs, database, scratch
         self._beat_s, self._profiles, self._proves = beat_s, profiles, proves
         self._beaten_at = 0.0
+        self._given_up = Counter[str]()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prover", daemon=True)
 
@@ -96,6 +99,7 @@ class Prover:
         """
         wanted = [*self._profiles(), *self._added(), *self._needed()]
         new = [one for one in wanted if not self._proofs.has_verdict(profile_key(one))]
+        new.sort(key=lambda one: self._given_up[profile_key(one)])
         self._prove_all([one for one in new if is_remembered(one)])
         left = [one for one in new if not self._proofs.has_verdict(profile_key(one))]
         while left and not self._ended.is_set():
@@ -109,8 +113,22 @@ class Prover:
         """False where another worker of this machine is at it."""
         with turn_to_prove(profile) as ours:
             if ours:
-                self._prove_all([profile])
+                self._prove_one(profile)
         return ours
+
+    def _prove_one(self, profile: Profile) -> None:
+        """One whose tool is killed comes again with the next beat, behind all others, and no more
+        after that.
+        """
+        try:
+            self._prove_all([profile])
+        except (ToolKilled, ToolStalled) as error:
+            log.warning("the proof of %s was given up: %s", profile.name, error)
+            key = profile_key(profile)
+            self._given_up[key] += 1
+            if self._given_up[key] >= TRIES:
+                reason = f"its proof was given up {TRIES} times: {error}"
+                self._proofs.record([Verdict(key, profile.name, profile.version, reason)])
 
     def _prove_all(self, new: Sequence[Profile]) -> None:
         proving = self._proofs.prove(new, self._scratch)

@@ -66,7 +66,7 @@ def prove(profile: Profile, folder: Path) -> Capability:
 def proving(profile: Profile, folder: Path) -> Generator[Progress, None, Capability]:
     """`prove` for a caller who may have to stop it in the middle.
 
-    A full disk or a killed tool says nothing about the profile and is raised.
+    A full disk or a killed tool says nothing about the profile and is raised; a crash says it all.
     """
     if (reason := _lacking(profile)) is not None:
         return Capability(profile.name, available=False, reason=reason, tools=versions())

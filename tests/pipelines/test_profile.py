@@ -261,6 +261,11 @@ def test_rates_are_exact(written: Path) -> None:
         ('dynamic_range = "sdr"', 'dynamic_range = "hlg"', "video.pix_fmt is 'yuv420p': 10 bits"),
         ('encoder = "libx264"', 'encoder = "-f"', "video.encoder is '-f': libx264, libx265"),
         ('fit = "inside"', 'fit = "inside"\npreset = "a:b"', "video.preset is 'a:b': ultrafast"),
+        (
+            'codec = "h264"\nencoder = "libx264"',
+            'codec = "avs2"\nencoder = "libxavs2"\npreset = "4"',
+            "video.preset is '4': 0, 1, 2, 3 may stand there for libxavs2",
+        ),
         ('fit = "inside"', 'fit = "inside"\ncrf = nan', "video.crf is nan: 0 to 51"),
         ('fit = "inside"', 'fit = "inside"\ncrf = 52', "video.crf is 52: 0 to 51"),
         (
