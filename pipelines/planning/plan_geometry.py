@@ -11,6 +11,7 @@ import av
 from pipelines.encoding.picture_filters import can_turn
 from pipelines.media import Area, Inspection, VideoTrack, even
 from pipelines.planning.plan_types import Refused, Rung, VideoPlan
+from pipelines.profiles.codecs import ENCODERS
 from pipelines.profiles.profile import Crop, Profile, VideoProfile
 from pipelines.words import Words, joined
 
@@ -40,11 +41,30 @@ def geometry(
     crop = _cropped(profile, wanted.crop, picture, inspection)
     raster, size = (wanted.width, wanted.height), picture.shown_size(crop)
     if wanted.upconvert:
-        return _filled(raster, crop, picture)
-    width, height = (
-        _exact(profile, raster, size) if wanted.fit == "exact" else _inside(raster, size)
-    )
-    return Geometry(width, height, crop)
+        shape = _filled(raster, crop, picture)
+    elif wanted.fit == "exact":
+        shape = Geometry(*_exact(profile, raster, size), crop)
+    else:
+        shape = Geometry(*_inside(raster, size), crop)
+    _refuse_small(profile, wanted, size, shape)
+    return shape
+
+
+def _refuse_small(
+    profile: Profile, wanted: VideoProfile, size: tuple[int, int], shape: Geometry
+) -> None:
+    least = ENCODERS[wanted.encoder].least_side
+    if min(shape.width, shape.height) < least:
+        raise Refused(
+            "picture_too_small",
+            Words(
+                f"{size[0]}x{size[1]} would become {shape.width}x{shape.height} in {profile.name}, "
+                f"and {wanted.encoder} is given no side of less than {least}: choose another "
+                "profile",
+                f"{size[0]}×{size[1]} 在 {profile.name} 中会成为 {shape.width}×{shape.height}，而 "
+                f"{wanted.encoder} 不接受小于 {least} 的边长：请换用其他方案",
+            ),
+        )
 
 
 def rotation_after_fields(picture: VideoTrack | None, inspection: Inspection) -> int:
@@ -182,16 +202,7 @@ def _inside(box: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     width, height = size
     across, down = sorted(box, reverse=width >= height)
     scale = min(Fraction(1), Fraction(across, width), Fraction(down, height))
-    fitted = (even(width * scale), even(height * scale))
-    if min(fitted) < SMALLEST_SIDE:
-        raise Refused(
-            "picture_too_small",
-            Words(
-                f"{width}x{height} would shrink to {fitted}",
-                f"{width}×{height} 会缩小为 {_size(*fitted).zh}",
-            ),
-        )
-    return fitted
+    return even(width * scale), even(height * scale)
 
 
 def _exact(profile: Profile, raster: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:

@@ -40,7 +40,8 @@ class Encoder:
     `pix_fmts` are those of the codec, so that a profile may ask for what a given build of the
     encoder turns out not to do (see `capabilities`). `crf_step` is the least difference between two
     of its qualities. `constant` are the codec profiles whose every frame is as large as the
-    standard says: with them no quality, cap or preset is chosen. From key frame to key frame there
+    standard says: with them no quality, cap or preset is chosen. Pictures with a side of less than
+    `least_side` end the encoder or are refused by it. From key frame to key frame there
     are `least_gop` frames or more, and whole mini-GOPs of `mini_gop`.
     """
 
@@ -52,6 +53,7 @@ class Encoder:
     crf: tuple[float, float] | None = None
     crf_step: float = 1.0
     constant: tuple[str, ...] = ()
+    least_side: int = 16
     least_gop: int = 1
     mini_gop: int = 1
 
@@ -87,6 +89,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             levels=tuple(LEVELS["hevc"]),
             crf=(0, 51),
             crf_step=0.1,
+            least_side=64,  # measured: widths of 34 to 48 overwrite its memory, of 56 no more
             least_gop=2,  # of key frames alone x265 writes a profile of its own, for intra
         ),
         "libsvtav1": Encoder(
@@ -101,6 +104,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             pix_fmts=("yuv420p10le",),
             presets=("faster", "fast", "medium", "slow", "slower"),
             crf=(0, 63),
+            least_side=32,  # measured: 20x20 is refused, 22x22 is not
         ),
         "libxavs2": Encoder(
             codec="avs2",
@@ -108,6 +112,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             presets=("0", "1", "2", "3"),  # what the slower ones write ends libdavs2 (decision 11)
             levels=_AVS_LEVELS,
             crf=(1, 63),
+            least_side=72,  # measured: 64 ends it, 66 does not
             mini_gop=4,  # a key frame within one may end libdavs2 (decision 11)
         ),
         "libuavs3e": Encoder(

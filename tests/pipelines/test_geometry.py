@@ -15,7 +15,7 @@ from pipelines.encoding.rung_tree import lay_out
 from pipelines.errors import VerificationFailed
 from pipelines.media import Area, VideoTrack
 from pipelines.planning.plan import Plan, VideoPlan, plan
-from pipelines.profiles.profile import Crop, DynamicRange, Profile, profile
+from pipelines.profiles.profile import Crop, DynamicRange, Profile, VideoCodec, profile
 from pipelines.progress import finish
 from pipelines.quality.measure import measure
 from tests.pipelines.made import made_of
@@ -508,3 +508,22 @@ def test_what_a_container_asks_players_to_hide_is_picture_too(
     true, as_bare = made_of(bare, own, wanted)
     assert picture_of(replace(made, rungs=made.rungs[1:])).shown == (104, 72)
     assert framemd5(files["mobile-720p"]) == framemd5(as_bare["mobile-720p"]), true.decisions
+
+
+@pytest.mark.parametrize(
+    ("codec", "encoder", "least"),
+    [("avs2", "libxavs2", 72), ("hevc", "libx265", 64), ("vvc", "libvvenc", 32)],
+)
+def test_a_picture_too_small_for_an_encoder_is_refused_and_the_others_are_made(
+    codec: VideoCodec, encoder: str, least: int
+) -> None:
+    """It would end the command that makes all of them."""
+    small = profile("mobile-540p")
+    assert small.video is not None
+    video = replace(small.video, codec=codec, encoder=encoder, codec_profile=None, level=None)
+    own = replace(small, name="own-x", packaged=False, video=video)
+    for side in (least - 2, least):
+        planned = plan(*described(replace(HD, width=400, height=side)), [small, own])
+        refused = {one.profile: one.code for one in planned.refused}
+        assert refused == ({"own-x": "picture_too_small"} if side < least else {})
+        assert "mobile-540p" in [rung.profile for rung in planned.rungs]
