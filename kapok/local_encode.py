@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -152,21 +152,26 @@ class _Failures:
             fault = of_system(error) if isinstance(error, OSError) else error
             self.rungs += [FailedRung(one.profile, fault.code, fault.detail, kept) for one in rungs]
 
+    def has(self, *rungs: Rung) -> bool:
+        return not {one.profile for one in rungs}.isdisjoint(one.profile for one in self.rungs)
+
 
 def encode(work: Work) -> Iterator[Encoded]:
     """Every rung of the plan from one decode; each is joined and verified, named, and then scored.
 
-    What is scored together comes together. A rung that disagrees with its plan leaves no file, one
-    that cannot be scored a file without scores, and neither stops the others; after the last one
-    `RungsFailed` tells of all that failed. Raises `Usage` before the work where a file is there
+    What is scored together comes together. A rung that disagrees with its plan leaves no file, nor
+    do those of a group that cannot be encoded, where there are several; one that cannot be scored
+    leaves a file without scores. None stops the others; after the last one `RungsFailed` tells of
+    all that failed. Raises `Usage` before the work where a file is there
     already, unless it is to be overwritten.
     """
     for path in map(work.target, work.plan.rungs):
         _refuse(path, overwrite=work.overwrite)
-    failures, pieces = _Failures(), _encode_all(work)
+    failures = _Failures()
+    pieces = _encode_all(work, failures)
     for group in _groups(work):
         named: dict[str, Encoded] = {}
-        for rung in group:
+        for rung in (one for one in group if one.profile in pieces):
             with failures.of(rung):
                 named[rung.profile] = _named(work, _verified(work, rung, pieces[rung.profile]))
         pairs = _to_score(work, named.values())
@@ -207,17 +212,17 @@ def _told(work: Work, failed: Sequence[FailedRung]) -> str:
     return "\n".join(lines)
 
 
-def _encode_all(work: Work) -> dict[str, Pieces]:
-    """By profile."""
+def _encode_all(work: Work, failures: _Failures) -> dict[str, Pieces]:
+    """By profile, of all that did not fail."""
     from pipelines.sound.audio import encode_audio
 
     plan = work.plan
     text = _subtitles(work)  # before the pictures: a file of subtitles may be refused
-    chunks = _encode_pictures(work)
+    chunks = _encode_pictures(work, failures)
     title = t("encoding sound", "编码声音")
     sound = follow(encode_audio(work.source, plan, work.folder("audio")), work.begin(title))
     made = {}
-    for rung in plan.rungs:
+    for rung in (one for one in plan.rungs if not failures.has(one)):
         mine = [chunk for chunk in chunks if rung.profile in chunk.files]
         heard = (sound.argv,) if rung.audio else ()
         read = text.commands if rung.subtitles else ()
@@ -231,27 +236,34 @@ def _encode_all(work: Work) -> dict[str, Pieces]:
     return made
 
 
-def _encode_pictures(work: Work) -> list[EncodedChunk]:
-    """In the order of the chunks, those that steer the others being encoded first."""
+def _encode_pictures(work: Work, failures: _Failures) -> list[EncodedChunk]:
+    """In the order of the chunks, those that steer the others being encoded first.
+
+    One command makes a chunk of all rungs of a group, and what ends it stops no other group.
+    """
     from pipelines.encoding.cut import LocalFile
     from pipelines.encoding.encode_groups import groups_of
     from pipelines.quality.steered_encode import encode_steered
     from pipelines.quality.steering import in_order
 
     ordered = [chunk for wave in in_order(work.plan) for chunk in wave]
-    parts = list(product(ordered, groups_of(work.plan)))
+    groups = groups_of(work.plan)
+    parts = list(product(ordered, groups))
     probes: list[Probe] = []
     made: list[tuple[int, EncodedChunk]] = []
     for number, (chunk, group) in enumerate(parts):
+        if failures.has(*group.rungs):
+            continue
         count = len(group.rungs)
         title = t(f"encoding {count} renditions", f"编码 {count} 个成品")
         if len(parts) > 1:
             title += f" ({number + 1}/{len(parts)})"
         folder, source = work.folder(f"part-{number}"), LocalFile(work.source)
         encoding = encode_steered(source, group, chunk, work.info, work.inspection, probes, folder)
-        one = follow(encoding, work.begin(title))
-        probes += one.probes
-        made.append((chunk.index, one.encoded))
+        with failures.of(*group.rungs) if len(groups) > 1 else nullcontext():
+            one = follow(encoding, work.begin(title))
+            probes += one.probes
+            made.append((chunk.index, one.encoded))
     return [encoded for _, encoded in sorted(made, key=lambda one: one[0])]
 
 

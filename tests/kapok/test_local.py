@@ -240,6 +240,31 @@ def test_what_is_finished_is_shown_although_a_rung_failed(
 
 
 @pytest.mark.media
+def test_a_group_of_rungs_that_cannot_be_encoded_does_not_stop_the_others(
+    clip: Path, tmp_path: Path
+) -> None:
+    """Each is made by a command of its own; that of the first has a preset that there is not."""
+    show = lambda _: None  # noqa: E731 - progress is not looked at
+    wanted = ["mobile-540p", "archive-ffv1"]
+    info, found = look_for(clip, tmp_path / "inspection", show, wanted)
+    plan = make_plan(info, found, wanted)
+    first, second = plan.rungs
+    assert first.video is not None
+    wrong = replace(first, video=replace(first.video, preset="none"))
+    plan = replace(plan, rungs=(wrong, second), together=(("mobile-540p",), ("archive-ffv1",)))
+    (output := tmp_path / "out").mkdir()
+    thumbs = thumbs_in(tmp_path / "inspection", found.thumbs)
+    work = Work(clip, info, found, plan, thumbs, output, tmp_path, lambda _: show, score=False)
+    finished = []
+    with pytest.raises(RungsFailed) as end:
+        finished += [encoded.rung.profile for encoded in encode(work)]
+    (failed,) = end.value.failed
+    assert (failed.profile, failed.code) == ("mobile-540p", "tool_failed")
+    assert str(end.value).endswith(f"{output}: 1 of 2 renditions")
+    assert [path.suffix for path in sorted(output.iterdir())] == [".mkv", ".json"]
+
+
+@pytest.mark.media
 def test_what_cannot_be_scored_is_kept_all_the_same(clip: Path, tmp_path: Path) -> None:
     """It is what its plan says, and hours may have gone into it; the error says what is missing."""
     ffmpeg_without_vmaf = _but(tmp_path, "*libvmaf*", "echo no such filter >&2; exit 1")
