@@ -17,6 +17,7 @@ from pipelines.planning.plan import plan
 from pipelines.planning.plan_colour import NOMINAL_DISPLAY
 from pipelines.planning.plan_picture import refuse_other_rates
 from pipelines.planning.plan_types import Plan, Refused, Rung
+from pipelines.profiles.codecs import ENCODERS
 from pipelines.profiles.profile import Profile, VideoProfile, load_profiles
 from pipelines.profiles.vivid_sample import mark_vivid
 from pipelines.progress import Progress, finish
@@ -127,6 +128,13 @@ def _lacking(profile: Profile) -> Words | None:
             f"ffmpeg {version} 的 {video.encoder} 只支持 {formats.zh}：此处做不出 "
             f"{video.pix_fmt} 的 {codec}，位数较少的又不得用此名称："
             "请用 KAPOK_FFMPEG 指定编码器支持的 ffmpeg，或换用其他方案",
+        )
+    if video.max_bitrate_bps is not None and not ENCODERS[video.encoder].caps:
+        return Words(
+            f"{video.encoder} keeps no cap as Kapok drives it, and {profile.name} promises one of "
+            f"{video.max_bitrate_bps} bit/s: choose another profile",
+            f"{video.encoder} 守不住码率上限，而 {profile.name} 承诺了 "
+            f"{video.max_bitrate_bps} bit/s 的上限：请换用其他方案",
         )
     return None
 

@@ -40,7 +40,8 @@ class Encoder:
     `pix_fmts` are those of the codec, so that a profile may ask for what a given build of the
     encoder turns out not to do (see `capabilities`). `crf_step` is the least difference between two
     of its qualities. `constant` are the codec profiles whose every frame is as large as the
-    standard says: with them no quality, cap or preset is chosen. Pictures with a side of less than
+    standard says: with them no quality, cap or preset is chosen. `caps` says whether it keeps one
+    as Kapok drives it. Pictures with a side of less than
     `least_side` end the encoder or are refused by it. From key frame to key frame there
     are `least_gop` frames or more, and whole mini-GOPs of `mini_gop`.
     """
@@ -53,6 +54,7 @@ class Encoder:
     crf: tuple[float, float] | None = None
     crf_step: float = 1.0
     constant: tuple[str, ...] = ()
+    caps: bool = True
     least_side: int = 16
     least_gop: int = 1
     mini_gop: int = 1
@@ -104,6 +106,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             pix_fmts=("yuv420p10le",),
             presets=("faster", "fast", "medium", "slow", "slower"),
             crf=(0, 63),
+            caps=False,
             least_side=32,  # measured: 20x20 is refused, 22x22 is not
         ),
         "libxavs2": Encoder(
@@ -112,6 +115,7 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             presets=("0", "1", "2", "3"),  # what the slower ones write ends libdavs2 (decision 11)
             levels=_AVS_LEVELS,
             crf=(1, 63),
+            caps=False,  # its rate control gave noise 200 times its rate (decision 11)
             least_side=72,  # measured: 64 ends it, 66 does not
             mini_gop=4,  # a key frame within one may end libdavs2 (decision 11)
         ),
@@ -123,8 +127,9 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             pix_fmts=("yuv422p10le",),
             codec_profiles=_PRORES,
             constant=_PRORES,
+            caps=False,
         ),
-        "ffv1": Encoder(codec="ffv1", pix_fmts=()),
+        "ffv1": Encoder(codec="ffv1", pix_fmts=(), caps=False),
         "copy": Encoder(codec="hevc", pix_fmts=("yuv420p10le",)),
     }
 )

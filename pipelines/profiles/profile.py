@@ -179,7 +179,7 @@ SOUND_LADDER = "audio"
 def load_profiles() -> Mapping[str, Profile]:
     """Every profile by name; `InvalidProfile` names the file and the field."""
     paths = sorted(path for path in _FOLDER.glob("*.toml") if path.name != _LADDERS)
-    return MappingProxyType({path.stem: read_profile(path) for path in paths})
+    return MappingProxyType({path.stem: read_profile(path, shipped=True) for path in paths})
 
 
 @cache
@@ -229,18 +229,18 @@ def default_profiles() -> tuple[str, ...]:
     return (*ladder(DEFAULT_LADDER).profiles, *ladder(SOUND_LADDER).profiles)
 
 
-def read_profile(source: Path | bytes) -> Profile:
+def read_profile(source: Path | bytes, *, shipped: bool = False) -> Profile:
     """The profile in a file, or in the bytes of one that came from elsewhere.
 
     Raises `InvalidProfile` with every fault: the field, and what may stand there. A file must have
-    the profile's name.
+    the profile's name. What is `shipped` may ask for more than the encoders do.
     """
     table, where = _table(source), _where(source)
     whole = {"audio": [], **table, "video": without_odd_rationals(table.get("video"))}
     faults = [
         *_unknown_fields(table),
         *_faults_of_types(Profile, whole),
-        *profile_faults(table),
+        *profile_faults(table, shipped=shipped),
     ]
     if isinstance(source, Path) and table.get("name") != source.stem:
         faults.append(f"name must be the file's name, {source.stem!r}")

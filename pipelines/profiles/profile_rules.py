@@ -52,8 +52,12 @@ _UHD_FPS, _HD_FPS = 50, Fraction(24000, 1001)
 _LABELS = {"4k": (3840, 2160), "8k": (7680, 4320)}
 
 
-def profile_faults(table: Table) -> Iterator[str]:
-    """Each as `field is VALUE: what may stand there`."""
+def profile_faults(table: Table, *, shipped: bool = False) -> Iterator[str]:
+    """Each as `field is VALUE: what may stand there`.
+
+    One that is `shipped` with Kapok may ask for a cap as its standard does, where the encoder keeps
+    none: `capabilities.lacking` then says that nobody here can make it.
+    """
     yield from _head_faults(table)
     container = table.get("container")
     holds = CONTAINERS.get(container) if isinstance(container, str) else None
@@ -69,6 +73,8 @@ def profile_faults(table: Table) -> Iterator[str]:
             yield _not_one_of(f"audio[{position}].codec", codec, holds.audio, f"in {container}")
     yield from _copied_sound_faults(table)
     yield from _transport_faults(table)
+    if not shipped and isinstance(video, Mapping):
+        yield from _unkept_caps(table, video)
     if table.get("packaged") is True:
         yield from _package_faults(container, video)
     yield from _label_faults(table, video if isinstance(video, Mapping) else {})
@@ -128,9 +134,9 @@ def _transport_faults(table: Table) -> Iterator[str]:
         return
     sounds = [_number(one.get("bitrate_bps")) or 0 for one in _tables(table.get("audio"))]
     cap = _number(video.get("max_bitrate_bps"))
-    if cap is None:
+    if cap is None and _keeps_caps(video):
         yield "video.max_bitrate_bps must be there for a constant mux_rate_bps"
-    elif rate < (least := int((cap + sum(sounds)) * _MUX_OVERHEAD)):
+    elif cap is not None and rate < (least := int((cap + sum(sounds)) * _MUX_OVERHEAD)):
         yield _is("mux_rate_bps", table["mux_rate_bps"], f"at least {least} for what it carries")
 
 
@@ -269,6 +275,23 @@ def _target_faults(video: Table) -> Iterator[str]:
         yield from _within(goal, f"video.target.{field}", *_TARGETS.get(str(metric), (0, 100)))
 
 
+def _unkept_caps(table: Table, video: Table) -> Iterator[str]:
+    """What would be found after the whole encode, or never."""
+    if _keeps_caps(video):
+        return
+    name = video["encoder"]
+    if (cap := video.get("max_bitrate_bps")) is not None:
+        yield _is("video.max_bitrate_bps", cap, f"none for {name}, which keeps no cap")
+    if (rate := table.get("mux_rate_bps")) is not None:
+        yield _is("mux_rate_bps", rate, f"none for {name}, which keeps no cap under it")
+
+
+def _keeps_caps(video: Table) -> bool:
+    """What is no encoder is told elsewhere."""
+    name = video.get("encoder")
+    return not isinstance(name, str) or name not in ENCODERS or ENCODERS[name].caps
+
+
 def _cap_faults(video: Table) -> Iterator[str]:
     cap, buffer = video.get("max_bitrate_bps"), video.get("buffer_bits")
     if (cap is None) != (buffer is None):
@@ -297,7 +320,7 @@ def _encoder_faults(video: Table, name: str, encoder: Encoder) -> Iterator[str]:
         yield from _within(video, "video.crf", *encoder.crf)
         if encoder.crf_step == 1 and (crf := _number(video.get("crf"))) is not None and crf % 1:
             yield _is("video.crf", video["crf"], f"a whole number for {name}")
-    for field in ("crf", "max_bitrate_bps"):
+    for field in ("crf", *(("max_bitrate_bps",) if encoder.caps else ())):
         if video.get(field) is not None and (constant or not (encoder.crf or field != "crf")):
             yield f"video.{field} is {video[field]}: {name} has none to be chosen here"
 

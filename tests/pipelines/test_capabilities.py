@@ -77,8 +77,11 @@ def test_ffmpeg_is_asked_and_not_the_name(tmp_path: Path) -> None:
     renamed = replace(profile, name="x")
     assert lacking([renamed]).keys() == {"x"}
     assert not prove(renamed, tmp_path).available
-    eight = replace(profile, video=replace(profile.video, pix_fmt="yuv420p"))
-    assert lacking([eight]) == {}
+    eight = replace(profile.video, pix_fmt="yuv420p", max_bitrate_bps=None, buffer_bits=None)
+    assert lacking([replace(profile, video=eight, mux_rate_bps=None)]) == {}
+    capped = replace(eight, max_bitrate_bps=36_000_000, buffer_bits=36_000_000)
+    found = lacking([replace(profile, video=capped)])[profile.name]
+    assert found.startswith("libxavs2 keeps no cap as Kapok drives it, and cn4k-avs2-hlg promises")
 
 
 def test_a_plan_refuses_what_ffmpeg_rules_out_with_its_reason() -> None:

@@ -316,6 +316,21 @@ def test_a_mistake_is_named_with_its_file_and_field(
     assert named in str(raised.value)
 
 
+@pytest.mark.parametrize(("codec", "encoder"), [("vvc", "libvvenc"), ("avs2", "libxavs2")])
+def test_a_cap_that_its_encoder_does_not_keep_is_refused(codec: str, encoder: str) -> None:
+    """It would be found after the whole encode, or never; so would a rate that needs one."""
+    cap = "max_bitrate_bps = 1_000_000\nbuffer_bits = 1_000_000"
+    text = GOOD.replace('"h264"', f'"{codec}"').replace('"libx264"', f'"{encoder}"\n{cap}')
+    with pytest.raises(InvalidProfile) as capped:
+        read_profile(text.encode())
+    assert f"video.max_bitrate_bps is 1000000: none for {encoder}" in capped.value.faults[-1]
+    stream = text.replace(f"\n{cap}", "").replace("version", "mux_rate_bps = 2_000_000\nversion")
+    with pytest.raises(InvalidProfile) as constant:
+        read_profile(stream.encode())
+    assert f"mux_rate_bps is 2000000: none for {encoder}" in constant.value.faults[-1]
+    assert "must be there" not in str(constant.value)
+
+
 @pytest.mark.parametrize(
     ("codec", "level", "codec_profile", "load", "told"),
     [
