@@ -120,6 +120,8 @@ def _measured(track: AudioPlan, inspection: Inspection) -> tuple[float | None, f
         for one in inspection.loudness:
             if (one.track,) == track.tracks:
                 return one.integrated_lkfs, one.true_peak_dbtp
+    if track.is_folded:  # a mix that was heard is its stereo
+        return None
     for mix in inspection.mixes:
         heard = mix.integrated_lkfs is not None  # it ends with its shortest track, maybe at once
         if heard and (mix.tracks, mix.pan) == (track.tracks, track.pan):

@@ -30,7 +30,7 @@ _WANTED = {1: Words("mono", "单声道"), 2: Words("stereo", "立体声"), 6: "5
 _OTHER_SOUND = Words("other sound", "其他声音")
 _FLAC_CHANNELS, _MOST_BITS = 8, 24
 _USUAL_RATE_HZ = 48000
-_SIX = 6
+_TWO, _SIX = 2, 6
 
 
 def plan_sound(
@@ -255,7 +255,8 @@ def _mixed(
     first, count = tracks[used[0]], len(used)
     if count > 1:
         channels = min(count, wanted.channels or count)
-        return _track(wanted, first, channels, used, "join" if channels == count else "downmix")
+        joined = count in (_TWO, channels)
+        return _track(wanted, first, channels, used, "join" if joined else "downmix")
     return _of_one(wanted, first, used) if fits(first) else None
 
 
@@ -264,12 +265,13 @@ def _of_one(wanted: AudioProfile, first: AudioTrack, used: tuple[int, ...]) -> A
         return _track(wanted, first, _SIX, used, "six")
     if wanted.channels == _SIX:
         return _track(wanted, first, _SIX, used, "source") if is_surround(first) else None
+    channels = min(_TWO, wanted.channels or _TWO)
     if is_pair(first):
-        return _track(wanted, first, 2, used, "pair")
+        return _track(wanted, first, channels, used, "pair")
     if first.channels <= (wanted.channels or first.channels):
         return _track(wanted, first, first.channels, used, "source")
-    known = first.channels == _SIX or not is_discrete(first)
-    return _track(wanted, first, 2, used, "downmix" if known else "pair")
+    mixed = first.channels == _SIX or (first.channels > _TWO and not is_discrete(first))
+    return _track(wanted, first, channels, used, "downmix" if mixed else "pair")
 
 
 def _named(
@@ -322,9 +324,9 @@ def _track(
     rate = "" if rate_hz == _USUAL_RATE_HZ else f"_{rate_hz}hz"
     named = "-".join(str(position) for position in tracks)
     own = len(tracks) == 1 and (usual(first.layout) or has_stereo_mix(first.layout))
-    size = f"{bitrate // 1000}k" if bitrate else f"{wanted.bit_depth}bit"
+    made = "" if pan == "source" else f"_{pan}"
     return AudioPlan(
-        key=f"{codec}_{channels}ch_{size}{rate}_t{named}",
+        key=f"{codec}_{channels}ch_{size}{rate}_t{named}{made}",
         codec=codec,
         channels=channels,
         layout=layout(codec, channels),

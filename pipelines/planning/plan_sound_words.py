@@ -10,7 +10,7 @@ from pipelines.planning.plan_full_scale import full_scale_decisions
 from pipelines.planning.plan_loudness import loudness_decisions
 from pipelines.planning.plan_types import AudioPlan, Rung
 from pipelines.sound.loudspeakers import listed, pair_places
-from pipelines.sound.track_table import fits, is_pair, with_data
+from pipelines.sound.track_table import fits, is_discrete, is_pair, with_data
 from pipelines.words import Words, joined
 
 _TWO, _SIX = 2, 6
@@ -105,6 +105,16 @@ def _no_sound(info: MediaInfo) -> Words:
 
 
 def _told(info: MediaInfo, track: AudioPlan) -> Words:
+    told = _mix_told(info, track)
+    if not track.is_folded:
+        return told
+    return Words(
+        f"mono, half the sum of left and right, {told.removeprefix('stereo ')}",
+        f"单声道，为左右声道之和的一半，{told.zh}",
+    )
+
+
+def _mix_told(info: MediaInfo, track: AudioPlan) -> Words:
     match track.pan:
         case "join" if track.channels == _SIX:
             named = joined(map(str, track.tracks))
@@ -157,11 +167,20 @@ def _pair_told(source: AudioTrack, position: int) -> Words:
             f"file calls its channels {named}",
             f"立体声直接取自音轨 {position} 的声道 {left} 和 {right}：文件标明其声道为 {named}",
         )
+    if not is_discrete(source):
+        return Words(
+            f"stereo from the two channels of sound track {position}",
+            f"立体声取自音轨 {position} 的两个声道",
+        )
+    others = (
+        Words(", and the others go into preservation rungs only", "，其余声道只进入保存母版")
+        if source.channels > _TWO
+        else Words("", "")
+    )
     return Words(
         f"stereo from channels 1 and 2 of {source.channels}: the file does not say what the "
-        "channels are, and the others go into preservation rungs only",
-        f"立体声取自 {source.channels} 个声道中的 1 和 2：文件未说明各声道是什么，"
-        "其余声道只进入保存母版",
+        f"channels are{others}",
+        f"立体声取自 {source.channels} 个声道中的 1 和 2：文件未说明各声道是什么{others.zh}",
     )
 
 

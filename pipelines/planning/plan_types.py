@@ -152,7 +152,8 @@ class AudioPlan:
     `pan` is `source` (one track as it is), `join` (mono tracks side by side: stereo or 5.1),
     `downmix` (of one track, or of six mono ones), `pair` (the first two channels of a track whose
     loudspeakers are unknown, or the stereo mix that it has beside them), or `six`: those beside
-    such a mix. A `lossless` track holds every sample, also those after the
+    such a mix. What is none of `source` and has one channel is folded: half the sum of the stereo
+    that `pan` says. A `lossless` track holds every sample, also those after the
     picture; of a `lossy_source` those that it decodes to, in 24 bits. A `copied` one holds the
     source's packets, and its `loudness` is only stated. `not_copied` says why a profile that copies
     what it can had to encode this one.
@@ -176,6 +177,11 @@ class AudioPlan:
     not_copied: Words | None = None
     own_order: str | None = None
     gain_db: float = 0.0
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it is mono of more than one channel."""
+        return self.channels == 1 and self.pan != "source"
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,13 +115,20 @@ def _limiter(stream: Any, limit: float) -> Any:
 
 
 def _mixed(parts: list[Any], track: AudioPlan) -> Any:
+    mixed = _side_by_side(parts, track)
+    return _through(mixed, sound_mix.mono()) if track.is_folded else mixed
+
+
+def _side_by_side(parts: list[Any], track: AudioPlan) -> Any:
+    """Of what is folded into mono the stereo."""
     parts = [_through(part, *sound_mix.in_order(track.own_order)) for part in parts]
     match track.pan:
         case "join":
             return _joined(parts)
         case "downmix":
             one = _joined(parts) if len(parts) > 1 else parts[0]
-            return _through(one, *sound_mix.downmix(track.layout))
+            layout = "stereo" if track.is_folded else track.layout
+            return _through(one, *sound_mix.downmix(layout))
         case "pair":
             return _through(parts[0], sound_mix.pair(track.own_order))
         case "six":

@@ -28,6 +28,11 @@ _SIDES: Mapping[int, tuple[str, tuple[str, ...]]] = MappingProxyType(
 _MINUS_3_DB = 0.70710678
 
 
+def mono() -> Filter:
+    """Half the sum of stereo, which passes full scale nowhere that its sides do not."""
+    return Filter("pan", {"args": "mono|c0=0.5*FL+0.5*FR"})
+
+
 def join(count: int) -> Filter:
     """Of mono tracks side by side, which ends with the shortest of them."""
     layout, sides = _SIDES[count]

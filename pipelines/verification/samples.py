@@ -20,7 +20,7 @@ from pipelines.running.run import run
 from pipelines.running.tools import ffmpeg
 from pipelines.sound.sound_clock import HOLE_S
 from pipelines.sound.sound_levels import Levels, LevelTrack
-from pipelines.sound.sound_mix import in_order, join, pair, six
+from pipelines.sound.sound_mix import in_order, join, mono, pair, six
 from pipelines.sources.containers import INPUT_GUARDS, clock_words, sound_words
 
 Sound = NDArray[np.float32]  # (samples, channels)
@@ -51,7 +51,7 @@ class Span:
 
 
 class SourceTrack(NamedTuple):
-    """By its position among the source's sound tracks, of a downmix of mono tracks all of them;
+    """By its position among the source's sound tracks, of a mix of mono tracks all of them;
     `mix` is what it is compared as.
     """
 
@@ -143,6 +143,8 @@ def source_tracks(track: AudioPlan) -> dict[SourceTrack, int]:
     """What a track is made from, with the channels that it has as it is compared."""
     if track.pan == "downmix":
         return {SourceTrack(track.tracks, _MONO): 1}
+    if track.is_folded and track.pan == "join":
+        return {SourceTrack(track.tracks, f",{mono()}"): 1}
     channels = 1 if track.pan == "join" else track.channels
     return {
         SourceTrack((at,), _mix(track, place)): channels for place, at in enumerate(track.tracks)
@@ -159,6 +161,7 @@ def _mix(track: AudioPlan, place: int) -> str:
         case _:
             filters = list(in_order(track.own_order))
             filters += [pair(track.own_order)] if track.pan == "pair" else []
+            filters += [mono()] if track.is_folded else []
             ordered = "".join(f",{one}" for one in filters)
             return ordered + (_LFE_BAND_OF_SIX if track.channels == _SIX else "")
 

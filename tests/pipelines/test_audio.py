@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from pipelines.errors import VerificationFailed
 from pipelines.inspection.inspect import inspect
 from pipelines.media import AudioTrack
 from pipelines.planning.plan import AudioPlan, Plan, plan
-from pipelines.profiles.profile import AudioCodec, AudioProfile, Profile, profile
+from pipelines.profiles.profile import AudioCodec, AudioProfile, LoudnessTarget, Profile, profile
 from pipelines.progress import finish
 from pipelines.quality.measure import measure
 from pipelines.running import tools
@@ -329,6 +330,75 @@ def test_a_loud_downmix_is_limited_and_not_clipped(tmp_path: Path) -> None:
     _, out = heard(source, tmp_path)
     middle = np.abs(samples(out, 2)[RATE // 2 : 3 * RATE // 2])
     assert 0.70 < middle.max() < 0.9
+
+
+def mono(codec: AudioCodec = "pcm", **fields: Any) -> Profile:
+    """Sound alone, in one channel."""
+    wanted = AudioProfile(codec, channels=1, **fields)
+    return replace(profile("audio-access-aac"), name="own-mono", container="mov", audio=(wanted,))
+
+
+def finished(source: Path, own: Profile, folder: Path) -> tuple[Plan, Path]:
+    """A rendition of sound alone, verified."""
+    made = planned(source, [own], folder)
+    (rung,) = made.rungs
+    sounds = finish(encode_audio(source, made, folder)).files
+    out = folder / f"finished.{rung.container}"
+    finish(join(rung, [], [sounds[track.key] for track in rung.audio], out, made))
+    assert verified(out, rung, made, source).facts.audio[0].channels == 1
+    return made, out
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("hertz", "name", "wanted", "told"),
+    [
+        ([300, 500], "film.mov", [0.5, 0.5], "from the two channels of sound track 0"),
+        (
+            [300, 500, 700, 900],
+            "film.mxf",
+            [0.5, 0.5, 0, 0],
+            "from channels 1 and 2 of 4: the file",
+        ),
+        (
+            *([300, 500, 700, 60, 1100, 1300], "film.mov"),
+            *([0.5, 0.5, 0.7071, 0, 0.3536, 0.3536], "from 6 channels by ITU-R BS.775"),
+        ),
+    ],
+)
+def test_mono_is_half_the_sum_of_the_stereo(
+    hertz: list[int], name: str, wanted: list[float], told: str, tmp_path: Path
+) -> None:
+    """It was stereo, which a profile of one channel had never asked for."""
+    tones = wav(tmp_path / "tones.wav", [tone(h) for h in hertz])
+    source = film(tmp_path, tones, name)
+    made, out = finished(source, mono(), tmp_path)
+    assert any(f"mono, half the sum of left and right, {told}" in one for one in made.decisions)
+    heard = samples(out, 1)[RATE // 2 : 3 * RATE // 2, 0]
+    spectrum = np.abs(np.fft.rfft(heard)) / (RATE / 2) / 0.1
+    assert [float(spectrum[h]) for h in hertz] == pytest.approx(wanted, abs=0.01)
+
+
+@pytest.mark.media
+def test_mono_of_two_mono_tracks_is_half_their_sum_at_its_own_loudness(tmp_path: Path) -> None:
+    """What was heard of the stereo is not the loudness of this."""
+    parts = [wav(tmp_path / f"{h}.wav", [tone(h, 0.3)]) for h in (997, 1499)]
+    source = tmp_path / "tracks.mov"
+    opened = [word for part in parts for word in ("-i", str(part))]
+    call(*opened, "-map", "0", "-map", "1", "-c:a", "pcm_s24le", source)
+    goal = LoudnessTarget(-24, 0.5, -2)
+    _, out = finished(source, mono("aac", bitrate_bps=96_000, loudness=goal), tmp_path)
+    spectrum = np.abs(np.fft.rfft(samples(out, 1)[RATE // 2 : 3 * RATE // 2, 0]))
+    assert spectrum[997] == pytest.approx(spectrum[1499], rel=0.02)
+
+
+def test_sounds_that_are_made_in_other_ways_share_no_file() -> None:
+    """Mono and stereo of one rate: one of the two was in both files."""
+    stereo = replace(mono(), name="own-stereo", audio=(AudioProfile("pcm", channels=2),))
+    made = plan(*described(None, [STEREO]), [mono(), stereo])
+    first, second = (rung.audio[0] for rung in made.rungs)
+    assert (first.channels, second.channels) == (1, 2)
+    assert (first.key, second.key) == ("pcm_1ch_24bit_t0_pair", "pcm_2ch_24bit_t0")
 
 
 @pytest.mark.media

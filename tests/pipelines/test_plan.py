@@ -508,7 +508,7 @@ def test_sound_from_a_surround_master() -> None:
         "aac",
         2,
         "downmix",
-        "aac_2ch_192k_t0_24lkfs_0.5lu_2dbtp",
+        "aac_2ch_192k_t0_downmix_24lkfs_0.5lu_2dbtp",
     )
     assert (second.codec, second.channels, second.layout, second.bitrate_bps) == (
         "ac3",
@@ -518,7 +518,9 @@ def test_sound_from_a_surround_master() -> None:
     )
     assert second.pan == "source"
     assert {track.language for rung in planned.rungs for track in rung.audio} == {"zho"}
-    assert [track.key for track in planned.rungs[1].audio] == ["aac_2ch_128k_t0_24lkfs_0.5lu_1dbtp"]
+    assert [track.key for track in planned.rungs[1].audio] == [
+        "aac_2ch_128k_t0_downmix_24lkfs_0.5lu_1dbtp"
+    ]
 
 
 @pytest.mark.parametrize(
