@@ -252,7 +252,8 @@ def _mixed(
         used = found.surround if wanted.channels == _SIX else found.stereo
     if not used:
         return None
-    first, count = tracks[used[0]], len(used)
+    tags = (tracks[at].language for at in used if tracks[at].language)
+    first, count = replace(tracks[used[0]], language=next(tags, None)), len(used)
     if count > 1:
         channels = min(count, wanted.channels or count)
         joined = count in (_TWO, channels)

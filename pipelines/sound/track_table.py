@@ -53,7 +53,7 @@ def programme(
     if not own:
         return Programme(())
     first = own[0]
-    own = [one for one in own if tracks[one].language == tracks[first].language]
+    own = _of_one_language(tracks, own)
     labelled = _by_label(tracks, own)
     if labelled is not None:
         return labelled
@@ -67,6 +67,15 @@ def programme(
         mixed = count < _EIGHT or passed.issuperset((6, 7))
         return Programme(surround if mixed else (6, 7), surround)
     return Programme(tuple(alike[:2]))
+
+
+def _of_one_language(tracks: Sequence[AudioTrack], own: Sequence[int]) -> list[int]:
+    """That of the first one. Of mono tracks a tag on a single one stands for those without too."""
+    language = tracks[own[0]].language
+    mono = [at for at in own if tracks[at].channels == 1]
+    tagged = [at for at in mono if tracks[at].language is not None]
+    alike = mono if own[0] in mono and len(tagged) == 1 else ()
+    return [at for at in own if tracks[at].language == language or at in alike]
 
 
 def fits(track: AudioTrack) -> bool:

@@ -534,6 +534,11 @@ def test_sound_from_a_surround_master() -> None:
         ((MONO,) * 7, 2, (0, 1), "join"),
         ((MONO,) * 8, 2, (6, 7), "join"),
         ((MONO,) * 16, 2, (6, 7), "join"),
+        ((replace(MONO, language="zho"), MONO), 2, (0, 1), "join"),
+        ((MONO, replace(MONO, language="zho")), 2, (0, 1), "join"),
+        ((replace(MONO, language="zho"), MONO, STEREO), 2, (0, 1), "join"),
+        ((replace(MONO, language="zho"), *(MONO,) * 7), 2, (6, 7), "join"),
+        ((*(MONO,) * 7, replace(MONO, language="zho")), 2, (6, 7), "join"),
         ((MONO,) * 4 + (replace(MONO, language="eng"),) * 4, 2, (0, 1), "join"),
         ((MONO, STEREO), 1, (0,), "source"),
         ((replace(MONO, language="zho"), replace(MONO, language="eng")), 1, (0,), "source"),
@@ -548,6 +553,13 @@ def test_the_stereo_of_a_delivery_rung(
     (track,) = made(HD, "mobile-540p", audio=audio).rungs[0].audio
     assert (track.channels, track.tracks, track.pan) == (channels, tracks, pan)
     assert track.bitrate_bps == (64_000 if channels == 1 else 128_000)
+
+
+def test_a_tag_on_one_of_two_mono_tracks_is_that_of_their_stereo() -> None:
+    """Whichever has it."""
+    for audio in ((replace(MONO, language="zho"), MONO), (MONO, replace(MONO, language="zho"))):
+        (track,) = made(HD, "mobile-540p", audio=audio).rungs[0].audio
+        assert track.language == "zho"
 
 
 def heard(*levels: float | None) -> tuple[Loudness, ...]:
