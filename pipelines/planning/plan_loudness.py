@@ -32,10 +32,13 @@ _TOO_QUIET = Words("nothing in it is loud enough to be measured", "没有足够�
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What is done to a mix: its gain, and the limiter's ceiling where there is one."""
+    """What is done to a mix: its gain, and the limiter's ceiling where there is one; and whether
+    its target is sought by it, or cannot be had.
+    """
 
     gain_db: float = 0.0
     ceiling_dbtp: float | None = None
+    sought: bool = True
 
 
 def with_loudness(
@@ -167,10 +170,10 @@ def level_for(track: AudioPlan, lkfs: float | None, peak_dbtp: float | None) -> 
     """What brings a mix with these values to its goal, or as near as its peaks allow."""
     goal, room_db = _goal(track), _room_db(track, peak_dbtp)
     if lkfs is None or goal.target_lkfs - lkfs > _MOST_GAIN_DB:
-        return Level(min(0.0, room_db))
+        return Level(min(0.0, room_db), sought=False)
     gain_db = goal.target_lkfs - lkfs
     if gain_db - room_db > _MOST_LIMITED_DB:
-        return Level(room_db)
+        return Level(room_db, sought=False)
     return Level(gain_db, ceiling_dbtp(track) if gain_db > room_db else None)
 
 
@@ -199,10 +202,10 @@ class Settling:
         goal = _goal(track)
         self._track = track
         self._known = goal.gain_db is not None
-        self._seeking = goal.kept is None
         self._least_lkfs = goal.least_lkfs
         self._before: tuple[Level, float] | None = None
-        self.level = Level(goal.gain_db or 0.0, ceiling_dbtp(track) if goal.limited else None)
+        ceiling = ceiling_dbtp(track) if goal.limited else None
+        self.level = Level(goal.gain_db or 0.0, ceiling, sought=goal.kept is None)
 
     def heard(self, lkfs: float | None, peak_dbtp: float | None) -> bool:
         """Whether it has to be encoded again, with the `level` that it then has."""
@@ -210,7 +213,6 @@ class Settling:
         if not self._known:  # a mix that nobody had measured, encoded as it is
             self._known = True
             self.level = level_for(self._track, lkfs, peak_dbtp)
-            self._seeking = _why_kept(self._track, lkfs, peak_dbtp) is None
             self._least_lkfs = _least_lkfs(self._track, lkfs, peak_dbtp)
         else:
             self.level = self._corrected(lkfs, peak_dbtp)
@@ -222,8 +224,7 @@ class Settling:
         goal, level = _goal(self._track), self.level
         if self._in_vain(lkfs):  # the limiter takes all that the gain adds
             assert self._before is not None, "a gain is in vain against an earlier one"
-            self._seeking = False
-            return replace(level, gain_db=self._before[0].gain_db)
+            return replace(level, gain_db=self._before[0].gain_db, sought=False)
         peak = goal.max_true_peak_dbtp if peak_dbtp is None else peak_dbtp
         off_db = self._off_db(lkfs, peak)
         if abs(off_db) <= goal.tolerance_lu * _CORRECTED_SHARE:
@@ -231,12 +232,12 @@ class Settling:
         over_db = peak - goal.max_true_peak_dbtp
         gain_db, ceiling = level.gain_db + off_db, level.ceiling_dbtp
         if ceiling is not None and over_db > 0:
-            return Level(gain_db, ceiling - over_db - _BELOW_DB)
+            return replace(level, gain_db=gain_db, ceiling_dbtp=ceiling - over_db - _BELOW_DB)
         if ceiling is None and over_db + off_db > 0:
-            if self._seeking:
+            if level.sought:
                 return Level(gain_db, ceiling_dbtp(self._track))
-            return Level(gain_db - over_db - _BELOW_DB)
-        return Level(gain_db, ceiling)
+            return replace(level, gain_db=gain_db - over_db - _BELOW_DB)
+        return replace(level, gain_db=gain_db)
 
     def _off_db(self, lkfs: float | None, peak_dbtp: float) -> float:
         """To the target, or to what the peaks of the mix allow as far as those of the encode do: a
@@ -244,7 +245,7 @@ class Settling:
         """
         if lkfs is None:
             return 0.0
-        if self._seeking:
+        if self.level.sought:
             return _goal(self._track).target_lkfs - lkfs
         if self._least_lkfs is None:
             return 0.0
@@ -252,7 +253,7 @@ class Settling:
         return max(0.0, min(self._least_lkfs - lkfs, room_db))
 
     def _in_vain(self, lkfs: float | None) -> bool:
-        if self._before is None or lkfs is None or not self._seeking:
+        if self._before is None or lkfs is None or not self.level.sought:
             return False
         tried, was_lkfs = self._before
         added_db = self.level.gain_db - tried.gain_db

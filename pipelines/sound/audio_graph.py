@@ -57,7 +57,7 @@ def compose_audio(source: Path, plan: Plan, folder: Path, levels: Mapping[str, L
         ffmpeg.output(
             stream(key, track),
             str(files[key]),
-            **(copy_options(track, plan) if track.copied else _options(track)),
+            **(copy_options(track, plan) if track.copied else _options(track, levels.get(key))),
         )
         for key, track in tracks.items()
     ]
@@ -187,12 +187,12 @@ def _whole(stream: Any, track: AudioPlan, plan: Plan) -> Any:
     )
 
 
-def _options(track: AudioPlan) -> dict[str, Any]:
+def _options(track: AudioPlan, level: Level | None) -> dict[str, Any]:
     options = {
         "c:a": encoder(track),
         "b:a": track.bitrate_bps,
         "sample_fmt": sample_fmt(track),
-        "dialnorm": _dialnorm(track),
+        "dialnorm": _dialnorm(track, level),
         "map_metadata": -1,
         "map_chapters": -1,
         "fflags": "+bitexact",
@@ -201,9 +201,11 @@ def _options(track: AudioPlan) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _dialnorm(track: AudioPlan) -> int | None:
-    """What AC-3 tells its decoders of its loudness, -31 to -1 (ETSI TS 102 366, 5.4.2.8)."""
+def _dialnorm(track: AudioPlan, level: Level | None) -> int | None:
+    """What AC-3 tells its decoders of its loudness, -31 to -1 (ETSI TS 102 366, 5.4.2.8): nothing
+    where its target turns out not to be had.
+    """
     goal = track.loudness
-    if track.codec not in ("ac3", "eac3") or goal is None or goal.kept:
+    if track.codec not in ("ac3", "eac3") or goal is None or level is None or not level.sought:
         return None
     return max(-31, round(goal.target_lkfs))
