@@ -11,7 +11,7 @@ from pipelines.planning.plan_copied_sound import copied_sound, reasons_against_c
 from pipelines.planning.plan_heard import passed_over
 from pipelines.planning.plan_loudness import with_loudness
 from pipelines.planning.plan_types import AudioPlan, Refused
-from pipelines.profiles.codecs import UNCOMPRESSED
+from pipelines.profiles.codecs import MXF_RATE_HZ, UNCOMPRESSED
 from pipelines.profiles.profile import AudioCodec, AudioProfile, Profile
 from pipelines.sound.loudspeakers import has_stereo_mix, in_flac, six_places, usual
 from pipelines.sound.sound_codecs import layout, sample_rate_hz
@@ -102,9 +102,11 @@ def _copies(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[A
 def _encoded(profile: Profile, info: MediaInfo, inspection: Inspection) -> list[AudioPlan]:
     tracks, planned = info.audio, list[AudioPlan]()
     passed, data = passed_over(tracks, inspection), with_data(tracks, inspection.data_channels)
-    for wanted in profile.audio:
-        if wanted.codec == "copy":
+    for asked in profile.audio:
+        if asked.codec == "copy":
             continue
+        only = MXF_RATE_HZ if profile.container == "mxf" else None
+        wanted = replace(asked, sample_rate_hz=only or asked.sample_rate_hz)
         if wanted.channels is None:
             each, left = (_preserved, ()) if _preserves(profile) else (_delivered, data)
             planned += [

@@ -181,10 +181,20 @@ class Sound:
     bit_depths: tuple[int, ...] = ()
 
 
-# Where a codec does not take every rate: ETSI TS 102 366 (AC-3), RFC 6716 (Opus).
+# Where a codec does not take every rate: ISO/IEC 14496-3 table 1.18 (AAC), ETSI TS 102 366 (AC-3),
+# RFC 6716 (Opus). And what ffmpeg writes into MXF, of PCM.
 SAMPLE_RATES_HZ: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {"ac3": (48000, 44100, 32000), "eac3": (48000, 44100, 32000), "opus": (48000,)}
+    {
+        "aac": (
+            *(96000, 88200, 64000, 48000, 44100, 32000, 24000),
+            *(22050, 16000, 12000, 11025, 8000, 7350),
+        ),
+        "ac3": (48000, 44100, 32000),
+        "eac3": (48000, 44100, 32000),
+        "opus": (48000,),
+    }
 )
+MXF_RATE_HZ = 48000
 _RATES = (32000, 44100, 48000, 96000)
 SOUNDS: Mapping[str, Sound] = MappingProxyType(
     {

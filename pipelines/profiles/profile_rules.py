@@ -16,6 +16,7 @@ from pipelines.profiles.codecs import (
     CONTAINERS,
     COPIED_SOUND,
     ENCODERS,
+    MXF_RATE_HZ,
     PACKAGED_CONTAINER,
     PACKAGED_VIDEO,
     SOUNDS,
@@ -71,6 +72,9 @@ def profile_faults(table: Table, *, shipped: bool = False) -> Iterator[str]:
         yield from _sound_faults(f"audio[{position}]", sound)
         if holds and (codec := sound.get("codec")) in SOUNDS and codec not in holds.audio:
             yield _not_one_of(f"audio[{position}].codec", codec, holds.audio, f"in {container}")
+        if container == "mxf" and sound.get("sample_rate_hz") not in (None, MXF_RATE_HZ):
+            may = f"{MXF_RATE_HZ} in mxf"
+            yield _is(f"audio[{position}].sample_rate_hz", sound["sample_rate_hz"], may)
     yield from _copied_sound_faults(table)
     yield from _transport_faults(table)
     if not shipped and isinstance(video, Mapping):

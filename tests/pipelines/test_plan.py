@@ -20,7 +20,14 @@ from pipelines.media import (
 )
 from pipelines.planning.plan import Chunk, Plan, Rung, VideoPlan, plan
 from pipelines.planning.plan_sound import default_mixes
-from pipelines.profiles.profile import AudioProfile, ladder, load_profiles, profile
+from pipelines.profiles.profile import (
+    AudioCodec,
+    AudioProfile,
+    Container,
+    ladder,
+    load_profiles,
+    profile,
+)
 from pipelines.records import from_json, to_json
 from tests.pipelines.sources import BT709, HD, HLG, PQ, STEREO, UHD, described
 
@@ -553,6 +560,31 @@ def test_the_stereo_of_a_delivery_rung(
     (track,) = made(HD, "mobile-540p", audio=audio).rungs[0].audio
     assert (track.channels, track.tracks, track.pan) == (channels, tracks, pan)
     assert track.bitrate_bps == (64_000 if channels == 1 else 128_000)
+
+
+@pytest.mark.parametrize(
+    ("codec", "container", "rate_hz", "planned_hz"),
+    [
+        ("aac", "mp4", 192_000, 48_000),
+        ("aac", "mp4", 96_000, 96_000),
+        ("flac", "mp4", 192_000, 192_000),
+        ("pcm", "mov", 96_000, 96_000),
+        ("pcm", "mxf", 96_000, 48_000),
+    ],
+)
+def test_a_rate_that_a_file_cannot_have_is_not_promised(
+    codec: AudioCodec, container: Container, rate_hz: int, planned_hz: int
+) -> None:
+    """Of a profile that names none; it was found when the rendition was read back."""
+    base = profile("mezz4k-xavc300" if container == "mxf" else "mobile-540p")
+    bitrate = 128_000 if codec == "aac" else None
+    for channels in (2, None) if codec == "pcm" else (2,):
+        wanted = AudioProfile(codec, channels=channels, bitrate_bps=bitrate)
+        own = replace(base, name="own-x", container=container, audio=(wanted,), packaged=False)
+        picture = UHD if container == "mxf" else HD
+        info, seen = described(picture, (replace(STEREO, sample_rate_hz=rate_hz),))
+        (rung,) = plan(info, seen, [own]).rungs
+        assert rung.audio[0].sample_rate_hz == planned_hz
 
 
 def test_a_tag_on_one_of_two_mono_tracks_is_that_of_their_stereo() -> None:

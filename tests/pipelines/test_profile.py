@@ -202,6 +202,11 @@ def test_rates_are_exact(written: Path) -> None:
             f"channels = 2\n{WRONG_LOUDNESS}",
             "audio[0].loudness.tolerance_lu is 0: 0.1 to 10; audio[0].loudness.max_true_peak_dbtp",
         ),
+        (
+            'container = "mp4"',
+            'container = "mxf"\n[[audio]]\ncodec = "pcm"\nchannels = 2\nsample_rate_hz = 96000',
+            "audio[0].sample_rate_hz is 96000: 48000 in mxf",
+        ),
         ('certainty = "P"', 'certainty = "sure"', "certainty"),
         ('name = "made"', 'name = "other"', "name must be the file's name"),
         ("width = 320", "", "video.width and video.height"),
