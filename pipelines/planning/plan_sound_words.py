@@ -58,7 +58,8 @@ def _choices_told(info: MediaInfo, inspection: Inspection, rungs: Sequence[Rung]
     unused = [position for position in range(len(info.audio)) if position not in used]
     told += _unused_told(info, unused)
     told += loudness_decisions(made)
-    if any(track.codec == "ac3" for track in made):
+    kinds = [[(one.codec, one.channels) for one in rung.audio if not one.copied] for rung in rungs]
+    if [("aac", _TWO), ("ac3", _SIX)] in kinds:
         told.append(
             Words(
                 "AAC stereo is the first track, AC-3 5.1 the second: every player decodes AAC",

@@ -587,6 +587,19 @@ def test_a_rate_that_a_file_cannot_have_is_not_promised(
         assert rung.audio[0].sample_rate_hz == planned_hz
 
 
+def test_the_order_of_sounds_is_told_of_those_that_are_in_it() -> None:
+    """AC-3 alone, in stereo, was said to be 5.1 and the second."""
+    told = "AAC stereo is the first track, AC-3 5.1 the second: every player decodes AAC"
+    assert told in made(UHD, "cn4k-hevc-hlg", audio=(SURROUND,)).decisions
+    base = profile("mobile-540p")
+    for channels in (2, 6):
+        wanted = AudioProfile("ac3", channels=channels, bitrate_bps=192_000)
+        own = replace(base, name="own-x", audio=(wanted,), packaged=False)
+        made_plan = plan(*described(HD, (SURROUND,)), [own])
+        assert [rung.audio[0].channels for rung in made_plan.rungs] == [channels]
+        assert not [one for one in made_plan.decisions if "AC-3 5.1" in one]
+
+
 def test_a_tag_on_one_of_two_mono_tracks_is_that_of_their_stereo() -> None:
     """Whichever has it."""
     for audio in ((replace(MONO, language="zho"), MONO), (MONO, replace(MONO, language="zho"))):
