@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -426,14 +427,15 @@ def _loudness_bounds(where: str, sound: Table) -> Iterator[str]:
 def _label_faults(table: Table, video: Table) -> Iterator[str]:
     """No file carries a label that it falls short of."""
     titles = (table.get("name"), table.get("title_en"), table.get("title_zh"))
-    words = " ".join(text.lower() for text in titles if isinstance(text, str))
+    words = _in_plain_letters(" ".join(text for text in titles if isinstance(text, str)))
     size = (video.get("width"), video.get("height"))
     rate = _number(video.get("min_frame_rate")) or 0
     for label, raster in _LABELS.items():
         wide = video.get("dynamic_range") in ("hlg", "pq") or video.get("dynamic_metadata")
         hdr = wide and "10" in str(video.get("pix_fmt"))
         made = video.get("fit") != "inside" and video.get("upconvert") is not True
-        if re.search(rf"(?<!\d){label}(?![a-z])", words) and not (
+        number = label.removesuffix("k")
+        if re.search(rf"(?<!\d)(?:{label}(?!hz|b)|{number} k(?![a-z]))", words) and not (
             size == raster and rate >= _UHD_FPS and hdr and made
         ):
             yield (
@@ -441,10 +443,16 @@ def _label_faults(table: Table, video: Table) -> Iterator[str]:
                 f"{raster[0]}x{raster[1]}, not upconverted, video.min_frame_rate of at least "
                 f"{_UHD_FPS}, 10 bits and hlg or pq"
             )
-    if re.search(r"\bhd\b", words) and (
+    if re.search(r"(?<![a-z0-9])hd(?![a-z0-9])", words) and (
         size != (1920, 1080) or rate < _HD_FPS or video.get("fit") == "inside"
     ):
         yield "name or title says HD, which stands for exactly 1920x1080 and at least 24000/1001"
+
+
+def _in_plain_letters(text: str) -> str:
+    """Small ones, in the width of ASCII, and 四K and 八K by their digits."""
+    plain = unicodedata.normalize("NFKC", text).lower()
+    return re.sub("[四八](?=k)", lambda found: {"四": "4", "八": "8"}[found[0]], plain)
 
 
 def _within(table: Table, field: str, least: Any, most: Any) -> Iterator[str]:

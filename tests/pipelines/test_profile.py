@@ -486,6 +486,28 @@ def test_an_upconverted_picture_is_never_called_4k() -> None:
         read_profile(text.replace('fit = "exact"', 'fit = "exact"\nupconvert = true').encode())
 
 
+@pytest.mark.parametrize(
+    ("title", "label"),
+    [
+        *((title, "HD") for title in ("HD高清频道 720p", "720p高清HD", "ＨＤ", "Ultra HD")),
+        *((title, "4K") for title in ("４Ｋ超高清", "4KUHD", "4k60", "4 K", "四K超高清")),
+        *((title, "8K") for title in ("八K", "8Ｋ频道", "8KTV")),
+        *(
+            (title, None)
+            for title in ("HDR 高清", "UHD", "8kHz", "64k", "4 kinds", "4kb/s", "4 块")
+        ),
+    ],
+)
+def test_a_label_is_read_however_it_is_written(title: str, label: str | None) -> None:
+    """Full width, beside Chinese without a space, in Chinese numerals, before other letters."""
+    text = GOOD.replace("自制", title).encode()
+    if label is None:
+        assert read_profile(text).title_zh == title
+        return
+    with pytest.raises(InvalidProfile, match=f"name or title says {label}, which stands for"):
+        read_profile(text)
+
+
 def test_crops_are_read_as_lines_or_as_bars() -> None:
     """The rest of the sides is left alone."""
     base = 'fit = "inside"'
