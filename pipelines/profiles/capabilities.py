@@ -30,6 +30,7 @@ from pipelines.verification.verify import verify
 from pipelines.words import Words, joined
 
 _WIDTH, _HEIGHT = 320, 180
+_SMALLER = (160, 128)  # of another shape: what is enlarged stands between bars
 _LENGTH_S, _LARGE_LENGTH_S = Fraction(1, 2), Fraction(1, 10)
 _USUAL_RATE = Fraction(25)
 _LEAST_FRAMES = 3  # of a transport stream, whose rate nobody can read of fewer
@@ -59,7 +60,8 @@ class Capability:
 def prove(profile: Profile, folder: Path) -> Capability:
     """Encode, join and verify half a second under the profile's own format and signalling.
 
-    Only the raster is smaller. Files land in `folder`, which the caller removes.
+    Only the raster is smaller. What enlarges, and what maps SDR, does so. Files land in `folder`,
+    which the caller removes.
     """
     return finish(proving(profile, folder))
 
@@ -244,10 +246,11 @@ def _source_arguments(profile: Profile, rate: Fraction) -> list[str]:
     codecs: list[str] = []
     length_s = _length_s(profile, rate)
     if profile.video is not None:
-        width, height = _size(profile.video)
+        width, height = _SMALLER if profile.video.upconvert else _size(profile.video)
         picture = f"testsrc2=s={width}x{height}:r={rate}:d={float(length_s)}"
         usual: DynamicRange = "hlg" if profile.video.dynamic_metadata else "sdr"
-        light = profile.video.dynamic_range or usual
+        mapped = profile.video.from_sdr == "map"
+        light = "sdr" if mapped else profile.video.dynamic_range or usual
         if light != "sdr":  # whose masters mostly have it
             arguments += _STATIC_METADATA
         arguments += ["-f", "lavfi", "-i", f"{picture},{_TAGS[light]}:range=tv"]

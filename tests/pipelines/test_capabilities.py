@@ -70,6 +70,21 @@ def test_the_sample_of_an_hdr_profile_has_what_hdr_masters_have(tmp_path: Path) 
         assert picture.content_light == ContentLight(1000, 400)
 
 
+def test_the_sample_of_an_upconverting_profile_is_enlarged_between_bars_and_mapped(
+    tmp_path: Path,
+) -> None:
+    """It was a picture of the raster itself, in HLG: that enlarging works was not proven."""
+    profile = load_profiles()["uhd-upconvert-hlg"]
+    assert prove(profile, tmp_path).reason is None
+    before = probe(tmp_path / "source.mkv").picture
+    assert before is not None
+    assert (before.width, before.height) == (160, 128)
+    assert before.colour.dynamic_range == "sdr"
+    (after,) = (probe(path).picture for path in tmp_path.glob("joined.*"))
+    assert after is not None
+    assert (after.width, after.height, after.colour.dynamic_range) == (320, 180, "hlg")
+
+
 def test_ffmpeg_is_asked_and_not_the_name(tmp_path: Path) -> None:
     """The same promise under any name is refused, and 8 bits under this one are not."""
     profile = load_profiles()["cn4k-avs2-hlg"]
