@@ -31,6 +31,21 @@ STREAM_TYPES: Mapping[str, int] = MappingProxyType(
     }
 )
 _420, _422 = ("yuv420p", "yuv420p10le"), ("yuv422p", "yuv422p10le")
+# What x264 and x265 write under the name of a codec profile; of other pictures they say another
+# one, or refuse them.
+PROFILE_PIX_FMTS: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
+    {
+        ("h264", "baseline"): ("yuv420p",),
+        ("h264", "main"): ("yuv420p",),
+        ("h264", "high"): ("yuv420p",),
+        ("h264", "high10"): ("yuv420p10le",),
+        ("h264", "high422"): _422,
+        ("h264", "avc-intra-300"): ("yuv422p10le",),
+        ("hevc", "main"): ("yuv420p",),
+        ("hevc", "main10"): ("yuv420p10le",),
+        ("hevc", "main422-10"): ("yuv422p10le",),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

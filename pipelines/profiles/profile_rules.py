@@ -20,6 +20,7 @@ from pipelines.profiles.codecs import (
     MXF_RATE_HZ,
     PACKAGED_CONTAINER,
     PACKAGED_VIDEO,
+    PROFILE_PIX_FMTS,
     SOUNDS,
     UNCOMPRESSED,
     Encoder,
@@ -34,14 +35,18 @@ _RATIONAL = re.compile(r"\d{1,9}(/[1-9]\d{0,8})?")
 _RATIONALS = ("max_frame_rate", "min_frame_rate", "gop_s")
 _LONGEST_TEXT, _LONGEST_SERVICE = 500, 60
 _MUX_OVERHEAD = Fraction(105, 100)  # [P] heads of packets and PES, tables, clock
+# Of sound alone, measured: 94 and 124 kb/s stamp the clock every 48 ms, 154 and more as they must.
+_MUX_TABLES_BPS, _LEAST_SOUND_MUX_BPS = 60_000, 150_000
 _SIDES, _RATES = (16, 8192), (Fraction(1), Fraction(120))
 _BITRATES_BPS = (50_000, 4_000_000_000)
 _BUFFER_S = (Fraction(1, 10), Fraction(10))
 _GOP_S = (Fraction(1, 100), Fraction(10))
 _PACKAGED_GOP_S = Fraction(1, 4)  # [P] all rungs of a package have the shortest of theirs
+_ONE_FRAME = Fraction(6, 5)  # rounded; of the highest rate, of which a plan takes a fifth more
 _LOOKAHEAD_FRAMES = (6, 60)  # more than the B-frames of any preset but the slowest
 _TARGETS = {"vmaf": (20, 100), "xpsnr": (20, 60)}
 _CROP_SIDES, _CROPPED = ("top", "bottom", "left", "right"), (0, 4096)
+_UNTOUCHED = ("ffv1", "copy")
 _STEREO, _SURROUND = 2, 6
 _LOUDNESS = {
     "target_lkfs": (-40, -5),
@@ -69,6 +74,8 @@ def profile_faults(table: Table, *, shipped: bool = False) -> Iterator[str]:
         codecs = {encoder.codec for encoder in ENCODERS.values()}
         if holds and (codec := video.get("codec")) in codecs and codec not in holds.video:
             yield _not_one_of("video.codec", codec, holds.video, f"in {container}")
+    if container == "mxf":
+        yield from _mxf_faults(video)
     for position, sound in enumerate(_tables(table.get("audio"))):
         yield from _sound_faults(f"audio[{position}]", sound)
         if holds and (codec := sound.get("codec")) in SOUNDS and codec not in holds.audio:
@@ -135,14 +142,36 @@ def _transport_faults(table: Table) -> Iterator[str]:
         if table.get(field) is not None and table.get("container") != "ts":
             yield f"{field} is {table[field]!r}: only a ts container has one"
     video, rate = table.get("video"), _number(table.get("mux_rate_bps"))
-    if rate is None or not isinstance(video, Mapping):
-        return
     sounds = [_number(one.get("bitrate_bps")) or 0 for one in _tables(table.get("audio"))]
+    if table.get("container") == "ts" and not video and rate is None:
+        yield "video or mux_rate_bps must be there in ts: sound alone stamps its clock too rarely"
+    if rate is None:
+        return
+    if not isinstance(video, Mapping):
+        least = max(int(sum(sounds) * _MUX_OVERHEAD) + _MUX_TABLES_BPS, _LEAST_SOUND_MUX_BPS)
+        if rate < least:
+            yield _is("mux_rate_bps", table["mux_rate_bps"], f"at least {least} for sound alone")
+        return
     cap = _number(video.get("max_bitrate_bps"))
     if cap is None and _keeps_caps(video):
         yield "video.max_bitrate_bps must be there for a constant mux_rate_bps"
     elif cap is not None and rate < (least := int((cap + sum(sounds)) * _MUX_OVERHEAD)):
         yield _is("mux_rate_bps", table["mux_rate_bps"], f"at least {least} for what it carries")
+
+
+def _mxf_faults(video: object) -> Iterator[str]:
+    """Of long GOPs ffmpeg's muxer loses the order in which pictures are shown."""
+    if not isinstance(video, Mapping):
+        yield "video must be there in mxf"
+        return
+    name = video.get("encoder")
+    if not isinstance(name, str) or name not in ENCODERS:
+        return
+    most_s = _ONE_FRAME / (_number(video.get("max_frame_rate")) or _RATES[1])
+    gop_s = _number(video.get("gop_s")) or 1
+    if video.get("codec_profile") not in ENCODERS[name].constant and gop_s > most_s:
+        may = f"at most {most_s} in mxf: key frames alone"
+        yield _is("video.gop_s", video.get("gop_s", 1), may)
 
 
 def _package_faults(container: object, video: object) -> Iterator[str]:
@@ -319,6 +348,11 @@ def _encoder_faults(video: Table, name: str, encoder: Encoder) -> Iterator[str]:
         value = video.get(field)
         if isinstance(value, str) and value not in allowed:
             yield _not_one_of(f"video.{field}", value, allowed, f"for {name}")
+    kept = PROFILE_PIX_FMTS.get((encoder.codec, str(video.get("codec_profile"))))
+    if kept and (pix_fmt := video.get("pix_fmt")) in encoder.pix_fmts and pix_fmt not in kept:
+        yield _not_one_of("video.pix_fmt", pix_fmt, kept, f"in {video['codec_profile']}")
+    if video.get("fit") == "source" and name not in _UNTOUCHED:
+        yield _is("video.fit", "source", f"only {' and '.join(_UNTOUCHED)} keep it as it is")
     yield from _level_faults(video, encoder.codec)
     constant = video.get("codec_profile") in encoder.constant
     if encoder.crf and not constant:

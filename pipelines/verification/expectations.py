@@ -33,7 +33,13 @@ _SURROUND = ("5.1", "5.1(side)")  # AAC and AC-3 each know one, for the same lou
 _PLAIN = ("mono", "stereo")
 _LEVEL_STEPS = {"hevc": 30, "h264": 10}  # general_level_idc and level_idc of one level
 # Where ffprobe's name of a codec profile is not the one that encoders are asked for.
-_PROFILE_NAMES = {"avc-intra-300": "High 4:2:2 Intra", "high422": "High 4:2:2", "high10": "High 10"}
+_PROFILE_NAMES = {
+    "avc-intra-300": "High 4:2:2 Intra",
+    "high422": "High 4:2:2",
+    "high10": "High 10",
+    "baseline": "Constrained Baseline",  # the part of it that every decoder has, as x264 writes it
+    "main422-10": "Rext",  # H.265's name of all its range extensions; the pixels say which
+}
 # Of these no tool here reads a profile: VVC's by ffprobe, AVS2's by anything.
 _UNREAD_PROFILES = frozenset({"vvc", "avs2"})
 _SAMPLE_ENTRIES = {

@@ -85,6 +85,21 @@ def test_the_sample_of_an_upconverting_profile_is_enlarged_between_bars_and_mapp
     assert (after.width, after.height, after.colour.dynamic_range) == (320, 180, "hlg")
 
 
+@pytest.mark.parametrize(
+    ("name", "codec_profile", "pix_fmt"),
+    [("mobile-540p", "baseline", "yuv420p"), ("cn4k-hevc-hlg", "main422-10", "yuv422p10le")],
+)
+def test_a_codec_profile_is_read_back_by_its_longer_name(
+    name: str, codec_profile: str, pix_fmt: str, tmp_path: Path
+) -> None:
+    """Constrained Baseline, and the range extensions."""
+    base = load_profiles()[name]
+    assert base.video is not None
+    changed = {"codec_profile": codec_profile, "pix_fmt": pix_fmt, "level": None}
+    video = replace(base.video, **changed)  # type: ignore[arg-type]
+    assert prove(replace(base, name="own-x", video=video), tmp_path).reason is None
+
+
 def test_ffmpeg_is_asked_and_not_the_name(tmp_path: Path) -> None:
     """The same promise under any name is refused, and 8 bits under this one are not."""
     profile = load_profiles()["cn4k-avs2-hlg"]

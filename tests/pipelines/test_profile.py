@@ -207,6 +207,38 @@ def test_rates_are_exact(written: Path) -> None:
             'container = "mxf"\n[[audio]]\ncodec = "pcm"\nchannels = 2\nsample_rate_hz = 96000',
             "audio[0].sample_rate_hz is 96000: 48000 in mxf",
         ),
+        *(
+            ('fit = "inside"', f'fit = "inside"\ncodec_profile = "{name}"', named)
+            for name, named in (
+                ("high10", "video.pix_fmt is 'yuv420p': yuv420p10le may stand there in high10"),
+                ("high422", "video.pix_fmt is 'yuv420p': yuv422p, yuv422p10le may stand there in"),
+            )
+        ),
+        *(
+            (
+                'codec = "h264"\nencoder = "libx264"',
+                f'codec = "hevc"\nencoder = "libx265"\ncodec_profile = "{name}"',
+                f"video.pix_fmt is 'yuv420p': {named} may stand there in {name}",
+            )
+            for name, named in (("main10", "yuv420p10le"), ("main422-10", "yuv422p10le"))
+        ),
+        ('fit = "inside"', 'fit = "source"', "video.fit is 'source': only ffv1 and copy keep it"),
+        ('container = "mp4"', 'container = "mxf"', "video.gop_s is 1: at most 1001/25000 in mxf"),
+        (
+            GOOD[GOOD.index('container = "mp4"') : GOOD.index("[[audio]]")],
+            'container = "mxf"\n',
+            "video must be there in mxf",
+        ),
+        (
+            GOOD[GOOD.index('container = "mp4"') : GOOD.index("[[audio]]")],
+            'container = "ts"\n',
+            "video or mux_rate_bps must be there in ts",
+        ),
+        (
+            GOOD[GOOD.index('container = "mp4"') : GOOD.index("[[audio]]")],
+            'container = "ts"\nmux_rate_bps = 150_000\n',
+            "mux_rate_bps is 150000: at least 160800 for sound alone",
+        ),
         ('certainty = "P"', 'certainty = "sure"', "certainty"),
         ('name = "made"', 'name = "other"', "name must be the file's name"),
         ("width = 320", "", "video.width and video.height"),
@@ -506,6 +538,15 @@ def test_a_label_is_read_however_it_is_written(title: str, label: str | None) ->
         return
     with pytest.raises(InvalidProfile, match=f"name or title says {label}, which stands for"):
         read_profile(text)
+
+
+def test_mxf_takes_key_frames_alone_at_any_rate() -> None:
+    """The shortest GOP that a profile may have is a frame of the highest rate."""
+    text = GOOD.replace('"mp4"', '"mxf"').replace(
+        'max_frame_rate = "30000/1001"', 'gop_s = "1/100"'
+    )
+    sound = text.replace('"aac"', '"pcm"').replace("bitrate_bps = 96000\n", "")
+    assert read_profile(sound.encode()).container == "mxf"
 
 
 def test_crops_are_read_as_lines_or_as_bars() -> None:
