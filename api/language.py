@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.words import Words
 
+FILES = "/v1/playback/"  # of packages: the same in every language
+
 _in_chinese: ContextVar[bool] = ContextVar("in_chinese", default=False)
 
 
@@ -20,13 +22,14 @@ def prefers_chinese(request: Request) -> bool:
 
 
 class Languages:
-    """Keeps the language of each request for `Told`, and lets caches know that it matters."""
+    """Keeps the language of each request of the API for `Told`, and lets caches know it matters."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not path.startswith("/v1/") or path.startswith(FILES):
             await self.app(scope, receive, send)
             return
 

@@ -21,7 +21,7 @@ def declared_checksums(file: Path, checksum_file: Path | None = None) -> dict[st
     """
     found: dict[str, str] = {}
     for sidecar in [checksum_file] if checksum_file else find_sidecars(file):
-        for kind, value in _said_by(sidecar, readable(_path_from(sidecar, file))).items():
+        for kind, value in _said_by(sidecar, file).items():
             if found.setdefault(kind, value) != value:
                 raise InvalidChecksumFile(
                     t(
@@ -40,18 +40,19 @@ def _path_from(sidecar: Path, file: Path) -> Path:
     return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
-def _said_by(sidecar: Path, name: str) -> dict[str, str]:
+def _said_by(sidecar: Path, file: Path) -> dict[str, str]:
     """The file that cannot be used is named, since nobody may have named it."""
     from pipelines.fixity import parse_checksum_file
 
     def is_there(listed: str) -> bool:
+        path = sidecar.parent / listed
         try:
-            return (sidecar.parent / listed).is_file()
-        except (OSError, ValueError):  # no name of a file at all
+            return path.is_file() and not path.samefile(file)
+        except (OSError, ValueError):  # no name of a file at all, or no file of ours
             return False
 
     try:
-        return parse_checksum_file(_read(sidecar), name, is_there)
+        return parse_checksum_file(_read(sidecar), readable(_path_from(sidecar, file)), is_there)
     except InvalidChecksumFile as error:
         way = "correct it, or name another one with --checksum-file"
         raise InvalidChecksumFile(f"{readable(sidecar)}: {error.detail}: {way}") from error

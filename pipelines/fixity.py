@@ -157,8 +157,8 @@ def _meant(
         shared = len(wanted) + 1 if listed == wanted else _shared_end(listed, wanted)
         elsewhere = _ABSOLUTE.match(file_name) or _ABSOLUTE.match(entry.name or "")
         if shared and (shared >= min(len(listed), len(wanted)) or elsewhere):
-            if len(listed) > len(wanted) and is_there(entry.name or ""):
-                continue
+            if not elsewhere and len(listed) > len(wanted) and is_there(entry.name or ""):
+                continue  # it is another file's
             alike.append((shared, entry))
             best = max(best, shared)
     yield from (entry for shared, entry in alike if shared == best)

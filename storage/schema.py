@@ -274,6 +274,7 @@ class Capability(Base):
     profile_version: Mapped[int] = mapped_column(Integer)
     available: Mapped[bool]
     reason: Mapped[str | None] = mapped_column(Text)
+    reason_zh: Mapped[str | None] = mapped_column(Text)  # none where an older version wrote it
     proven_at: Mapped[datetime]
 
 

@@ -11,6 +11,7 @@ from pipelines.profiles.profile import Profile
 from pipelines.profiles.profile_key import profile_key
 from pipelines.progress import Progress
 from pipelines.running.tools import versions
+from pipelines.words import Words
 from storage.catalogue import workers
 from storage.catalogue.workers import Verdict
 from storage.database import Database
@@ -50,8 +51,7 @@ class Proofs:
                 continue
             with made(scratch / f"prove-{key}") as folder:
                 capability = yield from prove_once(profile, folder)
-            reason = None if capability.available else capability.reason or "the proof failed"
-            self.record([_verdict(key, profile, reason)])
+            self.record([_verdict(key, profile, capability.reason)])
 
     def record(self, verdicts: Iterable[Verdict]) -> None:
         """Remember these, and tell the catalogue."""
@@ -86,5 +86,5 @@ class Proofs:
             )
 
 
-def _verdict(key: str, profile: Profile, reason: str | None = None) -> Verdict:
+def _verdict(key: str, profile: Profile, reason: Words | None = None) -> Verdict:
     return Verdict(key, profile.name, profile.version, reason)

@@ -16,6 +16,7 @@ from pipelines.profiles.profile import Profile, load_profiles
 from pipelines.profiles.profile_key import profile_key
 from pipelines.records import from_json
 from pipelines.running.child import NICENESS
+from pipelines.words import Words
 from storage.catalogue import profiles, workers
 from storage.catalogue.workers import Verdict
 from storage.database import Database
@@ -127,7 +128,10 @@ class Prover:
             key = profile_key(profile)
             self._given_up[key] += 1
             if self._given_up[key] >= TRIES:
-                reason = f"its proof was given up {TRIES} times: {error}"
+                reason = Words(
+                    f"its proof was given up {TRIES} times: {error}",
+                    f"其验证已放弃 {TRIES} 次：{error}",
+                )
                 self._proofs.record([Verdict(key, profile.name, profile.version, reason)])
 
     def _prove_all(self, new: Sequence[Profile]) -> None:
@@ -161,9 +165,10 @@ class Prover:
                 profile = None
             if profile is None or profile_key(profile) != key:
                 name = str(definition.get("name"))
-                reason = (
+                reason = Words(
                     "it was planned by a version of Kapok that describes profiles in another way: "
-                    "cancel the job and start a new one"
+                    "cancel the job and start a new one",
+                    "它由以另一方式描述方案的 Kapok 版本规划：请取消任务并重新开始",
                 )
                 self._proofs.record([Verdict(key, name, int(definition["version"]), reason)])
             else:

@@ -24,8 +24,9 @@ class DecoderWords:
     first one again, with other tags), `changed_sounds` the graphs of sound with another rate, other
     channels or another format of samples. `later` are the kinds, indices and places in bytes of
     streams that appear: of several at once, the first. `absent` are the indices of those that are
-    known, and not there where the file begins. `answered` counts steps forward of one track that
-    another one undoes: it had gone on while the first paused (see `inspection.track_gaps`).
+    known, and not there where the file begins. `answered` counts those of all `steps` that go
+    forward in one track and that another one undoes: it had gone on while the first paused (see
+    `inspection.track_gaps`).
     """
 
     def __init__(self) -> None:
@@ -37,10 +38,13 @@ class DecoderWords:
         self._first = ""
         self.errors = 0
         self.damaged_pictures = 0
-        self.jumps = False
-        self.answered = 0
+        self.answered = self.steps = 0
         self._step = ("", 0)
         self.too_large = False
+
+    @property
+    def jumps(self) -> bool:
+        return self.steps > 0
 
     def feed(self, block: bytes) -> None:
         *lines, self._rest = (self._rest + block).split(b"\n")
@@ -87,4 +91,4 @@ class DecoderWords:
         least_us = PAUSE_S * 1_000_000
         self.answered += track != before and before_us > least_us and step_us < -least_us
         self._step = track, step_us
-        self.jumps = True
+        self.steps += 1

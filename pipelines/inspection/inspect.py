@@ -213,7 +213,8 @@ def _judged(words: DecoderWords, unclosed: _Watch) -> _Clock:
     What went back is corrected there as well, and then its times say nothing of pauses.
     """
     if unclosed.words.jumps:
-        return _Clock(jumps=True, gaps=words.answered > _AMONG_EACH_OTHER)
+        joints = unclosed.words.steps
+        return _Clock(jumps=True, gaps=words.answered > _AMONG_EACH_OTHER * joints)
     watches = (*((unclosed.picture,) if unclosed.picture else ()), *unclosed.sounds)
     pauses = judge_pauses([one.presence for one in watches if one.presence])
     return _Clock(jumps=pauses.jumps or not pauses.gaps, gaps=pauses.gaps)
@@ -283,7 +284,7 @@ def _faults(path: Path, info: MediaInfo) -> Generator[Progress, None, tuple[Subt
             try:
                 cues = yield from ttml_track.read_ttml_track(path, track.index)
             except (UnsupportedMedia, LimitExceeded) as error:
-                found.append(SubtitleFault(track.index, Words(str(error), str(error))))
+                found.append(SubtitleFault(track.index, Words(str(error), f"无法读取（{error}）")))
             else:
                 if any(map(is_too_long, cues)):
                     found.append(SubtitleFault(track.index, LONG_CUE))

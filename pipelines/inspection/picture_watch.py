@@ -109,9 +109,11 @@ class PictureWatch:
         if self._frames == 0 or len(self._times) == 0:
             message = "no frame of the picture decodes: check the file in a player"
             raise NoEssence(message)
-        end_s = self._picture.end_s
-        end_s = None if end_s is None else end_s - self._zero_s
         edited = self._picture.reordered_edits > 0
+        end_s = self._picture.end_s
+        if not edited and (self._picture.container_frames or 0) > self._frames:
+            end_s = None  # what does not decode, or is not shown, may have been its last pictures
+        end_s = None if end_s is None else end_s - self._zero_s
         timing = self._times.timing(self._picture.frame_rate, end_s, edited=edited)
         shots = self._measured(self._shots.shots(), folder)
         fields = judge_fields(

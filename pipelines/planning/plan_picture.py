@@ -236,7 +236,7 @@ def _refuse_later_pictures(info: MediaInfo, inspection: Inspection) -> None:
             Words(
                 f"{name} begins {place}, and every rung has one picture track: cut the file there "
                 "and upload the parts, or copy the one that you want into a file",
-                f"{zh_of(name)} 从{zh_of(place)}开始，而每个成品只有一条画面轨：请在该处切开后"
+                f"{zh_of(name)}，从{zh_of(place)}开始，而每个成品只有一条画面轨：请在该处切开后"
                 "分别上传，或将所需的一条复制为单独的文件",
             ),
         )

@@ -53,7 +53,7 @@ class Capability:
 
     profile: str
     available: bool
-    reason: str | None
+    reason: Words | None
     tools: Mapping[str, str]
 
 
@@ -78,7 +78,9 @@ def proving(profile: Profile, folder: Path) -> Generator[Progress, None, Capabil
     except (DiskFull, ToolKilled, ToolStalled):
         raise
     except KapokError as error:
-        return Capability(profile.name, available=False, reason=str(error), tools=versions())
+        return Capability(
+            profile.name, available=False, reason=Words(str(error), str(error)), tools=versions()
+        )
     return Capability(profile.name, available=True, reason=None, tools=versions())
 
 

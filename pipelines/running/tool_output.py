@@ -31,7 +31,10 @@ _ODD_COLOUR = re.compile(
     "Impossible to convert between the formats|Unsupported input [(]Operation not supported"
     "|no path between colorspaces"
 )
-_OUT_OF_MEMORY = re.compile("Cannot allocate memory|MemoryError|std::bad_alloc")
+_OUT_OF_MEMORY = re.compile(
+    "Cannot allocate memory|MemoryError|std::bad_alloc"
+    "|malloc of size|Resource temporarily unavailable"  # x265's words, and of threads
+)
 _CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGFPE, signal.SIGSEGV)
 _SHELL_SIGNAL = 128  # bubblewrap says 128 + n where its child died of signal n
 _SIGNALS = {

@@ -96,7 +96,7 @@ def _lists(file: BinaryIO) -> dict[int, _List]:
 
 def edited_s(path: Path) -> dict[int, Fraction]:
     """How long those tracks last that have an edit list, by its words alone: of a picture that is
-    held at the end nothing else may say it. Fragments come without such words.
+    held at the end nothing else may say it. Not of fragments, which its words do not count.
     """
     with path.open("rb") as file:
         lists = _lists(file)
@@ -105,6 +105,13 @@ def edited_s(path: Path) -> dict[int, Fraction]:
         for index, one in lists.items()
     }
     return {index: length_s for index, length_s in lengths.items() if length_s}
+
+
+def is_fragmented(path: Path) -> bool:
+    """Whether its samples are in fragments (8.8.1): what its headers say of lengths is not all."""
+    with path.open("rb") as file:
+        whole = (0, file.seek(0, 2))
+        return next(inside(file, whole, b"moov", b"mvex"), None) is not None
 
 
 def _clock(file: BinaryIO, header: Place | None) -> tuple[int, int]:

@@ -46,7 +46,7 @@ from pipelines.sources.ask_ffprobe import ask_ffprobe
 from pipelines.sources.ask_stream import ask_track_at_once
 from pipelines.sources.containers import FORMATS, MAX_PIXELS, may_jump
 from pipelines.sources.first_picture import FirstPicture, first_picture
-from pipelines.sources.movie_boxes import edit_lists, edited_s
+from pipelines.sources.movie_boxes import edit_lists, edited_s, is_fragmented
 from pipelines.sources.programmes import read_programmes
 from pipelines.sources.sound_files import missing_bytes
 from pipelines.sources.teletext_pages import read_teletext
@@ -263,7 +263,7 @@ def _with_ends(
     ends = {one["index"]: _fraction(one["end_s"]) for one in found["video"]}
     edits: dict[int, int] = {}
     if "mov" in found["format_name"]:
-        ends |= edited_s(path)
+        ends = _fragments_end(found) if is_fragmented(path) else {**ends, **edited_s(path)}
         edits = {index: len(listed) for index, listed in edit_lists(path).items()}
     reordered = {one["index"] for one in found["video"] if one.get("reordered")}
     said = {index: min(end_s, last_s) for index, end_s in ends.items() if end_s is not None}
@@ -277,6 +277,14 @@ def _with_ends(
         )
         for track in video
     )
+
+
+def _fragments_end(found: Mapping[str, Any]) -> dict[int, Fraction | None]:
+    """Of fragments the length that ffmpeg tells of a track is where it ends, by the track's clock:
+    a segment of a broadcast that begins at an hour lasts an hour and a minute, then.
+    """
+    told = {one["index"]: (_fraction(one["end_s"]), one["start_s"]) for one in found["video"]}
+    return {at: end_s and end_s - Fraction(start_s) for at, (end_s, start_s) in told.items()}
 
 
 def _sniff(path: Path) -> dict[str, Any]:

@@ -348,7 +348,8 @@ def _moved_side_by_side(looks: Mapping[int, _Look], video: VideoPlan, slack: int
         if length < _RUN or abs(offsets[0]) <= slack:
             continue
         gain = float(np.median([looks[number].gain for number in run]))
-        if gain < _PLAINLY and others.count(0) >= _NEARLY_ALL * len(others):
+        in_place = others.count(0) >= _NEARLY_ALL * len(others)
+        if gain < _PLAINLY and others and in_place:
             return sorted(run)
     return []
 

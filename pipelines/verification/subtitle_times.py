@@ -39,7 +39,13 @@ def joined_subtitles(
     return [
         f"subtitle track {at}: {fault}"
         for at, planned in enumerate(rung.subtitles)
-        for fault in packet_faults(found[at], found[len(tracks) + at], zero_s, planned.codec)
+        for fault in packet_faults(
+            found[at],
+            found[len(tracks) + at],
+            zero_s,
+            planned.codec,
+            lengths=rung.container != "ts",
+        )
     ]
 
 
@@ -131,8 +137,12 @@ class _Said:
         return f"at {float(self.at_s):.3f} s for {float(self.length_s):.3f} s, {self.size} bytes"
 
 
-def packet_faults(ours: Packets, theirs: Packets, zero_s: Fraction, codec: str) -> Iterator[str]:
-    """The first packet that is elsewhere, by more than what the coarser container rounds."""
+def packet_faults(
+    ours: Packets, theirs: Packets, zero_s: Fraction, codec: str, *, lengths: bool
+) -> Iterator[str]:
+    """The first packet that is elsewhere, by more than what the coarser container rounds, or whose
+    length is another where the container keeps `lengths`.
+    """
     within_s = max(ours.tick_s, theirs.tick_s)
     found, wanted = _said(ours, zero_s, codec), _said(theirs, Fraction(0), codec)
     if len(found) != len(wanted):
@@ -140,7 +150,7 @@ def packet_faults(ours: Packets, theirs: Packets, zero_s: Fraction, codec: str) 
         return
     for number, (one, made) in enumerate(zip(found, wanted, strict=True)):
         moved = abs(one.at_s - made.at_s) > within_s
-        other = made.length_s and abs(one.length_s - made.length_s) > within_s
+        other = lengths and made.length_s and abs(one.length_s - made.length_s) > within_s
         if moved or other or one.size != made.size:
             yield f"packet {number} is {one}, and was made {made}"
             return

@@ -25,7 +25,8 @@ from storage.schema import Asset, Job, Step, StepDependency, Upload
 
 SYSTEM = "system"
 _PLANS_LOOKED_AT = 20
-_MEASURED = frozenset({"thumbs", "data_channels", "later"})  # an older inspection lacks some
+# An older inspection lacks some.
+_MEASURED = frozenset({"thumbs", "data_channels", "later", "track_gaps", "held_s"})
 
 
 def get_job(session: Session, organisation_id: str, job_id: str) -> Job:

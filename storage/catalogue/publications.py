@@ -100,9 +100,7 @@ def publish(
 
 def withdraw(session: Session, publication: Publication, actor: str) -> Publication:
     """Take it out of its zone; centres learn it by their feed. Raises `NotPublished`."""
-    query = select(Publication).where(Publication.id == publication.id)
-    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    publication = session.scalars(query).one()
+    publication = _locked(session, publication)
     if publication.state != "published":
         raise NotPublished(f"publication {publication.id} was withdrawn before")
     _take_out(session, publication)
@@ -245,6 +243,7 @@ def record_receipt(
                 f"{publication.id}: pull the file again and compare its hash"
             )
     proven = {file["path"]: file["sha256"].lower() for file in files}
+    _locked(session, publication)  # of two that come at once the second sees the first
     if (told := _told_before(session, publication, centre, proven)) is not None:
         return told
     receipt = Receipt(
@@ -266,6 +265,12 @@ def record_receipt(
         payload={"publication_id": publication.id, "centre": centre, "files": receipt.files},
     )
     return receipt
+
+
+def _locked(session: Session, publication: Publication) -> Publication:
+    query = select(Publication).where(Publication.id == publication.id)
+    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return session.scalars(query).one()
 
 
 def _told_before(

@@ -31,7 +31,7 @@ class Verdict:
     key: str  # pipelines.profiles.profile_key
     profile: str
     version: int
-    reason: str | None = None
+    reason: Words | None = None
 
     @property
     def available(self) -> bool:
@@ -79,19 +79,16 @@ def serving(living: Sequence[LivingWorker], queue: str) -> list[LivingWorker]:
 
 
 def reason_against(serving: Sequence[LivingWorker], key: str) -> Words:
-    """Why none of them can do it: the first one's reason, and of several how many they are.
-
-    What a proof came to is told in English alone: it is what the tools said.
-    """
-    reasons = [worker.verdicts[key].reason for worker in serving if key in worker.verdicts]
-    if not reasons:
+    """Why none of them can do it: the first one's reason, and of several how many they are."""
+    verdicts = [worker.verdicts[key] for worker in serving if key in worker.verdicts]
+    told = next((verdict.reason for verdict in verdicts if verdict.reason is not None), None)
+    if told is None:
         return Words("no living worker has proven that it can do it", "没有存活的工作进程证明能做")
-    told = str(reasons[0])
     if len(serving) == 1:
-        return Words(told, told)
+        return told
     return Words(
         f"none of {len(serving)} workers can do it: {told}",
-        f"{len(serving)} 个工作进程都不能做：{told}",
+        f"{len(serving)} 个工作进程都不能做：{told.zh}",
     )
 
 
@@ -164,7 +161,8 @@ def _record(session: Session, worker_id: str, verdict: Verdict, moment: datetime
             profile=verdict.profile,
             profile_version=verdict.version,
             available=verdict.available,
-            reason=verdict.reason,
+            reason=None if verdict.reason is None else str(verdict.reason),
+            reason_zh=None if verdict.reason is None else verdict.reason.zh,
             proven_at=moment,
         )
     )
@@ -204,7 +202,8 @@ def living_workers(session: Session, beat_s: float) -> list[LivingWorker]:
     found: dict[str, dict[str, Verdict]] = {row.id: {} for row in rows}
     proofs = select(Capability).where(Capability.worker_id.in_(found))
     for one in session.scalars(proofs):
-        verdict = Verdict(one.profile_key, one.profile, one.profile_version, one.reason)
+        reason = one.reason and Words(one.reason, one.reason_zh or one.reason)
+        verdict = Verdict(one.profile_key, one.profile, one.profile_version, reason or None)
         found[one.worker_id][one.profile_key] = verdict
     return [
         LivingWorker(

@@ -106,6 +106,8 @@ INSPECTION = {
     "thumbs": {"pictures": "thumbs.mkv", "times": None},
     "data_channels": [],
     "later": [],
+    "track_gaps": False,
+    "held_s": "0/1",
     "waveform": "waveform.json",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -48,6 +49,11 @@ def test_the_link_of_a_repeated_publication_opens(
     assert {**second, "manifest": None} == {**first, "manifest": None}
     assert second["manifest"]["expires_at"] >= first["manifest"]["expires_at"]
     assert httpx.get(second["manifest"]["url"]).json()["asset_id"] == asset.id
+
+    with org.running.database.begin() as session:  # as an older version kept it
+        record = session.get_one(schema.IdempotencyRecord, (org.id, "k-1"))
+        record.body = json.dumps(first)
+    assert post(admin, "/v1/publications", "k-1", wanted).json() == first
 
     path = f"/v1/publications/{first['id']}/withdraw"
     gone, again = (post(admin, path, "k-2").json() for _ in range(2))

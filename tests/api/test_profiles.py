@@ -13,13 +13,14 @@ from api.models.profiles import PROFILE_EXAMPLE
 from pipelines.profiles.profile import load_profiles, read_profile
 from pipelines.profiles.profile_key import profile_key
 from pipelines.records import to_json
+from pipelines.words import Words
 from storage.catalogue import steps, workers
 from storage.catalogue.steps import NewStep
 from storage.catalogue.workers import Verdict
 from storage.schema import Step
 
 HEVC, AVC = "cn4k-hevc-hlg", "mobile-540p"
-WHY = "libx265 is not in this ffmpeg"
+WHY, WHY_ZH = "libx265 is not in this ffmpeg", "此 ffmpeg 没有 libx265"
 
 
 @contextmanager
@@ -28,7 +29,8 @@ def worker(api: Running, name: str, memory_bytes: int = 0, **reasons: str | None
     verdicts = []
     for word, reason in reasons.items():
         profile = load_profiles()[word.replace("_", "-")]
-        verdicts.append(Verdict(profile_key(profile), profile.name, profile.version, reason))
+        why = None if reason is None else Words(reason, WHY_ZH)
+        verdicts.append(Verdict(profile_key(profile), profile.name, profile.version, why))
     with api.database.begin() as session:
         queues = ["encode", "package"]
         workers.register(
@@ -73,7 +75,7 @@ def test_a_profile_says_by_how_many_workers_it_can_be_made(
             told = availability(admin, HEVC)["reason"]
             assert told == f"none of 2 workers can do it: {WHY}"
             told = availability(admin, HEVC, "zh-CN")["reason"]
-            assert told == f"2 个工作进程都不能做：{WHY}"
+            assert told == f"2 个工作进程都不能做：{WHY_ZH}"
     assert availability(admin, AVC) == unproven
 
 
@@ -253,7 +255,7 @@ def test_a_job_says_that_nobody_who_lives_can_do_its_steps(
     with worker(api, "one", cn4k_hevc_hlg=WHY, mobile_540p=None):
         told = {"profiles": [HEVC], "reason": f"{HEVC}: {WHY}", "steps": 2}
         assert waits(admin, job.id) == [told]
-        assert waits(admin, job.id, "zh-CN") == [{**told, "reason": f"{HEVC}：{WHY}"}]
+        assert waits(admin, job.id, "zh-CN") == [{**told, "reason": f"{HEVC}：{WHY_ZH}"}]
         with worker(api, "two", cn4k_hevc_hlg=None):
             assert waits(admin, job.id) == []
 

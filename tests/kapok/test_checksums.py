@@ -92,6 +92,17 @@ def test_a_proxy_of_the_same_name_is_not_the_master(tmp_path: Path) -> None:
         declared_checksums(master, manifest)
 
 
+@pytest.mark.parametrize("listed", ["{folder}/A001.mov", "../{name}/A001.mov", "./A001.mov"])
+def test_a_sidecar_may_name_its_file_by_its_whole_path(listed: str, tmp_path: Path) -> None:
+    """As `md5sum /data/in/A001.mov` writes it."""
+    file = tmp_path / "A001.mov"
+    file.write_bytes(b"tape")
+    path = listed.format(folder=tmp_path, name=tmp_path.name)
+    (tmp_path / "A001.mov.md5").write_text(f"{MD5}  {path}\n")
+
+    assert declared_checksums(file) == {"md5": MD5}
+
+
 def test_names_of_an_old_disk_are_read_line_by_line(tape: Path) -> None:
     """`md5sum *` writes them as they are: some in UTF-8, others in GB 18030."""
     manifest = tape.with_name("all.md5")

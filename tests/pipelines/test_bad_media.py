@@ -19,8 +19,11 @@ import pytest
 
 from kapok import local, local_encode
 from pipelines.errors import NothingToEncode, UnsupportedMedia
+from pipelines.inspection.inspect import inspect
 from pipelines.inspection.thumbs import thumbs_in
 from pipelines.planning.plan import Chunk, Plan
+from pipelines.progress import finish
+from pipelines.sources.probe import probe
 from tests.pipelines.sources import luma, samples
 
 pytestmark = pytest.mark.media
@@ -88,6 +91,34 @@ def held(folder: Path, name: str, lost: str = "0", *options: str) -> Path:
     whole = programme(folder, "whole.mkv", *NO_B, *AAC)
     stays = "setts=duration='if(gte(PTS,2960),1040,DURATION)'"
     return copied(whole, name, "-bsf:v", f"noise=drop='gte(n,75)+{lost}',{stays}", *options)
+
+
+@pytest.mark.media
+def test_pictures_that_are_lost_at_the_end_hold_no_last_one(tmp_path: Path) -> None:
+    """The container counts more of them than decode: it is damage, and the rate is even."""
+    path = held(tmp_path, "held.mp4")
+    info = probe(path)
+    assert info.picture is not None
+    seen = finish(inspect(path, info, tmp_path))
+    assert (seen.constant_frame_rate, seen.frames, float(seen.held_s)) == (False, 75, 1.04)
+    lost = replace(info, video=(replace(info.picture, container_frames=100),))
+    seen = finish(inspect(path, lost, tmp_path))
+    assert (seen.constant_frame_rate, seen.frames, seen.held_s) == (True, 75, 0)
+
+
+@pytest.mark.media
+def test_fragments_that_begin_late_end_where_they_end(tmp_path: Path) -> None:
+    """Segments out of the middle of a broadcast: ffmpeg tells their end for their length."""
+    whole = programme(tmp_path, "whole.mkv", *NO_B, *AAC)
+    cut = ("-g", "25", "-hls_time", "1", "-hls_segment_type", "fmp4", "-hls_list_size", "0")
+    video = ("-an", *H264, *NO_B)
+    clips.make(tmp_path / "x.m3u8", "-i", str(whole), *video, *cut)
+    late = tmp_path / "late.mp4"
+    parts = [tmp_path / name for name in ("init.mp4", "x2.m4s", "x3.m4s")]
+    late.write_bytes(b"".join(part.read_bytes() for part in parts))
+    picture = probe(late).picture
+    assert picture is not None
+    assert (float(picture.start_s), float(picture.end_s or 0)) == (2, 4)
 
 
 def held_in_another_order(folder: Path) -> Path:

@@ -234,6 +234,7 @@ def test_capture_gives_up_in_time() -> None:
         (134, "frame->i_disposable == 0", ToolCrashed),
         (139, "", ToolCrashed),
         (134, "terminate called after throwing an instance of 'std::bad_alloc'", LimitExceeded),
+        (139, "x265 [error]: malloc of size 33177600 failed", LimitExceeded),
         (152, "", LimitExceeded),
         (153, "", LimitExceeded),
         (244, "Error: Cannot allocate memory", LimitExceeded),

@@ -391,6 +391,21 @@ def test_ass_keeps_its_styles_in_preservation_and_its_words_elsewhere(tmp_path: 
 
 
 @pytest.mark.media
+def test_dvb_subtitles_of_a_matroska_master_go_into_a_transport_stream(tmp_path: Path) -> None:
+    """Which keeps no lengths of theirs: the next packet ends one."""
+    sup = letters_as_pictures(tmp_path / "a.sup", [(1, 2), (3, 3.5)])
+    bitmap = tmp_path / "dvb.mkv"
+    call("-fix_sub_duration", "-copyts", "-i", sup, "-map", "0", "-c:s", "dvbsub", bitmap)
+    lengths = ("-bsf:s", "setts=duration=500")
+    source = subtitled(tmp_path / "a.mkv", [bitmap], "-c:s", "copy", *LANGUAGES[:2], *lengths)
+    stream = replace(small(HD_TS), mux_rate_bps=9_000_000)
+    _, files = made_of(source, tmp_path, [stream])
+    starts = shown_at(files["hd-avc-sdr-ts"])
+    assert abs(starts[0] - 1) < FRAME_S
+    assert abs(starts[2] - 3) < FRAME_S
+
+
+@pytest.mark.media
 def test_dvb_subtitles_of_a_late_stream_are_copied_in_their_place(tmp_path: Path) -> None:
     """A transport stream that begins after an hour: a bar that comes at 1.000 s comes there."""
     sup = letters_as_pictures(tmp_path / "a.sup", [(1, 2), (3, 3.5)])

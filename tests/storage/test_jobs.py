@@ -24,7 +24,14 @@ RUNGS = [
 ]
 PLAN = {"refused": [{"profile": "cn4k-hevc-hlg", "code": "would_upscale", "reason": "small"}]}
 FACTS = {"sha256": "cd" * 32, "size_bytes": 1000}
-SEEN = {"frames": 1, "thumbs": None, "data_channels": [], "later": []}
+SEEN = {
+    "frames": 1,
+    "thumbs": None,
+    "data_channels": [],
+    "later": [],
+    "track_gaps": False,
+    "held_s": "0/1",
+}
 INSPECTED, AGAIN = ["plan the renditions"], ["inspect the source", "plan the renditions"]
 
 
@@ -304,8 +311,14 @@ def test_a_ready_asset_stays_ready_when_a_later_job_fails(world: World) -> None:
         (SEEN, INSPECTED),
         ({"frames": 1}, AGAIN),
         ({"frames": 1, "thumbs": None}, AGAIN),
+        ({name: one for name, one in SEEN.items() if name != "track_gaps"}, AGAIN),
     ],
-    ids=["inspected", "by a version without thumbnails", "by one that took data for sound"],
+    ids=[
+        "inspected",
+        "by a version without thumbnails",
+        "by one that took data for sound",
+        "by one that took a pause for a jump",
+    ],
 )
 def test_another_job_of_an_inspected_asset_begins_with_its_plan(
     seen: dict[str, object], steps: list[str], world: World

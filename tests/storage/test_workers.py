@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from worlds import World, at_once
 
+from pipelines.words import Words
 from storage.catalogue import jobs, messages, steps, workers
 from storage.catalogue.steps import Claimed, NewStep
 from storage.catalogue.workers import LivingWorker, Verdict
@@ -23,7 +24,8 @@ def register(
     world: World, name: str, *proven: str, refused: Iterable[str] = (), memory_bytes: int = 4
 ) -> None:
     verdicts = [Verdict(key, key.partition("@")[0], 1) for key in proven]
-    verdicts += [Verdict(key, key.partition("@")[0], 1, "no such library") for key in refused]
+    why = Words("no such library", "没有该库")
+    verdicts += [Verdict(key, key.partition("@")[0], 1, why) for key in refused]
     world.write(
         lambda session: workers.register(
             session,
@@ -144,7 +146,9 @@ def test_a_worker_that_was_taken_for_dead_notices_at_its_next_beat(world: World)
 def test_a_later_verdict_takes_the_place_of_an_earlier_one(world: World) -> None:
     """A library came, or went."""
     register(world, "one", refused=[HEVC])
-    assert living(world)["one"].verdicts[HEVC].reason == "no such library"
+    why = living(world)["one"].verdicts[HEVC].reason
+    assert why is not None
+    assert (why, why.zh) == ("no such library", "没有该库")
     register(world, "one", HEVC)
     assert living(world)["one"].can_do(HEVC)
     assert living(world)["one"].tools == {"ffmpeg": "9"}

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from engine_bench import Bench, eventually
 from test_able_workers import living
 from test_layout import SOURCE, _plan, _rung
 
+from pipelines.errors import ToolKilled
+from pipelines.profiles.profile import load_profiles
+from pipelines.profiles.profile_key import profile_key
+from pipelines.progress import Progress, finish
+from pipelines.words import Words
 from storage.catalogue.steps import queue_of
 from storage.catalogue.workers import LivingWorker, Verdict
+from workers.context import StepContext
 from workers.service import WorkerService
-from workers.steps.doable import QUEUES, TOGETHER, needs_of, reasons_against, undecided
+from workers.steps.doable import (
+    QUEUES,
+    TOGETHER,
+    needs_of,
+    reasons_against,
+    unavailable,
+    undecided,
+)
 from workers.steps.plan import steps_of
 
 EVERY = tuple(sorted(QUEUES))
@@ -22,7 +39,10 @@ def worker(
     name: str, *able: str, unable: tuple[str, ...] = (), queues: tuple[str, ...] = EVERY
 ) -> LivingWorker:
     verdicts = {key: Verdict(key, key, 1) for key in able}
-    verdicts |= {key: Verdict(key, key, 1, f"{name} lacks {key}") for key in unable}
+    verdicts |= {
+        key: Verdict(key, key, 1, Words(f"{name} lacks {key}", f"{name} 缺少 {key}"))
+        for key in unable
+    }
     return LivingWorker(name, "node", queues, {}, verdicts)
 
 
@@ -40,6 +60,44 @@ def test_what_nobody_can_do_has_a_reason() -> None:
     assert reasons_against(["hevc"], [one, two]) == told
     unsaid = {"hevc": "no living worker has proven that it can do it"}
     assert reasons_against(["hevc"], [worker("c")]) == unsaid
+
+
+class GivenUp:
+    """A context of a worker whose proof of each profile is killed, as often as it is tried."""
+
+    settings = SimpleNamespace(beat_s=1.0)
+    folder = Path()
+
+    def __init__(self, *keys: str) -> None:
+        self.proofs, self._keys = self, keys
+
+    def patiently(self, ask: Callable[[], None]) -> None:
+        ask()
+
+    def beat(self) -> None:
+        """Heard."""
+
+    def can_do(self, _key: str) -> bool:
+        return False
+
+    def has_verdict(self, key: str) -> bool:
+        return key in self._keys
+
+    def read(self, _query: object) -> list[LivingWorker]:
+        return [worker("one", unable=self._keys)]
+
+    def prove(self, _profiles: object, _folder: Path) -> Generator[Progress, None, None]:
+        yield Progress(None)
+        raise ToolKilled("ffmpeg was killed by SIGKILL: the machine may lack memory")
+
+
+def test_a_profile_whose_proof_was_given_up_is_refused_and_fails_no_plan() -> None:
+    """It is tried again, as nobody else can do it; that it is killed again says nothing new."""
+    hevc = load_profiles()["cn4k-hevc-hlg"]
+    context = cast("StepContext", GivenUp(profile_key(hevc)))
+    assert finish(unavailable(context, [hevc])) == {hevc.name: f"one lacks {profile_key(hevc)}"}
+    with pytest.raises(ToolKilled):
+        finish(unavailable(cast("StepContext", GivenUp()), [hevc]))
 
 
 def test_rungs_of_one_decode_need_one_worker_that_can_do_them_all() -> None:

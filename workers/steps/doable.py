@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable, Sequence
 
 from sqlalchemy.orm import Session
 
+from pipelines.errors import ToolKilled, ToolStalled
 from pipelines.planning.plan import Plan
 from pipelines.profiles.profile import Profile
 from pipelines.profiles.profile_key import profile_key
@@ -58,7 +59,12 @@ def unavailable(
         for one in unproven
         if not (proofs.has_verdict(profile_key(one)) and _able(living, profile_key(one)))
     ]
-    yield from proofs.prove(wanted, context.folder)
+    for one in wanted:
+        try:
+            yield from proofs.prove([one], context.folder)
+        except (ToolKilled, ToolStalled):
+            if not proofs.has_verdict(profile_key(one)):
+                raise  # else its proof was given up before, and what was said then holds
     end = time.monotonic() + OTHERS_S
     keys = {profile_key(one): one.name for one in profiles}
     living = _living(context)
