@@ -174,7 +174,7 @@ def test_the_plan_refuses_what_no_living_worker_can_do(
     assert bench.settled(both, 180) == "done", bench.row(both).error
     (refused,) = (bench.row(both).plan or {})["refused"]
     assert (refused["profile"], refused["code"]) == (HEVC, "unavailable_here")
-    assert "libx265" in refused["reason"]
+    assert "libx265" in refused["reason"]["en"]
     assert bench.settled(alone, 180) == "failed"
     error = bench.row(alone).error or {}
     assert error["code"] == "nothing_to_encode"

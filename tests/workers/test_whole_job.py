@@ -165,7 +165,7 @@ def test_a_mistagged_source_waits_for_a_person(embedded: Bench, tmp_path: Path) 
     assert embedded.settled(second, within_s=120) == "done", embedded.row(second).error
     plan = embedded.row(second).plan or {}
     assert plan["rungs"][0]["video"]["conversion"] == "pq_to_sdr"
-    assert plan["decisions"][0] == (
+    assert plan["decisions"][0]["en"] == (
         "the job states the source's colour: pq; its tags say bt2020/bt709/bt2020nc"
     )
 
@@ -421,7 +421,7 @@ def test_a_master_with_one_key_frame_is_encoded_in_one_piece(
     encodes = [step.name for step in embedded.steps(job_id).values() if step.kind == "encode"]
     assert encodes == ["encode chunk 1 of 1"]
     plan = embedded.row(job_id).plan or {}
-    assert plan["decisions"][-1].startswith("encoded in one piece: key frames are so rare")
+    assert plan["decisions"][-1]["en"].startswith("encoded in one piece: key frames are so rare")
 
 
 def test_a_machine_with_too_little_memory_says_so(embedded: Bench, tmp_path: Path) -> None:
