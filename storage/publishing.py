@@ -20,6 +20,7 @@ from pipelines.gate import (
     file_missing,
     still_being_made,
 )
+from pipelines.words import Words, joined
 from storage.catalogue import programmes, publications, renditions
 from storage.catalogue.locks import lock_asset, lock_zone
 from storage.catalogue.programmes import Reading
@@ -132,7 +133,7 @@ def refuse_in_vain(
     *,
     replace: bool = False,
     reading: Reading | None = None,
-    refused: Sequence[str] = (),
+    refused: Sequence[Words] = (),
 ) -> None:
     """What a job that ends in a zone would else find out after its encodes.
 
@@ -149,13 +150,14 @@ def refuse_in_vain(
         return
     if asset is not None and _has_ready(session, asset, zone, reading):
         return
-    named, why = " / ".join(accepted), f" ({'; '.join(refused)})" if refused else ""
+    named, told = " / ".join(accepted), joined(refused, "; ", "；")
+    why, why_zh = (f" ({told})", f"（{told.zh}）") if refused else ("", "")
     english = (
         f"Zone {zone.name} needs a rendition of {named}, and this job makes none{why}: ask for one "
         "that fits the source, or for another zone."
     )
     chinese = (
-        f"专区 {zone.name} 要求档位 {named}，而此任务不会产生相应成品{why}："
+        f"专区 {zone.name} 要求档位 {named}，而此任务不会产生相应成品{why_zh}："
         "请改选适合该源文件的方案，或换用其他专区。"
     )
     raise GateClosed(english, (("profile_missing", english, chinese),))

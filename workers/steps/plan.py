@@ -23,6 +23,7 @@ from pipelines.quality.sampling import Means, search_bytes
 from pipelines.quality.search import key_of, search
 from pipelines.quality.steering import in_order, with_leader, with_steering
 from pipelines.records import from_json, to_json
+from pipelines.words import Words
 from storage.catalogue import assets, jobs, workers, zones
 from storage.catalogue.programmes import reading_of
 from storage.catalogue.steps import NewStep
@@ -105,7 +106,7 @@ def _refuse_in_vain(
             replace=request.get("replace", False),
             reading=reading_of(made.programme, request.get("source_colour")),
             refused=[
-                f"{one.profile}: {one.reason}"
+                Words(f"{one.profile}: {one.reason}", f"{one.profile}：{one.reason.zh}")
                 for one in made.refused
                 if one.profile in zone.required_profiles
             ],
