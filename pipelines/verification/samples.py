@@ -127,8 +127,9 @@ def source_sounds(
     channels = {use: count for track in tracks for use, count in source_tracks(track).items()}
     if not channels:
         return {}
-    of_plan = (plan.first_picture_s, plan.duration_s, plan.track_gaps)
-    key = (identity(source), "sounds", *sorted(channels.items()), spans, *of_plan)
+    clock = (plan.start_s, plan.first_picture_s, plan.track_gaps, plan.clock_tracks)
+    wanted = (*sorted(channels.items()), plan.audio_tracks, spans, plan.duration_s)
+    key = (identity(source), "sounds", *wanted, *clock)
     return (yield from kept_or(key, lambda: _source_sounds(source, plan, channels, spans)))
 
 
