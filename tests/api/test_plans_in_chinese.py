@@ -26,14 +26,14 @@ async def track_as_told(language: str) -> Any:
     app = FastAPI()
     app.add_middleware(Languages)
 
-    @app.get("/")
+    @app.get("/v1/rung")
     def rung() -> Rung:
         kept = from_json(AudioPlan, to_json(TRACK))
         return Rung.model_validate(replace(RUNG, audio=(kept,)))
 
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://kapok") as client:
-        answer = await client.get("/", headers={"Accept-Language": language})
+        answer = await client.get("/v1/rung", headers={"Accept-Language": language})
     (track,) = answer.json()["audio"]
     return track
 
