@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.encoding.cut import PART_STARTS_S
 from pipelines.errors import ToolFailed
 from pipelines.media import MediaInfo
-from pipelines.planning.plan_types import Chunk, Plan, Probe
+from pipelines.planning.plan_types import Chunk, Plan, Probe, Rung
 from pipelines.progress import Progress
 from pipelines.quality.comparison import Comparison, Pair, Window, compose, taps_of
 from pipelines.quality.quality_target import crf_of
@@ -29,14 +29,18 @@ def probe_part(
     files: Mapping[str, Path],
     folder: Path,
 ) -> Generator[Progress, None, list[Probe]]:
-    """Each rung of `made` by the metric of its target; all of them share one reference.
+    """Each rung of `made` by the metric of its target; all of them share one reference, and those
+    that differ by their container alone one file, which is scored once.
 
     `part` is what `cut` took of the source for the `stretch`, `files` by profile are what was
     encoded of it; `scored` lies within. Raises `ToolFailed`, and what `run` raises.
     """
     first, picture = stretch.start_frame, info.picture
     assert picture is not None, "only pictures have a target"
-    pairs = tuple(Pair(rung, files[rung.profile]) for rung in made.rungs)
+    alike: dict[Path, Rung] = {}
+    for rung in made.rungs:
+        alike.setdefault(files[rung.profile], rung)
+    pairs = tuple(Pair(rung, file) for file, rung in alike.items())
     reference = reference_of(pairs[0].video, picture)
     comparison = Comparison(part, _as_part(made, stretch), reference, pairs, _metric_of(made))
     window = Window(scored.start_frame - first, scored.end_frame - first, seek=True)
@@ -46,7 +50,8 @@ def probe_part(
         writable=[folder],
         taps={tap: len for at in range(len(pairs)) for tap in taps_of(at)},
     )
-    return [_probe_of(comparison, pair, window, scored, folder) for pair in pairs]
+    probes = {pair.rendition: _probe_of(comparison, pair, window, scored, folder) for pair in pairs}
+    return [replace(probes[files[rung.profile]], profile=rung.profile) for rung in made.rungs]
 
 
 def _probe_of(

@@ -106,6 +106,21 @@ def test_the_target_is_met_by_what_the_samples_said(
     assert score == pytest.approx(choice.target.value, abs=off)
 
 
+def test_rungs_of_one_file_are_scored_once(
+    clip: Path, looked_at: tuple[MediaInfo, Inspection], tmp_path: Path
+) -> None:
+    """MP4 and transport stream of one picture: two pairs of one file are no graph for ffmpeg."""
+    one = rung(88.0)
+    twin = replace(one, name="twin", container="ts", packaged=False, audio=())
+    first = plan(*looked_at, [one, twin])
+    assert len(first.rungs) == 2
+    means = Means(12.0)
+    found = finish(search(LocalFile(clip), first, *looked_at, tmp_path / "search", means))
+    mine, other = (found.probes_of(name) for name in (one.name, "twin"))
+    assert mine
+    assert [replace(sample, profile=one.name) for sample in other] == list(mine)
+
+
 def test_nothing_is_sought_where_it_would_take_longer_than_it_may(
     clip: Path, looked_at: tuple[MediaInfo, Inspection], tmp_path: Path
 ) -> None:
