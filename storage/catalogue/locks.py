@@ -11,7 +11,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, defer
 
 from storage.errors import JobNotFound
-from storage.schema import Asset, Job, Zone
+from storage.schema import Asset, Job, Publication, Zone
 
 Rows = TypeVar("Rows", bound=Select[Any])
 
@@ -24,7 +24,7 @@ def lock_job(session: Session, job_id: str) -> Job:
     """
     # A plan is megabytes of a long programme, that few of its steps' ends need.
     query = select(Job).options(defer(Job.plan)).where(Job.id == job_id)
-    job = session.scalar(_held(query))
+    job = session.scalar(held(query))
     if job is None:
         raise JobNotFound(f"there is no job {job_id}")
     return job
@@ -36,13 +36,19 @@ def lock_asset(session: Session, asset_id: str) -> Asset:
     Whatever begins a job of it, derives its state or publishes it holds it: of two that do so at
     once the second sees the first.
     """
-    return session.scalars(_held(select(Asset).where(Asset.id == asset_id))).one()
+    return session.scalars(held(select(Asset).where(Asset.id == asset_id))).one()
 
 
 def lock_zone(session: Session, zone_id: str) -> Zone:
     """The zone's row likewise, by whoever edits it."""
-    return session.scalars(_held(select(Zone).where(Zone.id == zone_id))).one()
+    return session.scalars(held(select(Zone).where(Zone.id == zone_id))).one()
 
 
-def _held(query: Rows) -> Rows:
+def lock_publication(session: Session, publication_id: str) -> Publication:
+    """The publication's row likewise, by whoever takes it out or proves that it was taken."""
+    return session.scalars(held(select(Publication).where(Publication.id == publication_id))).one()
+
+
+def held(query: Rows) -> Rows:
+    """The same rows as they are now, held until the end of the transaction."""
     return query.with_for_update(key_share=True).execution_options(populate_existing=True)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from storage.catalogue import events, zones
-from storage.catalogue.locks import lock_asset
+from storage.catalogue.locks import held, lock_asset, lock_publication
 from storage.catalogue.pages import Page, newest_first
 from storage.clock import now
 from storage.errors import (
@@ -100,7 +100,7 @@ def publish(
 
 def withdraw(session: Session, publication: Publication, actor: str) -> Publication:
     """Take it out of its zone; centres learn it by their feed. Raises `NotPublished`."""
-    publication = _locked(session, publication)
+    publication = lock_publication(session, publication.id)
     if publication.state != "published":
         raise NotPublished(f"publication {publication.id} was withdrawn before")
     _take_out(session, publication)
@@ -123,9 +123,7 @@ def published_in(
         Publication.zone_id == zone.id,
         Publication.state == "published",
     )
-    if lock:
-        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    return session.scalars(query).one_or_none()
+    return session.scalars(held(query) if lock else query).one_or_none()
 
 
 def get_publication(session: Session, organisation_id: str, publication_id: str) -> Publication:
@@ -243,7 +241,7 @@ def record_receipt(
                 f"{publication.id}: pull the file again and compare its hash"
             )
     proven = {file["path"]: file["sha256"].lower() for file in files}
-    _locked(session, publication)  # of two that come at once the second sees the first
+    lock_publication(session, publication.id)  # of two that come at once the second sees the first
     if (told := _told_before(session, publication, centre, proven)) is not None:
         return told
     receipt = Receipt(
@@ -265,12 +263,6 @@ def record_receipt(
         payload={"publication_id": publication.id, "centre": centre, "files": receipt.files},
     )
     return receipt
-
-
-def _locked(session: Session, publication: Publication) -> Publication:
-    query = select(Publication).where(Publication.id == publication.id)
-    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    return session.scalars(query).one()
 
 
 def _told_before(
