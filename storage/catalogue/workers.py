@@ -202,8 +202,9 @@ def living_workers(session: Session, beat_s: float) -> list[LivingWorker]:
     found: dict[str, dict[str, Verdict]] = {row.id: {} for row in rows}
     proofs = select(Capability).where(Capability.worker_id.in_(found))
     for one in session.scalars(proofs):
-        reason = one.reason and Words(one.reason, one.reason_zh or one.reason)
-        verdict = Verdict(one.profile_key, one.profile, one.profile_version, reason or None)
+        told = one.reason
+        reason = None if told is None else Words(told, one.reason_zh or told)
+        verdict = Verdict(one.profile_key, one.profile, one.profile_version, reason)
         found[one.worker_id][one.profile_key] = verdict
     return [
         LivingWorker(
