@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -86,9 +86,10 @@ class GivenUp:
     def read(self, _query: object) -> list[LivingWorker]:
         return [worker("one", unable=self._keys)]
 
-    def prove(self, _profiles: object, _folder: Path) -> Generator[Progress, None, None]:
-        yield Progress(None)
-        raise ToolKilled("ffmpeg was killed by SIGKILL: the machine may lack memory")
+    def prove(self, profiles: Sequence[object], _folder: Path) -> Generator[Progress, None, None]:
+        for _ in profiles:
+            yield Progress(None)
+            raise ToolKilled("ffmpeg was killed by SIGKILL: the machine may lack memory")
 
 
 def test_a_profile_whose_proof_was_given_up_is_refused_and_fails_no_plan() -> None:

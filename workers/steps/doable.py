@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import suppress
 
 from sqlalchemy.orm import Session
 
@@ -59,12 +60,11 @@ def unavailable(
         for one in unproven
         if not (proofs.has_verdict(profile_key(one)) and _able(living, profile_key(one)))
     ]
-    for one in wanted:
-        try:
+    failed = [one for one in wanted if proofs.has_verdict(profile_key(one))]
+    yield from proofs.prove([one for one in wanted if one not in failed], context.folder)
+    for one in failed:
+        with suppress(ToolKilled, ToolStalled):  # what was said before holds then
             yield from proofs.prove([one], context.folder)
-        except (ToolKilled, ToolStalled):
-            if not proofs.has_verdict(profile_key(one)):
-                raise  # else its proof was given up before, and what was said then holds
     end = time.monotonic() + OTHERS_S
     keys = {profile_key(one): one.name for one in profiles}
     living = _living(context)
